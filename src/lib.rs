@@ -1,0 +1,3 @@
+//! Boomgate.
+pub mod store;
+pub mod time;

@@ -1,0 +1,2 @@
+//! Boomgate.
+fn main() {}

@@ -1,0 +1,201 @@
+//! Where facts are kept: bytes under ordered keys, and nothing of what they mean.
+//!
+//! A [`Store`] answers four questions: what is at a key, what stands under a prefix, make this change
+//! if those conditions hold, and tell me of every change from now on. That is what sled offers, and
+//! what etcd offers; nothing else of either leaks through. No caller may assume that it is alone.
+//!
+//! Facts of one kind share a [`Keyspace`]; what a request reads is kept in memory by a [`View`].
+
+mod keyspace;
+mod memory;
+mod sled;
+mod view;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::keyspace::Keyspace;
+pub use self::memory::MemoryStore;
+pub use self::sled::SledStore;
+pub use self::view::{Projection, View};
+pub use self::watch::{Change, Event, Watch};
+
+/// The most operations (checks and writes together) that one [`Txn`] may hold.
+pub const MAX_OPERATIONS: usize = 128;
+/// The longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 512;
+/// The largest value, in bytes.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// The most entries that one scan returns.
+pub const MAX_SCAN: usize = 1_000;
+
+/// An ordered, durable map of bytes.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The value at `key`, or `None`.
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
+
+    /// Up to `limit` entries (at most [`MAX_SCAN`]) whose keys start with `prefix`, in key order, from
+    /// the first key after `after`. Not a snapshot: a change made meanwhile may or may not be seen.
+    async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
+
+    /// Makes all of `txn`'s writes if all of its checks hold, else none of them.
+    ///
+    /// When this returns [`Outcome::Committed`] the change is on disk and survives a power cut, and
+    /// every [`Watch`] has been told. An `Err` says nothing of whether the change was made.
+    async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError>;
+
+    /// Every commit from now on.
+    fn watch(&self) -> Watch;
+
+    /// Waits for commits under way, then closes files. Later calls answer [`StoreError::Unavailable`].
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// The name of a value, ordered bytewise. At most [`MAX_KEY_BYTES`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<[u8]>);
+
+/// What a key holds. At most [`MAX_VALUE_BYTES`].
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Value(Arc<[u8]>);
+
+/// The number of a commit: later commits have larger ones. Not kept across a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision(pub u64);
+
+/// What became of a [`Txn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Its checks held, and its writes are durable.
+    Committed(Revision),
+    /// A check did not hold, and nothing was written: read again, decide again.
+    Conflict,
+}
+
+/// Writes that are made together or not at all, and the conditions under which they are made.
+#[derive(Clone, Debug, Default)]
+pub struct Txn {
+    checks: Vec<Check>,
+    writes: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+enum Check {
+    Absent(Key),
+    Equals(Key, Value),
+}
+
+impl Txn {
+    /// A transaction that checks nothing and writes nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only if nothing is at `key`.
+    #[must_use]
+    pub fn absent(mut self, key: Key) -> Self {
+        self.checks.push(Check::Absent(key));
+        self
+    }
+
+    /// Only if exactly `value` is at `key`.
+    #[must_use]
+    pub fn equals(mut self, key: Key, value: Value) -> Self {
+        self.checks.push(Check::Equals(key, value));
+        self
+    }
+
+    /// Writes `value` at `key`, whatever was there.
+    #[must_use]
+    pub fn put(mut self, key: Key, value: Value) -> Self {
+        self.writes.push(Change { key, value: Some(value) });
+        self
+    }
+
+    /// Removes what is at `key`, if anything is.
+    #[must_use]
+    pub fn delete(mut self, key: Key) -> Self {
+        self.writes.push(Change { key, value: None });
+        self
+    }
+
+    /// All the conditions and writes of both, made together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.checks.extend(other.checks);
+        self.writes.extend(other.writes);
+        self
+    }
+}
+
+/// The store could not do what was asked. "Not found" and "conflict" are answers, not errors.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or not with success: disk full, I/O error, closed. Ours to mend; 503 outside.
+    #[error("the store did not answer: {0}")]
+    Unavailable(Arc<str>),
+    /// The record at this key cannot be read by this version of the program.
+    #[error("the record {key:?} cannot be read: {reason}")]
+    Corrupt {
+        /// Where it is.
+        key: Key,
+        /// What was wrong with it.
+        reason: Arc<str>,
+    },
+    /// The transaction, or a key or value in it, is over the limits above. A fault of the caller's.
+    #[error("a transaction of {operations} operations, or a key or value in it, is over the store's limits")]
+    TooLarge {
+        /// How many checks and writes it held.
+        operations: usize,
+    },
+    /// Another process holds the data folder.
+    #[error("the data folder {0} is in use by another process: stop that one, or choose another --data-dir")]
+    Held(Arc<str>),
+}
+
+impl Key {
+    /// A key of these bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+impl Value {
+    /// A value of these bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The value's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Values may be secret: only the length prints.
+impl fmt::Debug for Value {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} bytes", self.0.len())
+    }
+}
