@@ -1,3 +1,3 @@
 //! Boomgate.
-pub mod store;
+pub mod oauth;
 pub mod time;

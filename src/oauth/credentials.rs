@@ -1,0 +1,357 @@
+//! A client's credentials: its identifier, its secret, and how it presents them (RFC 6749, section 2.3).
+//!
+//! A secret is made here, shown once, and kept only as its SHA-256: 256 random bits need no slow hash.
+//! Its text never prints and is wiped from memory when it is dropped.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
+use ring::digest::{SHA256, digest};
+use ring::error::Unspecified;
+use ring::rand::SecureRandom;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+/// What every client secret starts with, so that secret scanners find it.
+pub const SECRET_PREFIX: &str = "bg_secret_";
+/// Base62 digits for 256 random bits.
+const RANDOM_DIGITS: usize = 43;
+/// Base62 digits for the CRC-32 that ends a secret.
+const CHECK_DIGITS: usize = 6;
+/// The longest secret that is looked at, in bytes.
+const MAX_SECRET_BYTES: usize = 512;
+/// The longest client identifier, in bytes.
+const MAX_CLIENT_ID_BYTES: usize = 64;
+/// The longest `Authorization: Basic` value that is decoded, in bytes.
+const MAX_BASIC_BYTES: usize = 2_048;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// `client_id` (RFC 6749 section 2.2): 1 to 64 of `A-Z a-z 0-9 . _ ~ -`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(Arc<str>);
+
+/// Not a `client_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a client_id is 1 to {MAX_CLIENT_ID_BYTES} letters, digits, dots, underscores, tildes or hyphens")]
+pub struct ClientIdFault;
+
+impl ClientId {
+    /// Reads an identifier.
+    pub fn parse(text: &str) -> Result<Self, ClientIdFault> {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-');
+        if !(1..=MAX_CLIENT_ID_BYTES).contains(&text.len()) || !text.bytes().all(unreserved) {
+            return Err(ClientIdFault);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The identifier as it goes over the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for ClientId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for ClientId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, out)
+    }
+}
+
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// `client_secret`, in the clear: it does not print, and its memory is wiped when it is dropped.
+#[derive(Clone)]
+pub struct ClientSecret(Zeroizing<String>);
+
+impl ClientSecret {
+    /// A new secret: [`SECRET_PREFIX`], 43 random base62 digits (256 bits), and the CRC-32 of all
+    /// that in 6 base62 digits. `Err` when the system gives no randomness.
+    pub fn generate(random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+        let mut text = Zeroizing::new(String::with_capacity(SECRET_PREFIX.len() + RANDOM_DIGITS + CHECK_DIGITS));
+        text.push_str(SECRET_PREFIX);
+        let mut bytes = Zeroizing::new([0_u8; 64]);
+        while text.len() < SECRET_PREFIX.len() + RANDOM_DIGITS {
+            random.fill(bytes.as_mut())?;
+            let wanted = SECRET_PREFIX.len() + RANDOM_DIGITS - text.len();
+            // Six bits make a digit; 62 and 63 are drawn again, so that every digit is as likely.
+            let digits = bytes.iter().filter_map(|byte| BASE62.get(usize::from(byte & 0x3F)));
+            text.extend(digits.take(wanted).map(|&digit| char::from(digit)));
+        }
+        push_check_digits(&mut text);
+        Ok(Self(text))
+    }
+
+    /// A secret that somebody presents, whatever it looks like.
+    #[must_use]
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn digest(&self) -> SecretDigest {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, self.0.as_bytes()).as_ref());
+        SecretDigest(bytes)
+    }
+
+    /// The secret itself, for the one answer that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it has the form that [`generate`](Self::generate) gives, check digits included.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let Some((body, _)) = self.0.split_at_checked(SECRET_PREFIX.len() + RANDOM_DIGITS) else { return false };
+        let mut expected = Zeroizing::new(body.to_owned());
+        push_check_digits(&mut expected);
+        body.starts_with(SECRET_PREFIX) && *expected == *self.0
+    }
+}
+
+fn push_check_digits(text: &mut String) {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = ['0'; CHECK_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62.get((rest % 62) as usize).map_or('0', |&byte| char::from(byte));
+        rest /= 62;
+    }
+    text.extend(digits);
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("ClientSecret(…)")
+    }
+}
+
+/// SHA-256 of a client secret; in records as unpadded base64url.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretDigest([u8; 32]);
+
+impl SecretDigest {
+    /// A digest that no secret has: what an unknown client's secret is compared with.
+    pub const NONE: Self = Self([0; 32]);
+}
+
+/// Takes the same time wherever the two differ.
+impl ConstantTimeEq for SecretDigest {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("SecretDigest(…)")
+    }
+}
+
+impl Serialize for SecretDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = URL_SAFE_NO_PAD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        bytes.try_into().map(Self).map_err(|_| D::Error::custom("a SHA-256 has 32 bytes"))
+    }
+}
+
+/// Who a request says it is, and its proof: not yet believed.
+#[derive(Clone, Debug)]
+pub struct ClientAuthentication {
+    /// As presented: it may be no client's, or no `client_id` at all.
+    pub client_id: String,
+    /// As presented.
+    pub client_secret: ClientSecret,
+    /// Where both were.
+    pub method: Method,
+}
+
+/// How a client authenticates (RFC 7591 section 2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `client_secret_basic`: the `Authorization` header.
+    Basic,
+    /// `client_secret_post`: members of the body.
+    Post,
+}
+
+/// Why a request's client authentication cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationFault {
+    /// There is none.
+    Missing,
+    /// The `Authorization` header is not `Basic`, or not base64 of `client_id:client_secret`.
+    Malformed,
+    /// The header is there more than once, or the body has credentials too (RFC 6749 section 2.3: "MUST
+    /// NOT use more than one authentication method in each request").
+    Repeated,
+}
+
+impl ClientAuthentication {
+    /// Credentials in the body.
+    pub fn from_body(
+        client_id: Zeroizing<String>,
+        client_secret: Zeroizing<String>,
+    ) -> Result<Self, AuthenticationFault> {
+        Self::new(client_id.as_str(), client_secret, Method::Post)
+    }
+
+    /// Credentials in `Authorization: Basic`, both parts form-encoded before they are joined (RFC 6749
+    /// section 2.3.1). `Ok(None)` when there is no such header.
+    pub fn from_headers<'r>(
+        mut authorization: impl Iterator<Item = &'r [u8]>,
+    ) -> Result<Option<Self>, AuthenticationFault> {
+        let Some(credentials) = authorization.next() else { return Ok(None) };
+        if authorization.next().is_some() {
+            return Err(AuthenticationFault::Repeated);
+        }
+        let (scheme, encoded) = credentials.split_at_checked(6).ok_or(AuthenticationFault::Malformed)?;
+        if !scheme.eq_ignore_ascii_case(b"basic ") || encoded.len() > MAX_BASIC_BYTES {
+            return Err(AuthenticationFault::Malformed);
+        }
+        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| AuthenticationFault::Malformed)?;
+        let decoded = Zeroizing::new(String::from_utf8(decoded).map_err(|_| AuthenticationFault::Malformed)?);
+        let (client_id, client_secret) = decoded.split_once(':').ok_or(AuthenticationFault::Malformed)?;
+        Self::new(&form_decode(client_id)?, form_decode(client_secret)?, Method::Basic).map(Some)
+    }
+
+    fn new(client_id: &str, secret: Zeroizing<String>, method: Method) -> Result<Self, AuthenticationFault> {
+        if secret.len() > MAX_SECRET_BYTES {
+            return Err(AuthenticationFault::Malformed);
+        }
+        // Cut at a bound that no client_id reaches: what is longer is nobody's anyway.
+        let client_id = client_id.chars().take(MAX_CLIENT_ID_BYTES + 1).collect();
+        Ok(Self { client_id, client_secret: ClientSecret::new(secret), method })
+    }
+}
+
+fn form_decode(text: &str) -> Result<Zeroizing<String>, AuthenticationFault> {
+    let spaced = Zeroizing::new(text.replace('+', " "));
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| AuthenticationFault::Malformed)?;
+    Ok(Zeroizing::new(decoded.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ring::rand::SystemRandom;
+
+    use super::*;
+
+    fn from_basic(value: &str) -> Result<Option<ClientAuthentication>, AuthenticationFault> {
+        ClientAuthentication::from_headers(std::iter::once(value.as_bytes()))
+    }
+
+    #[test]
+    fn a_new_secret_has_the_documented_form_and_a_typing_error_shows() {
+        let secret = ClientSecret::generate(&SystemRandom::new()).unwrap();
+        let text = secret.expose();
+        assert_eq!(text.len(), 59);
+        assert!(text.starts_with("bg_secret_") && text.bytes().skip(10).all(|byte| byte.is_ascii_alphanumeric()));
+        assert!(secret.is_well_formed());
+        assert_ne!(text, ClientSecret::generate(&SystemRandom::new()).unwrap().expose());
+
+        let mut mistyped = text.to_owned().into_bytes();
+        mistyped[20] = if mistyped[20] == b'x' { b'y' } else { b'x' };
+        let mistyped = String::from_utf8(mistyped).unwrap();
+        for wrong in [mistyped.as_str(), "", "bg_secret_", &text[..58], &text[1..]] {
+            assert!(!ClientSecret::new(Zeroizing::new(wrong.to_owned())).is_well_formed(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let secret = ClientSecret::generate(&SystemRandom::new()).unwrap();
+        let authentication = ClientAuthentication {
+            client_id: "demo".to_owned(),
+            client_secret: secret.clone(),
+            method: Method::Post,
+        };
+        assert!(!format!("{authentication:?} {:?}", secret.digest()).contains(&secret.expose()[10..]));
+    }
+
+    #[test]
+    fn both_parts_of_basic_are_form_decoded() {
+        // RFC 6749 section 2.3.1 has its example in this form.
+        let authentication = from_basic("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3").unwrap().unwrap();
+        assert_eq!(authentication.client_id, "s6BhdRkqt3");
+        assert_eq!(authentication.client_secret.expose(), "7Fjfp0ZBr1KtDRbnfVdmIw");
+        let encoded = STANDARD.encode("a%2Db:p%3Aw+%25");
+        let authentication = from_basic(&format!("bAsIc {encoded}")).unwrap().unwrap();
+        assert_eq!((authentication.client_id.as_str(), authentication.client_secret.expose()), ("a-b", "p:w %"));
+    }
+
+    #[test]
+    fn other_headers_are_faults() {
+        let not_utf8 = format!("Basic {}", STANDARD.encode([0xFF, b':', b'a']));
+        let no_colon = format!("Basic {}", STANDARD.encode("demo"));
+        let bad_percent = format!("Basic {}", STANDARD.encode("%FF:a"));
+        let long = format!("Basic {}", STANDARD.encode("a".repeat(3_000)));
+        for value in ["", "Basic", "Basic !", "Bearer abc", &not_utf8, &no_colon, &bad_percent, &long] {
+            assert_eq!(from_basic(value).unwrap_err(), AuthenticationFault::Malformed, "{value:.40}");
+        }
+        let twice = [b"Basic YTpi".as_slice(), b"Basic YTpi".as_slice()];
+        let fault = ClientAuthentication::from_headers(twice.into_iter()).unwrap_err();
+        assert_eq!(fault, AuthenticationFault::Repeated);
+        assert!(ClientAuthentication::from_headers(std::iter::empty()).unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(value in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = ClientAuthentication::from_headers(std::iter::once(value.as_slice()));
+            let basic = format!("Basic {}", STANDARD.encode(&value));
+            let _ = from_basic(&basic);
+        }
+
+        #[test]
+        fn a_client_id_is_what_it_was_read_from(text in ".{0,80}") {
+            if let Ok(client_id) = ClientId::parse(&text) {
+                prop_assert_eq!(client_id.as_str(), text);
+            }
+        }
+    }
+}

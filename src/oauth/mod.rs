@@ -1,0 +1,13 @@
+//! The words of the field: what RFC 6749, 6750, 7617 and 9068 put on the wire, parsed into types.
+//!
+//! Nothing here waits, reads a file or a clock, or knows of HTTP. What is parsed once at the edge needs
+//! no second check further in.
+
+pub mod bearer;
+pub mod claims;
+pub mod credentials;
+pub mod error;
+pub mod fault;
+pub mod parameters;
+pub mod scope;
+pub mod token_request;

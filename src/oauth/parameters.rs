@@ -1,0 +1,221 @@
+//! The parameters of a request to an OAuth endpoint, from a form or from JSON.
+//!
+//! RFC 6749 section 3.2: a parameter without a value counts as omitted, an unknown one is ignored, and
+//! none may be there twice. JSON, which the RFC does not know, follows the same rules: one object of
+//! strings.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use zeroize::Zeroizing;
+
+/// How the body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `application/json`.
+    Json,
+}
+
+/// Why a body's parameters cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParameterFault {
+    /// The media type is neither of the two.
+    #[error("send application/json or application/x-www-form-urlencoded")]
+    MediaType,
+    /// It is not what its media type says.
+    #[error("the body is not one JSON object: {0}")]
+    Syntax(String),
+    /// A member is there, but is not a string.
+    #[error("{0} is not a string")]
+    NotText(&'static str),
+    /// A parameter is there more than once.
+    #[error("{0} is there more than once")]
+    Repeated(&'static str),
+}
+
+/// The parameters that the endpoints know; all others are ignored.
+#[derive(Default)]
+pub struct Parameters {
+    values: [Option<Zeroizing<String>>; NAMES.len()],
+}
+
+/// RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0's `audience`, RFC 7009 and RFC 7662.
+const NAMES: [&str; 8] =
+    ["grant_type", "client_id", "client_secret", "audience", "resource", "scope", "token", "token_type_hint"];
+
+impl Format {
+    /// The format of `body`: its media type decides; without one, or with the type that curl sends by
+    /// itself on a body that starts with `{`, it is JSON.
+    pub fn of(content_type: Option<&[u8]>, body: &[u8]) -> Result<Self, ParameterFault> {
+        let Some(content_type) = content_type else { return Ok(Self::Json) };
+        let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            let looks_like_json = body.trim_ascii_start().starts_with(b"{");
+            return Ok(if looks_like_json { Self::Json } else { Self::Form });
+        }
+        if media_type.eq_ignore_ascii_case(b"application/json") || media_type.is_empty() {
+            return Ok(Self::Json);
+        }
+        Err(ParameterFault::MediaType)
+    }
+}
+
+impl Parameters {
+    /// Reads `body`.
+    pub fn parse(format: Format, body: &[u8]) -> Result<Self, ParameterFault> {
+        match format {
+            Format::Form => Self::from_form(body),
+            Format::Json => Self::from_json(body),
+        }
+    }
+
+    fn from_form(body: &[u8]) -> Result<Self, ParameterFault> {
+        let mut parameters = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
+        }
+        Ok(parameters)
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, ParameterFault> {
+        let members: Members =
+            serde_json::from_slice(body).map_err(|error| ParameterFault::Syntax(error.to_string()))?;
+        members.0
+    }
+
+    /// Takes the value of `name`; `None` when it is absent or empty.
+    pub fn take(&mut self, name: &'static str) -> Option<Zeroizing<String>> {
+        let index = NAMES.iter().position(|known| *known == name)?;
+        self.values.get_mut(index)?.take().filter(|value| !value.is_empty())
+    }
+
+    fn insert(&mut self, name: &str, value: Zeroizing<String>) -> Result<(), ParameterFault> {
+        let Some(index) = NAMES.iter().position(|known| *known == name) else { return Ok(()) };
+        let (Some(slot), Some(name)) = (self.values.get_mut(index), NAMES.get(index)) else { return Ok(()) };
+        if slot.replace(value).is_some() {
+            return Err(ParameterFault::Repeated(name));
+        }
+        Ok(())
+    }
+}
+
+/// A JSON object, read member by member: a map would keep only the last of two equal names.
+struct Members(Result<Parameters, ParameterFault>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object such as {\"grant_type\": \"client_credentials\"}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut parameters = Ok(Parameters::default());
+        while let Some(name) = map.next_key::<Name>()? {
+            let Some(known) = name.0 else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = map.next_value::<Text>()?;
+            parameters = parameters.and_then(|mut parameters| {
+                match value {
+                    Text::Is(text) => parameters.insert(known, Zeroizing::new(text))?,
+                    Text::Null(()) => (),
+                    Text::Not(_) => return Err(ParameterFault::NotText(known)),
+                }
+                Ok(parameters)
+            });
+        }
+        Ok(Members(parameters))
+    }
+}
+
+/// A member's name, kept only when it is one of [`NAMES`].
+struct Name(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self(NAMES.iter().copied().find(|known| *known == name)))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Is(String),
+    Null(()),
+    Not(IgnoredAny),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scope_of(format: Format, body: &str) -> Result<Option<String>, ParameterFault> {
+        Parameters::parse(format, body.as_bytes())
+            .map(|mut parameters| parameters.take("scope").map(|scope| scope.to_string()))
+    }
+
+    #[test]
+    fn the_media_type_decides_and_a_brace_under_curls_default_is_json() {
+        let form = Some(b"application/x-www-form-urlencoded".as_slice());
+        for (content_type, body, format) in [
+            (None, "", Ok(Format::Json)),
+            (Some(b"application/json".as_slice()), "", Ok(Format::Json)),
+            (Some(b"Application/JSON; charset=utf-8".as_slice()), "a=b", Ok(Format::Json)),
+            (form, "grant_type=client_credentials", Ok(Format::Form)),
+            (form, " \r\n\t{", Ok(Format::Json)),
+            (form, "", Ok(Format::Form)),
+            (Some(b"text/plain".as_slice()), "{", Err(ParameterFault::MediaType)),
+            (Some(b"application/jsonp".as_slice()), "{", Err(ParameterFault::MediaType)),
+            (Some(b"\xFF".as_slice()), "{", Err(ParameterFault::MediaType)),
+        ] {
+            assert_eq!(Format::of(content_type, body.as_bytes()), format, "{content_type:?} {body:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_there_once_as_text_or_not_at_all() {
+        use Format::{Form, Json};
+        for (format, body, scope) in [
+            (Form, "scope=read%3Azones+write:zones", Ok(Some("read:zones write:zones"))),
+            (Form, "scope=", Ok(None)),
+            (Form, "other=1&other=2", Ok(None)),
+            (Form, "scope=a&scope=a", Err(ParameterFault::Repeated("scope"))),
+            (Json, r#"{"scope": "read:zones", "other": [{}]}"#, Ok(Some("read:zones"))),
+            (Json, r#"{"scope": ""}"#, Ok(None)),
+            (Json, r#"{"scope": null}"#, Ok(None)),
+            (Json, r#"{"scope": "a", "sc\u006fpe": "b"}"#, Err(ParameterFault::Repeated("scope"))),
+            (Json, r#"{"scope": ["a"]}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": 1}"#, Err(ParameterFault::NotText("scope"))),
+        ] {
+            assert_eq!(scope_of(format, body), scope.map(|scope| scope.map(str::to_owned)), "{body}");
+        }
+        let deep = "[".repeat(10_000);
+        for body in ["", "[]", "1", "{\"scope\":", "{\"scope\":\"a\"}{}", &deep, "{\"scope\":\"\u{0}\"}"] {
+            assert!(matches!(scope_of(Json, body), Err(ParameterFault::Syntax(_))), "{body:.40}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..128)) {
+            let _ = Parameters::parse(Format::Form, &body);
+            let _ = Parameters::parse(Format::Json, &body);
+        }
+    }
+}

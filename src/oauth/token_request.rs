@@ -1,0 +1,157 @@
+//! An access token request (RFC 6749 section 4.4.2, with `audience` and RFC 8707's `resource`).
+
+use crate::oauth::credentials::{AuthenticationFault, ClientAuthentication};
+use crate::oauth::parameters::{ParameterFault, Parameters};
+use crate::oauth::scope::Scope;
+
+/// What a client asks for: well-formed, not yet believed.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// Who asks.
+    pub authentication: ClientAuthentication,
+    /// The API set it wants to call; `None` leaves it to the configuration's default.
+    pub audience: Option<String>,
+    /// The scope it wants; `None` for all that it was assigned.
+    pub scope: Option<Scope>,
+}
+
+/// Why a request to an OAuth endpoint cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestFault {
+    /// The body's parameters cannot be read.
+    Parameters(ParameterFault),
+    /// The client authentication cannot be read.
+    Authentication(AuthenticationFault),
+    /// There is no `grant_type`.
+    GrantTypeMissing,
+    /// `grant_type` is not `client_credentials`.
+    GrantTypeUnsupported,
+    /// `audience` and `resource` name different API sets.
+    TwoTargets,
+    /// `scope` is not a scope.
+    Scope,
+    /// There is no `token` to revoke or introspect.
+    TokenMissing,
+}
+
+impl TokenRequest {
+    /// Reads a request from the values of all its `Authorization` headers and its body's parameters.
+    pub fn parse<'r>(
+        authorization: impl Iterator<Item = &'r [u8]>,
+        mut parameters: Parameters,
+    ) -> Result<Self, RequestFault> {
+        match parameters.take("grant_type") {
+            None => return Err(RequestFault::GrantTypeMissing),
+            Some(grant_type) if *grant_type != "client_credentials" => return Err(RequestFault::GrantTypeUnsupported),
+            Some(_) => (),
+        }
+        let authentication = authentication(authorization, &mut parameters)?;
+        let audience = match (parameters.take("audience"), parameters.take("resource")) {
+            (Some(audience), Some(resource)) if audience != resource => return Err(RequestFault::TwoTargets),
+            (audience, resource) => audience.or(resource).map(|target| target.to_string()),
+        };
+        let scope = parameters.take("scope").map(|scope| Scope::parse(&scope)).transpose();
+        Ok(Self { authentication, audience, scope: scope.map_err(|_| RequestFault::Scope)? })
+    }
+}
+
+/// A revocation or introspection request (RFC 7009 section 2.1, RFC 7662 section 2.1).
+#[derive(Clone, Debug)]
+pub struct InspectionRequest {
+    /// Who asks.
+    pub authentication: ClientAuthentication,
+    /// The token in question. `token_type_hint` is read and ignored: there is one type.
+    pub token: String,
+}
+
+impl InspectionRequest {
+    /// Reads a request from the values of all its `Authorization` headers and its body's parameters.
+    pub fn parse<'r>(
+        authorization: impl Iterator<Item = &'r [u8]>,
+        mut parameters: Parameters,
+    ) -> Result<Self, RequestFault> {
+        let authentication = authentication(authorization, &mut parameters)?;
+        let token = parameters.take("token").ok_or(RequestFault::TokenMissing)?;
+        Ok(Self { authentication, token: token.to_string() })
+    }
+}
+
+/// The request's one client authentication: Basic, or in the body. A `client_id` beside Basic is
+/// allowed when it is the same (RFC 6749 section 3.2.1 lets a client identify itself so).
+fn authentication<'r>(
+    authorization: impl Iterator<Item = &'r [u8]>,
+    parameters: &mut Parameters,
+) -> Result<ClientAuthentication, RequestFault> {
+    let from_headers = ClientAuthentication::from_headers(authorization).map_err(RequestFault::Authentication)?;
+    let in_body = (parameters.take("client_id"), parameters.take("client_secret"));
+    match (from_headers, in_body) {
+        (Some(basic), (None, None)) => Ok(basic),
+        (Some(basic), (Some(client_id), None)) if *client_id == basic.client_id => Ok(basic),
+        (Some(_), _) => Err(RequestFault::Authentication(AuthenticationFault::Repeated)),
+        (None, (Some(client_id), Some(client_secret))) => {
+            ClientAuthentication::from_body(client_id, client_secret).map_err(RequestFault::Authentication)
+        }
+        (None, _) => Err(RequestFault::Authentication(AuthenticationFault::Missing)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::credentials::Method;
+    use crate::oauth::parameters::Format;
+
+    const BASIC: &str = "Basic YTpi"; // a:b
+
+    fn parse(basic: Option<&str>, form: &str) -> Result<TokenRequest, RequestFault> {
+        let parameters = Parameters::parse(Format::Form, form.as_bytes()).unwrap();
+        TokenRequest::parse(basic.map(str::as_bytes).into_iter(), parameters)
+    }
+
+    #[test]
+    fn credentials_are_in_the_header_or_in_the_body_but_not_in_both() {
+        let repeated = RequestFault::Authentication(AuthenticationFault::Repeated);
+        let missing = RequestFault::Authentication(AuthenticationFault::Missing);
+        for (basic, form, outcome) in [
+            (Some(BASIC), "", Ok(Method::Basic)),
+            (Some(BASIC), "&client_id=a", Ok(Method::Basic)),
+            (None, "&client_id=a&client_secret=b", Ok(Method::Post)),
+            (Some(BASIC), "&client_id=a&client_secret=b", Err(repeated.clone())),
+            (Some(BASIC), "&client_id=other", Err(repeated.clone())),
+            (Some(BASIC), "&client_secret=b", Err(repeated)),
+            (None, "&client_id=a", Err(missing.clone())),
+            (None, "&client_secret=b", Err(missing.clone())),
+            (None, "&client_id=a&client_secret=", Err(missing)),
+        ] {
+            let read = parse(basic, &format!("grant_type=client_credentials{form}"));
+            assert_eq!(read.map(|request| request.authentication.method), outcome, "{basic:?} {form}");
+        }
+    }
+
+    #[test]
+    fn resource_is_a_synonym_of_audience() {
+        for (form, audience) in [
+            ("", Ok(None)),
+            ("&audience=x", Ok(Some("x"))),
+            ("&resource=x", Ok(Some("x"))),
+            ("&audience=x&resource=x", Ok(Some("x"))),
+            ("&audience=x&resource=y", Err(RequestFault::TwoTargets)),
+        ] {
+            let read = parse(Some(BASIC), &format!("grant_type=client_credentials{form}"));
+            assert_eq!(read.map(|request| request.audience), audience.map(|name| name.map(str::to_owned)), "{form}");
+        }
+    }
+
+    #[test]
+    fn the_grant_type_is_client_credentials() {
+        for (form, fault) in [
+            ("", RequestFault::GrantTypeMissing),
+            ("grant_type=", RequestFault::GrantTypeMissing),
+            ("grant_type=password", RequestFault::GrantTypeUnsupported),
+            ("grant_type=Client_Credentials", RequestFault::GrantTypeUnsupported),
+            ("grant_type=client_credentials&scope=a++b", RequestFault::Scope),
+        ] {
+            assert_eq!(parse(Some(BASIC), form).unwrap_err(), fault, "{form}");
+        }
+    }
+}
