@@ -1,1 +1,118 @@
-//! To be written.
+//! Facts of one kind, under one prefix, as versioned JSON.
+//!
+//! A record at `clients/abc` is written as `{"v":1,"record":{…}}`. A reader that meets another version
+//! says so and changes nothing: a newer program may have written it. This module owns that envelope
+//! and the shape of keys; what a record means is its owner's affair.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Store, StoreError, Value};
+
+/// The version of the envelope and of every record in it.
+const VERSION: u32 = 1;
+
+/// The keys that start with one prefix, and the type of record that they hold.
+pub struct Keyspace<T> {
+    prefix: &'static str,
+    record: PhantomData<fn() -> T>,
+}
+
+#[derive(Serialize)]
+struct Written<'r, T> {
+    v: u32,
+    record: &'r T,
+}
+
+#[derive(Deserialize)]
+struct Read<T> {
+    v: u32,
+    record: T,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl<T> Keyspace<T> {
+    /// The keyspace whose keys are `prefix`, a slash, and an id: `clients` holds `clients/abc`.
+    #[must_use]
+    pub const fn new(prefix: &'static str) -> Self {
+        Self { prefix, record: PhantomData }
+    }
+
+    /// What every key of this keyspace starts with, slash included: the prefix to scan.
+    #[must_use]
+    pub fn prefix(&self) -> Vec<u8> {
+        format!("{}/", self.prefix).into_bytes()
+    }
+
+    /// The key of the record named `id`.
+    #[must_use]
+    pub fn key(&self, id: impl fmt::Display) -> Key {
+        Key::new(format!("{}/{id}", self.prefix).as_bytes())
+    }
+
+    /// The id in `key`; `None` if the key is of another keyspace, or is not UTF-8.
+    #[must_use]
+    pub fn id<'k>(&self, key: &'k Key) -> Option<&'k str> {
+        let rest = key.as_bytes().strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"/")?;
+        std::str::from_utf8(rest).ok()
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Keyspace<T> {
+    /// `record` as it is stored. `Corrupt` if it has no JSON form, such as a map with keys that are
+    /// not text.
+    pub fn encode(&self, record: &T) -> Result<Value, StoreError> {
+        match serde_json::to_vec(&Written { v: VERSION, record }) {
+            Ok(bytes) => Ok(Value::new(&bytes)),
+            Err(cause) => Err(corrupt(&self.key(""), cause)),
+        }
+    }
+
+    /// The record that `value`, found at `key`, holds. `Corrupt` if it is of another version or type.
+    pub fn decode(&self, key: &Key, value: &Value) -> Result<T, StoreError> {
+        match serde_json::from_slice::<Read<T>>(value.as_bytes()) {
+            Ok(Read { v: VERSION, record }) => Ok(record),
+            Ok(Read { v, .. }) => Err(of_another_version(key, v)),
+            Err(cause) => match serde_json::from_slice::<Version>(value.as_bytes()) {
+                Ok(Version { v }) if v != VERSION => Err(of_another_version(key, v)),
+                Ok(_) | Err(_) => Err(corrupt(key, cause)),
+            },
+        }
+    }
+
+    /// The record named `id`, and its stored form for [`Txn::equals`](super::Txn::equals).
+    pub async fn get(&self, store: &dyn Store, id: impl fmt::Display) -> Result<Option<(T, Value)>, StoreError> {
+        let key = self.key(id);
+        let Some(value) = store.get(&key).await? else { return Ok(None) };
+        Ok(Some((self.decode(&key, &value)?, value)))
+    }
+}
+
+fn of_another_version(key: &Key, version: u32) -> StoreError {
+    corrupt(key, format_args!("it is of version {version}, and this program reads version {VERSION}"))
+}
+
+fn corrupt(key: &Key, reason: impl fmt::Display) -> StoreError {
+    StoreError::Corrupt { key: key.clone(), reason: reason.to_string().into() }
+}
+
+impl<T> Clone for Keyspace<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Keyspace<T> {}
+
+impl<T> fmt::Debug for Keyspace<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Keyspace({}/)", self.prefix)
+    }
+}

@@ -1,1 +1,91 @@
-//! To be written.
+//! A store that forgets: an ordered map behind a mutex.
+//!
+//! It answers as every other store does, and runs the same conformance suite, but "durable" means only
+//! "until the process ends". For tests, and for whatever is not worth a disk.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::watch::Feed;
+use super::{Key, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
+
+/// See the module.
+#[derive(Debug)]
+pub struct MemoryStore {
+    /// `None` once it is closed.
+    entries: Mutex<Option<BTreeMap<Key, Value>>>,
+    feed: Feed,
+}
+
+impl MemoryStore {
+    /// A store that holds nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { entries: Mutex::new(Some(BTreeMap::new())), feed: Feed::new() }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Option<BTreeMap<Key, Value>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        let entries = self.entries();
+        let entries = entries.as_ref().ok_or_else(StoreError::closed)?;
+        Ok(entries.get(key).cloned())
+    }
+
+    async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError> {
+        let prefix = Key::new(prefix);
+        let start = match after {
+            Some(after) if *after >= prefix => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(&prefix),
+        };
+        let entries = self.entries();
+        let entries = entries.as_ref().ok_or_else(StoreError::closed)?;
+        Ok(entries
+            .range((start, Bound::Unbounded))
+            .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+            .take(limit.min(MAX_SCAN))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        txn.within_limits()?;
+        let mut entries = self.entries();
+        let entries = entries.as_mut().ok_or_else(StoreError::closed)?;
+        if !txn.checks.iter().all(|check| check.holds(entries.get(check.key()).map(Value::as_bytes))) {
+            return Ok(Outcome::Conflict);
+        }
+        for change in &txn.writes {
+            match &change.value {
+                Some(value) => entries.insert(change.key.clone(), value.clone()),
+                None => entries.remove(&change.key),
+            };
+        }
+        // Still under the lock: no read shows the commit before every watch has it.
+        Ok(Outcome::Committed(self.feed.publish(txn.writes)))
+    }
+
+    fn watch(&self) -> Watch {
+        self.feed.watch()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.entries().take();
+        self.feed.close();
+        Ok(())
+    }
+}

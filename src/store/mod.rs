@@ -27,8 +27,8 @@ pub use self::watch::{Change, Event, Watch};
 pub const MAX_OPERATIONS: usize = 128;
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 512;
-/// The largest value, in bytes.
-pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// The largest value, in bytes. A record of this program has a few hundred.
+pub const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// The most entries that one scan returns.
 pub const MAX_SCAN: usize = 1_000;
 
@@ -39,7 +39,8 @@ pub trait Store: Send + Sync + 'static {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
 
     /// Up to `limit` entries (at most [`MAX_SCAN`]) whose keys start with `prefix`, in key order, from
-    /// the first key after `after`. Not a snapshot: a change made meanwhile may or may not be seen.
+    /// the first key after `after`. Two scans are not one snapshot: a change made between them is seen
+    /// by the second alone. What a scan or a `get` shows is durable, and was told to every watch before.
     async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
 
     /// Makes all of `txn`'s writes if all of its checks hold, else none of them.
@@ -132,6 +133,43 @@ impl Txn {
         self.writes.extend(other.writes);
         self
     }
+
+    /// How many checks and writes there are.
+    fn operations(&self) -> usize {
+        self.checks.len() + self.writes.len()
+    }
+
+    /// `Err` unless the transaction, and each key and value in it, is within the limits.
+    fn within_limits(&self) -> Result<(), StoreError> {
+        let checked = self.checks.iter().map(|check| match check {
+            Check::Absent(key) => (key, None),
+            Check::Equals(key, value) => (key, Some(value)),
+        });
+        let written = self.writes.iter().map(|change| (&change.key, change.value.as_ref()));
+        let fits = |(key, value): (&Key, Option<&Value>)| {
+            key.0.len() <= MAX_KEY_BYTES && value.is_none_or(|value| value.0.len() <= MAX_VALUE_BYTES)
+        };
+        if self.operations() <= MAX_OPERATIONS && checked.chain(written).all(fits) {
+            return Ok(());
+        }
+        Err(StoreError::TooLarge { operations: self.operations() })
+    }
+}
+
+impl Check {
+    fn key(&self) -> &Key {
+        match self {
+            Self::Absent(key) | Self::Equals(key, _) => key,
+        }
+    }
+
+    /// Whether the condition holds when `found` is what is at its key.
+    fn holds(&self, found: Option<&[u8]>) -> bool {
+        match self {
+            Self::Absent(_) => found.is_none(),
+            Self::Equals(_, value) => found == Some(value.as_bytes()),
+        }
+    }
 }
 
 /// The store could not do what was asked. "Not found" and "conflict" are answers, not errors.
@@ -154,9 +192,23 @@ pub enum StoreError {
         /// How many checks and writes it held.
         operations: usize,
     },
+    /// Other users of the machine may enter the data folder, which holds secrets.
+    #[error("the data folder {0} is open to other users of this machine: run `chmod 700 {0}`")]
+    Exposed(Arc<str>),
     /// Another process holds the data folder.
     #[error("the data folder {0} is in use by another process: stop that one, or choose another --data-dir")]
     Held(Arc<str>),
+}
+
+impl StoreError {
+    fn unavailable(cause: impl fmt::Display) -> Self {
+        Self::Unavailable(cause.to_string().into())
+    }
+
+    /// What every call on a closed store answers.
+    fn closed() -> Self {
+        Self::Unavailable("it is closed".into())
+    }
 }
 
 impl Key {

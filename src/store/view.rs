@@ -1,1 +1,193 @@
-//! To be written.
+//! One keyspace held in memory, for what every request reads.
+//!
+//! A [`View`] follows its store's watch and keeps a [`Projection`] of the keyspace behind an atomic
+//! pointer: a read is one load, takes no lock, and never waits for a write or for the disk. What is
+//! read may be a moment behind the store; whoever has just written waits with [`View::reach`]. A view
+//! never goes back: once it has shown a change, it shows that change or a later one.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::{Event, Keyspace, MAX_SCAN, Revision, Store, StoreError, Watch};
+
+/// The first pause before a failed rescan is tried again; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What is kept in memory of one keyspace. Cloned for every commit that touches the keyspace, so it is
+/// made of maps that share structure, such as `imbl`'s.
+pub trait Projection: Clone + Default + Send + Sync + 'static {
+    /// What the keyspace's keys hold.
+    type Record: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Where the records are.
+    const KEYSPACE: Keyspace<Self::Record>;
+
+    /// The record named `id` is now this one.
+    fn put(&mut self, id: &str, record: Self::Record);
+
+    /// There is no record named `id` any more; there may have been none.
+    fn delete(&mut self, id: &str);
+}
+
+/// A [`Projection`] that follows its store.
+#[derive(Debug)]
+pub struct View<P> {
+    current: ArcSwap<P>,
+    reached: watch::Sender<Revision>,
+    follower: OnceLock<AbortHandle>,
+}
+
+impl<P: Projection> View<P> {
+    /// Reads the whole keyspace, then follows it, in a task of the current tokio runtime, until the
+    /// view is dropped or the store closes. `Corrupt` if there is a record that cannot be read.
+    pub async fn open(store: Arc<dyn Store>) -> Result<Arc<Self>, StoreError> {
+        let mut watch = store.watch();
+        let current = rebuild(&*store, &mut watch, Err).await?;
+        let view = Arc::new(Self {
+            current: ArcSwap::from_pointee(current),
+            reached: watch::Sender::new(watch.told()),
+            follower: OnceLock::new(),
+        });
+        let task = tokio::spawn(follow(Arc::downgrade(&view), store, watch));
+        let _ = view.follower.set(task.abort_handle());
+        Ok(view)
+    }
+
+    /// What the view holds now: one atomic load. Hold it for as long as one decision takes, and no
+    /// longer.
+    pub fn load(&self) -> Guard<Arc<P>> {
+        self.current.load()
+    }
+
+    /// Returns once the view holds the commit of that revision, or the store has closed.
+    pub async fn reach(&self, revision: Revision) {
+        // An error is impossible while `self` holds the sender.
+        let _ = self.reached.subscribe().wait_for(|reached| *reached >= revision).await;
+    }
+
+    fn show(&self, projection: P, revision: Revision) {
+        self.current.store(Arc::new(projection));
+        self.reached.send_replace(revision);
+    }
+}
+
+impl<P> Drop for View<P> {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower.get() {
+            follower.abort();
+        }
+    }
+}
+
+/// Applies events until the view or the store is gone.
+async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut watch: Watch) {
+    while let Some(event) = watch.next().await {
+        match event {
+            Event::Committed { .. } => {
+                let Some(view) = view.upgrade() else { return };
+                let current = view.current.load_full();
+                match applied(&*current, &event) {
+                    Some(next) => view.show(next, watch.told()),
+                    None => {
+                        view.reached.send_replace(watch.told());
+                    }
+                }
+            }
+            Event::Resync { .. } => {
+                let Some(next) = resynced(&view, &*store, &mut watch).await else { return };
+                let Some(view) = view.upgrade() else { return };
+                view.show(next, watch.told());
+            }
+        }
+    }
+    // The store has closed: there is nothing left to wait for.
+    if let Some(view) = view.upgrade() {
+        view.reached.send_replace(Revision(u64::MAX));
+    }
+}
+
+/// The projection read afresh, however often the store has to be asked; `None` if nobody needs it any
+/// more. A record that cannot be read is logged and left out.
+async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &dyn Store, watch: &mut Watch) -> Option<P> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let read = rebuild(store, watch, |corrupt| {
+            log_corrupt(&corrupt);
+            Ok(())
+        });
+        match read.await {
+            Ok(next) => return Some(next),
+            Err(cause) => tracing::warn!(%cause, "a view could not be read afresh; it is tried again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        if view.strong_count() == 0 {
+            return None;
+        }
+    }
+}
+
+/// Reads the keyspace page by page, then applies everything that was committed meanwhile, so that what
+/// comes out is the state after `watch.told()` and no mixture.
+async fn rebuild<P: Projection>(
+    store: &dyn Store,
+    watch: &mut Watch,
+    mut on_corrupt: impl FnMut(StoreError) -> Result<(), StoreError>,
+) -> Result<P, StoreError> {
+    let prefix = P::KEYSPACE.prefix();
+    'afresh: loop {
+        let mut projection = P::default();
+        let mut after = None;
+        loop {
+            let page = store.scan(&prefix, after.as_ref(), MAX_SCAN).await?;
+            for (key, value) in &page {
+                let Some(id) = P::KEYSPACE.id(key) else { continue };
+                match P::KEYSPACE.decode(key, value) {
+                    Ok(record) => projection.put(id, record),
+                    Err(corrupt) => on_corrupt(corrupt)?,
+                }
+            }
+            if page.len() < MAX_SCAN {
+                break;
+            }
+            after = page.into_iter().next_back().map(|(key, _)| key);
+        }
+        // Every commit that the scan can have seen is in the watch by now.
+        while let Some(event) = watch.pending() {
+            match event {
+                Event::Committed { .. } => projection = applied(&projection, &event).unwrap_or(projection),
+                Event::Resync { .. } => continue 'afresh,
+            }
+        }
+        return Ok(projection);
+    }
+}
+
+/// `projection` with the event's changes made; `None` if none of them is in its keyspace.
+fn applied<P: Projection>(projection: &P, event: &Event) -> Option<P> {
+    let Event::Committed { changes, .. } = event else { return None };
+    let mut next = None;
+    for change in &**changes {
+        let Some(id) = P::KEYSPACE.id(&change.key) else { continue };
+        let Some(value) = &change.value else {
+            next.get_or_insert_with(|| projection.clone()).delete(id);
+            continue;
+        };
+        match P::KEYSPACE.decode(&change.key, value) {
+            Ok(record) => next.get_or_insert_with(|| projection.clone()).put(id, record),
+            Err(corrupt) => log_corrupt(&corrupt),
+        }
+    }
+    next
+}
+
+fn log_corrupt(corrupt: &StoreError) {
+    tracing::error!(cause = %corrupt, "a record could not be read, and what was known of it before stands");
+}
