@@ -102,6 +102,18 @@ impl Clock for ManualClock {
     }
 }
 
+/// The monotonic side of a clock, as the `governor` crate asks for it.
+#[derive(Clone)]
+pub struct Monotonic(pub SharedClock);
+
+impl governor::clock::Clock for Monotonic {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
 /// A moment: whole seconds since 1970-01-01T00:00:00Z. Displayed, and carried in the API's JSON, as
 /// RFC 3339 in UTC with `Z`; in a token it is the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -178,6 +190,12 @@ impl Day {
     #[must_use]
     pub const fn start(self) -> UnixSeconds {
         UnixSeconds::new(self.0 * SECONDS_PER_DAY)
+    }
+
+    /// The day `days` earlier; the first of all at the earliest.
+    #[must_use]
+    pub const fn before(self, days: u64) -> Self {
+        Self(self.0.saturating_sub(days))
     }
 
     /// The first second of the day after: when a daily quota starts anew.

@@ -8,6 +8,8 @@ pub mod claims;
 pub mod credentials;
 pub mod error;
 pub mod fault;
+pub mod limits;
 pub mod parameters;
+pub mod registration;
 pub mod scope;
 pub mod token_request;

@@ -1,0 +1,88 @@
+//! How often an address has failed to authenticate as a client.
+//!
+//! Counts failures only, for each pair of client and address, so a right secret is never turned away
+//! because somebody else used a wrong one. Memory is bounded: the pairs that have been quiet longest are
+//! forgotten first. Whether the client exists makes no difference.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use quick_cache::sync::Cache;
+
+use crate::time::{Monotonic, SharedClock};
+
+/// The most pairs of client and address that are counted at a time.
+const MAX_PAIRS: usize = 16_384;
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Duration>>;
+
+/// The failures of all addresses.
+pub struct Failures {
+    clock: SharedClock,
+    quota: Quota,
+    pairs: Cache<(Box<str>, IpAddr), Arc<Limiter>>,
+}
+
+impl Failures {
+    /// Allows `burst` failures at once and `per_minute` after that; both at least 1.
+    #[must_use]
+    pub fn new(clock: SharedClock, per_minute: u32, burst: u32) -> Self {
+        let at_least_one = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_minute(at_least_one(per_minute)).allow_burst(at_least_one(burst));
+        Self { clock, quota, pairs: Cache::new(MAX_PAIRS) }
+    }
+
+    /// Counts one failure; `Err` is the time until the next one is allowed.
+    pub fn count(&self, client_id: &str, source: IpAddr) -> Result<(), Duration> {
+        let pair = (client_id.into(), network(source));
+        let limiter = self.pairs.get(&pair).unwrap_or_else(|| {
+            let limiter = Arc::new(Limiter::new(self.quota, InMemoryState::default(), Monotonic(self.clock.clone())));
+            self.pairs.insert(pair, limiter.clone());
+            limiter
+        });
+        limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+    }
+}
+
+/// What one subscriber holds, as limits by address count it: an IPv4 address, or an IPv6 /64.
+#[must_use]
+pub fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{ManualClock, UnixSeconds};
+
+    #[test]
+    fn failures_are_counted_by_client_and_address_and_time_forgives_them() {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(0)));
+        let failures = Failures::new(clock.clone(), 6, 2);
+        let source: IpAddr = "192.0.2.1".parse().unwrap();
+        assert_eq!(failures.count("a", source), Ok(()));
+        assert_eq!(failures.count("a", source), Ok(()));
+        assert_eq!(failures.count("a", source), Err(Duration::from_secs(10)));
+        assert_eq!(failures.count("b", source), Ok(()), "another client");
+        assert_eq!(failures.count("a", "192.0.2.2".parse().unwrap()), Ok(()), "another address");
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(failures.count("a", source), Ok(()));
+    }
+
+    #[test]
+    fn a_subscriber_has_one_ipv4_address_or_one_ipv6_network() {
+        let network = |text: &str| super::network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::"));
+        assert_ne!(network("2001:db8:1:2::"), network("2001:db8:1:3::"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

@@ -1,0 +1,240 @@
+//! How fast a client may call: the generic cell rate algorithm, one cell for each client.
+//!
+//! Lives in memory alone: a restart gives every client its burst back. Time is the monotonic clock's, so
+//! that setting the system's clock neither stalls nor frees anybody.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter};
+use papaya::HashMap;
+
+use crate::oauth::credentials::ClientId;
+use crate::oauth::limits::Limits;
+use crate::time::{Monotonic, SharedClock};
+
+/// The cells of all clients that have called.
+pub struct Throttle {
+    clock: SharedClock,
+    cells: HashMap<ClientId, Arc<Cell>>,
+}
+
+/// Where a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permits {
+    /// The most that may be used at once.
+    pub burst: u32,
+    /// The seconds in which a whole burst comes back, rounded up.
+    pub window_s: u64,
+    /// How many may be used now.
+    pub remaining: u32,
+    /// Seconds until the burst is whole again, rounded up.
+    pub whole_in_s: u64,
+    /// `None` if this request was within the rate; else the time until the next one is.
+    pub wait: Option<Duration>,
+}
+
+impl Throttle {
+    /// No client has called yet.
+    #[must_use]
+    pub fn new(clock: SharedClock) -> Self {
+        Self { clock, cells: HashMap::new() }
+    }
+
+    /// Uses one permit of the client, if one is left. A changed limit starts with a whole burst.
+    #[must_use]
+    pub fn check(&self, client_id: &ClientId, limits: Limits) -> Permits {
+        self.act(client_id, limits, Act::Use)
+    }
+
+    /// Where the client stands; uses nothing.
+    #[must_use]
+    pub fn peek(&self, client_id: &ClientId, limits: Limits) -> Permits {
+        self.act(client_id, limits, Act::Peek)
+    }
+
+    /// Forgets clients that `keep` does not know any more.
+    pub fn retain(&self, keep: impl Fn(&ClientId) -> bool) {
+        self.cells.pin().retain(|client_id, _| keep(client_id));
+    }
+
+    fn act(&self, client_id: &ClientId, limits: Limits, act: Act) -> Permits {
+        let cells = self.cells.pin();
+        if let Some(cell) = cells.get(client_id)
+            && cell.is_of(limits)
+        {
+            return cell.act(act);
+        }
+        let fresh = Arc::new(Cell::new(limits, self.clock.clone()));
+        // Another request may have made one meanwhile: then that one counts.
+        let keep = |cell: &Arc<Cell>| if cell.is_of(limits) { cell.clone() } else { fresh.clone() };
+        cells.update_or_insert(client_id.clone(), keep, fresh.clone()).act(act)
+    }
+}
+
+struct Cell {
+    requests_per_second: NonZeroU32,
+    burst: NonZeroU32,
+    limiter: RateLimiter<Act, WholeAt, Monotonic, StateInformationMiddleware>,
+}
+
+impl Cell {
+    fn new(limits: Limits, clock: SharedClock) -> Self {
+        let (requests_per_second, burst) = (at_least_one(limits.requests_per_second), at_least_one(limits.burst));
+        let quota = Quota::per_second(requests_per_second).allow_burst(burst);
+        let limiter = RateLimiter::new(quota, WholeAt(AtomicU64::new(0)), Monotonic(clock));
+        Self { requests_per_second, burst, limiter }
+    }
+
+    fn is_of(&self, limits: Limits) -> bool {
+        self.burst == at_least_one(limits.burst) && self.requests_per_second == at_least_one(limits.requests_per_second)
+    }
+
+    fn act(&self, act: Act) -> Permits {
+        let (remaining, wait) = match (self.limiter.check_key(&act), act) {
+            (Ok(after), Act::Use) => (after.remaining_burst_capacity(), None),
+            // What would be left after a use, and the one that was not used.
+            (Ok(after), Act::Peek) => (after.remaining_burst_capacity().saturating_add(1), None),
+            (Err(not_until), _) => (0, Some(not_until.wait_time_from(self.limiter.clock().now()))),
+        };
+        let (burst, rate) = (self.burst.get(), self.requests_per_second.get());
+        Permits {
+            burst,
+            window_s: u64::from(burst.div_ceil(rate)),
+            remaining,
+            whole_in_s: u64::from(burst.saturating_sub(remaining).div_ceil(rate)),
+            wait,
+        }
+    }
+}
+
+fn at_least_one(limit: u32) -> NonZeroU32 {
+    NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+}
+
+/// The limiter's "key": it keeps one cell, and this says what to do with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Act {
+    Use,
+    Peek,
+}
+
+/// The cell: when the burst will be whole again, in nanoseconds since the limiter was made; 0 is unused.
+struct WholeAt(AtomicU64);
+
+impl StateStore for WholeAt {
+    type Key = Act;
+
+    fn measure_and_replace<T, F, E>(&self, act: &Act, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let (result, next) = measure((seen != 0).then(|| seen.into()))?;
+            if *act == Act::Peek {
+                return Ok(result);
+            }
+            match self.0.compare_exchange_weak(seen, next.into(), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(result),
+                Err(changed) => seen = changed,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::{ManualClock, UnixSeconds};
+
+    fn limits(requests_per_second: u32, burst: u32) -> Limits {
+        Limits { requests_per_second, burst, daily_quota: None, enforce: true }
+    }
+
+    fn client_id() -> ClientId {
+        ClientId::parse("partner").unwrap()
+    }
+
+    fn throttle() -> (Arc<ManualClock>, Throttle) {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_000)));
+        (clock.clone(), Throttle::new(clock))
+    }
+
+    #[test]
+    fn a_burst_is_admitted_and_then_the_rate() {
+        let (clock, throttle) = throttle();
+        let (id, limits) = (client_id(), limits(2, 3));
+        for left in [2, 1, 0] {
+            assert_eq!(throttle.check(&id, limits).remaining, left);
+        }
+        assert_eq!(throttle.check(&id, limits).wait, Some(Duration::from_millis(500)));
+        clock.advance(Duration::from_millis(499));
+        assert!(throttle.check(&id, limits).wait.is_some());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(throttle.check(&id, limits).wait, None);
+        assert!(throttle.check(&id, limits).wait.is_some());
+    }
+
+    #[test]
+    fn to_peek_uses_nothing() {
+        let (_, throttle) = throttle();
+        let (id, limits) = (client_id(), limits(10, 20));
+        let whole = Permits { burst: 20, window_s: 2, remaining: 20, whole_in_s: 0, wait: None };
+        assert_eq!(throttle.peek(&id, limits), whole);
+        assert_eq!(throttle.peek(&id, limits), whole);
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 19, whole_in_s: 1, ..whole });
+        assert_eq!(throttle.peek(&id, limits), Permits { remaining: 19, whole_in_s: 1, ..whole });
+    }
+
+    #[test]
+    fn a_changed_limit_applies_at_once() {
+        let (_, throttle) = throttle();
+        let id = client_id();
+        assert_eq!(throttle.check(&id, limits(1, 1)).wait, None);
+        assert!(throttle.check(&id, limits(1, 1)).wait.is_some());
+        assert_eq!(throttle.check(&id, limits(1, 2)).remaining, 1);
+    }
+
+    #[test]
+    fn clients_do_not_share_permits_and_forgotten_ones_cost_nothing() {
+        let (_, throttle) = throttle();
+        let (one, other) = (client_id(), ClientId::parse("other").unwrap());
+        assert_eq!(throttle.check(&one, limits(1, 1)).wait, None);
+        assert_eq!(throttle.check(&other, limits(1, 1)).wait, None);
+        throttle.retain(|id| *id == one);
+        assert_eq!(throttle.cells.len(), 1);
+    }
+
+    proptest! {
+        /// The model is a bucket of `burst` permits in which one grows back every `1 / rate` seconds.
+        #[test]
+        fn it_admits_what_a_slow_model_admits(
+            rate in 1_u32..50,
+            burst in 1_u32..50,
+            pauses in proptest::collection::vec(0_u64..400, 1..200),
+        ) {
+            let (clock, throttle) = throttle();
+            let period = 1_000_000_000 / u64::from(rate);
+            let (mut now, mut whole_at) = (0_u64, 0_u64);
+            for pause_ms in pauses {
+                clock.advance(Duration::from_millis(pause_ms));
+                now += pause_ms * 1_000_000;
+                let missing = whole_at.saturating_sub(now).div_ceil(period);
+                let admitted = throttle.check(&client_id(), limits(rate, burst)).wait.is_none();
+                prop_assert_eq!(admitted, missing < u64::from(burst));
+                if admitted {
+                    whole_at = whole_at.max(now) + period;
+                }
+            }
+        }
+    }
+}
