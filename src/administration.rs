@@ -1,0 +1,161 @@
+//! Every change to who may call: each is one commit with the audit log's word of it.
+//!
+//! A change is in force when its call returns, and on disk. Nothing here asks whether the caller may make
+//! the change: the gate has done so.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use papaya::HashMap;
+
+use crate::audit::{Action, Entry};
+use crate::clients::{Client, Clients, Secret, Status};
+use crate::keys::{Algorithm, KeyError, Keys};
+use crate::oauth::credentials::ClientId;
+use crate::oauth::registration::Registration;
+use crate::revocation::Revocation;
+use crate::store::{Outcome, Revision, Store, StoreError, Txn};
+use crate::time::{SharedClock, UnixSeconds};
+use crate::tokens::AccessToken;
+
+/// How often one client's exposed secret makes an audit entry, in seconds.
+const EXPOSURE_INTERVAL_S: u64 = 3_600;
+
+/// Makes changes.
+pub struct Administration {
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    clients: Arc<Clients>,
+    revocation: Arc<Revocation>,
+    keys: Arc<Keys>,
+    /// When a client's exposed secret was last written down. As many entries as clients, at most.
+    exposed: HashMap<ClientId, UnixSeconds>,
+}
+
+/// On whose behalf a change is made.
+#[derive(Clone, Debug, Default)]
+pub struct Actor {
+    /// The client that asked for it; `None` is this program itself.
+    pub client_id: Option<ClientId>,
+    /// Where the request came from.
+    pub source: Option<IpAddr>,
+    /// Which request it was.
+    pub request_id: Option<String>,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The identifier is taken.
+    #[error("a client of this client_id is registered already")]
+    AlreadyRegistered,
+    /// The store did not answer: ours to mend.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No key could be made: ours to mend.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Administration {
+    /// Brings together what changes are made to.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: SharedClock,
+        clients: Arc<Clients>,
+        revocation: Arc<Revocation>,
+        keys: Arc<Keys>,
+    ) -> Self {
+        Self { store, clock, clients, revocation, keys, exposed: HashMap::new() }
+    }
+
+    /// Registers a client under `client_id` with this secret.
+    pub async fn register(
+        &self,
+        client_id: ClientId,
+        registration: Registration,
+        secret: Secret,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
+        let now = self.clock.now();
+        let Registration { client_name, scope, audience, token_ttl, limits } = registration;
+        let client = Client {
+            client_id,
+            client_name,
+            scope,
+            audience,
+            token_ttl,
+            limits,
+            status: Status::Active,
+            secrets: vec![secret],
+            created_at: now,
+            updated_at: now,
+        };
+        let entry = self.entry(Action::ClientRegistered, client.client_id.as_str(), actor);
+        let revision = self.commit(self.clients.register(&client)?, &entry).await?;
+        self.clients.reach(revision.ok_or(ChangeError::AlreadyRegistered)?).await;
+        Ok(client)
+    }
+
+    /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.
+    pub async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+        self.revoke_as(Action::TokenRevoked, token, actor).await
+    }
+
+    /// Revokes a token that came in the clear, where anybody on the way may have read it.
+    pub async fn burn(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+        self.revoke_as(Action::TokenBurned, token, actor).await
+    }
+
+    /// Writes down that a client's right secret came in a query string; at most once an hour for each
+    /// client, so that a client which always does so does not grow the log.
+    pub async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
+        let now = self.clock.now();
+        let last = self.exposed.pin().get(client_id).copied();
+        if last.is_some_and(|last| now.since(last) < EXPOSURE_INTERVAL_S && now >= last) {
+            return Ok(());
+        }
+        let entry = self.entry(Action::SecretExposed, client_id.as_str(), actor);
+        self.commit(Txn::new(), &entry).await?;
+        self.exposed.pin().insert(client_id.clone(), now);
+        tracing::warn!(%client_id, "a client sent its secret in a query string: rotate it");
+        Ok(())
+    }
+
+    /// Makes the signing key of `algorithm`, if there is none yet.
+    pub async fn ensure_signing_key(&self, algorithm: Algorithm) -> Result<(), ChangeError> {
+        if self.keys.signing(algorithm).is_some() {
+            return Ok(());
+        }
+        let created = |kid: &str| self.entry(Action::KeyCreated, kid, &Actor::default()).append();
+        self.keys.create(algorithm, self.clock.now(), created).await?;
+        Ok(())
+    }
+
+    async fn revoke_as(&self, action: Action, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+        if self.revocation.is_revoked(&token.jti) {
+            return Ok(());
+        }
+        let entry = self.entry(action, &token.jti.to_string(), actor);
+        let revision = self.commit(self.revocation.revoke(&token.jti, token.expires_at)?, &entry).await?;
+        if let Some(revision) = revision {
+            self.revocation.reach(revision).await;
+        }
+        tracing::info!(jti = %token.jti, client_id = %token.client_id, ?action, "a token was revoked");
+        Ok(())
+    }
+
+    fn entry(&self, action: Action, subject: &str, actor: &Actor) -> Entry {
+        let Actor { client_id, source, request_id } = actor.clone();
+        Entry { at: self.clock.now(), actor: client_id, action, subject: subject.to_owned(), source, request_id }
+    }
+
+    /// The change and its entry, together or not at all; `None` when the change's conditions do not hold.
+    async fn commit(&self, change: Txn, entry: &Entry) -> Result<Option<Revision>, StoreError> {
+        match self.store.commit(change.and(entry.append()?)).await? {
+            Outcome::Committed(revision) => Ok(Some(revision)),
+            Outcome::Conflict => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The walk of a protected request, from its bearer token to the handler.
+//!
+//! One order of checks, always, each a call into one module and none back into an earlier one:
+//! bearer token present; genuine, current, for this API, not revoked, its client not suspended; throttle;
+//! daily quota; scope. All of it in memory, but for the first unit of a quota block. What fails first is
+//! the [`Denial`]; `http::error` says it in HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::{Client, Clients, Status};
+use crate::oauth::bearer::{self, BearerFault};
+use crate::quota::{Quota, Units};
+use crate::revocation::Revocation;
+use crate::store::StoreError;
+use crate::throttle::{Permits, Throttle};
+use crate::tokens::{AccessToken, TokenFault, Tokens};
+
+/// The audience of the administration API.
+pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
+
+/// Decides whether a request may reach its handler.
+pub struct Admission {
+    tokens: Arc<Tokens>,
+    revocation: Arc<Revocation>,
+    clients: Arc<Clients>,
+    throttle: Throttle,
+    quota: Quota,
+    /// The audience of the partner API.
+    public_audience: String,
+}
+
+/// An API of this server: each has an audience of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// What partners call.
+    Public,
+    /// What operators call.
+    Admin,
+}
+
+/// What a handler needs of its caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Right {
+    /// The API that the handler belongs to.
+    pub api: Api,
+    /// The scope token that the access token must carry.
+    pub scope_token: &'static str,
+}
+
+/// A caller that may proceed.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Who calls.
+    pub client: Arc<Client>,
+    /// With what.
+    pub token: Arc<AccessToken>,
+}
+
+/// Where a client stands with its limits, for the `RateLimit` fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// The throttle.
+    pub permits: Permits,
+    /// The daily quota; `None` when it is not known without asking the store.
+    pub units: Option<Units>,
+}
+
+/// Why a request may not reach its handler, in the order of the checks.
+#[derive(Clone, Debug)]
+pub enum Denial {
+    /// No bearer token. 401 without an error code (RFC 6750 section 3.1).
+    TokenMissing,
+    /// A bearer token in the wrong place, or more than one. 400 `invalid_request`.
+    TokenMisplaced(BearerFault),
+    /// Malformed, forged, of another issuer, or expired. 401 `invalid_token`.
+    Token(TokenFault),
+    /// Genuine, but for another API. 401 `invalid_token`.
+    WrongAudience,
+    /// Revoked before its time. 401 `invalid_token`.
+    Revoked,
+    /// Its client is suspended. 401 `invalid_token`.
+    ClientSuspended,
+    /// Its client is no longer registered. 401 `invalid_token`.
+    ClientUnknown,
+    /// Over the requests per second; good again after this time. 429.
+    Throttled(Duration),
+    /// Over the daily quota. 429.
+    QuotaExceeded(Units),
+    /// The token does not carry this scope token. 403 `insufficient_scope`.
+    InsufficientScope(&'static str),
+    /// The quota could not be asked: ours to mend. 503, and never admitted.
+    Store(StoreError),
+}
+
+/// The outcome of the walk, and where the client stands if it was authenticated.
+pub struct Decision {
+    /// Whether the request may proceed.
+    pub outcome: Result<Admitted, Denial>,
+    /// Known from the throttle on.
+    pub standing: Option<Standing>,
+}
+
+impl Admission {
+    /// Brings together what the walk asks.
+    #[must_use]
+    pub fn new(
+        tokens: Arc<Tokens>,
+        revocation: Arc<Revocation>,
+        clients: Arc<Clients>,
+        throttle: Throttle,
+        quota: Quota,
+        public_audience: String,
+    ) -> Self {
+        Self { tokens, revocation, clients, throttle, quota, public_audience }
+    }
+
+    /// The whole walk, for a request with these `Authorization` values and this query string.
+    pub async fn admit<'r>(
+        &self,
+        authorization: impl Iterator<Item = &'r [u8]>,
+        query: &str,
+        right: Right,
+    ) -> Decision {
+        let admitted = match self.identify(authorization, query, right.api) {
+            Ok(admitted) => admitted,
+            Err(denial) => return Decision { outcome: Err(denial), standing: None },
+        };
+        let Client { client_id, limits, .. } = &*admitted.client;
+        let permits = self.throttle.check(client_id, *limits);
+        if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
+            let units = self.quota.known(client_id, *limits);
+            return Decision { outcome: Err(Denial::Throttled(wait)), standing: Some(Standing { permits, units }) };
+        }
+        let units = match self.quota.spend(client_id, *limits).await {
+            Ok(units) => units,
+            Err(error) => {
+                let standing = Some(Standing { permits, units: None });
+                return Decision { outcome: Err(Denial::Store(error)), standing };
+            }
+        };
+        let standing = Some(Standing { permits, units: Some(units) });
+        if !units.admitted {
+            return Decision { outcome: Err(Denial::QuotaExceeded(units)), standing };
+        }
+        if !admitted.token.scope.contains(right.scope_token) {
+            return Decision { outcome: Err(Denial::InsufficientScope(right.scope_token)), standing };
+        }
+        Decision { outcome: Ok(admitted), standing }
+    }
+
+    /// The walk up to the throttle: who calls, at no cost to any limit.
+    pub fn identify<'r>(
+        &self,
+        authorization: impl Iterator<Item = &'r [u8]>,
+        query: &str,
+        api: Api,
+    ) -> Result<Admitted, Denial> {
+        let token = bearer::parse(authorization, query).map_err(|fault| match fault {
+            BearerFault::Missing => Denial::TokenMissing,
+            BearerFault::Malformed => Denial::Token(TokenFault::Malformed),
+            BearerFault::InQuery | BearerFault::Repeated => Denial::TokenMisplaced(fault),
+        })?;
+        let audience = match api {
+            Api::Public => self.public_audience.as_str(),
+            Api::Admin => ADMIN_AUDIENCE,
+        };
+        let verified = self.tokens.verify(token).map_err(Denial::Token)?;
+        if verified.audience != audience {
+            return Err(Denial::WrongAudience);
+        }
+        self.in_force(verified)
+    }
+
+    /// What a token says, if it is good for its own API now (RFC 7662 calls it active).
+    pub fn introspect(&self, token: &str) -> Result<Admitted, Denial> {
+        self.in_force(self.tokens.verify(token).map_err(Denial::Token)?)
+    }
+
+    /// Where a client stands with both of its limits; costs nothing. May read the store.
+    pub async fn standing(&self, client: &Client) -> Result<Standing, StoreError> {
+        let permits = self.throttle.peek(&client.client_id, client.limits);
+        let units = self.quota.peek(&client.client_id, client.limits).await?;
+        Ok(Standing { permits, units: Some(units) })
+    }
+
+    /// Returns unspent units to the store. For a clean stop, after the last request.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.quota.close().await
+    }
+
+    /// Forgets the counters of clients that are no longer registered.
+    pub fn forget_unregistered(&self) {
+        let registered = |client_id: &_| self.clients.get(AsRef::<str>::as_ref(client_id)).is_some();
+        self.throttle.retain(registered);
+        self.quota.retain(registered);
+    }
+
+    fn in_force(&self, token: Arc<AccessToken>) -> Result<Admitted, Denial> {
+        if self.revocation.is_revoked(&token.jti) {
+            return Err(Denial::Revoked);
+        }
+        let client = self.clients.get(token.client_id.as_str()).ok_or(Denial::ClientUnknown)?;
+        match client.status {
+            Status::Active => Ok(Admitted { client, token }),
+            Status::Suspended => Err(Denial::ClientSuspended),
+        }
+    }
+}

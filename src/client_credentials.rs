@@ -1,0 +1,106 @@
+//! The walk of a token request: the client credentials grant (RFC 6749, section 4.4).
+//!
+//! Who asks; whether it has failed too often; for which API and scope; one signature. What fails first
+//! is the [`TokenError`]; `http::error` says it in HTTP.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::{Client, Clients, Status};
+use crate::failures::Failures;
+use crate::keys::KeyError;
+use crate::oauth::credentials::{ClientAuthentication, Method};
+use crate::oauth::scope::Scope;
+use crate::oauth::token_request::{RequestFault, TokenRequest};
+use crate::time::SharedClock;
+use crate::tokens::{Issued, Tokens};
+
+/// Grants access tokens to clients that prove who they are.
+pub struct ClientCredentials {
+    clients: Arc<Clients>,
+    tokens: Arc<Tokens>,
+    failures: Failures,
+    clock: SharedClock,
+    default_audience: Option<String>,
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub enum TokenError {
+    /// The request cannot be read: the client's fault. RFC 6749 section 5.2 has a code for each.
+    Request(RequestFault),
+    /// No such client, or not its secret: which of both is not said. 401 `invalid_client`.
+    NotAuthenticated(Method),
+    /// The same, once too often from this address; good again after this time. 429.
+    TooManyFailures(Duration),
+    /// The client proved who it is, but is suspended. 400 `unauthorized_client`.
+    Suspended,
+    /// Neither `audience` nor `resource`, and no default. 400 `invalid_request`.
+    AudienceMissing,
+    /// An API set that the client was not granted. 400 `invalid_target` (RFC 8707 section 2).
+    AudienceNotGranted,
+    /// More scope than the client was assigned. 400 `invalid_scope`.
+    ScopeNotAssigned {
+        /// What it was assigned.
+        assigned: Scope,
+    },
+    /// No signature could be made: ours to mend. 503.
+    Signing(KeyError),
+}
+
+impl ClientCredentials {
+    /// Brings together what the walk asks.
+    #[must_use]
+    pub fn new(
+        clients: Arc<Clients>,
+        tokens: Arc<Tokens>,
+        failures: Failures,
+        clock: SharedClock,
+        default_audience: Option<String>,
+    ) -> Self {
+        Self { clients, tokens, failures, clock, default_audience }
+    }
+
+    /// The whole walk, for a request from `source`.
+    pub fn grant(&self, request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
+        let client = self.authenticate(&request.authentication, source)?;
+        let audience = request.audience.as_ref().or(self.default_audience.as_ref());
+        let audience = audience.ok_or(TokenError::AudienceMissing)?;
+        if !client.audience.contains(audience) {
+            return Err(TokenError::AudienceNotGranted);
+        }
+        let scope = request.scope.unwrap_or_else(|| client.scope.clone());
+        if !scope.is_within(&client.scope) {
+            return Err(TokenError::ScopeNotAssigned { assigned: client.scope.clone() });
+        }
+        let issued = self.tokens.issue(&client, audience, scope).map_err(TokenError::Signing)?;
+        Ok((client, issued))
+    }
+
+    /// Who asks. Takes the same time for an unknown client and a wrong secret. A right secret passes
+    /// however many wrong ones came before it: the limit on failures protects no secret of 256 bits, it
+    /// only spares work and logs.
+    pub fn authenticate(
+        &self,
+        authentication: &ClientAuthentication,
+        source: IpAddr,
+    ) -> Result<Arc<Client>, TokenError> {
+        let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
+            return Err(match self.failures.count(&authentication.client_id, source) {
+                Ok(()) => TokenError::NotAuthenticated(authentication.method),
+                Err(wait) => TokenError::TooManyFailures(wait),
+            });
+        };
+        match client.status {
+            Status::Active => Ok(client),
+            Status::Suspended => Err(TokenError::Suspended),
+        }
+    }
+}
+
+impl From<RequestFault> for TokenError {
+    fn from(fault: RequestFault) -> Self {
+        Self::Request(fault)
+    }
+}
