@@ -1,0 +1,97 @@
+//! The gate as an argument: a handler that takes [`Authorized`] cannot be reached without the right.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+
+use crate::admission::{Admission, Admitted, Api, Right};
+use crate::administration::Actor;
+use crate::http::answer::RequestId;
+use crate::http::error::Problem;
+use crate::oauth::credentials::ClientId;
+use crate::oauth::scope;
+
+/// A right, as a type.
+pub trait Required: 'static {
+    /// What it is.
+    const RIGHT: Right;
+}
+
+/// The right to read zones.
+pub enum ReadZones {}
+/// The right to create, change and delete zones.
+pub enum WriteZones {}
+/// The right to read registrations.
+pub enum ReadAdmin {}
+/// The right to register and change clients.
+pub enum WriteAdmin {}
+
+impl Required for ReadZones {
+    const RIGHT: Right = Right { api: Api::Public, scope_token: scope::READ_ZONES };
+}
+
+impl Required for WriteZones {
+    const RIGHT: Right = Right { api: Api::Public, scope_token: scope::WRITE_ZONES };
+}
+
+impl Required for ReadAdmin {
+    const RIGHT: Right = Right { api: Api::Admin, scope_token: scope::READ_ADMIN };
+}
+
+impl Required for WriteAdmin {
+    const RIGHT: Right = Right { api: Api::Admin, scope_token: scope::WRITE_ADMIN };
+}
+
+/// Proof that the request passed the whole walk with the right `R`. Must be a handler's first argument:
+/// actix asks arguments in order, so nothing of the request is read for a caller who may not send it.
+pub struct Authorized<R> {
+    admitted: Admitted,
+    right: PhantomData<R>,
+}
+
+impl<R> Authorized<R> {
+    /// Who calls.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.admitted.client.client_id
+    }
+
+    /// On whose behalf a change that `request` asks for is made.
+    #[must_use]
+    pub fn actor(&self, request: &HttpRequest) -> Actor {
+        actor(Some(self.client_id()), request)
+    }
+}
+
+/// The client, the address and the id of a request, for the audit log.
+#[must_use]
+pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
+    Actor {
+        client_id: client_id.cloned(),
+        source: request.peer_addr().map(|address| address.ip()),
+        request_id: request.extensions().get::<RequestId>().map(ToString::to_string),
+    }
+}
+
+impl<R: Required> FromRequest for Authorized<R> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let admission = request.app_data::<web::Data<Admission>>().ok_or_else(Problem::not_found)?;
+            let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+            let decision = admission.admit(authorization, request.query_string(), R::RIGHT).await;
+            if let Some(standing) = decision.standing {
+                request.extensions_mut().insert(standing);
+            }
+            let admitted = decision.outcome?;
+            Ok(Self { admitted, right: PhantomData })
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
+//!
+//! A client sees its own tokens; one that was assigned `read:admin` sees all. To anybody else a token is
+//! not active, and nothing more is said (section 2.2).
+
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::admission::Admission;
+use crate::client_credentials::ClientCredentials;
+use crate::http::answer::Site;
+use crate::http::error::OauthError;
+use crate::http::token::{read, source};
+use crate::oauth::parameters::Parameters;
+use crate::oauth::scope::READ_ADMIN;
+use crate::oauth::token_request::InspectionRequest;
+
+/// What the token says, or `{"active": false}`.
+pub async fn introspect(
+    request: HttpRequest,
+    payload: Payload,
+    grants: Data<ClientCredentials>,
+    admission: Data<Admission>,
+    site: Data<Site>,
+) -> Result<HttpResponse, OauthError> {
+    let (body, format) = read(&request, payload).await?;
+    let parameters = Parameters::parse(format, &body)?;
+    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+    let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization, parameters)?;
+    let client = grants.authenticate(&authentication, source(&request))?;
+    let visible = admission
+        .introspect(&token)
+        .ok()
+        .filter(|admitted| admitted.token.client_id == client.client_id || client.scope.contains(READ_ADMIN));
+    let answer = match visible {
+        None => json!({ "active": false }),
+        Some(admitted) => json!({
+            "active": true,
+            "token_type": "Bearer",
+            "scope": admitted.token.scope,
+            "client_id": admitted.token.client_id,
+            "sub": admitted.token.client_id,
+            "aud": admitted.token.audience,
+            "iss": site.issuer,
+            "iat": admitted.token.issued_at.get(),
+            "exp": admitted.token.expires_at.get(),
+            "jti": admitted.token.jti,
+        }),
+    };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+}

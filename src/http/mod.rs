@@ -1,0 +1,22 @@
+//! The contract over HTTPS: the only floor that knows actix.
+//!
+//! A handler's first argument says what its caller must be: [`authorized::Authorized`] for a protected
+//! resource, a client authentication in the body for an OAuth endpoint, nothing for a public page. What
+//! fails is a value; [`error`] is the one place that turns it into a status, headers and a body, and
+//! [`answer`] adds what every answer carries.
+
+pub mod admin;
+pub mod answer;
+pub mod authorized;
+pub mod body;
+pub mod clear;
+pub mod error;
+//pub mod idempotency;
+pub mod introspect;
+pub mod metadata;
+//pub mod parking;
+pub mod problems;
+pub mod rate_limit_fields;
+pub mod revoke;
+pub mod token;
+pub mod usage;

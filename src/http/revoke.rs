@@ -1,0 +1,46 @@
+//! `POST /oauth2/revoke` (RFC 7009): a client revokes a token of its own.
+
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::administration::Administration;
+use crate::admission::Admission;
+use crate::client_credentials::ClientCredentials;
+use crate::http::authorized::actor;
+use crate::http::error::OauthError;
+use crate::http::token::{read, source};
+use crate::oauth::error::ErrorCode;
+use crate::oauth::parameters::Parameters;
+use crate::oauth::token_request::InspectionRequest;
+
+/// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
+/// another client's is refused (section 2.1).
+pub async fn revoke(
+    request: HttpRequest,
+    payload: Payload,
+    grants: Data<ClientCredentials>,
+    admission: Data<Admission>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, OauthError> {
+    let (body, format) = read(&request, payload).await?;
+    let parameters = Parameters::parse(format, &body)?;
+    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+    let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization, parameters)?;
+    let client = grants.authenticate(&authentication, source(&request))?;
+    if let Ok(admitted) = admission.introspect(&token) {
+        if admitted.token.client_id != client.client_id {
+            return Err(OauthError::new(
+                ErrorCode::UnauthorizedClient,
+                "The token was issued to another client: only that client may revoke it.",
+            ));
+        }
+        changes.revoke(&admitted.token, &actor(Some(&client.client_id), &request)).await?;
+    }
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish())
+}
+
+/// Any method but POST.
+pub async fn wrong_method() -> Result<HttpResponse, OauthError> {
+    Err(OauthError::method_not_allowed())
+}

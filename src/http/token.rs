@@ -1,0 +1,205 @@
+//! The token endpoint (RFC 6749, section 3.2): `POST /shared/access-tokens`, and `POST /oauth2/token` in
+//! strict dress.
+//!
+//! Both are the same walk. The first answers as the platform documents it, with `expires_at`; the second
+//! as RFC 6749 has it, because some clients read `expires_at` as a number.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_governor::governor::NotUntil;
+use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
+use actix_governor::governor::middleware::NoOpMiddleware;
+use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::middleware::Condition;
+use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::administration::Administration;
+use crate::client_credentials::ClientCredentials;
+use crate::http::authorized::actor;
+use crate::http::body::{self, MAX_OAUTH_BYTES};
+use crate::http::error::OauthError;
+use crate::oauth::credentials::ClientAuthentication;
+use crate::oauth::error::ErrorCode;
+use crate::oauth::parameters::{Format, Parameters};
+use crate::oauth::scope::Scope;
+use crate::oauth::token_request::TokenRequest;
+use crate::time::UnixSeconds;
+use crate::tokens::Issued;
+
+/// The answer of RFC 6749 section 5.1.
+#[derive(Serialize)]
+struct TokenResponse<'t> {
+    access_token: &'t str,
+    token_type: &'static str,
+    /// Seconds. Without it Go's client would use a token for ever.
+    expires_in: u64,
+    /// The platform's own member: the same, as a moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<UnixSeconds>,
+    /// Exactly what was granted.
+    scope: &'t Scope,
+}
+
+/// The limit on requests from one source address, shared by both dresses and all workers.
+#[derive(Clone)]
+pub struct SourceLimit {
+    enabled: bool,
+    config: GovernorConfig<SourceAddress, NoOpMiddleware>,
+}
+
+impl SourceLimit {
+    /// `requests_per_second` after a `burst`; 0 requests per second is no limit.
+    #[must_use]
+    pub fn new(requests_per_second: u32, burst: u32) -> Option<Self> {
+        let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress);
+        config.requests_per_second(requests_per_second.max(1).into()).burst_size(burst.max(1));
+        Some(Self { enabled: requests_per_second > 0, config: config.finish()? })
+    }
+
+    /// Forgets addresses that have been quiet: without it the memory of a flood would stay.
+    pub fn forget_quiet(&self) {
+        self.config.limiter().retain_recent();
+        self.config.limiter().shrink_to_fit();
+    }
+}
+
+/// The routes of both dresses.
+pub fn routes(config: &mut ServiceConfig, limit: &SourceLimit) {
+    let governor = || Condition::new(limit.enabled, Governor::new(&limit.config));
+    config
+        .service(
+            web::resource("/shared/access-tokens")
+                .wrap(governor())
+                .route(web::post().to(documented))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/oauth2/token")
+                .wrap(governor())
+                .route(web::post().to(strict))
+                .default_service(web::to(wrong_method)),
+        );
+}
+
+async fn documented(
+    request: HttpRequest,
+    payload: Payload,
+    grants: Data<ClientCredentials>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, OauthError> {
+    let issued = grant(&request, payload, &grants, &changes).await?;
+    Ok(answer(&issued, Some(issued.expires_at)))
+}
+
+async fn strict(
+    request: HttpRequest,
+    payload: Payload,
+    grants: Data<ClientCredentials>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, OauthError> {
+    let issued = grant(&request, payload, &grants, &changes).await?;
+    Ok(answer(&issued, None))
+}
+
+async fn wrong_method(
+    request: HttpRequest,
+    grants: Data<ClientCredentials>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, OauthError> {
+    refuse_secret_in_query(&request, &grants, &changes).await?;
+    Err(OauthError::method_not_allowed())
+}
+
+async fn grant(
+    request: &HttpRequest,
+    payload: Payload,
+    grants: &ClientCredentials,
+    changes: &Administration,
+) -> Result<Issued, OauthError> {
+    refuse_secret_in_query(request, grants, changes).await?;
+    let (body, format) = read(request, payload).await?;
+    let parameters = Parameters::parse(format, &body)?;
+    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+    let token_request = TokenRequest::parse(authorization, parameters)?;
+    let (client, issued) = grants.grant(token_request, source(request))?;
+    tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
+    Ok(issued)
+}
+
+fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
+    let Issued { access_token, expires_in, scope, .. } = issued;
+    let response =
+        TokenResponse { access_token, token_type: "Bearer", expires_in: *expires_in, expires_at, scope };
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(response)
+}
+
+/// The body of an OAuth request, and how it is written.
+pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<(Bytes, Format), OauthError> {
+    let body = body::read(payload, MAX_OAUTH_BYTES).await?;
+    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let format = Format::of(content_type, &body)?;
+    Ok((body, format))
+}
+
+/// Where a request comes from. Every connection of this server has a peer.
+pub(super) fn source(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
+}
+
+/// A secret in the URL lands in logs and histories (RFC 6749 section 2.3.1: "MUST NOT be included in the
+/// request URI"). If it is a client's right one, the audit log says that it was exposed.
+async fn refuse_secret_in_query(
+    request: &HttpRequest,
+    grants: &ClientCredentials,
+    changes: &Administration,
+) -> Result<(), OauthError> {
+    let query = request.query_string();
+    if query.is_empty() {
+        return Ok(());
+    }
+    let parameter = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| Zeroizing::new(value.into_owned()))
+    };
+    let Some(client_secret) = parameter("client_secret") else { return Ok(()) };
+    let client_id = parameter("client_id").unwrap_or_default();
+    if let Ok(authentication) = ClientAuthentication::from_body(client_id, client_secret)
+        && let Ok(client) = grants.authenticate(&authentication, source(request))
+    {
+        changes.secret_exposed(&client.client_id, &actor(Some(&client.client_id), request)).await?;
+    }
+    Err(OauthError::new(
+        ErrorCode::InvalidRequest,
+        "client_secret is in the query string, where logs keep it: send it in the body or in Authorization: Basic, \
+         and have it rotated.",
+    ))
+}
+
+/// The address, as the key of the limit.
+#[derive(Clone, Copy)]
+struct SourceAddress;
+
+impl KeyExtractor for SourceAddress {
+    type Key = IpAddr;
+    type KeyExtractionError = OauthError;
+
+    fn extract(&self, request: &ServiceRequest) -> Result<IpAddr, OauthError> {
+        let address = request.peer_addr().ok_or_else(OauthError::unavailable)?;
+        Ok(crate::failures::network(address.ip()))
+    }
+
+    fn exceed_rate_limit_response(&self, negative: &NotUntil<QuantaInstant>, _: HttpResponseBuilder) -> HttpResponse {
+        let wait = negative.wait_time_from(DefaultClock::default().now());
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        OauthError::too_many_requests(
+            "Too many token requests from this address: keep a token until it expires, as expires_in says.",
+            seconds,
+        )
+        .error_response()
+    }
+}
