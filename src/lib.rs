@@ -10,6 +10,8 @@ pub mod keys;
 pub mod oauth;
 pub mod quota;
 pub mod revocation;
+pub mod files;
+pub mod sandbox;
 pub mod store;
 pub mod throttle;
 pub mod time;

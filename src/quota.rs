@@ -129,7 +129,7 @@ impl Quota {
         let settled = stream::iter(counters).map(|(client_id, counter)| async move {
             // Waits for a lease under way: its units are held from then on.
             let _turn = counter.turn.lock().await;
-            let outdated = counter.lock().take();
+            let outdated = counter.lock().close();
             settle(&*self.store, &client_id, outdated).await
         });
         let outcomes: Vec<_> = settled.buffer_unordered(SETTLED_AT_ONCE).collect().await;
@@ -162,8 +162,9 @@ impl Quota {
             // Whoever had the turn before may have leased enough.
             let wanted = counter.lock().wanted(day, limits);
             let leased = match wanted {
-                0 => Ok(()),
-                block => lease_block(&*store, &client_id, &counter, day, limits, block).await,
+                None => Err(StoreError::Unavailable("the server is stopping".into())),
+                Some(0) => Ok(()),
+                Some(block) => lease_block(&*store, &client_id, &counter, day, limits, block).await,
             };
             counter.lock().leasing = false;
             if let Err(error) = &leased {
@@ -268,7 +269,7 @@ struct Counter {
 
 impl Counter {
     fn new(day: Day) -> Self {
-        let today = Today { day, count: Count { leased: 0, held: 0 }, known: false, leasing: false };
+        let today = Today { day, count: Count { leased: 0, held: 0 }, known: false, leasing: false, closed: false };
         Self { today: Mutex::new(today), turn: tokio::sync::Mutex::new(()) }
     }
 
@@ -285,6 +286,8 @@ struct Today {
     known: bool,
     /// Whether the next block is being leased in the background.
     leasing: bool,
+    /// Whether what was held has been returned for good: a lease after that would be lost.
+    closed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -323,17 +326,20 @@ impl Today {
             return if exhausted { Step::Exhausted(self.count) } else { Step::Empty };
         }
         self.count.held -= 1;
-        let then_lease = !self.leasing && self.wanted(self.day, limits) > 0;
+        let then_lease = !self.leasing && self.wanted(self.day, limits).is_some_and(|block| block > 0);
         self.leasing |= then_lease;
         Step::Spent { count: self.count, then_lease }
     }
 
-    /// The units to lease now: a block when half of one is gone, else none.
-    fn wanted(&self, day: Day, limits: Limits) -> u64 {
+    /// The units to lease now: a block when half of one is gone, else 0; `None` once all is settled.
+    fn wanted(&self, day: Day, limits: Limits) -> Option<u64> {
+        if self.closed {
+            return None;
+        }
         let block = block(limits);
         let plenty = self.count.held > block / 2;
         let exhausted = self.known && self.count.leased >= limit(limits);
-        if self.day != day || plenty || exhausted { 0 } else { block }
+        Some(if self.day != day || plenty || exhausted { 0 } else { block })
     }
 
     /// Takes in what the store said; returns what was granted for a day that is over.
@@ -355,6 +361,11 @@ impl Today {
         let outdated = self.take();
         (self.day, self.count, self.known) = (day, Count { leased: 0, held: 0 }, false);
         outdated
+    }
+
+    fn close(&mut self) -> Outdated {
+        self.closed = true;
+        self.take()
     }
 
     fn take(&mut self) -> Outdated {
@@ -379,5 +390,179 @@ impl Count {
             resets_at,
             resets_in_s: resets_at.since(now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::MemoryStore;
+    use crate::time::{Clock as _, ManualClock};
+
+    const NOON: UnixSeconds = UnixSeconds::new(1_767_268_800); // 2026-01-01T12:00:00Z
+
+    struct Fixture {
+        clock: Arc<ManualClock>,
+        store: Arc<dyn Store>,
+        quota: Quota,
+    }
+
+    fn fixture() -> Fixture {
+        let clock = Arc::new(ManualClock::new(NOON));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        Fixture { quota: Quota::open(store.clone(), clock.clone()), clock, store }
+    }
+
+    fn limits(daily_quota: Option<u64>) -> Limits {
+        Limits { requests_per_second: 1, burst: 1, daily_quota, enforce: true }
+    }
+
+    fn partner() -> ClientId {
+        ClientId::parse("partner").unwrap()
+    }
+
+    async fn spend(quota: &Quota, limits: Limits, times: u64) -> u64 {
+        let mut admitted = 0;
+        for _ in 0..times {
+            admitted += u64::from(quota.spend(&partner(), limits).await.unwrap().admitted);
+        }
+        admitted
+    }
+
+    async fn stored(fixture: &Fixture, day: &str) -> Option<u64> {
+        let record = LEASES.get(&*fixture.store, format!("partner/{day}")).await.unwrap();
+        record.map(|(leased, _)| leased.units)
+    }
+
+    #[tokio::test]
+    async fn exactly_n_of_n_are_admitted() {
+        for daily_quota in [1, 2, 3, 99, 250, 1_050] {
+            let Fixture { quota, .. } = fixture();
+            assert_eq!(spend(&quota, limits(Some(daily_quota)), daily_quota + 5).await, daily_quota);
+            let units = quota.peek(&partner(), limits(Some(daily_quota))).await.unwrap();
+            assert_eq!((units.admitted, units.used, units.remaining), (false, daily_quota, Some(0)));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn exactly_n_of_n_are_admitted_under_concurrency() {
+        for daily_quota in [10, 777] {
+            let Fixture { quota, .. } = fixture();
+            let tasks: Vec<_> = (0..16)
+                .map(|_| {
+                    let quota = quota.clone();
+                    tokio::spawn(async move { spend(&quota, limits(Some(daily_quota)), 100).await })
+                })
+                .collect();
+            let mut admitted = 0;
+            for task in tasks {
+                admitted += task.await.unwrap();
+            }
+            assert_eq!(admitted, daily_quota);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn one_quota_holds_for_many_nodes() {
+        let Fixture { store, clock, .. } = fixture();
+        let nodes: Vec<_> = (0..4)
+            .map(|_| {
+                let quota = Quota::open(store.clone(), clock.clone());
+                tokio::spawn(async move { spend(&quota, limits(Some(500)), 500).await })
+            })
+            .collect();
+        let mut admitted = 0;
+        for node in nodes {
+            admitted += node.await.unwrap();
+        }
+        // What one node holds when the others run dry is not lost: that node can still spend it.
+        assert!((480..=500).contains(&admitted), "{admitted}");
+    }
+
+    #[tokio::test]
+    async fn a_clean_stop_returns_what_was_not_spent() {
+        let fixture = fixture();
+        let limits = limits(Some(1_000));
+        assert_eq!(spend(&fixture.quota, limits, 7).await, 7);
+        assert!(stored(&fixture, "2026-01-01").await.unwrap() >= 10);
+        fixture.quota.close().await.unwrap();
+        assert_eq!(stored(&fixture, "2026-01-01").await, Some(7));
+        let reopened = Quota::open(fixture.store.clone(), fixture.clock.clone());
+        assert_eq!(reopened.peek(&partner(), limits).await.unwrap().used, 7);
+        assert_eq!(spend(&reopened, limits, 1_000).await, 993);
+    }
+
+    #[tokio::test]
+    async fn a_crash_loses_at_most_two_blocks_and_gains_nothing() {
+        for spent in [1, 5, 6, 9, 10, 11, 500] {
+            let fixture = fixture();
+            let limits = limits(Some(1_000));
+            assert_eq!(spend(&fixture.quota, limits, spent).await, spent);
+            // No close: what the first process held is gone.
+            let reopened = Quota::open(fixture.store.clone(), fixture.clock.clone());
+            let left = spend(&reopened, limits, 1_000).await;
+            assert!(spent + left <= 1_000 && spent + left >= 980, "spent {spent}, then {left}");
+        }
+    }
+
+    #[tokio::test]
+    async fn midnight_starts_anew_and_settles_the_day_before() {
+        let fixture = fixture();
+        let limits = limits(Some(1_000));
+        spend(&fixture.quota, limits, 7).await;
+        fixture.clock.advance(Duration::from_secs(12 * 3_600));
+        let units = fixture.quota.spend(&partner(), limits).await.unwrap();
+        assert_eq!((units.used, units.remaining, units.resets_in_s), (1, Some(999), 86_400));
+        while stored(&fixture, "2026-01-01").await != Some(7) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_over_midnight_gives_nothing_away() {
+        let fixture = fixture();
+        let limits = limits(Some(10));
+        assert_eq!(spend(&fixture.quota, limits, 20).await, 10);
+        fixture.clock.set_wall(NOON.plus(86_400));
+        assert_eq!(spend(&fixture.quota, limits, 20).await, 10);
+        fixture.clock.set_wall(NOON);
+        assert_eq!(spend(&fixture.quota, limits, 20).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_changed_quota_applies_at_once() {
+        let Fixture { quota, .. } = fixture();
+        assert_eq!(spend(&quota, limits(Some(10)), 20).await, 10);
+        assert_eq!(spend(&quota, limits(Some(15)), 20).await, 5);
+        assert_eq!(spend(&quota, limits(Some(12)), 20).await, 0);
+        assert_eq!(spend(&quota, limits(None), 20).await, 20);
+        let counted = Limits { enforce: false, ..limits(Some(12)) };
+        assert_eq!(spend(&quota, counted, 20).await, 20);
+        assert_eq!(quota.peek(&partner(), counted).await.unwrap().used, 55);
+    }
+
+    #[tokio::test]
+    async fn days_that_are_no_longer_kept_are_deleted() {
+        let fixture = fixture();
+        for _ in 0..3 {
+            spend(&fixture.quota, limits(Some(10)), 1).await;
+            fixture.clock.advance(Duration::from_secs(86_400));
+        }
+        fixture.clock.advance(Duration::from_secs(88 * 86_400));
+        spend(&fixture.quota, limits(Some(10)), 1).await;
+        let days = fixture.store.scan(b"quota/", None, 100).await.unwrap();
+        let days: Vec<_> = days.iter().map(|(key, _)| LEASES.id(key).unwrap()).collect();
+        assert_eq!(days, ["partner/2026-01-03", "partner/2026-04-02"]);
+        assert_eq!(fixture.clock.now().day().to_string(), "2026-04-02");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_admits_nobody() {
+        let Fixture { quota, store, .. } = fixture();
+        store.close().await.unwrap();
+        assert!(quota.spend(&partner(), limits(Some(10))).await.is_err());
+        assert!(quota.spend(&partner(), limits(None)).await.is_err());
     }
 }

@@ -196,3 +196,180 @@ impl AccessToken {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::clients::Status;
+    use crate::oauth::limits::Limits;
+    use crate::store::{MemoryStore, Store, Txn};
+    use crate::time::{Clock as _, ManualClock};
+
+    const ISSUER: &str = "https://localhost:8443";
+
+    struct Fixture {
+        clock: Arc<ManualClock>,
+        keys: Arc<Keys>,
+        tokens: Tokens,
+    }
+
+    async fn fixture(algorithm: Algorithm) -> Fixture {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000)));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let keys = Arc::new(Keys::open(store).await.unwrap());
+        keys.create(algorithm, clock.now(), |_| Ok(Txn::new())).await.unwrap();
+        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), algorithm, 100);
+        Fixture { clock, keys, tokens }
+    }
+
+    fn client() -> Client {
+        Client {
+            client_id: ClientId::parse("partner").unwrap(),
+            client_name: "Partner".to_owned(),
+            scope: Scope::parse("read:zones").unwrap(),
+            audience: vec!["public".to_owned()],
+            token_ttl: 3_600,
+            limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
+            status: Status::Active,
+            secrets: Vec::new(),
+            created_at: UnixSeconds::new(0),
+            updated_at: UnixSeconds::new(0),
+        }
+    }
+
+    fn issue(fixture: &Fixture) -> Issued {
+        fixture.tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap()
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": ISSUER, "sub": "partner", "client_id": "partner", "aud": "public", "scope": "read:zones",
+            "iat": 1_700_000_000, "exp": 1_700_003_600, "jti": Uuid::new_v4(),
+        })
+    }
+
+    fn with(member: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[member] = value;
+        claims
+    }
+
+    fn without(member: &str) -> Value {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(member);
+        claims
+    }
+
+    /// A token of our own key, with another header.
+    fn signed(fixture: &Fixture, header: &Value, payload: &Value) -> String {
+        let key = fixture.keys.signing(Algorithm::Es256).unwrap();
+        key.sign_with_header(&URL_SAFE_NO_PAD.encode(header.to_string()), payload.to_string().as_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_issued_token_says_what_was_granted_until_it_expires() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let fixture = fixture(algorithm).await;
+            let issued = issue(&fixture);
+            for _ in 0..2 {
+                let token = fixture.tokens.verify(&issued.access_token).unwrap();
+                assert_eq!((token.jti, token.audience.as_str(), token.client_id.as_str()), (issued.jti, "public", "partner"));
+                assert_eq!((token.scope.clone(), token.expires_at), (issued.scope.clone(), issued.expires_at));
+            }
+            fixture.clock.advance(std::time::Duration::from_secs(3_599));
+            assert!(fixture.tokens.verify(&issued.access_token).is_ok());
+            fixture.clock.advance(std::time::Duration::from_secs(1));
+            assert_eq!(fixture.tokens.verify(&issued.access_token).unwrap_err(), TokenFault::Expired);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_header_is_that_of_rfc_9068_and_names_the_key() {
+        let fixture = fixture(Algorithm::Es256).await;
+        let token = issue(&fixture).access_token;
+        let header: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
+        let kid = fixture.keys.signing(Algorithm::Es256).unwrap().kid().to_owned();
+        assert_eq!(header, json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }));
+    }
+
+    #[tokio::test]
+    async fn genuine_signatures_do_not_excuse_wrong_claims() {
+        let fixture = fixture(Algorithm::Es256).await;
+        let key = fixture.keys.signing(Algorithm::Es256).unwrap();
+        for (claims, fault, reason) in [
+            (with("iss", json!("https://elsewhere")), TokenFault::WrongIssuer, "another issuer"),
+            (with("exp", json!(1_700_000_000)), TokenFault::Expired, "expires now"),
+            (with("exp", json!(0)), TokenFault::Expired, "long expired"),
+            (with("exp", json!("1700003600")), TokenFault::Malformed, "exp is a number"),
+            (with("exp", json!(1.5e300)), TokenFault::Malformed, "exp is a whole number"),
+            (with("exp", json!(-1)), TokenFault::Malformed, "exp is not negative"),
+            (with("aud", json!(["public", "other"])), TokenFault::Malformed, "one audience"),
+            (with("jti", json!("../../etc")), TokenFault::Malformed, "jti is a UUID"),
+            (with("client_id", json!("a b")), TokenFault::Malformed, "a client_id"),
+            (with("scope", json!("")), TokenFault::Malformed, "a scope"),
+            (without("exp"), TokenFault::Malformed, "exp is required"),
+            (without("jti"), TokenFault::Malformed, "jti is required"),
+            (without("aud"), TokenFault::Malformed, "aud is required"),
+            (without("iss"), TokenFault::Malformed, "iss is required"),
+            (without("client_id"), TokenFault::Malformed, "client_id is required"),
+            (json!([]), TokenFault::Malformed, "claims are an object"),
+        ] {
+            let token = key.sign(claims.to_string().as_bytes()).unwrap();
+            assert_eq!(fixture.tokens.verify(&token).unwrap_err(), fault, "{reason}");
+        }
+        // Huge, but a number: it stands for the end of time and stays good.
+        let token = key.sign(with("exp", json!(u64::MAX)).to_string().as_bytes()).unwrap();
+        assert!(fixture.tokens.verify(&token).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_header_chooses_nothing() {
+        let fixture = fixture(Algorithm::Es256).await;
+        let kid = fixture.keys.signing(Algorithm::Es256).unwrap().kid().to_owned();
+        for (header, fault, reason) in [
+            (json!({ "alg": "ES256", "typ": "JWT", "kid": kid }), TokenFault::Malformed, "an ID token's type"),
+            (json!({ "alg": "ES256", "kid": kid }), TokenFault::Malformed, "no type"),
+            (json!({ "alg": "ES256", "typ": "at+jwt" }), TokenFault::UnknownKey, "no kid"),
+            (json!({ "alg": "ES256", "typ": "at+jwt", "kid": "../../keys" }), TokenFault::UnknownKey, "a path as kid"),
+            (json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid }), TokenFault::BadSignature, "another algorithm"),
+            (json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid }), TokenFault::BadSignature, "a shared secret"),
+            (json!({ "alg": "none", "typ": "at+jwt", "kid": kid }), TokenFault::Malformed, "no algorithm"),
+        ] {
+            assert_eq!(fixture.tokens.verify(&signed(&fixture, &header, &claims())).unwrap_err(), fault, "{reason}");
+        }
+        for typ in ["application/at+jwt", "AT+JWT"] {
+            let header = json!({ "alg": "ES256", "typ": typ, "kid": kid, "jku": "https://elsewhere/jwks.json" });
+            assert!(fixture.tokens.verify(&signed(&fixture, &header, &claims())).is_ok(), "{typ}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_token_is_not_genuine_and_enters_no_cache() {
+        let fixture = fixture(Algorithm::Es256).await;
+        let token = issue(&fixture).access_token;
+        let (head, signature) = token.rsplit_once('.').unwrap();
+        let (header, payload) = head.split_once('.').unwrap();
+        let other = issue(&fixture).access_token;
+        let (other_head, _) = other.rsplit_once('.').unwrap();
+        for (forged, fault) in [
+            (format!("{other_head}.{signature}"), TokenFault::BadSignature),
+            (format!("{head}."), TokenFault::BadSignature),
+            (format!("{head}.{}", "A".repeat(signature.len())), TokenFault::BadSignature),
+            (format!("{token}A"), TokenFault::Malformed),
+            (format!("{token}."), TokenFault::Malformed),
+            (format!("{header}.{payload}"), TokenFault::Malformed),
+            (format!("{header}..{signature}"), TokenFault::Malformed),
+            ("a.b.c".to_owned(), TokenFault::Malformed),
+            ("A".repeat(8_000), TokenFault::Malformed),
+        ] {
+            let found = fixture.tokens.verify(&forged).unwrap_err();
+            assert!(found == fault || found == TokenFault::BadSignature, "{found:?} {forged:.60}");
+        }
+        assert_eq!(fixture.tokens.verified.len(), 0);
+    }
+}

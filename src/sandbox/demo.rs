@@ -1,0 +1,114 @@
+//! The demo clients: fixed credentials, the same in every sandbox and in the documentation.
+//!
+//! Nothing here is secret. A sandbox listens on loopback alone, and `boomgate serve` never registers
+//! these.
+
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::admission::ADMIN_AUDIENCE;
+use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
+use crate::oauth::limits::Limits;
+use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::scope::{Scope, ScopeFault};
+
+/// A client that every sandbox has.
+#[derive(Clone, Copy, Debug)]
+pub struct Demo {
+    /// Its identifier.
+    pub client_id: &'static str,
+    /// Its secret, as good for anybody as for anybody else.
+    pub client_secret: &'static str,
+    /// What it shows.
+    pub client_name: &'static str,
+    scope: &'static str,
+    limits: Option<Limits>,
+    admin: bool,
+}
+
+/// All of them.
+pub const DEMOS: [Demo; 4] = [
+    Demo {
+        client_id: "demo-reader",
+        client_secret: "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY",
+        client_name: "Demo: reads zones",
+        scope: "read:zones",
+        limits: None,
+        admin: false,
+    },
+    Demo {
+        client_id: "demo-writer",
+        client_secret: "bg_secret_demoWriterInTheSandboxOnlyNotForProduction00iDSjJ",
+        client_name: "Demo: reads and writes zones",
+        scope: "read:zones write:zones",
+        limits: None,
+        admin: false,
+    },
+    Demo {
+        client_id: "demo-limited",
+        client_secret: "bg_secret_demoLimitedInTheSandboxOnlyNotForProduction3Fv5PB",
+        client_name: "Demo: 2 requests a second, 20 a day",
+        scope: "read:zones",
+        limits: Some(Limits { requests_per_second: 2, burst: 2, daily_quota: Some(20), enforce: true }),
+        admin: false,
+    },
+    Demo {
+        client_id: "demo-admin",
+        client_secret: "bg_secret_demoAdminInTheSandboxOnlyNotForProduction004CCSqY",
+        client_name: "Demo: registers clients",
+        scope: "read:admin read:zones write:admin write:zones",
+        limits: None,
+        admin: true,
+    },
+];
+
+impl Demo {
+    /// Its identifier, as a type.
+    pub fn client_id(&self) -> Result<ClientId, ClientIdFault> {
+        ClientId::parse(self.client_id)
+    }
+
+    /// Its secret, as a type.
+    #[must_use]
+    pub fn secret(&self) -> ClientSecret {
+        ClientSecret::new(Zeroizing::new(self.client_secret.to_owned()))
+    }
+
+    /// What it is registered with.
+    pub fn registration(&self, terms: &Terms) -> Result<Registration, ScopeFault> {
+        let mut audience: Vec<String> = terms.audiences.first().cloned().into_iter().collect();
+        if self.admin {
+            audience.push(ADMIN_AUDIENCE.to_owned());
+        }
+        Ok(Registration {
+            client_name: self.client_name.to_owned(),
+            scope: Scope::parse(self.scope)?,
+            audience,
+            token_ttl: terms.default_token_ttl_s,
+            limits: self.limits.unwrap_or(terms.default_limits),
+        })
+    }
+}
+
+/// What `DATA_DIR/demo-clients.json` holds: each client's credentials under its identifier.
+#[must_use]
+pub fn credentials() -> Value {
+    let all = DEMOS.iter().map(|demo| {
+        let credentials = json!({ "client_id": demo.client_id, "client_secret": demo.client_secret });
+        (demo.client_id.to_owned(), credentials)
+    });
+    Value::Object(all.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_demo_client_has_a_secret_of_the_documented_form() {
+        for demo in DEMOS {
+            assert!(demo.secret().is_well_formed(), "{}", demo.client_id);
+            assert!(demo.client_id().is_ok() && Scope::parse(demo.scope).is_ok(), "{}", demo.client_id);
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! Assembly: configuration in, a running server out.
+//!
+//! [`Server::open`] takes everything that can fail at a start (ports, folder, certificates, keys) and
+//! fails in one line that says what to do. [`Server::run`] serves until it is told to stop, then drains,
+//! returns what it holds and closes the store. The route table is here, and nowhere else.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::guard::{self, Guard as _};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder};
+use ring::rand::SystemRandom;
+use serde_json::{Value, json};
+
+use crate::administration::{Actor, Administration, ChangeError};
+use crate::admission::{ADMIN_AUDIENCE, Admission};
+use crate::client_credentials::ClientCredentials;
+use crate::clients::{Clients, Secret};
+use crate::config::{Config, Edition};
+use crate::failures::Failures;
+use crate::files;
+use crate::http::answer::{Site, complete};
+use crate::http::error::Problem;
+use crate::http::token::SourceLimit;
+use crate::http::{admin, clear, introspect, metadata, parking as zones, problems, revoke, token, usage};
+use crate::keys::Keys;
+use crate::listener::{self, Bounds};
+use crate::oauth::credentials::ClientId;
+use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
+use crate::parking::Parking;
+use crate::quota::Quota;
+use crate::revocation::Revocation;
+use crate::sandbox::demo;
+use crate::store::{SledStore, Store, StoreError};
+use crate::throttle::Throttle;
+use crate::time::SharedClock;
+use crate::tls::{Tls, TlsError, TlsSettings};
+use crate::tokens::Tokens;
+
+/// How often what has expired is forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often certificate files are looked at.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A server that is ready to run: it holds its ports, its folder and its keys.
+pub struct Server {
+    config: Config,
+    issuer: String,
+    https: Vec<TcpListener>,
+    http: Option<TcpListener>,
+    tls: Arc<Tls>,
+    store: Arc<dyn Store>,
+    parts: Parts,
+}
+
+/// What handlers use, each by its own name.
+#[derive(Clone)]
+struct Parts {
+    admission: Data<Admission>,
+    grants: Data<ClientCredentials>,
+    changes: Data<Administration>,
+    clients: Data<Clients>,
+    revocation: Arc<Revocation>,
+    keys: Data<Keys>,
+    parking: Data<Parking>,
+    terms: Data<Terms>,
+    clock: Data<SharedClock>,
+    source_limit: SourceLimit,
+}
+
+/// Why a server did not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody has the port.
+    #[error("{0} is in use by another program: stop that one, or choose another address with --listen")]
+    PortInUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}; choose another address with --listen")]
+    Listen {
+        /// What was tried.
+        address: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use {path}: {cause}; choose another folder with --data-dir")]
+    Folder {
+        /// What was tried.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The store does not open, or holds what this version cannot read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The first key or the first client could not be made.
+    #[error("the first start could not be finished: {0}")]
+    First(#[from] ChangeError),
+    /// The configuration names something that the program cannot work with.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// Why a server ended otherwise than as it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listener or a worker failed.
+    #[error("the server stopped: {0}")]
+    Listener(#[from] io::Error),
+    /// What was held could not be returned; nothing that was acknowledged is lost.
+    #[error("the store could not be closed cleanly: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Server {
+    /// Takes the ports, opens the data folder, and makes what a first start needs. Must be called on the
+    /// runtime that [`run`](Self::run) is then called on.
+    pub async fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
+        let (https, http) = bind(&config)?;
+        let port = https.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
+        let issuer = config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
+        files::make_folder(&config.data_dir)
+            .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
+
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data_dir.join("db"))?);
+        let tls = Tls::open(
+            TlsSettings {
+                dir: config.data_dir.join("tls"),
+                certificate: config.tls.certificate.clone(),
+                private_key: config.tls.private_key.clone(),
+                names: config.tls.names.clone(),
+            },
+            clock.clone(),
+        )?;
+        let parts = assemble(&config, &issuer, store.clone(), clock).await?;
+        let server = Self { config, issuer, https, http, tls: Arc::new(tls), store, parts };
+        server.first_start().await?;
+        Ok(server)
+    }
+
+    /// The issuer identifier: the address that clients use.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The certificate of the CA that clients have to trust; `None` with certificates of one's own.
+    #[must_use]
+    pub fn ca_path(&self) -> Option<&Path> {
+        self.tls.ca_path()
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// The addresses that HTTPS is served on.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.https.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// The address on which plain HTTP is refused, if there is one beside the TLS ports.
+    #[must_use]
+    pub fn clear_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Serves until `stop` is ready; then drains requests under way, returns unspent quota and closes the
+    /// store.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { config, issuer, https, http, tls, store, parts } = self;
+        let bounds = Bounds {
+            workers: config.workers,
+            max_connections: config.http.max_connections,
+            handshake_timeout: config.http.handshake_timeout,
+            request_timeout: config.http.request_timeout,
+            keep_alive: config.http.keep_alive,
+            shutdown_timeout: config.http.shutdown_timeout,
+        };
+        let server = listener::serve(
+            https,
+            http,
+            tls.server_config(),
+            &bounds,
+            secure_app(parts.clone(), issuer.clone()),
+            clear_app(parts.clone(), issuer),
+        )?;
+        let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
+        let stopped = server.run_until(stop).await;
+        sweeper.abort();
+        parts.admission.close().await?;
+        store.close().await?;
+        Ok(stopped?)
+    }
+
+    async fn first_start(&self) -> Result<(), StartError> {
+        self.parts.changes.ensure_signing_key(self.config.signing_algorithm).await?;
+        match self.config.edition {
+            Edition::Sandbox => self.register_demos().await?,
+            Edition::Serve => self.register_admin().await?,
+        }
+        if self.config.sample_zones {
+            self.parts.parking.seed_samples_if_empty().await?;
+        }
+        Ok(())
+    }
+
+    /// The first client: it registers all others. Its credentials are on disk before it is registered, so
+    /// that a crash in between leaves no client whose secret nobody has.
+    async fn register_admin(&self) -> Result<(), StartError> {
+        if self.parts.clients.count() > 0 {
+            return Ok(());
+        }
+        let unfit = |_| StartError::Setting("the admin client cannot be made".to_owned());
+        let no_randomness = |_| StartError::Setting("the system's random source did not answer".to_owned());
+        let now = self.parts.clock.now();
+        let (secret, kept) = Secret::generate(&SystemRandom::new(), now).map_err(no_randomness)?;
+        let client_id = ClientId::parse("admin").map_err(|fault| StartError::Setting(fault.to_string()))?;
+        let registration = Registration {
+            client_name: "Administrator of this server".to_owned(),
+            scope: Scope::parse(&format!("{READ_ADMIN} {WRITE_ADMIN}")).map_err(unfit)?,
+            audience: vec![ADMIN_AUDIENCE.to_owned()],
+            token_ttl: self.parts.terms.default_token_ttl_s,
+            limits: self.parts.terms.default_limits,
+        };
+        let credentials =
+            json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
+        self.write_credentials("admin-credentials.json", &credentials)?;
+        self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
+        Ok(())
+    }
+
+    async fn register_demos(&self) -> Result<(), StartError> {
+        let mut credentials = demo::credentials();
+        if let Some(members) = credentials.as_object_mut() {
+            members.insert("issuer".to_owned(), self.issuer.clone().into());
+        }
+        self.write_credentials("demo-clients.json", &credentials)?;
+        let now = self.parts.clock.now();
+        for demo in demo::DEMOS {
+            let client_id = demo.client_id().map_err(|fault| StartError::Setting(fault.to_string()))?;
+            if self.parts.clients.get(client_id.as_str()).is_some() {
+                continue;
+            }
+            let registration =
+                demo.registration(&self.parts.terms).map_err(|fault| StartError::Setting(fault.to_string()))?;
+            let kept = Secret::keep(&demo.secret(), now);
+            self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
+        }
+        Ok(())
+    }
+
+    fn write_credentials(&self, name: &str, credentials: &Value) -> Result<(), StartError> {
+        let path = self.config.data_dir.join(name);
+        let text = format!("{credentials:#}\n");
+        files::write_private(&path, text.as_bytes()).map_err(|cause| StartError::Folder { path, cause })
+    }
+}
+
+async fn assemble(
+    config: &Config,
+    issuer: &str,
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+) -> Result<Parts, StartError> {
+    let clients = Arc::new(Clients::open(store.clone()).await?);
+    let keys = Arc::new(Keys::open(store.clone()).await?);
+    let revocation = Arc::new(Revocation::open(store.clone()).await?);
+    let parking = Parking::open(store.clone(), clock.clone()).await?;
+    let terms = config.terms();
+    let public_audience = terms.audiences.first().cloned();
+    let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
+    let tokens = Arc::new(Tokens::new(
+        keys.clone(),
+        clock.clone(),
+        issuer.to_owned(),
+        config.signing_algorithm,
+        config.token_cache_entries,
+    ));
+    let admission = Admission::new(
+        tokens.clone(),
+        revocation.clone(),
+        clients.clone(),
+        Throttle::new(clock.clone()),
+        Quota::open(store.clone(), clock.clone()),
+        public_audience,
+    );
+    let failed = &config.failed_authentications;
+    let grants = ClientCredentials::new(
+        clients.clone(),
+        tokens,
+        Failures::new(clock.clone(), failed.per_minute, failed.burst),
+        clock.clone(),
+        config.default_audience.clone(),
+    );
+    let changes = Administration::new(store, clock.clone(), clients.clone(), revocation.clone(), keys.clone());
+    let source = &config.token_endpoint;
+    let source_limit = SourceLimit::new(source.requests_per_second, source.burst)
+        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
+    Ok(Parts {
+        admission: Data::new(admission),
+        grants: Data::new(grants),
+        changes: Data::new(changes),
+        clients: Data::from(clients),
+        revocation,
+        keys: Data::from(keys),
+        parking: Data::new(parking),
+        terms: Data::new(terms),
+        clock: Data::new(clock),
+        source_limit,
+    })
+}
+
+/// What is reached over TLS.
+fn secure_app(
+    parts: Parts,
+    issuer: String,
+) -> impl Fn() -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> + Clone
++ Send
++ 'static {
+    let site = Data::new(Site { issuer, secure: true });
+    move || {
+        let limit = parts.source_limit.clone();
+        App::new()
+            .app_data(site.clone())
+            .app_data(parts.admission.clone())
+            .app_data(parts.grants.clone())
+            .app_data(parts.changes.clone())
+            .app_data(parts.clients.clone())
+            .app_data(parts.keys.clone())
+            .app_data(parts.parking.clone())
+            .app_data(parts.terms.clone())
+            .app_data(parts.clock.clone())
+            .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
+            .service(web::scope("/admin").configure(admin::clients::routes))
+            .configure(|config| partner_routes(config, &limit))
+            .configure(public_pages)
+            .default_service(web::to(nothing_here))
+            .wrap(from_fn(complete))
+    }
+}
+
+/// What partners call; at `/` and under `/v3`.
+fn partner_routes(config: &mut ServiceConfig, limit: &SourceLimit) {
+    token::routes(config, limit);
+    config
+        .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
+        .service(oauth_endpoint("/oauth2/introspect", introspect::introspect))
+        .service(read_only("/oauth2/usage", usage::usage))
+        .configure(zones::routes);
+}
+
+/// What anybody may read.
+fn public_pages(config: &mut ServiceConfig) {
+    config
+        .service(read_only("/.well-known/oauth-authorization-server", metadata::authorization_server))
+        .service(read_only("/.well-known/openid-configuration", metadata::authorization_server))
+        .service(read_only("/.well-known/oauth-protected-resource", metadata::protected_resource))
+        .service(read_only("/.well-known/jwks.json", metadata::jwk_set))
+        .service(read_only("/problems/{kind}", problems::page))
+        .service(read_only("/static/style.css", problems::style));
+}
+
+/// What plain HTTP is answered: nothing but no.
+fn clear_app(
+    parts: Parts,
+    issuer: String,
+) -> impl Fn() -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> + Clone
++ Send
++ 'static {
+    let site = Data::new(Site { issuer, secure: false });
+    move || {
+        App::new()
+            .app_data(site.clone())
+            .app_data(parts.admission.clone())
+            .app_data(parts.grants.clone())
+            .app_data(parts.changes.clone())
+            .default_service(web::to(clear::refuse))
+            .wrap(from_fn(complete))
+    }
+}
+
+fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(revoke::wrong_method))
+}
+
+fn read_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::route().guard(guard::Get().or(guard::Head())).to(handler))
+        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) }))
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+/// Forgets what has expired, and looks at the certificate files.
+async fn sweep(parts: Parts, tls: Arc<Tls>) {
+    let mut expired = tokio::time::interval(SWEEP_INTERVAL);
+    let mut certificates = tokio::time::interval(CERTIFICATE_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = expired.tick() => {
+                let now = parts.clock.now();
+                if let Err(error) = parts.revocation.sweep(now).await {
+                    tracing::warn!(%error, "expired revocations stay for now");
+                }
+                if let Err(error) = parts.parking.sweep(now).await {
+                    tracing::warn!(%error, "expired idempotency keys stay for now");
+                }
+                parts.source_limit.forget_quiet();
+                parts.admission.forget_unregistered();
+            }
+            _ = certificates.tick() => {
+                if let Err(error) = tls.refresh() {
+                    tracing::error!(%error, "the certificate was not renewed: the old one stays");
+                }
+            }
+        }
+    }
+}
+
+fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), StartError> {
+    let mut https: Vec<TcpListener> = Vec::new();
+    for address in &config.listen {
+        // With port 0 the system chooses one, for all addresses the same.
+        let chosen = https.first().and_then(|listener| listener.local_addr().ok()).map(|first| first.port());
+        let address = SocketAddr::new(address.ip(), if address.port() == 0 { chosen.unwrap_or(0) } else { address.port() });
+        match listen(address) {
+            Ok(listener) => https.push(listener),
+            // A machine without IPv6 still has the other loopback address.
+            Err(StartError::Listen { cause, .. })
+                if cause.kind() == io::ErrorKind::AddrNotAvailable && !https.is_empty() =>
+            {
+                tracing::warn!(%address, "this machine does not have this address: it is left out");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let http = config.http_listen.map(listen).transpose()?;
+    Ok((https, http))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse(address),
+        _ => StartError::Listen { address, cause },
+    })
+}
