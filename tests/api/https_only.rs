@@ -1,0 +1,106 @@
+//! Plain HTTP is refused, on the TLS port itself too, and burns what it carried: DESIGN 2.4.
+
+use std::net::SocketAddr;
+
+use reqwest::{Client, Method};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{Answer, READER, TestServer, answer, audit_entries, basic, secret};
+
+async fn in_the_clear(address: SocketAddr, path: &str, token: Option<&str>) -> Answer {
+    let request = Client::builder().no_proxy().build().unwrap().get(format!("http://{address}{path}"));
+    answer(match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn plain_http_on_the_tls_port_is_403_and_names_the_right_address() {
+    let server = TestServer::start().await;
+    for path in ["/parking/zones", "/shared/access-tokens", "/", "/.well-known/jwks.json", "/%F0%9F%85%BF?x=1"] {
+        let answer = in_the_clear(server.address, path, None).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (403, "https-required"), "{path}");
+        let address = format!("{}{}", server.base, path.split('?').next().unwrap());
+        assert_eq!(answer.json()["detail"], format!("Use {address}."));
+        assert_eq!(answer.header("location"), "", "never a redirect");
+        assert_eq!(answer.header("strict-transport-security"), "", "RFC 6797 section 7.2");
+    }
+    assert_eq!(server.get("/parking/zones", &server.token(READER).await).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_optional_clear_port_says_the_same() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let server = TestServer::start_with(|config| config.http_listen = Some(address)).await;
+    let answer = in_the_clear(address, "/parking/zones", None).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (403, "https-required"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains(&server.base));
+}
+
+#[tokio::test]
+async fn a_token_that_came_in_the_clear_is_burned() {
+    let server = TestServer::start().await;
+    for in_query in [false, true] {
+        let token = server.token(READER).await;
+        assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+        let answer = match in_query {
+            false => in_the_clear(server.address, "/parking/zones", Some(&token)).await,
+            true => in_the_clear(server.address, &format!("/parking/zones?access_token={token}"), None).await,
+        };
+        assert_eq!(answer.status, 403);
+        assert!(answer.json()["detail"].as_str().unwrap().ends_with("has been revoked."));
+        assert!(!String::from_utf8_lossy(&answer.body).contains(&token));
+        let refused = server.get("/parking/zones", &token).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "token-revoked"));
+    }
+    let request = Client::new().get(format!("http://{}/parking/zones", server.address));
+    let (name, value) = basic(READER, &secret(READER));
+    assert_eq!(answer(request.header(name, value)).await.status, 403);
+    assert_eq!(in_the_clear(server.address, "/", Some("forged")).await.status, 403);
+
+    let entries = audit_entries(&server.stop_and_keep().await).await;
+    let count = |action: &str| entries.iter().filter(|entry| entry["action"] == action).count();
+    assert_eq!((count("token_burned"), count("secret_exposed")), (2, 1));
+}
+
+#[tokio::test]
+async fn https_answers_carry_hsts() {
+    let server = TestServer::start().await;
+    for path in ["/parking/zones", "/.well-known/jwks.json", "/nowhere"] {
+        let answer = answer(server.request(Method::GET, path)).await;
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_neither_tls_nor_http_harms_nobody() {
+    let server = TestServer::start().await;
+    for bytes in [
+        b"\x00\x01\x02\x03\r\n\r\n".as_slice(),
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"\x16\x03\x01\x00\x05hello",
+        b"\x80\x2e\x01\x00\x02",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut said = Vec::new();
+        // Whatever is said, or nothing: the connection ends.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut said))
+            .await
+            .expect("the connection ends");
+    }
+    let token = server.token(READER).await;
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+    assert_eq!(server.get("/oauth2/usage", &token).await.json()["day"]["used"], json!(1));
+}

@@ -1,0 +1,15 @@
+//! The contract over HTTPS, from a caller's side: a whole server on a port of its own, real TLS, a real
+//! store on disk, and a clock that tests move.
+
+mod answers;
+mod bearer_tokens;
+mod harness;
+mod https_only;
+mod limits;
+mod metadata;
+mod protection;
+mod registration;
+mod restart;
+mod revocation;
+mod token_endpoint;
+mod zones;

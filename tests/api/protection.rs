@@ -1,0 +1,84 @@
+//! Every route is public by name, or answers 401 to a request without a token.
+
+use reqwest::Method;
+
+use crate::harness::{TestServer, answer};
+
+/// What anybody may call; the OAuth endpoints authenticate their caller themselves.
+const PUBLIC: [(&str, &str, u16); 10] = [
+    ("GET", "/.well-known/oauth-authorization-server", 200),
+    ("GET", "/.well-known/openid-configuration", 200),
+    ("GET", "/.well-known/oauth-protected-resource", 200),
+    ("GET", "/.well-known/jwks.json", 200),
+    ("GET", "/problems/token-missing", 200),
+    ("GET", "/static/style.css", 200),
+    ("POST", "/shared/access-tokens", 400),
+    ("POST", "/oauth2/token", 400),
+    ("POST", "/oauth2/revoke", 401),
+    ("POST", "/oauth2/introspect", 401),
+];
+
+const PROTECTED: [(&str, &str); 16] = [
+    ("GET", "/parking/zones"),
+    ("POST", "/parking/zones"),
+    ("GET", "/parking/zones/00000000-0000-4000-8000-000000000000"),
+    ("PUT", "/parking/zones/00000000-0000-4000-8000-000000000000"),
+    ("PATCH", "/parking/zones/00000000-0000-4000-8000-000000000000"),
+    ("DELETE", "/parking/zones/00000000-0000-4000-8000-000000000000"),
+    ("GET", "/shared/zones"),
+    ("POST", "/shared/zones"),
+    ("GET", "/v3/parking/zones"),
+    ("POST", "/v3/shared/zones"),
+    ("GET", "/oauth2/usage"),
+    ("GET", "/v3/oauth2/usage"),
+    ("GET", "/admin/clients"),
+    ("POST", "/admin/clients"),
+    ("GET", "/admin/clients/demo-reader"),
+    ("HEAD", "/parking/zones"),
+];
+
+fn method(name: &str) -> Method {
+    name.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_protected_route_asks_for_a_token_before_it_reads_anything() {
+    let server = TestServer::start().await;
+    for (name, path) in PROTECTED {
+        let answer = answer(server.request(method(name), path).body("{ not JSON")).await;
+        assert_eq!(answer.status, 401, "{name} {path}");
+        // RFC 6750 section 3.1: no error code when no token was presented. RFC 9728 section 5.1.
+        let challenge = format!(
+            "Bearer realm=\"{0}\", resource_metadata=\"{0}/.well-known/oauth-protected-resource\"",
+            server.base
+        );
+        assert_eq!(answer.header("www-authenticate"), challenge, "{name} {path}");
+        assert_eq!(answer.header("ratelimit"), "", "{name} {path}");
+        if name != "HEAD" {
+            assert_eq!(answer.problem(), "token-missing", "{name} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_public_route_does_not() {
+    let server = TestServer::start().await;
+    for (name, path, status) in PUBLIC {
+        assert_eq!(answer(server.request(method(name), path)).await.status, status, "{name} {path}");
+    }
+}
+
+#[tokio::test]
+async fn there_is_no_route_that_neither_list_names() {
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server.rs")).unwrap();
+    let named = |path: &str| {
+        let path = path.replace("{kind}", "token-missing");
+        PUBLIC.iter().any(|(_, public, _)| *public == path) || PROTECTED.iter().any(|(_, guarded)| *guarded == path)
+    };
+    let literals = source.split("_endpoint(\"").chain(source.split("read_only(\"")).skip(1);
+    let paths: Vec<_> = literals.filter_map(|rest| rest.split('"').next()).filter(|path| path.starts_with('/')).collect();
+    assert!(paths.len() >= 8, "{paths:?}");
+    for path in paths {
+        assert!(named(path), "{path} is neither public by name nor known as protected");
+    }
+}

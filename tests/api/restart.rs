@@ -1,0 +1,47 @@
+//! What was acknowledged is there after a restart, and what was held is returned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boomgate::time::{Clock as _, ManualClock, SystemClock};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{AUDIENCE, READER, TestServer, answer, basic, secret};
+
+#[tokio::test]
+async fn clients_keys_revocations_zones_and_quotas_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(SystemClock::new().now().day().before(1).start().plus(43_200)));
+    let server = TestServer::start_in(folder.path(), clock.clone(), |config| config.issuer = Some("https://api.test".into())).await;
+    let (client_id, client_secret) = server.register(json!({ "daily_quota": 1_000 })).await;
+    let token = server.token_with(&client_id, &client_secret, AUDIENCE, None).await;
+    for _ in 0..7 {
+        assert_eq!(server.get("/parking/zones?limit=1", &token).await.status, 200);
+    }
+    let revoked = server.token(READER).await;
+    let (name, value) = basic(READER, &secret(READER));
+    answer(server.request(Method::POST, "/oauth2/revoke").header(name, value).form(&[("token", &revoked)])).await;
+    let keys = answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();
+    server.stop().await;
+
+    clock.advance(Duration::from_secs(60));
+    let server = TestServer::start_in(folder.path(), clock, |config| config.issuer = Some("https://api.test".into())).await;
+    let usage = server.get("/oauth2/usage", &token).await.json();
+    assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(7), &json!(993)));
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200, "a token outlives the process");
+    assert_eq!(server.get("/parking/zones", &revoked).await.problem(), "token-revoked");
+    assert_eq!(answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json(), keys);
+    assert_eq!(server.token_with(&client_id, &client_secret, AUDIENCE, None).await.split('.').count(), 3);
+}
+
+#[tokio::test]
+async fn files_that_hold_secrets_are_readable_to_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = TestServer::start().await;
+    let mode = |name: &str| std::fs::metadata(server.data_dir().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("demo-clients.json"), 0o600);
+    for folder in ["", "db", "tls"] {
+        assert_eq!(mode(folder), 0o700, "{folder}");
+    }
+}

@@ -1,0 +1,83 @@
+//! `POST /oauth2/revoke` (RFC 7009) and `POST /oauth2/introspect` (RFC 7662).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN, AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic, secret};
+
+async fn ask(server: &TestServer, endpoint: &str, client_id: &str, token: &str) -> Answer {
+    let (name, value) = basic(client_id, &secret(client_id));
+    let form = [("token", token), ("token_type_hint", "access_token")];
+    answer(server.request(Method::POST, endpoint).header(name, value).form(&form)).await
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_from_the_next_request_on() {
+    let server = TestServer::start().await;
+    let (token, other) = (server.token(READER).await, server.token(READER).await);
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+    for _ in 0..2 {
+        let answer = ask(&server, "/oauth2/revoke", READER, &token).await;
+        assert_eq!((answer.status, answer.body.len()), (200, 0));
+        let refused = server.get("/parking/zones", &token).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "token-revoked"));
+        assert!(refused.header("www-authenticate").contains("revoked"));
+    }
+    assert_eq!(server.get("/parking/zones", &other).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_revokes_only_its_own_tokens() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    for client_id in [WRITER, ADMIN] {
+        let answer = ask(&server, "/v3/oauth2/revoke", client_id, &token).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("unauthorized_client")));
+    }
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn to_revoke_what_is_no_token_is_no_error() {
+    // RFC 7009 section 2.2: "invalid tokens do not cause an error response".
+    let server = TestServer::start().await;
+    for token in ["nonsense", "a.b.c"] {
+        assert_eq!(ask(&server, "/oauth2/revoke", READER, token).await.status, 200);
+    }
+    let no_token = ask(&server, "/oauth2/revoke", READER, "").await;
+    assert_eq!((no_token.status, &no_token.json()["error"]), (400, &json!("invalid_request")));
+    let (name, value) = basic(READER, "wrong");
+    let wrong = server.request(Method::POST, "/oauth2/revoke").header(name, value).form(&[("token", "a")]);
+    let refused = answer(wrong).await;
+    assert_eq!((refused.status, &refused.json()["error"]), (401, &json!("invalid_client")));
+}
+
+#[tokio::test]
+async fn introspection_says_what_the_token_says() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    for client_id in [READER, ADMIN] {
+        let answer = ask(&server, "/oauth2/introspect", client_id, &token).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+        let told = answer.json();
+        assert_eq!((&told["active"], &told["token_type"]), (&json!(true), &json!("Bearer")));
+        assert_eq!((&told["client_id"], &told["sub"]), (&json!(READER), &json!(READER)));
+        assert_eq!((&told["aud"], &told["iss"]), (&json!(AUDIENCE), &json!(server.base)));
+        assert_eq!(told["scope"], "read:zones");
+        assert_eq!(told["exp"].as_u64().unwrap() - told["iat"].as_u64().unwrap(), 3_600);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_good_or_not_ones_own_is_not_active() {
+    let server = TestServer::start().await;
+    let inactive: Value = json!({ "active": false });
+    let token = server.token(READER).await;
+    assert_eq!(ask(&server, "/oauth2/introspect", WRITER, &token).await.json(), inactive);
+    assert_eq!(ask(&server, "/oauth2/introspect", READER, "nonsense").await.json(), inactive);
+    ask(&server, "/oauth2/revoke", READER, &token).await;
+    assert_eq!(ask(&server, "/oauth2/introspect", READER, &token).await.json(), inactive);
+    let token = server.token(READER).await;
+    server.clock.advance(std::time::Duration::from_secs(3_600));
+    assert_eq!(ask(&server, "/oauth2/introspect", READER, &token).await.json(), inactive);
+}

@@ -1,0 +1,286 @@
+//! `POST /shared/access-tokens` and `POST /oauth2/token`: RFC 6749 section 4.4 and DESIGN 2.1.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boomgate::time::Clock as _;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, audit_entries, basic, secret};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+fn request(client_id: &str) -> Value {
+    json!({
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": secret(client_id),
+        "audience": AUDIENCE,
+    })
+}
+
+fn form(client_id: &str) -> String {
+    format!("grant_type=client_credentials&client_id={client_id}&client_secret={}&audience={AUDIENCE}", secret(client_id))
+}
+
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_documented_request_gets_the_documented_answer() {
+    let server = TestServer::start().await;
+    let answer = server.token_request(JSON, request(WRITER).to_string()).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("content-type"), JSON);
+    let told = answer.json();
+    let now = server.clock.now();
+    assert_eq!(told["token_type"], "Bearer");
+    assert_eq!(told["expires_in"], 3_600);
+    assert_eq!(told["expires_at"], now.plus(3_600).to_string());
+    assert_eq!(told["scope"], "read:zones write:zones");
+    assert_eq!(told.as_object().unwrap().len(), 5);
+
+    let claims = claims(told["access_token"].as_str().unwrap());
+    assert_eq!(claims["iss"], server.base);
+    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(WRITER), &json!(WRITER)));
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!(AUDIENCE), &told["scope"]));
+    assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(now.get()), Some(now.get() + 3_600)));
+}
+
+#[tokio::test]
+async fn strict_dress_has_no_expires_at() {
+    let server = TestServer::start().await;
+    for path in ["/oauth2/token", "/v3/oauth2/token"] {
+        let answer = answer(server.request(Method::POST, path).header(CONTENT_TYPE, FORM).body(form(READER))).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json().get("expires_at"), None);
+        assert_eq!(answer.json()["expires_in"], 3_600);
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_send_the_same_request_is_understood() {
+    let server = TestServer::start().await;
+    let json = request(READER).to_string();
+    let url = "/shared/access-tokens";
+    let basic_form = format!("grant_type=client_credentials&audience={AUDIENCE}");
+    let post = |path: &str| server.request(Method::POST, path);
+    let (name, value) = basic(READER, &secret(READER));
+    let mut resource = request(READER);
+    resource["resource"] = resource["audience"].take();
+    for (request, reason) in [
+        (post(url).header(CONTENT_TYPE, JSON).body(json.clone()), "JSON"),
+        (post(url).body(json.clone()), "JSON without a media type"),
+        (post(url).header(CONTENT_TYPE, FORM).body(format!("\n {json}")), "JSON under curl's own media type"),
+        (post(url).header(CONTENT_TYPE, FORM).body(form(READER)), "a form"),
+        (post(url).header(CONTENT_TYPE, FORM).header(name, value).body(basic_form), "Basic"),
+        (post(url).header(CONTENT_TYPE, JSON).body(resource.to_string()), "resource for audience"),
+        (post("/v3/shared/access-tokens").header(CONTENT_TYPE, JSON).body(json), "under /v3"),
+    ] {
+        let answer = answer(request).await;
+        assert_eq!(answer.status, 200, "{reason}: {answer:?}");
+        assert_eq!(server.get("/parking/zones", answer.json()["access_token"].as_str().unwrap()).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn scope_may_only_narrow_what_was_assigned() {
+    let server = TestServer::start().await;
+    let mut narrowed = request(WRITER);
+    narrowed["scope"] = json!("read:zones");
+    let answer = server.token_request(JSON, narrowed.to_string()).await;
+    assert_eq!((answer.status, &answer.json()["scope"]), (200, &json!("read:zones")));
+    for scope in ["read:zones write:zones", "read:admin", "read:everything"] {
+        let mut widened = request(READER);
+        widened["scope"] = json!(scope);
+        let answer = server.token_request(JSON, widened.to_string()).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_scope")), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn every_malformed_request_gets_its_error_of_rfc_6749() {
+    let server = TestServer::start().await;
+    let without = |member: &str| {
+        let mut body = request(READER);
+        body.as_object_mut().unwrap().remove(member);
+        body.to_string()
+    };
+    let with = |member: &str, value: Value| {
+        let mut body = request(READER);
+        body[member] = value;
+        body.to_string()
+    };
+    let deep = format!("{{\"a\":{}", "[".repeat(10_000));
+    for (content_type, body, status, error, reason) in [
+        (JSON, String::new(), 400, "invalid_request", "an empty body"),
+        (JSON, "{".to_owned(), 400, "invalid_request", "half a document"),
+        (JSON, "[]".to_owned(), 400, "invalid_request", "not an object"),
+        (JSON, "null".to_owned(), 400, "invalid_request", "null"),
+        (JSON, deep, 400, "invalid_request", "nested too deep"),
+        (JSON, format!("{}{}", request(READER), "{}"), 400, "invalid_request", "two documents"),
+        (JSON, without("grant_type"), 400, "invalid_request", "no grant_type"),
+        (JSON, with("grant_type", json!("password")), 400, "unsupported_grant_type", "another grant"),
+        (JSON, with("grant_type", json!(1)), 400, "invalid_request", "a number"),
+        (JSON, without("audience"), 400, "invalid_request", "no audience"),
+        (JSON, with("audience", json!("other.api")), 400, "invalid_target", "an unknown audience"),
+        (JSON, with("audience", json!("admin.api.boomgate")), 400, "invalid_target", "an audience of others"),
+        (JSON, with("resource", json!("other.api")), 400, "invalid_target", "two targets"),
+        (JSON, with("scope", json!("read:zones  write:zones")), 400, "invalid_scope", "two spaces"),
+        (JSON, with("scope", json!(["read:zones"])), 400, "invalid_request", "an array"),
+        (JSON, without("client_id"), 401, "invalid_client", "no client_id"),
+        (JSON, without("client_secret"), 401, "invalid_client", "no secret"),
+        (JSON, with("client_id", json!("nobody")), 401, "invalid_client", "an unknown client"),
+        (JSON, with("client_id", json!("a\u{0}b\n")), 401, "invalid_client", "control characters"),
+        (JSON, with("client_id", json!("x".repeat(9_000))), 401, "invalid_client", "a long client_id"),
+        (JSON, with("client_secret", json!("wrong")), 401, "invalid_client", "a wrong secret"),
+        (JSON, with("client_secret", json!("x".repeat(9_000))), 401, "invalid_client", "a long secret"),
+        (JSON, "{\"scope\":\"a\",\"scope\":\"b\"}".to_owned(), 400, "invalid_request", "a member twice"),
+        (JSON, format!("{{\"a\":\"{}\"}}", "x".repeat(20_000)), 413, "invalid_request", "too large"),
+        (FORM, format!("{}&scope=a&scope=b", form(READER)), 400, "invalid_request", "a parameter twice"),
+        (FORM, "%FF=%FF&grant_type".to_owned(), 400, "invalid_request", "not UTF-8"),
+        ("text/plain", request(READER).to_string(), 415, "invalid_request", "another media type"),
+        ("multipart/form-data; boundary=x", "--x--".to_owned(), 415, "invalid_request", "multipart"),
+    ] {
+        let answer = server.token_request(content_type, body).await;
+        let told = answer.json();
+        assert_eq!((answer.status, &told["error"]), (status, &json!(error)), "{reason}");
+        assert!(told["error_description"].as_str().is_some_and(|text| text.is_ascii() && text.len() > 5), "{told}");
+        assert_eq!(told.as_object().unwrap().len(), 2, "{told}");
+        assert_eq!((answer.header("cache-control"), answer.header("content-type")), ("no-store", JSON), "{reason}");
+        assert_eq!(answer.header("www-authenticate"), "", "{reason}");
+    }
+    let not_utf8 = server.token_request(JSON, b"{\"grant_type\":\"\xFF\"}".to_vec()).await;
+    assert_eq!((not_utf8.status, &not_utf8.json()["error"]), (400, &json!("invalid_request")));
+}
+
+#[tokio::test]
+async fn other_methods_are_named_in_allow() {
+    let server = TestServer::start().await;
+    for path in ["/shared/access-tokens", "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
+        for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            let answer = answer(server.request(method.clone(), path)).await;
+            assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method} {path}");
+            assert_eq!(answer.json()["error"], "invalid_request");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_basic_authentication_is_challenged_with_basic() {
+    let server = TestServer::start().await;
+    let form = format!("grant_type=client_credentials&audience={AUDIENCE}");
+    for authorization in [basic(READER, "wrong").1, "Basic !!!".to_owned(), "Bearer abc".to_owned()] {
+        let request = server.request(Method::POST, "/oauth2/token").header(CONTENT_TYPE, FORM);
+        let answer = answer(request.header(AUTHORIZATION, &authorization).body(form.clone())).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_client")), "{authorization}");
+        assert!(answer.header("www-authenticate").starts_with("Basic realm="));
+    }
+}
+
+#[tokio::test]
+async fn two_authentications_at_once_are_refused() {
+    let server = TestServer::start().await;
+    let (name, value) = basic(READER, &secret(READER));
+    let request = server.request(Method::POST, "/oauth2/token").header(CONTENT_TYPE, FORM).body(form(READER));
+    let answer = answer(request.header(name, value)).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")));
+}
+
+#[tokio::test]
+async fn a_secret_in_the_query_string_is_refused_and_written_down() {
+    let server = TestServer::start().await;
+    let query = format!("/shared/access-tokens?{}", form(READER));
+    for method in [Method::POST, Method::GET] {
+        let answer = answer(server.request(method, &query)).await;
+        assert!(matches!(answer.status, 400), "{answer:?}");
+        assert_eq!(answer.json()["error"], "invalid_request");
+        assert!(!String::from_utf8_lossy(&answer.body).contains(&secret(READER)));
+    }
+    let wrong = "/shared/access-tokens?client_id=demo-reader&client_secret=wrong";
+    assert_eq!(answer(server.request(Method::POST, wrong)).await.status, 400);
+
+    let folder = server.stop_and_keep().await;
+    let entries = audit_entries(&folder).await;
+    let exposed: Vec<_> = entries.iter().filter(|entry| entry["action"] == "secret_exposed").collect();
+    assert_eq!(exposed.len(), 1, "once an hour, and only for a right secret: {exposed:?}");
+    assert_eq!((&exposed[0]["subject"], &exposed[0]["source"]), (&json!(READER), &json!("127.0.0.1")));
+}
+
+#[tokio::test]
+async fn without_an_audience_the_default_of_the_configuration_is_meant() {
+    let server = TestServer::start_with(|config| config.default_audience = Some(AUDIENCE.to_owned())).await;
+    let mut body = request(READER);
+    body.as_object_mut().unwrap().remove("audience");
+    assert_eq!(server.token_request(JSON, body.to_string()).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_unknown_client_and_a_wrong_secret_are_the_same_answer() {
+    let server = TestServer::start().await;
+    let mut answers = Vec::new();
+    for (client_id, secret) in [(READER, "wrong"), ("nobody", "wrong")] {
+        let body = json!({ "grant_type": "client_credentials", "client_id": client_id, "client_secret": secret,
+            "audience": AUDIENCE });
+        let mut answer = server.token_request(JSON, body.to_string()).await;
+        answer.headers.remove("x-request-id");
+        answer.headers.remove("date");
+        answers.push((answer.status, answer.headers, answer.body));
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
+    let server = TestServer::start().await;
+    let wrong = json!({ "grant_type": "client_credentials", "client_id": READER, "client_secret": "wrong",
+        "audience": AUDIENCE });
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(server.token_request(JSON, wrong.to_string()).await.status);
+    }
+    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat());
+    let refused = server.token_request(JSON, wrong.to_string()).await;
+    assert_eq!((refused.header("retry-after"), &refused.json()["error"]), ("6", &json!("temporarily_unavailable")));
+    // The neighbour, and the very client that somebody else tried to be.
+    for client_id in [WRITER, READER] {
+        assert_eq!(server.token_request(JSON, request(client_id).to_string()).await.status, 200);
+    }
+    server.clock.advance(std::time::Duration::from_secs(6));
+    assert_eq!(server.token_request(JSON, wrong.to_string()).await.status, 401);
+}
+
+#[tokio::test]
+async fn requests_of_one_address_are_limited_by_a_setting() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.requests_per_second = 1;
+        config.token_endpoint.burst = 3;
+    })
+    .await;
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(server.token_request(JSON, request(READER).to_string()).await.status);
+    }
+    assert_eq!(statuses[..3], [200; 3]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let refused = server.token_request(JSON, request(READER).to_string()).await;
+    if refused.status == 429 {
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(refused.json()["error"], "temporarily_unavailable");
+        assert_ne!(refused.header("x-request-id"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_token_can_be_signed_with_ed25519() {
+    let server =
+        TestServer::start_with(|config| config.signing_algorithm = boomgate::keys::Algorithm::EdDsa).await;
+    let token = server.token(READER).await;
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+    let keys = answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();
+    assert_eq!((&keys["keys"][0]["crv"], &keys["keys"][0]["alg"]), (&json!("Ed25519"), &json!("EdDSA")));
+}
