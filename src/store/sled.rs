@@ -1,36 +1,377 @@
-//! The embedded store: sled.
-use std::path::Path;
+//! The embedded store: sled 0.34 in a folder, with what it lacks for durability added.
+//!
+//! One thread, the [`Committer`], makes every write. It takes what is queued as one batch, applies each
+//! transaction, asks sled to write its log, then asks the kernel to put the file on the disk: sled's own
+//! flush ends in `sync_file_range`, which a power cut undoes. Concurrent commits so share one sync.
+//! While a batch is under way no read runs, so no read shows what could still be lost.
+//!
+//! What else sled leaves unsynced (its `conf`, the folders) is synced when the store opens. Its tree is
+//! used as a map alone: no sled transaction, subscriber, background flush or blob.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use sled::{Batch, Db};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Key, Outcome, Store, StoreError, Txn, Value, Watch};
+use super::watch::Feed;
+use super::{
+    Change, Key, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, Outcome, Store, StoreError, Txn, Value,
+    Watch,
+};
 
-/// A store in a folder of this machine's disk.
+/// How many commits may wait for the committer before `commit` itself waits.
+const QUEUE: usize = 1_024;
+/// A batch is closed by the transaction that brings it to this many operations. It bounds how much of
+/// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
+const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
+
+/// The unit of sled's log, in bytes; fixed for the life of a folder. A page larger than a quarter of it
+/// is moved out of the log into a file of its own (a "blob") that sled never syncs, so the quarter has
+/// to hold the largest page that can be.
+const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+/// The most entries that a leaf holds: sled splits it at 17, and may first merge a neighbour of 3 into
+/// it; the rest is margin.
+const LEAF_ENTRIES: usize = 28;
+/// The same for an inner page of keys and page numbers: 257 and 63.
+const INDEX_ENTRIES: usize = 384;
+/// Above what sled adds to a page, and to each entry of it.
+const OVERHEAD: usize = 2 * MAX_KEY_BYTES + 256;
+const _: () = {
+    assert!(LEAF_ENTRIES * (MAX_KEY_BYTES + MAX_VALUE_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
+    assert!(INDEX_ENTRIES * (MAX_KEY_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
+};
+
+/// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How long to wait for sled's own threads to let go of the file.
+const RELEASE_ROUNDS: u32 = 5_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+
+/// A store in a folder of this machine's disk, held by one process at a time.
 #[derive(Debug)]
-pub struct SledStore {}
+pub struct SledStore {
+    /// `None` once closed, or once a sync has failed: what is on the disk is then unknown until the
+    /// store is opened again. The committer holds it for writing while a batch is under way.
+    db: Arc<RwLock<Option<Db>>>,
+    feed: Arc<Feed>,
+    queue: mpsc::Sender<Work>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Work {
+    Commit(Request),
+    Close,
+}
+
+struct Request {
+    txn: Txn,
+    answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
 
 impl SledStore {
-    /// Opens the store in `dir`.
-    pub fn open(_dir: &Path) -> Result<Self, StoreError> {
-        Err(StoreError::closed())
+    /// Opens the store in `dir`, which is made, with mode 0700, if there is none.
+    ///
+    /// Blocks for a few milliseconds, and for as long as it takes to read the log's tail after a crash.
+    /// `Held` if another process has it open, `Exposed` if other users may enter the folder.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        make_private(dir)?;
+        let lock = hold(dir)?;
+        remove_unfinished(dir)?;
+        let db = sled_config(dir).open().map_err(StoreError::unavailable)?;
+        let file = File::open(dir.join("db")).map_err(StoreError::unavailable)?;
+        make_durable(dir, &db, &file)?;
+
+        let db = Arc::new(RwLock::new(Some(db)));
+        let feed = Arc::new(Feed::new());
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, queued, lock };
+        let committer = thread::Builder::new()
+            .name("store-committer".into())
+            .spawn(move || committer.run())
+            .map_err(StoreError::unavailable)?;
+        Ok(Self { db, feed, queue, committer: Mutex::new(Some(committer)) })
+    }
+
+    /// Runs `read` on a thread that may block, between two batches.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Db) -> Result<T, sled::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let db = Arc::clone(&self.db);
+        let answer = tokio::task::spawn_blocking(move || {
+            // Poisoned means that the committer panicked half-way: what it left is not to be shown.
+            let db = db.read().map_err(|_| StoreError::closed())?;
+            let db = db.as_ref().ok_or_else(StoreError::closed)?;
+            read(db).map_err(StoreError::unavailable)
+        });
+        answer.await.map_err(StoreError::unavailable)?
     }
 }
 
 #[async_trait]
 impl Store for SledStore {
-    async fn get(&self, _key: &Key) -> Result<Option<Value>, StoreError> {
-        Err(StoreError::closed())
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        let key = key.clone();
+        self.read(move |db| Ok(db.get(key.as_bytes())?.map(|value| Value::new(&value)))).await
     }
-    async fn scan(&self, _prefix: &[u8], _after: Option<&Key>, _limit: usize) -> Result<Vec<(Key, Value)>, StoreError> {
-        Err(StoreError::closed())
+
+    async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError> {
+        let prefix = prefix.to_vec();
+        let start = match after {
+            Some(after) if after.as_bytes() >= prefix.as_slice() => Bound::Excluded(after.as_bytes().to_vec()),
+            Some(_) | None => Bound::Included(prefix.clone()),
+        };
+        self.read(move |db| {
+            let mut found = Vec::new();
+            for entry in db.range((start, Bound::Unbounded)).take(limit.min(MAX_SCAN)) {
+                let (key, value) = entry?;
+                if !key.starts_with(&prefix) {
+                    break;
+                }
+                found.push((Key::new(&key), Value::new(&value)));
+            }
+            Ok(found)
+        })
+        .await
     }
-    async fn commit(&self, _txn: Txn) -> Result<Outcome, StoreError> {
-        Err(StoreError::closed())
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        txn.within_limits()?;
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Work::Commit(Request { txn, answer })).await.map_err(|_| StoreError::closed())?;
+        answered.await.map_err(|_| StoreError::closed())?
     }
+
     fn watch(&self) -> Watch {
-        super::watch::Feed::new().watch()
+        self.feed.watch()
     }
+
     async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
+        // What was queued before is made before. An error means that the committer has ended already.
+        let _ = self.queue.send(Work::Close).await;
+        self.queue.closed().await;
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(committer) = committer else { return Ok(()) };
+        let joined = tokio::task::spawn_blocking(move || committer.join());
+        joined.await.map_err(StoreError::unavailable)?.map_err(|_| StoreError::unavailable("its thread panicked"))
     }
+}
+
+/// The thread that makes every write.
+struct Committer {
+    db: Arc<RwLock<Option<Db>>>,
+    feed: Arc<Feed>,
+    /// sled's file, to sync it.
+    file: File,
+    /// Held while anything of sled is alive.
+    lock: Lock,
+    /// Dropped last: `close` waits for that.
+    queued: mpsc::Receiver<Work>,
+}
+
+impl Committer {
+    fn run(mut self) {
+        let mut open = true;
+        while open {
+            let mut batch = Vec::new();
+            open = self.take(&mut batch);
+            if !batch.is_empty() {
+                self.make(batch);
+            }
+        }
+        self.feed.close();
+        self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.lock.wait_for_sled();
+    }
+
+    /// Waits for work and takes what is there, up to the bound; `false` if no more will be taken.
+    fn take(&mut self, batch: &mut Vec<Request>) -> bool {
+        let mut operations = 0;
+        let mut next = self.queued.blocking_recv();
+        loop {
+            match next {
+                Some(Work::Commit(request)) => {
+                    operations += request.txn.operations();
+                    batch.push(request);
+                }
+                Some(Work::Close) | None => return false,
+            }
+            if operations >= BATCH_OPERATIONS {
+                return true;
+            }
+            next = match self.queued.try_recv() {
+                Ok(work) => Some(work),
+                Err(mpsc::error::TryRecvError::Empty) => return true,
+                Err(mpsc::error::TryRecvError::Disconnected) => None,
+            };
+        }
+    }
+
+    /// Applies the batch, makes it durable, tells the watches, then the callers.
+    fn make(&self, batch: Vec<Request>) {
+        let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
+        let made = match &*held {
+            Some(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
+            None => Err(StoreError::closed()),
+        };
+        let outcomes: Vec<_> = match made {
+            Ok(made) => made.into_iter().map(|changes| Ok(self.publish(changes))).collect(),
+            Err(cause) => {
+                if let Some(db) = held.take() {
+                    tracing::error!(%cause, "the store failed to write, and answers nothing until the next start");
+                    self.feed.close();
+                    drop(db);
+                }
+                answers.iter().map(|_| Err(cause.clone())).collect()
+            }
+        };
+        drop(held);
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Nobody may be waiting any more; the commit stands.
+            let _ = answer.send(outcome);
+        }
+    }
+
+    /// The changes that each transaction made; `None` for one whose checks did not hold.
+    fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> Result<Vec<Option<Vec<Change>>>, io::Error> {
+        let mut made = Vec::with_capacity(txns.len());
+        for txn in txns {
+            made.push(apply(db, txn)?);
+        }
+        if made.iter().flatten().any(|changes| !changes.is_empty()) {
+            db.flush()?;
+            self.file.sync_data()?;
+        }
+        Ok(made)
+    }
+
+    fn publish(&self, changes: Option<Vec<Change>>) -> Outcome {
+        match changes {
+            Some(changes) => Outcome::Committed(self.feed.publish(changes)),
+            None => Outcome::Conflict,
+        }
+    }
+}
+
+fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
+    for check in &txn.checks {
+        if !check.holds(db.get(check.key().as_bytes())?.as_deref()) {
+            return Ok(None);
+        }
+    }
+    if !txn.writes.is_empty() {
+        let mut batch = Batch::default();
+        for change in &txn.writes {
+            match &change.value {
+                Some(value) => batch.insert(change.key.as_bytes(), value.as_bytes()),
+                None => batch.remove(change.key.as_bytes()),
+            }
+        }
+        db.apply_batch(batch)?;
+    }
+    Ok(Some(txn.writes))
+}
+
+fn sled_config(dir: &Path) -> sled::Config {
+    sled::Config::new()
+        .path(dir)
+        .cache_capacity(CACHE_BYTES)
+        .segment_size(SEGMENT_BYTES)
+        .flush_every_ms(None)
+        .mode(sled::Mode::LowSpace)
+}
+
+/// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
+/// folder before sled opens it.
+struct Lock {
+    dir: PathBuf,
+    #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
+    file: File,
+}
+
+impl Lock {
+    /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
+    /// a moment after the database is gone.
+    fn wait_for_sled(&self) {
+        let Ok(db) = File::open(self.dir.join("db")) else { return };
+        for _ in 0..RELEASE_ROUNDS {
+            match db.try_lock() {
+                Ok(()) | Err(TryLockError::Error(_)) => return,
+                Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
+            }
+        }
+        tracing::warn!("sled still holds its file; this process may be unable to open the store again");
+    }
+}
+
+fn hold(dir: &Path) -> Result<Lock, StoreError> {
+    let path = dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(StoreError::unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { dir: dir.to_owned(), file }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Held(dir.display().to_string().into())),
+        Err(TryLockError::Error(cause)) => Err(StoreError::unavailable(cause)),
+    }
+}
+
+/// Makes the folder if there is none; refuses one that others may enter.
+fn make_private(dir: &Path) -> Result<(), StoreError> {
+    let in_dir = |cause: io::Error| StoreError::unavailable(format_args!("{}: {cause}", dir.display()));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(in_dir)?;
+    let mode = fs::metadata(dir).map_err(in_dir)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(StoreError::Exposed(dir.display().to_string().into()));
+    }
+    Ok(())
+}
+
+/// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
+fn remove_unfinished(dir: &Path) -> Result<(), StoreError> {
+    // sled takes a snapshot that it had not finished writing for its newest, and fails.
+    for entry in fs::read_dir(dir).map_err(StoreError::unavailable)? {
+        let path = entry.map_err(StoreError::unavailable)?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path).map_err(StoreError::unavailable)?;
+        }
+    }
+    // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
+    let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
+    let conf = dir.join("conf");
+    if nothing_written && conf.exists() {
+        fs::remove_file(conf).map_err(StoreError::unavailable)?;
+    }
+    Ok(())
+}
+
+/// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
+fn make_durable(dir: &Path, db: &Db, file: &File) -> Result<(), StoreError> {
+    let sync = |path: PathBuf| File::open(path).and_then(|file| file.sync_all());
+    let private = Permissions::from_mode(0o600);
+    let made = || -> io::Result<()> {
+        fs::set_permissions(dir.join("db"), private)?;
+        sync(dir.join("conf"))?;
+        sync(dir.join("blobs"))?;
+        sync(dir.to_owned())?;
+        // The folder's own name, and its parent's, for that may be new too.
+        for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
+            match sync(parent.to_owned()) {
+                // One that we may not read is not one that we made.
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        db.flush()?;
+        file.sync_data()
+    };
+    made().map_err(StoreError::unavailable)
 }

@@ -61,12 +61,13 @@ impl Feed {
     /// durable, and before any read can show them.
     pub(super) fn publish(&self, changes: Vec<Change>) -> Revision {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let revision = Revision(self.published.load(Ordering::Acquire) + 1);
+        // Counted before it is sent: a watch that skips to the end of the channel, and only then asks
+        // how far that is, is told of at least as much as it skipped.
+        let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
             // An error means only that nobody is watching.
             let _ = sender.send(Event::Committed { revision, changes: changes.into() });
         }
-        self.published.store(revision.0, Ordering::Release);
         revision
     }
 
@@ -145,7 +146,10 @@ impl Watch {
         Some(event)
     }
 
+    /// Skips to the end of the channel: from where it is, at the very edge, the next commit would push
+    /// it out again.
     fn resync(&mut self) -> Event {
+        self.receiver = self.receiver.resubscribe();
         self.told = Revision(self.published.load(Ordering::Acquire));
         Event::Resync { revision: self.told }
     }
