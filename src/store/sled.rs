@@ -8,6 +8,7 @@
 //! What else sled leaves unsynced (its `conf`, the folders) is synced when the store opens. Its tree is
 //! used as a map alone: no sled transaction, subscriber, background flush or blob.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::ops::Bound;
@@ -50,7 +51,7 @@ const _: () = {
 };
 
 /// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
-const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long to wait for sled's own threads to let go of the file.
 const RELEASE_ROUNDS: u32 = 5_000;
@@ -85,10 +86,10 @@ impl SledStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir)?;
         let lock = hold(dir)?;
-        remove_unfinished(dir)?;
-        let db = sled_config(dir).open().map_err(StoreError::unavailable)?;
-        let file = File::open(dir.join("db")).map_err(StoreError::unavailable)?;
-        make_durable(dir, &db, &file)?;
+        remove_unfinished(dir).map_err(|cause| unavailable(dir, cause))?;
+        let db = sled_config(dir).open().map_err(|cause| unavailable(dir, cause))?;
+        let file = File::open(dir.join("db")).map_err(|cause| unavailable(dir, cause))?;
+        make_durable(dir, &db, &file).map_err(|cause| unavailable(dir, cause))?;
 
         let db = Arc::new(RwLock::new(Some(db)));
         let feed = Arc::new(Feed::new());
@@ -200,7 +201,7 @@ impl Committer {
         loop {
             match next {
                 Some(Work::Commit(request)) => {
-                    operations += request.txn.operations();
+                    operations += request.txn.operations().max(1);
                     batch.push(request);
                 }
                 Some(Work::Close) | None => return false,
@@ -315,20 +316,23 @@ impl Lock {
 }
 
 fn hold(dir: &Path) -> Result<Lock, StoreError> {
-    let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(StoreError::unavailable)?;
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock"));
+    let file = file.map_err(|cause| unavailable(dir, cause))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { dir: dir.to_owned(), file }),
         Err(TryLockError::WouldBlock) => Err(StoreError::Held(dir.display().to_string().into())),
-        Err(TryLockError::Error(cause)) => Err(StoreError::unavailable(cause)),
+        Err(TryLockError::Error(cause)) => Err(unavailable(dir, cause)),
     }
+}
+
+fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
+    StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
 }
 
 /// Makes the folder if there is none; refuses one that others may enter.
 fn make_private(dir: &Path) -> Result<(), StoreError> {
-    let in_dir = |cause: io::Error| StoreError::unavailable(format_args!("{}: {cause}", dir.display()));
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(in_dir)?;
-    let mode = fs::metadata(dir).map_err(in_dir)?.permissions().mode();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
+    let mode = fs::metadata(dir).map_err(|cause| unavailable(dir, cause))?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(StoreError::Exposed(dir.display().to_string().into()));
     }
@@ -336,42 +340,38 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
-fn remove_unfinished(dir: &Path) -> Result<(), StoreError> {
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
     // sled takes a snapshot that it had not finished writing for its newest, and fails.
-    for entry in fs::read_dir(dir).map_err(StoreError::unavailable)? {
-        let path = entry.map_err(StoreError::unavailable)?.path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path).map_err(StoreError::unavailable)?;
+            fs::remove_file(path)?;
         }
     }
     // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
     let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
     let conf = dir.join("conf");
     if nothing_written && conf.exists() {
-        fs::remove_file(conf).map_err(StoreError::unavailable)?;
+        fs::remove_file(conf)?;
     }
     Ok(())
 }
 
 /// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
-fn make_durable(dir: &Path, db: &Db, file: &File) -> Result<(), StoreError> {
-    let sync = |path: PathBuf| File::open(path).and_then(|file| file.sync_all());
-    let private = Permissions::from_mode(0o600);
-    let made = || -> io::Result<()> {
-        fs::set_permissions(dir.join("db"), private)?;
-        sync(dir.join("conf"))?;
-        sync(dir.join("blobs"))?;
-        sync(dir.to_owned())?;
-        // The folder's own name, and its parent's, for that may be new too.
-        for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
-            match sync(parent.to_owned()) {
-                // One that we may not read is not one that we made.
-                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
-                synced => synced?,
-            }
+fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
+    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+    fs::set_permissions(dir.join("db"), Permissions::from_mode(0o600))?;
+    sync(&dir.join("conf"))?;
+    sync(&dir.join("blobs"))?;
+    sync(dir)?;
+    // The folder's own name, and its parent's, for that may be new too.
+    for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
+        match sync(parent) {
+            // One that we may not read is not one that we made.
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
         }
-        db.flush()?;
-        file.sync_data()
-    };
-    made().map_err(StoreError::unavailable)
+    }
+    db.flush()?;
+    file.sync_data()
 }

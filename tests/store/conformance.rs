@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use boomgate::store::{
     Event, Key, Keyspace, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, MemoryStore, Outcome, Projection,
     Revision, SledStore, Store, StoreError, Txn, Value, View, Watch,
 };
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 /// A store for one case, and the folder that it may need for as long.
@@ -68,6 +70,7 @@ conformance! {
     a_view_ignores_other_keyspaces_but_reaches_their_commits,
     a_view_that_fell_behind_is_whole_again,
     a_view_opened_during_writes_misses_none_and_never_goes_back,
+    a_view_opens_with_all_that_was_committed_around_its_scan,
     a_record_of_another_version_stops_a_view_from_opening,
     a_record_that_turns_unreadable_leaves_what_was_known,
     a_dropped_view_lets_go_of_the_store,
@@ -444,7 +447,7 @@ async fn what_a_read_shows_the_watch_has_been_told(store: Arc<dyn Store>) {
     while store.get(&key("a")).await.unwrap().is_none() {
         tokio::task::yield_now().await;
     }
-    let told = futures_util::FutureExt::now_or_never(watch.next());
+    let told = watch.next().now_or_never();
     assert!(matches!(told, Some(Some(Event::Committed { .. }))), "{told:?}");
     writer.await.unwrap();
 }
@@ -551,6 +554,50 @@ async fn a_view_opened_during_writes_misses_none_and_never_goes_back(store: Arc<
         }
     }
     writer.await.unwrap();
+}
+
+/// A store in which others write at the worst moments: before and after each scan.
+struct Busy(Arc<dyn Store>);
+
+#[async_trait]
+impl Store for Busy {
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError> {
+        for n in 1..=3 {
+            write(&*self.0, "before", n).await;
+        }
+        let found = self.0.scan(prefix, after, limit).await;
+        for n in 1..=3 {
+            write(&*self.0, "after", n).await;
+        }
+        found
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        self.0.commit(txn).await
+    }
+
+    fn watch(&self) -> Watch {
+        self.0.watch()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.0.close().await
+    }
+}
+
+async fn a_view_opens_with_all_that_was_committed_around_its_scan(store: Arc<dyn Store>) {
+    let mut watch = store.watch();
+    let view = View::<Notes>::open(Arc::new(Busy(Arc::clone(&store)))).await.unwrap();
+    assert_eq!(held(&view), [("after".to_owned(), 3), ("before".to_owned(), 3)]);
+    let mut last = Revision(0);
+    while let Some(Some(Event::Committed { revision, .. })) = watch.next().now_or_never() {
+        last = revision;
+    }
+    assert!(view.reach(last).now_or_never().is_some(), "what it has shown it must not be told again");
 }
 
 async fn a_record_of_another_version_stops_a_view_from_opening(store: Arc<dyn Store>) {
