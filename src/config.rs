@@ -1,0 +1,514 @@
+//! The settings: read once at the start, then plain data.
+//!
+//! A flag counts over a `BOOMGATE_…` variable, a variable over the file, the file over the default. They
+//! become one [`Config`] in one step, which reports every fault at once, each with its place. This is the
+//! only reader of the environment; nothing below the server's assembly sees a [`Config`]. Settings are
+//! not read again while the server runs. `data/boomgate.toml` lists them all for people.
+
+mod raw;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tracing_subscriber::EnvFilter;
+
+pub use self::raw::Fault;
+use self::raw::Raw;
+use crate::oauth::scope::{READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
+
+/// What a variable's name starts with when it is a setting.
+const VARIABLE_PREFIX: &str = "BOOMGATE_";
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "BOOMGATE_CONFIG";
+/// The API set of the partner API, unless `audiences` says otherwise.
+pub const PUBLIC_AUDIENCE: &str = "public.api.passportinc.com";
+/// The API set of the administration.
+pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
+/// The port, unless `listen` says otherwise.
+pub const DEFAULT_PORT: u16 = 8443;
+
+/// Which of the two servers runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// `boomgate serve`: production.
+    Serve,
+    /// `boomgate sandbox`: demo clients with published secrets, so on loopback only.
+    Sandbox,
+}
+
+impl Edition {
+    /// How long access tokens may live, in seconds; the sandbox allows short ones, so that a client's
+    /// developer sees one expire.
+    #[must_use]
+    pub const fn token_ttl_s(self) -> RangeInclusive<u64> {
+        match self {
+            Self::Serve => 3_600..=86_400,
+            Self::Sandbox => 1..=86_400,
+        }
+    }
+}
+
+/// Every setting, ready to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which server these are for: the command decides, `serve` or `sandbox`.
+    pub edition: Edition,
+    /// `listen`: the addresses that speak HTTPS, at least one; port 0 takes a free one. By default
+    /// `127.0.0.1:8443` and `[::1]:8443`, since `localhost` means either.
+    pub listen: Vec<SocketAddr>,
+    /// `http_listen`: an address that answers plain HTTP with a refusal; by default none.
+    pub http_listen: Option<SocketAddr>,
+    /// `data_dir`: the folder of everything that is kept; by default `data`, from where the server was
+    /// started.
+    pub data_dir: PathBuf,
+    /// `issuer`: the server's name in tokens and metadata, without a `/` at its end. `None`, the
+    /// default, is `https://localhost:PORT` with the port of the first listener, known once it is bound.
+    pub issuer: Option<String>,
+    /// `default_audience`: the API set of a token request that names none; by default such a request is
+    /// refused.
+    pub default_audience: Option<String>,
+    /// `audiences`: the API sets that clients may be granted, the partner API's own first;
+    /// [`ADMIN_AUDIENCE`] is always among them, last.
+    pub audiences: Vec<String>,
+    /// `scopes`: the scope tokens that clients may be assigned; `read:admin` and `write:admin` are
+    /// always among them.
+    pub scopes: BTreeSet<String>,
+    /// `signing_algorithm`: how new access tokens are signed; by default ES256, which every client of
+    /// JWTs can verify.
+    pub signing_algorithm: SigningAlgorithm,
+    /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
+    /// process has cores.
+    pub workers: usize,
+    /// `sample_zones`: whether an empty store gets the sample zones; by default in the sandbox only.
+    pub sample_zones: bool,
+    /// `token_cache_entries`: how many verified access tokens are remembered; by default 10,000. One
+    /// that is not remembered costs another check of its signature.
+    pub token_cache_entries: usize,
+    /// `[token_endpoint]`
+    pub token_endpoint: TokenEndpoint,
+    /// `[failed_authentications]`
+    pub failed_authentications: FailedAuthentications,
+    /// `[client_defaults]`
+    pub client_defaults: ClientDefaults,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[http]`
+    pub http: Http,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// How access tokens are signed (RFC 7518 section 3.1, RFC 8037 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// ECDSA with P-256 and SHA-256.
+    Es256,
+    /// Ed25519: smaller keys, quicker to sign, known to fewer clients.
+    EdDsa,
+}
+
+/// `[token_endpoint]`: how often one source address may ask for tokens. Clients keep a token for an
+/// hour, so a healthy one is far below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenEndpoint {
+    /// `requests_per_second`: what comes back in a second; by default 10, and 0 is no limit.
+    pub requests_per_second: u32,
+    /// `burst`: how many at once after a rest; by default 20.
+    pub burst: u32,
+}
+
+/// `[failed_authentications]`: how often one source address may fail to be one client. A right secret
+/// is never turned away by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedAuthentications {
+    /// `per_minute`: what comes back in a minute; by default 10.
+    pub per_minute: u32,
+    /// `burst`: how many at once after a rest; by default 10.
+    pub burst: u32,
+}
+
+/// `[client_defaults]`: what a client gets that is registered without limits of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientDefaults {
+    /// `token_ttl`: how long its access tokens live, in seconds; by default 3,600.
+    pub token_ttl_s: u64,
+    /// `requests_per_second`: by default 10.
+    pub requests_per_second: u32,
+    /// `burst`: how many requests at once after a rest; by default 20.
+    pub burst: u32,
+    /// `daily_quota`: requests in a UTC day; by default 10,000, and `None`, written `"unlimited"`, is no
+    /// quota.
+    pub daily_quota: Option<u64>,
+}
+
+/// `[tls]`: by default a certificate for localhost, made under `DATA_DIR/tls` on the first start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `certificate` and `private_key`: PEM files, the chain with the server's own certificate first.
+    pub files: Option<CertificateFiles>,
+    /// `names`: host names and addresses that the certificate made here is for, beside `localhost`,
+    /// `127.0.0.1`, `::1` and the machine's own name.
+    pub names: Vec<String>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The key of the chain's first certificate.
+    pub private_key: PathBuf,
+}
+
+/// `[http]`: what one connection and one request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `max_connections`: open connections for each worker; by default 10,000. More wait in the
+    /// system's queue.
+    pub max_connections: usize,
+    /// `request_timeout_s`: from the first byte of a request to the end of its head; by default 10 s.
+    pub request_timeout: Duration,
+    /// `keep_alive_s`: how long a connection may rest between requests; by default 75 s, more than the
+    /// 60 s after which usual load balancers drop theirs.
+    pub keep_alive: Duration,
+    /// `handshake_timeout_s`: from the connection to the end of the TLS handshake; by default 5 s.
+    pub handshake_timeout: Duration,
+    /// `max_body_bytes`: by default 65,536, what one value of the store holds.
+    pub max_body_bytes: usize,
+    /// `shutdown_timeout_s`: how long open requests may take after SIGTERM; by default 30 s.
+    pub shutdown_timeout: Duration,
+}
+
+/// `[log]`: what is written to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `format`: by default for people on a terminal, JSON anywhere else.
+    pub format: LogFormat,
+    /// `level`: directives of tracing's `EnvFilter`, checked; by default `info`.
+    pub level: String,
+    /// Whether lines for people have colours: not a setting; on a terminal, unless `NO_COLOR` is set.
+    pub color: bool,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--listen`: in place of the setting of that name.
+    pub listen: Vec<String>,
+    /// `--data-dir`: in place of the setting of that name.
+    pub data_dir: Option<PathBuf>,
+    /// `--config`: the file, in place of the one that `BOOMGATE_CONFIG` names.
+    pub file: Option<PathBuf>,
+}
+
+/// What this program reads of its environment. It may hold a client's secret, so it does not print.
+pub struct Environment {
+    variables: BTreeMap<String, OsString>,
+    terminal: bool,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: io::stderr().is_terminal() }
+    }
+
+    /// These variables, and no terminal.
+    #[must_use]
+    pub fn new<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: false }
+    }
+
+    /// The value of a `BOOMGATE_…` variable or of `NO_COLOR`; `None` when it is not set, empty, or not UTF-8.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// The folder that `BOOMGATE_DATA_DIR` names.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        self.path("BOOMGATE_DATA_DIR")
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(VARIABLE_PREFIX) || name == "NO_COLOR"
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read: the caller named the wrong one, or may not.
+    #[error("cannot read the settings in {}: {source}; name another file with --config or BOOMGATE_CONFIG", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Settings that are wrong, at least one.
+    #[error("{}", Lines(.0))]
+    Faults(Vec<Fault>),
+}
+
+struct Lines<'f>(&'f [Fault]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.0 {
+            return write!(out, "{only}");
+        }
+        write!(out, "{} settings are wrong", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(out, "\n  {fault}"))
+    }
+}
+
+impl Config {
+    /// Reads the settings of all sources.
+    pub fn load(edition: Edition, flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut raw = Raw::new();
+        if let Some(path) = flags.file.clone().or_else(|| environment.path(FILE_VARIABLE)) {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            raw.add_file(&path, &text);
+        }
+        raw.add_variables(environment);
+        raw.add_flag("--listen", "listen", &flags.listen);
+        let mut config = Self::read(edition, environment, &mut raw);
+        if let Some(data_dir) = &flags.data_dir {
+            config.data_dir.clone_from(data_dir);
+        }
+        match raw.finish().0 {
+            faults if faults.is_empty() => Ok(config),
+            faults => Err(ConfigError::Faults(faults)),
+        }
+    }
+
+    /// What everything is when nothing is set, away from a terminal.
+    #[must_use]
+    pub fn defaults(edition: Edition) -> Self {
+        Self::read(edition, &Environment::new([]), &mut Raw::new())
+    }
+
+    /// The key of every setting, in alphabetical order.
+    #[must_use]
+    pub fn keys() -> BTreeSet<&'static str> {
+        let mut raw = Raw::new();
+        Self::read(Edition::Serve, &Environment::new([]), &mut raw);
+        raw.finish().1
+    }
+
+    /// Reads every key there is; what is wrong is a fault in `raw`, and has its default here.
+    fn read(edition: Edition, environment: &Environment, raw: &mut Raw) -> Self {
+        let listen = read_listen(edition, raw);
+        let http_listen = read_http_listen(edition, raw, &listen);
+        let (audiences, default_audience) = read_audiences(raw);
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let workers = raw.number("workers", 0..=1_024, 0_usize);
+        Self {
+            edition,
+            listen,
+            http_listen,
+            data_dir: raw.text("data_dir", "the path of a folder", path).unwrap_or_else(|| "data".into()),
+            issuer: raw.text("issuer", "https://HOST or https://HOST:PORT, with nothing after it", issuer),
+            default_audience,
+            audiences,
+            scopes: read_scopes(raw),
+            signing_algorithm: raw
+                .text("signing_algorithm", "\"ES256\" or \"EdDSA\"", signing_algorithm)
+                .unwrap_or(SigningAlgorithm::Es256),
+            workers: if workers == 0 { cores } else { workers },
+            sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
+            token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
+            token_endpoint: TokenEndpoint {
+                requests_per_second: raw.number("token_endpoint.requests_per_second", 0..=1_000_000, 10),
+                burst: raw.number("token_endpoint.burst", 1..=1_000_000, 20),
+            },
+            failed_authentications: FailedAuthentications {
+                per_minute: raw.number("failed_authentications.per_minute", 1..=1_000_000, 10),
+                burst: raw.number("failed_authentications.burst", 1..=1_000_000, 10),
+            },
+            client_defaults: ClientDefaults {
+                token_ttl_s: raw.number("client_defaults.token_ttl", edition.token_ttl_s(), 3_600),
+                requests_per_second: raw.number("client_defaults.requests_per_second", 1..=1_000_000, 10),
+                burst: raw.number("client_defaults.burst", 1..=1_000_000, 20),
+                daily_quota: raw.number_or_unlimited("client_defaults.daily_quota", 1..=100_000_000_000, Some(10_000)),
+            },
+            tls: read_tls(raw),
+            http: Http {
+                max_connections: raw.number("http.max_connections", 1..=1_000_000, 10_000),
+                request_timeout: seconds(raw, "http.request_timeout_s", 1..=600, 10),
+                keep_alive: seconds(raw, "http.keep_alive_s", 1..=3_600, 75),
+                handshake_timeout: seconds(raw, "http.handshake_timeout_s", 1..=600, 5),
+                max_body_bytes: raw.number("http.max_body_bytes", 1_024..=1_048_576, 65_536),
+                shutdown_timeout: seconds(raw, "http.shutdown_timeout_s", 0..=3_600, 30),
+            },
+            log: read_log(environment, raw),
+        }
+    }
+}
+
+const ADDRESS: &str = "an address and a port such as 127.0.0.1:8443, [::1]:8443 or localhost:8443";
+
+fn read_listen(edition: Edition, raw: &mut Raw) -> Vec<SocketAddr> {
+    let Some(named) = raw.list("listen", ADDRESS, addresses) else { return loopback(DEFAULT_PORT).to_vec() };
+    let mut listen: Vec<SocketAddr> = Vec::new();
+    for address in named.into_iter().flatten() {
+        if listen.contains(&address) && address.port() != 0 {
+            raw.fault("listen", format!("names {address} twice"));
+        }
+        refuse_beyond_loopback(edition, raw, "listen", address);
+        listen.push(address);
+    }
+    listen
+}
+
+fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> Option<SocketAddr> {
+    let address = raw.text("http_listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())?;
+    refuse_beyond_loopback(edition, raw, "http_listen", address);
+    if listen.contains(&address) && address.port() != 0 {
+        raw.fault("http_listen", format!("must not be {address}, which listen has: plain HTTP is refused there too"));
+    }
+    Some(address)
+}
+
+/// The sandbox's secrets are printed in the documentation.
+fn refuse_beyond_loopback(edition: Edition, raw: &mut Raw, key: &'static str, address: SocketAddr) {
+    if edition == Edition::Sandbox && !address.ip().is_loopback() {
+        let detail = format!(
+            "must not be {address}: the sandbox has demo secrets that everybody knows, so it answers this machine \
+             alone; use 127.0.0.1:{}, or `boomgate serve` for others",
+            address.port()
+        );
+        raw.fault(key, detail);
+    }
+}
+
+fn read_audiences(raw: &mut Raw) -> (Vec<String>, Option<String>) {
+    let named = raw.list("audiences", "1 to 200 visible ASCII characters", audience);
+    let mut audiences = named.unwrap_or_else(|| vec![PUBLIC_AUDIENCE.to_owned()]);
+    audiences.retain(|audience| audience != ADMIN_AUDIENCE);
+    if audiences.is_empty() {
+        raw.fault("audiences", format!("must name an API set beside {ADMIN_AUDIENCE}"));
+    }
+    audiences.push(ADMIN_AUDIENCE.to_owned());
+    let default_audience = raw.text("default_audience", "1 to 200 visible ASCII characters", audience);
+    if default_audience.as_ref().is_some_and(|default| !audiences.contains(default)) {
+        raw.fault("default_audience", format!("must be one of: {}", audiences.join(", ")));
+    }
+    (audiences, default_audience)
+}
+
+fn read_scopes(raw: &mut Raw) -> BTreeSet<String> {
+    let one_token = |text: &str| Scope::parse(text).is_ok_and(|_| !text.contains(' ')).then(|| text.to_owned());
+    let named = raw.list("scopes", "one scope token such as read:zones (RFC 6749 section 3.3)", one_token);
+    let named = named.unwrap_or_else(|| [READ_ZONES, WRITE_ZONES].map(str::to_owned).to_vec());
+    named.into_iter().chain([READ_ADMIN, WRITE_ADMIN].map(str::to_owned)).collect()
+}
+
+fn read_tls(raw: &mut Raw) -> Tls {
+    let certificate = raw.text("tls.certificate", "the path of a PEM file", path);
+    let private_key = raw.text("tls.private_key", "the path of a PEM file", path);
+    if raw.is_given("tls.certificate") != raw.is_given("tls.private_key") {
+        let (given, other) = if raw.is_given("tls.certificate") {
+            ("tls.certificate", "tls.private_key")
+        } else {
+            ("tls.private_key", "tls.certificate")
+        };
+        raw.fault(given, format!("needs {other} beside it"));
+    }
+    let files = certificate.zip(private_key);
+    let names = raw.list("tls.names", "a host name or an IP address", host).unwrap_or_default();
+    Tls { files: files.map(|(certificate, private_key)| CertificateFiles { certificate, private_key }), names }
+}
+
+fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
+    let format = raw.text("log.format", "\"pretty\" or \"json\"", |text| match text {
+        "pretty" => Some(LogFormat::Pretty),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let directives = |text: &str| EnvFilter::try_new(text).is_ok_and(|_| !text.is_empty()).then(|| text.to_owned());
+    let level = raw.text("log.level", "a level such as info, or directives such as info,boomgate=debug", directives);
+    Log {
+        format: format.unwrap_or(if environment.terminal { LogFormat::Pretty } else { LogFormat::Json }),
+        level: level.unwrap_or_else(|| "info".to_owned()),
+        color: environment.terminal && environment.get("NO_COLOR").is_none(),
+    }
+}
+
+fn seconds(raw: &mut Raw, key: &'static str, range: RangeInclusive<u64>, default: u64) -> Duration {
+    Duration::from_secs(raw.number(key, range, default))
+}
+
+/// Both addresses that `localhost` means.
+fn loopback(port: u16) -> [SocketAddr; 2] {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port))
+}
+
+fn addresses(text: &str) -> Option<Vec<SocketAddr>> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().ok().map(|port| loopback(port).to_vec()),
+        None => text.parse().ok().map(|address| vec![address]),
+    }
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| Path::new(text).to_owned())
+}
+
+/// RFC 8414 section 2 wants https and neither query nor fragment; a path would move every well-known
+/// document, and a `/` at the end doubles in the addresses made from it.
+fn issuer(text: &str) -> Option<String> {
+    let authority = text.strip_prefix("https://")?;
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (authority, None),
+    };
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    (host(name).is_some() && !name.starts_with('*') && port_fits).then(|| text.to_owned())
+}
+
+fn host(text: &str) -> Option<String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    ServerName::try_from(name).is_ok().then(|| text.to_owned())
+}
+
+fn audience(text: &str) -> Option<String> {
+    let fits = (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| text.to_owned())
+}
+
+fn signing_algorithm(text: &str) -> Option<SigningAlgorithm> {
+    match text {
+        "ES256" => Some(SigningAlgorithm::Es256),
+        "EdDSA" => Some(SigningAlgorithm::EdDsa),
+        _ => None,
+    }
+}

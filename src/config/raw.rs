@@ -1,0 +1,362 @@
+//! Settings as typed: which were given, where, and what is wrong with them.
+//!
+//! Layers lie over each other: the file, then `BOOMGATE_…` variables, then flags; for each key the
+//! uppermost counts. [`Raw`] knows no setting by name: whoever reads a key makes it known, so the list of
+//! what can be set is written once, where it is read. What nobody has read in the end is unknown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Environment, VARIABLE_PREFIX};
+
+/// Variables that are not settings: where the settings are, and the command line's credentials.
+const NOT_SETTINGS: [&str; 3] = ["BOOMGATE_CONFIG", "BOOMGATE_CLIENT_ID", "BOOMGATE_CLIENT_SECRET"];
+/// The most of a wrong value that is shown, in characters.
+const MAX_SHOWN: usize = 60;
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    origin: Origin,
+    key: String,
+    detail: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::File { path, line } => write!(out, "{}:{line}: ", path.display())?,
+            Origin::Variable(name) => write!(out, "{name}: ")?,
+            Origin::Flag(name) => write!(out, "{name}: ")?,
+            Origin::Default => {}
+        }
+        if !self.key.is_empty() {
+            write!(out, "{} ", self.key.escape_debug())?;
+        }
+        out.write_str(&self.detail)
+    }
+}
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// On this line of a file.
+    File { path: PathBuf, line: usize },
+    /// In a variable of the environment.
+    Variable(String),
+    /// On the command line.
+    Flag(&'static str),
+    /// Nowhere.
+    Default,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    /// From a variable or a flag: text that may stand for anything.
+    Untyped(String),
+    Text(String),
+    /// `None` when it is below 0 or beyond 64 bits.
+    Integer(Option<u64>, String),
+    Boolean(bool),
+    List(Vec<String>),
+    /// Nothing that any setting takes.
+    Other(&'static str),
+}
+
+impl Value {
+    fn whole_number(&self) -> Option<u64> {
+        match self {
+            Self::Integer(number, _) => *number,
+            Self::Untyped(text) => text.trim().parse().ok(),
+            Self::Text(_) | Self::Boolean(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untyped(text) | Self::Text(text) => {
+                let shown: String = text.chars().take(MAX_SHOWN).collect();
+                let more = if shown.len() < text.len() { "…" } else { "" };
+                write!(out, "{shown:?}{more}")
+            }
+            Self::Integer(_, written) => out.write_str(written),
+            Self::Boolean(value) => write!(out, "{value}"),
+            Self::List(_) => out.write_str("a list"),
+            Self::Other(kind) => out.write_str(kind),
+        }
+    }
+}
+
+/// All that was given.
+pub(super) struct Raw {
+    given: BTreeMap<String, (Value, Origin)>,
+    known: BTreeSet<&'static str>,
+    faults: Vec<Fault>,
+}
+
+impl Raw {
+    /// Nothing: every key has its default.
+    pub(super) fn new() -> Self {
+        Self { given: BTreeMap::new(), known: BTreeSet::new(), faults: Vec::new() }
+    }
+
+    /// Lays a file over what is there.
+    pub(super) fn add_file(&mut self, path: &Path, text: &str) {
+        let origin = |offset: usize| {
+            let before = text.get(..offset).unwrap_or(text);
+            Origin::File { path: path.to_owned(), line: before.matches('\n').count() + 1 }
+        };
+        match DeTable::parse(text) {
+            Ok(table) => self.add_table("", table.get_ref(), &origin),
+            Err(error) => {
+                let detail = format!("not TOML: {}", error.message().lines().collect::<Vec<_>>().join(" "));
+                let origin = origin(error.span().map_or(0, |span| span.start));
+                self.faults.push(Fault { origin, key: String::new(), detail });
+            }
+        }
+    }
+
+    fn add_table(&mut self, prefix: &str, table: &DeTable<'_>, origin: &dyn Fn(usize) -> Origin) {
+        for (name, value) in table {
+            let key =
+                if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+            match value.get_ref() {
+                DeValue::Table(table) if !table.is_empty() => self.add_table(&key, table, origin),
+                // `[tls]` with nothing under it says nothing.
+                DeValue::Table(_) => {}
+                DeValue::String(_)
+                | DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_) => {
+                    self.given.insert(key, (typed(value.get_ref()), origin(name.span().start)));
+                }
+            }
+        }
+    }
+
+    /// Lays the `BOOMGATE_…` variables over what is there; an empty one counts as not set.
+    pub(super) fn add_variables(&mut self, environment: &Environment) {
+        for (name, value) in &environment.variables {
+            let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { continue };
+            if NOT_SETTINGS.contains(&name.as_str()) {
+                continue;
+            }
+            if value.is_empty() {
+                continue;
+            }
+            let key = rest.to_lowercase().replace("__", ".");
+            let value = value.to_str().map_or(Value::Other("not UTF-8"), |text| Value::Untyped(text.to_owned()));
+            self.given.insert(key, (value, Origin::Variable(name.clone())));
+        }
+    }
+
+    /// Lays one flag, given once or more often, over what is there.
+    pub(super) fn add_flag(&mut self, flag: &'static str, key: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.given.insert(key.to_owned(), (Value::List(values.to_vec()), Origin::Flag(flag)));
+        }
+    }
+
+    /// Says that what was given for `key`, or not given, is wrong. `detail` starts with a verb.
+    pub(super) fn fault(&mut self, key: &'static str, detail: impl Into<String>) {
+        let origin = self.given.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
+        self.faults.push(Fault { origin, key: key.to_owned(), detail: detail.into() });
+    }
+
+    fn expected<T>(&mut self, key: &'static str, expected: &str, value: &Value) -> Option<T> {
+        self.fault(key, format!("must be {expected}, not {value}"));
+        None
+    }
+
+    fn given(&mut self, key: &'static str) -> Option<Value> {
+        self.known.insert(key);
+        self.given.get(key).map(|(value, _)| value.clone())
+    }
+
+    /// A whole number in `range`.
+    pub(super) fn number<T>(&mut self, key: &'static str, range: RangeInclusive<T>, default: T) -> T
+    where
+        T: TryFrom<u64> + PartialOrd + fmt::Display,
+    {
+        let Some(value) = self.given(key) else { return default };
+        let number = value.whole_number().and_then(|number| T::try_from(number).ok());
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        number
+            .filter(|number| range.contains(number))
+            .or_else(|| self.expected(key, &expected, &value))
+            .unwrap_or(default)
+    }
+
+    /// A whole number in `range`, or the word `unlimited`, which is `None`.
+    pub(super) fn number_or_unlimited(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        default: Option<u64>,
+    ) -> Option<u64> {
+        let Some(value) = self.given(key) else { return default };
+        if matches!(&value, Value::Text(text) | Value::Untyped(text) if text == "unlimited") {
+            return None;
+        }
+        let expected = format!("a whole number from {} to {}, or \"unlimited\"", range.start(), range.end());
+        value
+            .whole_number()
+            .filter(|number| range.contains(number))
+            .or_else(|| self.expected(key, &expected, &value))
+            .or(default)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.given(key) else { return default };
+        let boolean = match &value {
+            Value::Boolean(boolean) => Some(*boolean),
+            Value::Untyped(text) => text.parse().ok(),
+            Value::Text(_) | Value::Integer(..) | Value::List(_) | Value::Other(_) => None,
+        };
+        boolean.or_else(|| self.expected(key, "true or false", &value)).unwrap_or(default)
+    }
+
+    /// A text that `parse` takes; `expected` says what that is.
+    pub(super) fn text<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.given(key)?;
+        let parsed = match &value {
+            Value::Text(text) | Value::Untyped(text) => parse(text),
+            Value::Integer(..) | Value::Boolean(_) | Value::List(_) | Value::Other(_) => None,
+        };
+        parsed.or_else(|| self.expected(key, expected, &value))
+    }
+
+    /// A list of texts that `parse` takes, at least one; in a variable they are separated by commas.
+    /// `expected` says what each of them is.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let members = match self.given(key)? {
+            Value::List(members) => members,
+            Value::Untyped(text) => text.split(',').map(|member| member.trim().to_owned()).collect(),
+            value @ (Value::Text(_) | Value::Integer(..) | Value::Boolean(_) | Value::Other(_)) => {
+                return self.expected(key, &format!("a list, each member {expected}"), &value);
+            }
+        };
+        if members.is_empty() {
+            self.fault(key, format!("must have at least one member: {expected}"));
+            return None;
+        }
+        let parsed = members
+            .into_iter()
+            .map(|member| parse(&member).or_else(|| self.expected(key, expected, &Value::Text(member))));
+        // All are looked at, so that every fault is reported, before one of them spoils the list.
+        parsed.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Whether `key` was given anywhere.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
+    /// All faults, unknown keys among them, in the order of the file; and every key that is known.
+    pub(super) fn finish(mut self) -> (Vec<Fault>, BTreeSet<&'static str>) {
+        for (key, (_, origin)) in &self.given {
+            if !self.known.contains(key.as_str()) {
+                let detail = self.why_unknown(key, origin);
+                self.faults.push(Fault { origin: origin.clone(), key: key.clone(), detail });
+            }
+        }
+        self.faults.sort();
+        (self.faults, self.known)
+    }
+
+    fn why_unknown(&self, key: &str, origin: &Origin) -> String {
+        if self.known.iter().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+            return format!("must be a table: [{key}]");
+        }
+        let nearest = self.known.iter().map(|known| (distance(key, known), known)).min();
+        match nearest {
+            Some((distance, known)) if distance <= 2.max(key.len() / 3) => match origin {
+                Origin::Variable(_) => format!("is not a setting; did you mean {}?", variable(known)),
+                Origin::File { .. } | Origin::Flag(_) | Origin::Default => {
+                    format!("is not a setting; did you mean {known}?")
+                }
+            },
+            _ => "is not a setting; data/boomgate.toml in the source lists them all".to_owned(),
+        }
+    }
+}
+
+/// The variable that sets `key`.
+fn variable(key: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+fn typed(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(integer) => {
+            Value::Integer(u64::from_str_radix(integer.as_str(), integer.radix()).ok(), integer.to_string())
+        }
+        DeValue::Boolean(boolean) => Value::Boolean(*boolean),
+        DeValue::Array(members) => {
+            let texts = members.iter().map(|member| member.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().map_or(Value::Other("a list with a member that is no string"), Value::List)
+        }
+        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Datetime(_) => Value::Other("a time"),
+        DeValue::Table(_) => Value::Other("a table"),
+    }
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, against) in row.iter_mut().skip(1).zip(other.chars()) {
+            let changed = diagonal + usize::from(letter != against);
+            diagonal = *cell;
+            left = changed.min(diagonal + 1).min(left + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn a_distance_counts_the_letters_between_two_words() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("burst", "burst", 0),
+            ("brust", "burst", 2),
+            ("burs", "burst", 1),
+            ("", "burst", 5),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+            assert_eq!(distance(other, one), expected, "{other} {one}");
+        }
+    }
+}
