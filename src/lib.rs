@@ -10,6 +10,7 @@ pub mod files;
 pub mod http;
 pub mod keys;
 pub mod oauth;
+pub mod parking;
 pub mod quota;
 pub mod revocation;
 pub mod sandbox;

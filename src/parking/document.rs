@@ -1,0 +1,216 @@
+//! A JSON body, read strictly, and merge patch (RFC 7396).
+//!
+//! Whatever bytes come in, what goes out is one JSON value or a reason with its line and column. A name
+//! that an object has twice is refused, because no two readers agree on which of them counts. What the
+//! members mean is not looked at.
+
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Number, Value};
+
+/// The most characters of a name from a request that an answer repeats.
+pub(super) const MAX_ECHO_CHARS: usize = 64;
+
+/// One JSON text of RFC 8259 in which no object names a member twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document(Value);
+
+/// The bytes are not such a text; says why, and at which line and column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body is not JSON: {0}")]
+pub struct Malformed(String);
+
+impl Document {
+    /// Reads `body`. Arrays and objects may be nested at most 127 deep, and numbers must fit a double.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        if body.trim_ascii().is_empty() {
+            return Err(Malformed("it is empty".to_owned()));
+        }
+        let Strict(value) = serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))?;
+        Ok(Self(value))
+    }
+
+    /// The members, when the text is an object.
+    pub(super) fn members(&self) -> Option<&Map<String, Value>> {
+        self.0.as_object()
+    }
+
+    /// What becomes of `target` when this document patches it (RFC 7396, section 2).
+    pub(super) fn merged_into(&self, mut target: Value) -> Self {
+        merge(&mut target, &self.0);
+        Self(target)
+    }
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, change) in patch {
+        if change.is_null() {
+            target.remove(name);
+        } else {
+            merge(target.entry(name.as_str()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// A value, read member by member: `serde_json` itself would keep only the last of two equal names.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("the member {:?} is there twice", echo(&name))));
+            }
+            let Strict(value) = map.next_value()?;
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// `name`, cut short: an answer must not grow with what somebody sends.
+pub(super) fn echo(name: &str) -> String {
+    let mut chars = name.chars();
+    let mut text: String = chars.by_ref().take(MAX_ECHO_CHARS).collect();
+    if chars.next().is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn merge_does_what_rfc_7396_appendix_a_lists() {
+        for (original, patch, result) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a": "b"}), json!(["c"]), json!(["c"])),
+            (json!({"a": "foo"}), json!(null), json!(null)),
+            (json!({"a": "foo"}), json!("bar"), json!("bar")),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            assert_eq!(Document(patch.clone()).merged_into(original.clone()).0, result, "{original} + {patch}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        let deep = "[".repeat(10_000);
+        let deep_object = r#"{"a":"#.repeat(10_000);
+        let long_name = format!(r#"{{"{0}":1,"{0}":2}}"#, "n".repeat(10_000));
+        for (body, reason) in [
+            (b"".as_slice(), "it is empty"),
+            (b" \r\n", "it is empty"),
+            (b"{", "EOF while parsing an object at line 1 column 1"),
+            (b"{'a': 1}", "key must be a string at line 1 column 2"),
+            (b"{\"a\": NaN}", "expected value at line 1 column 7"),
+            (b"{\"a\": Infinity}", "expected value at line 1 column 7"),
+            (b"{\"a\": 1e400}", "number out of range at line 1 column 11"),
+            (b"{\"a\": 01}", "invalid number at line 1 column 8"),
+            (b"{\"a\": 1} {}", "trailing characters at line 1 column 10"),
+            (b"{\"a\": \"\xFF\"}", "invalid unicode code point at line 1 column 8"),
+            (b"{\"\xC0\x80\": 1}", "invalid unicode code point"),
+            (br#"{"a": "\ud800"}"#, "unexpected end of hex escape"),
+            (b"{\"a\": \"\x00\"}", "control character"),
+            (b"\xEF\xBB\xBF{}", "expected value at line 1 column 1"),
+            (br#"{"a": 1, "\u0061": 2}"#, r#"the member "a" is there twice"#),
+            (br#"{"a": {"b": [{"c": 1, "c": 2}]}}"#, r#"the member "c" is there twice"#),
+            (deep.as_bytes(), "recursion limit exceeded"),
+            (deep_object.as_bytes(), "recursion limit exceeded"),
+            (long_name.as_bytes(), "nnn…\" is there twice"),
+        ] {
+            let fault = Document::parse(body).unwrap_err().to_string();
+            assert!(fault.contains(reason), "{fault:?} should contain {reason:?}");
+            assert!(fault.len() < 200, "{fault}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Document::parse(&body);
+        }
+
+        #[test]
+        fn a_double_is_read_as_it_was_written(number in proptest::num::f64::NORMAL) {
+            let text = serde_json::to_vec(&number).unwrap();
+            prop_assert_eq!(Document::parse(&text).unwrap().0.as_f64(), Some(number));
+        }
+    }
+}
