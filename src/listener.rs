@@ -1,0 +1,290 @@
+//! Sockets: who may connect, what they speak, how long they may take, and how they are let go.
+//!
+//! The first byte of a connection to the TLS port tells a TLS hello from plain HTTP; a plain request gets
+//! the clear app's answer and the connection is closed. Behind TLS, ALPN chooses HTTP/2 or HTTP/1.1, and
+//! one instance of the secure app on each worker answers both. HTTP/1.1 is actix-http's; [`http2`] is
+//! ours, for actix's has no bound on streams, headers and idle time and no drain. Nothing here knows a
+//! route.
+
+mod http2;
+mod silence;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Request};
+use actix_server::{GracefulShutdownSignal, Server};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
+use actix_web::dev::{AppConfig, ServiceResponse};
+use futures_util::future::{LocalBoxFuture, ready};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use self::http2::Http2;
+use self::silence::{Metered, until_silent};
+
+/// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1). No HTTP request
+/// starts with it.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// How much of the server one client, or all of them, may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Threads that serve; each runs its own instance of the apps. 1 to 512.
+    pub workers: usize,
+    /// Open connections on each worker; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// From the accept to the end of the TLS handshake, the first byte included.
+    pub handshake_timeout: Duration,
+    /// For the head of a connection's first request.
+    pub request_timeout: Duration,
+    /// How long a connection may rest between requests.
+    pub keep_alive: Duration,
+    /// How long a connection is still read after an answer that did not wait for the whole request.
+    pub disconnect_timeout: Duration,
+    /// A connection to which nothing was written for one to two of these is closed. This ends slow heads
+    /// after the first, slow bodies, readers that stopped, and answers that never come: it must be longer
+    /// than the longest wait of any handler.
+    pub silence_timeout: Duration,
+    /// How long a graceful stop waits for answers under way; whole seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            max_connections: 10_000,
+            handshake_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            disconnect_timeout: Duration::from_secs(2),
+            silence_timeout: Duration::from_secs(90),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Accepts on every listener until the returned server is stopped, which it must be awaited for; signals
+/// are left alone.
+///
+/// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
+/// `secure_app` answers what comes over TLS on `https`; `clear_app` what comes in the clear on `https` and
+/// on `http`. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
+/// section 6.8), and waits for answers under way.
+pub fn serve<A, IA, SA, BA, C, IC, SC, BC>(
+    https: Vec<TcpListener>,
+    http: Option<TcpListener>,
+    mut tls: rustls::ServerConfig,
+    bounds: Bounds,
+    secure_app: A,
+    clear_app: C,
+) -> io::Result<Server>
+where
+    A: Fn() -> IA + Send + Clone + 'static,
+    IA: IntoServiceFactory<SA, Request>,
+    SA: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BA>> + 'static,
+    SA: ServiceFactory<Request, Response = ServiceResponse<BA>, Error = actix_web::Error>,
+    BA: MessageBody + 'static,
+    C: Fn() -> IC + Send + Clone + 'static,
+    IC: IntoServiceFactory<SC, Request>,
+    SC: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BC>> + 'static,
+    SC: ServiceFactory<Request, Response = ServiceResponse<BC>, Error = actix_web::Error>,
+    BC: MessageBody + 'static,
+{
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+
+    let mut builder = Server::build()
+        .disable_signals()
+        .workers(bounds.workers.clamp(1, 512))
+        .max_concurrent_connections(bounds.max_connections)
+        .shutdown_timeout(bounds.shutdown_timeout.as_secs());
+    let stopping = builder.graceful_shutdown_signal();
+
+    for listener in https {
+        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+        let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
+        builder = builder.listen("https", listener, move || {
+            let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
+            let start_secure = move || start(&secure_app);
+            let start_clear = move || start(&clear_app);
+            https_port(acceptor.clone(), bounds, stopping.clone(), start_secure, start_clear)
+        })?;
+    }
+    if let Some(listener) = http {
+        builder = builder.listen("http", listener, move || {
+            let clear_app = clear_app.clone();
+            http_port(bounds, stopping.clone(), move || start(&clear_app))
+        })?;
+    }
+    Ok(builder.run())
+}
+
+/// What an `actix_web::App` is once started: one worker's instance, which is always ready.
+pub trait Answers<B>:
+    Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Future: 'static> + 'static
+{
+}
+
+impl<S, B> Answers<B> for S where
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Future: 'static> + 'static
+{
+}
+
+/// A worker's instance of an app, soon.
+type Starting<S> = LocalBoxFuture<'static, Result<Rc<S>, ()>>;
+
+fn start<I, S>(app: &impl Fn() -> I) -> Starting<S::Service>
+where
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig, InitError = ()> + 'static,
+{
+    let starting = app().into_factory().new_service(AppConfig::default());
+    Box::pin(async move { starting.await.map(Rc::new) })
+}
+
+/// What serves the connections to one TLS port on one worker.
+fn https_port<S, B, C, D>(
+    acceptor: TlsAcceptor,
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+    start_secure: impl Fn() -> Starting<S>,
+    start_clear: impl Fn() -> Starting<C>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
+where
+    S: Answers<B>,
+    B: MessageBody + 'static,
+    C: Answers<D>,
+    D: MessageBody + 'static,
+{
+    fn_factory(move || {
+        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+        let (secure, clear) = (start_secure(), start_clear());
+        async move {
+            let (secure, clear) = (secure.await?, clear.await?);
+            let http1 = Rc::new(http1(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stopping.clone()).await?);
+            let clear = Rc::new(http1_once(clear, bounds, stopping.clone()).await?);
+            let http2 = Rc::new(Http2::new(secure, bounds, stopping.clone()));
+            Ok(fn_service(move |stream: TcpStream| {
+                let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+                let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
+                async move {
+                    let peer = stream.peer_addr().ok();
+                    let opened = tokio::select! {
+                        opened = timeout(bounds.handshake_timeout, open(stream, &acceptor)) => opened,
+                        () = stopping.notified() => return Ok(()),
+                    };
+                    let limit = bounds.silence_timeout;
+                    match opened {
+                        Ok(Ok(Opened::Http1(io))) => until_silent(limit, *io, |io| http1.call((io, peer))).await,
+                        Ok(Ok(Opened::Http2(io))) => until_silent(limit, *io, |io| http2.serve(io, peer)).await,
+                        Ok(Ok(Opened::Clear(io))) => until_silent(limit, io, |io| clear.call((io, peer))).await,
+                        Ok(Err(error)) => debug!(?peer, %error, "a connection was not opened"),
+                        Err(_) => debug!(?peer, "a connection took too long to open"),
+                    }
+                    Ok::<_, ()>(())
+                }
+            }))
+        }
+    })
+}
+
+/// What serves the connections to the port for plain HTTP on one worker.
+fn http_port<C, D>(
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+    start_clear: impl Fn() -> Starting<C>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
+where
+    C: Answers<D>,
+    D: MessageBody + 'static,
+{
+    fn_factory(move || {
+        let (clear, stopping) = (start_clear(), stopping.clone());
+        async move {
+            let clear = Rc::new(http1_once(clear.await?, bounds, stopping.clone()).await?);
+            Ok(fn_service(move |stream: TcpStream| {
+                let clear = Rc::clone(&clear);
+                async move {
+                    let peer = stream.peer_addr().ok();
+                    until_silent(bounds.silence_timeout, stream, |io| clear.call((io, peer))).await;
+                    Ok::<_, ()>(())
+                }
+            }))
+        }
+    })
+}
+
+/// A connection whose protocol is known.
+enum Opened {
+    Clear(TcpStream),
+    Http1(Box<TlsStream<TcpStream>>),
+    Http2(Box<TlsStream<TcpStream>>),
+}
+
+/// Looks at the first byte, without taking it, and shakes hands if it is TLS.
+async fn open(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Opened> {
+    // Else HTTP/2 answers wait 40 ms for the client's delayed acknowledgement.
+    stream.set_nodelay(true)?;
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    if first != [TLS_HANDSHAKE] {
+        return Ok(Opened::Clear(stream));
+    }
+    let stream = acceptor.accept(stream).await?;
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = Box::new(stream);
+    Ok(if is_http2 { Opened::Http2(stream) } else { Opened::Http1(stream) })
+}
+
+/// HTTP/1.1, one answer a connection.
+async fn http1_once<T, S, B>(
+    app: Rc<S>,
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+) -> Result<impl Service<(Metered<T>, Option<SocketAddr>), Response = (), Error = DispatchError>, ()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Answers<B>,
+    B: MessageBody + 'static,
+{
+    http1(app, KeepAlive::Disabled, bounds, stopping).await
+}
+
+/// HTTP/1.1 and 1.0. actix-http's own bounds: a head of 128 KiB and 96 header fields (431), a malformed
+/// one (400), and 16 pipelined requests, after which it stops to read.
+async fn http1<T, S, B>(
+    app: Rc<S>,
+    keep_alive: KeepAlive,
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+) -> Result<impl Service<(Metered<T>, Option<SocketAddr>), Response = (), Error = DispatchError>, ()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Answers<B>,
+    B: MessageBody + 'static,
+{
+    HttpService::build()
+        .keep_alive(keep_alive)
+        .client_request_timeout(bounds.request_timeout)
+        .client_disconnect_timeout(bounds.disconnect_timeout)
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .h1(fn_factory(move || ready(Ok::<_, ()>(Rc::clone(&app)))))
+        .new_service(())
+        .await
+}

@@ -1,0 +1,280 @@
+//! HTTP/2 (RFC 9113) on the h2 crate: streams in, one task for each answer, and bounds on all of it.
+//!
+//! A connection may have [`MAX_STREAMS`] requests under way, rests for `keep_alive` at most, and is told
+//! to go when the server stops or its rest is over. A body, and each wait for the client to make room, may
+//! take `silence_timeout`. A request whose client has gone is answered to the end all the same, so that a
+//! handler is never cut off half way.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix_http::body::{BodySize, MessageBody};
+use actix_http::error::PayloadError;
+use actix_http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
+use actix_server::GracefulShutdownSignal;
+use actix_web::web::{Bytes, BytesMut};
+use futures_util::Stream;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream, SendStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::{Answers, Bounds};
+
+/// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
+const MAX_STREAMS: u32 = 100;
+
+/// The size of a request's header list; what is larger is answered 431 by h2. As for HTTP/1.1.
+const MAX_HEADER_BYTES: u32 = 128 * 1024;
+
+/// What one stream may send before the app reads it: no request of this API is larger.
+const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+
+/// What all streams of a connection may send before the app reads it.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// The HTTP/2 side of one port on one worker.
+pub(super) struct Http2<S> {
+    app: Rc<S>,
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+    dates: ServiceConfig,
+}
+
+impl<S> Http2<S> {
+    pub(super) fn new(app: Rc<S>, bounds: Bounds, stopping: GracefulShutdownSignal) -> Self {
+        Self { app, bounds, stopping, dates: ServiceConfig::default() }
+    }
+
+    /// Answers what comes over one connection until either side ends it.
+    pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>) -> Result<(), h2::Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        S: Answers<B>,
+        B: MessageBody + 'static,
+    {
+        let handshake = Builder::new()
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .handshake(io);
+        let Ok(connection) = timeout(self.bounds.request_timeout, handshake).await else { return Ok(()) };
+        self.accept(connection?, peer).await
+    }
+
+    async fn accept<T, B>(
+        &self,
+        mut connection: Connection<T, Bytes>,
+        peer: Option<SocketAddr>,
+    ) -> Result<(), h2::Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        S: Answers<B>,
+        B: MessageBody + 'static,
+    {
+        let under_way = UnderWay::default();
+        let mut stopping = pin!(self.stopping.notified());
+        let mut rest = pin!(sleep(self.bounds.keep_alive));
+        let mut asked_to_go = false;
+        let (mut accepted, mut accepted_before) = (0_u64, 0_u64);
+        loop {
+            tokio::select! {
+                biased;
+                next = connection.accept() => {
+                    let Some(next) = next else { return Ok(()) };
+                    let (request, respond) = next?;
+                    accepted += 1;
+                    // Streams that the client resets are no longer counted by h2, but are answered here.
+                    if under_way.count() >= MAX_STREAMS as usize * 2 {
+                        connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                        continue;
+                    }
+                    tokio::task::spawn_local(self.answer(request, respond, peer, under_way.clone()));
+                }
+                () = &mut stopping, if !asked_to_go => {
+                    asked_to_go = true;
+                    connection.graceful_shutdown();
+                }
+                () = &mut rest => {
+                    rest.set(sleep(self.bounds.keep_alive));
+                    let resting = under_way.count() == 0 && accepted == accepted_before;
+                    accepted_before = accepted;
+                    if resting && asked_to_go {
+                        return Ok(());
+                    }
+                    if resting {
+                        asked_to_go = true;
+                        connection.graceful_shutdown();
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer<B>(
+        &self,
+        request: http::Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+        peer: Option<SocketAddr>,
+        under_way: UnderWay,
+    ) -> impl Future<Output = ()> + 'static
+    where
+        S: Answers<B>,
+        B: MessageBody + 'static,
+    {
+        let limit = self.bounds.silence_timeout;
+        let is_head = request.method() == Method::HEAD;
+        let answer = self.app.call(received(request, peer, limit));
+        let dates = self.dates.clone();
+        async move {
+            let sent = match answer.await {
+                Ok(response) => send(response.into(), respond, &dates, is_head, limit).await,
+                Err(error) => send(Response::from(error), respond, &dates, is_head, limit).await,
+            };
+            if let Err(error) = sent {
+                debug!(?peer, %error, "an answer was not sent");
+            }
+            drop(under_way);
+        }
+    }
+}
+
+/// How many answers one connection has under way: the clones of this, but for one.
+#[derive(Clone, Default)]
+struct UnderWay(Rc<()>);
+
+impl UnderWay {
+    fn count(&self) -> usize {
+        Rc::strong_count(&self.0) - 1
+    }
+}
+
+/// The request as an app takes it.
+fn received(request: http::Request<RecvStream>, peer: Option<SocketAddr>, limit: Duration) -> Request {
+    let (parts, body) = request.into_parts();
+    let mut request = Request::new();
+    if !body.is_end_stream() {
+        let body: BoxedPayloadStream = Box::pin(Body { body, late: Box::pin(sleep(limit)) });
+        *request.payload() = Payload::Stream { payload: body };
+    }
+    let head = request.head_mut();
+    head.method = parts.method;
+    head.uri = parts.uri;
+    head.version = Version::HTTP_2;
+    head.headers = parts.headers.into();
+    head.peer_addr = peer;
+    request
+}
+
+/// A request body that arrives within a time.
+struct Body {
+    body: RecvStream,
+    late: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.body.poll_data(context) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                // Room for as much again: the app has these bytes now.
+                let released = self.body.flow_control().release_capacity(bytes.len());
+                Poll::Ready(Some(released.map(|()| bytes).map_err(PayloadError::from)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let late = self.late.as_mut().poll(context);
+                late.map(|()| Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
+            }
+        }
+    }
+}
+
+async fn send<B: MessageBody>(
+    response: Response<B>,
+    mut respond: SendResponse<Bytes>,
+    dates: &ServiceConfig,
+    is_head: bool,
+    limit: Duration,
+) -> Result<(), SendError> {
+    let (response, body) = response.into_parts();
+    let size = body.size();
+    let ends_here = is_head || size.is_eof();
+    let mut stream = respond.send_response(head(&response, size, dates), ends_here)?;
+    if ends_here {
+        return Ok(());
+    }
+    let mut body = pin!(body);
+    while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+        let Ok(chunk) = chunk else {
+            stream.send_reset(Reason::INTERNAL_ERROR);
+            return Err(SendError::Body);
+        };
+        send_chunk(chunk, &mut stream, limit).await?;
+    }
+    Ok(stream.send_data(Bytes::new(), true)?)
+}
+
+/// Hands over a chunk as fast as the client makes room for it.
+async fn send_chunk(mut chunk: Bytes, stream: &mut SendStream<Bytes>, limit: Duration) -> Result<(), SendError> {
+    while !chunk.is_empty() {
+        stream.reserve_capacity(chunk.len());
+        match timeout(limit, poll_fn(|context| stream.poll_capacity(context))).await {
+            Ok(Some(room)) => stream.send_data(chunk.split_to(room?.min(chunk.len())), false)?,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                stream.send_reset(Reason::CANCEL);
+                return Err(SendError::Stuck);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The response's head without the fields that HTTP/2 forbids (RFC 9113 section 8.2.2), with its length
+/// and the date.
+fn head(response: &Response<()>, size: BodySize, dates: &ServiceConfig) -> http::Response<()> {
+    let mut head = http::Response::new(());
+    *head.status_mut() = response.status();
+    let fields = head.headers_mut();
+    for (name, value) in response.headers() {
+        if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
+            fields.append(name, value.clone());
+        }
+    }
+    // A 204 has no length, and that of a 304 would be the length of what is not sent (RFC 9110 section 8.6).
+    let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+    if let (BodySize::Sized(length), false) = (size, bodiless) {
+        fields.insert(CONTENT_LENGTH, length.into());
+    }
+    if !fields.contains_key(DATE) {
+        let mut line = BytesMut::with_capacity(40);
+        dates.write_date_header(&mut line, false);
+        let date = line.strip_prefix(b"date: ").and_then(|rest| rest.strip_suffix(b"\r\n"));
+        if let Some(Ok(date)) = date.map(HeaderValue::from_bytes) {
+            fields.insert(DATE, date);
+        }
+    }
+    head
+}
+
+/// Why an answer did not reach the client.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("{0}")]
+    Http2(#[from] h2::Error),
+    #[error("the client made no room for it")]
+    Stuck,
+    #[error("its body failed")]
+    Body,
+}

@@ -1,0 +1,328 @@
+//! The certificate that this server shows, and the TLS settings around it.
+//!
+//! [`Tls`] owns one certificate with its key: from PEM files that someone else renews, or from a local
+//! CA that it makes and keeps under `DATA_DIR/tls`. Connections read it through an atomic pointer, so
+//! [`Tls::refresh`] swaps it under load, and one that does not parse never replaces one that works.
+//! TLS 1.2 and 1.3 on ring, nothing else; no client certificates. Sockets are `listener`'s.
+
+mod authority;
+mod files;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use self::authority::Authority;
+use self::files::PemFiles;
+use crate::time::{SharedClock, UnixSeconds};
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug, Default)]
+pub struct TlsSettings {
+    /// The folder of the local CA and of what it signs, `DATA_DIR/tls`; made if missing, mode 0700. Not
+    /// touched when `certificate` is set.
+    pub dir: PathBuf,
+    /// A PEM file: this server's certificate first, then the intermediates.
+    pub certificate: Option<PathBuf>,
+    /// The PEM file of its private key, mode 0600 or stricter.
+    pub private_key: Option<PathBuf>,
+    /// Names for the local CA's certificate, beside `localhost`, the loopback addresses and the machine's
+    /// own name: host names, wildcards such as `*.example.com`, IP addresses.
+    pub names: Vec<String>,
+}
+
+/// The certificate in use, and how it is renewed.
+pub struct Tls {
+    source: Source,
+    clock: SharedClock,
+    shown: Arc<Shown>,
+    config: rustls::ServerConfig,
+}
+
+enum Source {
+    Local { authority: Authority, ca_path: PathBuf },
+    Files(Mutex<PemFiles>),
+}
+
+/// What [`Tls::refresh`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Refreshed {
+    /// Nothing to do.
+    Unchanged,
+    /// The local CA has signed a new certificate, which new connections get, until this moment.
+    Renewed(UnixSeconds),
+    /// The files had changed: new connections get what they hold now, until this moment.
+    Reloaded(UnixSeconds),
+}
+
+impl Tls {
+    /// Reads the certificate that the settings name; without one, reads or makes the local CA and its
+    /// certificate, with fsync.
+    ///
+    /// `clock` says when to renew. It must be the real one: a client judges dates by its own.
+    pub fn open(settings: TlsSettings, clock: SharedClock) -> Result<Self, TlsError> {
+        let (source, certificate) = match (settings.certificate, settings.private_key) {
+            (None, None) => {
+                let authority = Authority::new(settings.dir, wanted_names(&settings.names)?);
+                let leaf = authority.leaf(clock.now())?;
+                let ca_path = authority.ca_path();
+                (Source::Local { authority, ca_path }, leaf)
+            }
+            (Some(certificate), Some(private_key)) => {
+                let (files, certificate) = PemFiles::open(certificate, private_key)?;
+                (Source::Files(Mutex::new(files)), certificate)
+            }
+            (Some(_), None) => return Err(TlsError::HalfSet { set: "certificate", missing: "private_key" }),
+            (None, Some(_)) => return Err(TlsError::HalfSet { set: "private_key", missing: "certificate" }),
+        };
+        let shown = Arc::new(Shown(ArcSwap::from_pointee(certificate)));
+        let config = server_config(Arc::clone(&shown))?;
+        Ok(Self { source, clock, shown, config })
+    }
+
+    /// Settings for accepting connections; they follow every later [`Tls::refresh`]. ALPN is left to the
+    /// listener. A session may be resumed for some hours by its ticket, whose keys live in memory only.
+    #[must_use]
+    pub fn server_config(&self) -> rustls::ServerConfig {
+        self.config.clone()
+    }
+
+    /// The local CA's certificate, for clients to trust; `None` when the certificate came from files.
+    #[must_use]
+    pub fn ca_path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Local { ca_path, .. } => Some(ca_path),
+            Source::Files(_) => None,
+        }
+    }
+
+    /// The last moment at which clients accept the certificate in use.
+    #[must_use]
+    pub fn not_after(&self) -> UnixSeconds {
+        self.shown.0.load().not_after
+    }
+
+    /// Renews the local certificate if it is due, or reads the files again if they have changed.
+    ///
+    /// Cheap when there is nothing to do: at most two calls of `stat`. After an `Err` the certificate in
+    /// use is still the old one; files that could not be used are tried again once they change again,
+    /// so that each fault is reported once.
+    pub fn refresh(&self) -> Result<Refreshed, TlsError> {
+        match &self.source {
+            Source::Local { authority, .. } => {
+                let now = self.clock.now();
+                if !self.shown.0.load().is_due(now) {
+                    return Ok(Refreshed::Unchanged);
+                }
+                Ok(Refreshed::Renewed(self.show(authority.leaf(now)?)))
+            }
+            Source::Files(files) => {
+                let changed = files.lock().unwrap_or_else(PoisonError::into_inner).changed()?;
+                Ok(changed.map_or(Refreshed::Unchanged, |certificate| Refreshed::Reloaded(self.show(certificate))))
+            }
+        }
+    }
+
+    fn show(&self, certificate: Certificate) -> UnixSeconds {
+        let not_after = certificate.not_after;
+        self.shown.0.store(Arc::new(certificate));
+        not_after
+    }
+}
+
+fn server_config(shown: Arc<Shown>) -> Result<rustls::ServerConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(shown);
+    config.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    Ok(config)
+}
+
+/// Keys do not print.
+impl fmt::Debug for Tls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tls").field("ca_path", &self.ca_path()).field("not_after", &self.not_after()).finish()
+    }
+}
+
+/// The pointer that every handshake reads.
+struct Shown(ArcSwap<Certificate>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.load().chain_and_key))
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Shown")
+    }
+}
+
+/// A chain with its key, known to belong together.
+struct Certificate {
+    chain_and_key: Arc<CertifiedKey>,
+    not_before: UnixSeconds,
+    not_after: UnixSeconds,
+}
+
+impl Certificate {
+    /// Renewal leaves clients and operators 30 days in which nothing has expired yet.
+    const RENEW_BEFORE_SECONDS: u64 = 30 * crate::time::SECONDS_PER_DAY;
+
+    /// Whether it ends soon, or was made by a clock that ran ahead of this one.
+    fn is_due(&self, now: UnixSeconds) -> bool {
+        self.not_after.since(now) <= Self::RENEW_BEFORE_SECONDS || now < self.not_before
+    }
+}
+
+/// A name that a certificate can be for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Dns(String),
+    Ip(IpAddr),
+}
+
+impl Name {
+    /// An IP address, or a host name of letters, digits, hyphens and dots; its first label may be `*`.
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(address) = text.parse() {
+            return Some(Self::Ip(address));
+        }
+        let host = text.strip_prefix("*.").unwrap_or(text);
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        (text.len() <= 253 && host.split('.').all(is_label)).then(|| Self::Dns(text.to_ascii_lowercase()))
+    }
+}
+
+fn wanted_names(asked_for: &[String]) -> Result<BTreeSet<Name>, TlsError> {
+    let mut names = BTreeSet::new();
+    names.extend(["localhost", "127.0.0.1", "::1"].into_iter().filter_map(Name::parse));
+    names.extend(machine_name());
+    for text in asked_for {
+        names.insert(Name::parse(text).ok_or_else(|| TlsError::Name(text.clone()))?);
+    }
+    Ok(names)
+}
+
+/// The machine's own name, where the system tells it and a certificate can carry it.
+fn machine_name() -> Option<Name> {
+    let text =
+        ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| std::fs::read_to_string(path).ok())?;
+    Name::parse(text.trim())
+}
+
+/// Why there is no certificate to show. Each says in one line which file is at fault and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The system did not let us read or write it.
+    #[error("{path}: {source}: check that the file exists and that this user may read and write it", path = .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A secret that other users of the machine can read.
+    #[error("{path} is open to other users (mode {mode:04o}): run `chmod {wanted:o} {path}`", path = .path.display())]
+    LooseMode {
+        /// The file or folder.
+        path: PathBuf,
+        /// The mode it has.
+        mode: u32,
+        /// The mode it should have.
+        wanted: u32,
+    },
+    /// One of the two settings is missing.
+    #[error("tls.{set} is set but tls.{missing} is not: set both, or neither to use the local CA")]
+    HalfSet {
+        /// The setting that is there.
+        set: &'static str,
+        /// The setting that is not.
+        missing: &'static str,
+    },
+    /// A configured name that no certificate can carry.
+    #[error("tls.names: \"{}\" is neither a host name nor an IP address", .0.escape_debug())]
+    Name(String),
+    /// The certificate file is not a chain of certificates.
+    #[error("{path}: {reason}: it must hold PEM certificates, this server's own first, then the intermediates", path = .path.display())]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The key file does not hold a key that we can use.
+    #[error("{path}: {reason}: it must hold one PEM private key (ECDSA P-256 or P-384, Ed25519, or RSA) without a passphrase", path = .path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Certificate and key are not a pair.
+    #[error(
+        "the key in {private_key} is not the key of the first certificate in {certificate}: give the pair that was issued \
+         together, this server's own certificate first in its file",
+        certificate = .certificate.display(), private_key = .private_key.display()
+    )]
+    NotAPair {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        private_key: PathBuf,
+    },
+    /// The local CA's files do not fit together, and a new CA would lose the trust of every client.
+    #[error("{path}: {reason}: put the file back from a backup, or delete {ca} to start over with a new CA", path = .path.display(), ca = .ca.display())]
+    BrokenAuthority {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// The CA's certificate.
+        ca: PathBuf,
+    },
+    /// A certificate could not be made: a fault of ours.
+    #[error("a certificate could not be made: {0}")]
+    Issue(#[from] rcgen::Error),
+    /// The TLS settings were refused: a fault of ours.
+    #[error("TLS could not be set up: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_host_a_wildcard_or_an_address() {
+        for (text, expected) in [
+            ("API.Example.com", Some(Name::Dns("api.example.com".to_owned()))),
+            ("*.example.com", Some(Name::Dns("*.example.com".to_owned()))),
+            ("::1", Some(Name::Ip("::1".parse().unwrap()))),
+            ("192.0.2.7", Some(Name::Ip("192.0.2.7".parse().unwrap()))),
+        ] {
+            assert_eq!(Name::parse(text), expected, "{text}");
+        }
+        let long = "a".repeat(64);
+        for text in ["", ".", "a..b", "a b", "-a", "a-", "*", "a.*.b", "https://a", "a:443", "ä.example", long.as_str()]
+        {
+            assert_eq!(Name::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The local CA under `DATA_DIR/tls`, and the certificate that it signs for this machine.
+//!
+//! The CA lives ten years and signs for this server alone. Its certificate is written after its key and
+//! removed before it, so `ca.pem` without `ca-key.pem` is damage, never a start cut short. The private
+//! key is read when something is to be signed and forgotten again.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+};
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use time::{Duration, OffsetDateTime};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer;
+
+use super::files::{self, make_private_dir, read_pair, read_secret_text, write_whole};
+use super::{Certificate, Name, TlsError};
+use crate::time::UnixSeconds;
+
+/// How long the CA counts, so that clients import it once.
+const CA_LIFE: Duration = Duration::days(3_650);
+
+/// With the hour before it, under the 398 days that Apple and Chromium allow.
+const LEAF_LIFE: Duration = Duration::days(396);
+
+/// A client whose clock is a little behind still accepts a new certificate.
+const BACKDATED: Duration = Duration::hours(1);
+
+const CERTIFICATE_MODE: u32 = 0o644;
+const KEY_MODE: u32 = 0o600;
+
+/// The CA of one folder, and the names that its certificate is to carry.
+pub(super) struct Authority {
+    dir: PathBuf,
+    names: BTreeSet<Name>,
+}
+
+/// The CA, ready to sign.
+struct Ca {
+    pem: String,
+    subject: Vec<u8>,
+    key_id: Vec<u8>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(super) fn new(dir: PathBuf, names: BTreeSet<Name>) -> Self {
+        Self { dir, names }
+    }
+
+    pub(super) fn ca_path(&self) -> PathBuf {
+        self.dir.join("ca.pem")
+    }
+
+    /// The certificate to show: the one kept, if this CA signed it for these names and it is not due;
+    /// else a new one, kept from now on.
+    pub(super) fn leaf(&self, now: UnixSeconds) -> Result<Certificate, TlsError> {
+        make_private_dir(&self.dir)?;
+        let ca = match self.kept_ca(now)? {
+            Some(ca) => ca,
+            None => self.make_ca(now)?,
+        };
+        if let Some(leaf) = self.kept_leaf(&ca, now)? {
+            return Ok(leaf);
+        }
+        self.make_leaf(&ca, now)
+    }
+
+    /// The CA in the folder; `None` if there is none, or it ends so soon that what it signs could not be
+    /// renewed in time.
+    fn kept_ca(&self, now: UnixSeconds) -> Result<Option<Ca>, TlsError> {
+        let (ca_path, key_path) = (self.ca_path(), self.ca_key_path());
+        if !ca_path.exists() {
+            return Ok(None);
+        }
+        let broken = |path: &Path, reason| self.broken(path, reason);
+        let certificate = read_pair(&ca_path, &key_path).map_err(|error| self.as_damage(error))?;
+        if certificate.is_due(now) {
+            return Ok(None);
+        }
+        let pem = std::fs::read_to_string(&ca_path).map_err(|source| files::io_error(&ca_path, source))?;
+        let key =
+            KeyPair::from_pem(&read_secret_text(&key_path)?).map_err(|error| broken(&key_path, error.to_string()))?;
+        Ca::from_pem(pem, key).map(Some).map_err(|reason| broken(&ca_path, reason))
+    }
+
+    fn make_ca(&self, now: UnixSeconds) -> Result<Ca, TlsError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        // Two CAs of one machine must not share a name: some clients choose the issuer by name alone.
+        let digest = digest(&SHA256, key.der_bytes());
+        let mark = digest.as_ref().first_chunk().map_or(0, |chunk| u32::from_be_bytes(*chunk));
+        let mut params = dated(now, CA_LIFE)?;
+        params.distinguished_name = subject(format!("Boomgate local CA {mark:08x}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let pem = params.self_signed(&key)?.pem();
+        files::remove(&self.ca_path())?;
+        write_whole(&self.ca_key_path(), &zeroize::Zeroizing::new(key.serialize_pem()), KEY_MODE)?;
+        write_whole(&self.ca_path(), &pem, CERTIFICATE_MODE)?;
+        Ca::from_pem(pem, key).map_err(|reason| self.broken(&self.ca_path(), reason))
+    }
+
+    /// The leaf in the folder, unless it cannot be used any more. A damaged one is as good as none: it
+    /// costs nothing to make another.
+    fn kept_leaf(&self, ca: &Ca, now: UnixSeconds) -> Result<Option<Certificate>, TlsError> {
+        let leaf = match read_pair(&self.leaf_path(), &self.leaf_key_path()) {
+            Ok(leaf) => leaf,
+            Err(error @ TlsError::LooseMode { .. }) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let fits = leaf
+            .chain_and_key
+            .end_entity_cert()
+            .is_ok_and(|der| ca.signed(der) && names_in(der) == Some(self.names.clone()));
+        Ok((fits && !leaf.is_due(now)).then_some(leaf))
+    }
+
+    fn make_leaf(&self, ca: &Ca, now: UnixSeconds) -> Result<Certificate, TlsError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let mut params = dated(now, LEAF_LIFE)?;
+        params.distinguished_name = subject("Boomgate on localhost".to_owned());
+        params.subject_alt_names = self.names.iter().map(san).collect::<Result<_, _>>()?;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let pem = params.signed_by(&key, &ca.issuer)?.pem();
+        write_whole(&self.leaf_key_path(), &zeroize::Zeroizing::new(key.serialize_pem()), KEY_MODE)?;
+        write_whole(&self.leaf_path(), &format!("{pem}{}", ca.pem), CERTIFICATE_MODE)?;
+        read_pair(&self.leaf_path(), &self.leaf_key_path())
+    }
+
+    /// A fault in the CA's own files, told as such. A loose mode is told as it is: it is easily mended.
+    fn as_damage(&self, error: TlsError) -> TlsError {
+        match error {
+            TlsError::Io { path, source } => self.broken(&path, source.to_string()),
+            TlsError::NotAPair { private_key, .. } => self.broken(&private_key, "not the key of ca.pem".to_owned()),
+            TlsError::BadCertificate { path, reason } | TlsError::BadKey { path, reason } => self.broken(&path, reason),
+            TlsError::LooseMode { .. }
+            | TlsError::HalfSet { .. }
+            | TlsError::Name(_)
+            | TlsError::BrokenAuthority { .. }
+            | TlsError::Issue(_)
+            | TlsError::Rustls(_) => error,
+        }
+    }
+
+    fn broken(&self, path: &Path, reason: String) -> TlsError {
+        TlsError::BrokenAuthority { path: path.to_owned(), reason, ca: self.ca_path() }
+    }
+
+    fn ca_key_path(&self) -> PathBuf {
+        self.dir.join("ca-key.pem")
+    }
+
+    fn leaf_path(&self) -> PathBuf {
+        self.dir.join("leaf.pem")
+    }
+
+    fn leaf_key_path(&self) -> PathBuf {
+        self.dir.join("leaf-key.pem")
+    }
+}
+
+impl Ca {
+    fn from_pem(pem: String, key: KeyPair) -> Result<Self, String> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
+        let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| error.to_string())?;
+        let subject = certificate.subject().as_raw().to_owned();
+        let key_id = certificate.extensions().iter().find_map(|extension| {
+            let ParsedExtension::SubjectKeyIdentifier(id) = extension.parsed_extension() else { return None };
+            Some(id.0.to_owned())
+        });
+        let key_id = key_id.ok_or("it has no subject key identifier")?;
+        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| error.to_string())?;
+        Ok(Self { pem, subject, key_id, issuer })
+    }
+
+    /// Whether a certificate names this CA, by name and by key, as its issuer.
+    fn signed(&self, der: &[u8]) -> bool {
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
+        let names_our_key = certificate.extensions().iter().any(|extension| {
+            let ParsedExtension::AuthorityKeyIdentifier(issuer) = extension.parsed_extension() else { return false };
+            issuer.key_identifier.as_ref().is_some_and(|id| id.0 == self.key_id)
+        });
+        names_our_key && certificate.issuer().as_raw() == self.subject
+    }
+}
+
+/// The names that a certificate is for; `None` if it cannot be read or has other kinds of name.
+fn names_in(der: &[u8]) -> Option<BTreeSet<Name>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let names = certificate.subject_alternative_name().ok()??;
+    names.value.general_names.iter().map(name_in).collect()
+}
+
+fn name_in(name: &GeneralName<'_>) -> Option<Name> {
+    if let GeneralName::DNSName(host) = name {
+        return Name::parse(host);
+    }
+    let GeneralName::IPAddress(bytes) = name else { return None };
+    address(bytes).map(Name::Ip)
+}
+
+fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
+    <[u8; 4]>::try_from(bytes).map(Into::into).or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
+}
+
+fn san(name: &Name) -> Result<SanType, rcgen::Error> {
+    Ok(match name {
+        Name::Dns(host) => SanType::DnsName(host.as_str().try_into()?),
+        Name::Ip(address) => SanType::IpAddress(*address),
+    })
+}
+
+/// What every certificate of ours has: its time, and a random serial number, positive and of 16 bytes.
+fn dated(now: UnixSeconds, life: Duration) -> Result<CertificateParams, TlsError> {
+    let seconds = i64::try_from(now.get()).unwrap_or(i64::MAX);
+    let now = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| rcgen::Error::Time)?;
+    let mut serial = [0; 16];
+    SystemRandom::new().fill(&mut serial).map_err(|_| rcgen::Error::RingUnspecified)?;
+    if let Some(first) = serial.first_mut() {
+        *first = *first & 0x7f | 0x40;
+    }
+    let mut params = CertificateParams::default();
+    params.not_before = now.saturating_sub(BACKDATED);
+    params.not_after = now.saturating_add(life);
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    Ok(params)
+}
+
+fn subject(common_name: String) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::OrganizationName, "Boomgate");
+    subject.push(DnType::CommonName, common_name);
+    subject
+}

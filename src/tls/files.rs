@@ -1,0 +1,191 @@
+//! Certificates and keys as files: read with their modes checked, written whole or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use zeroize::Zeroizing;
+
+use super::{Certificate, TlsError};
+use crate::time::UnixSeconds;
+
+/// No chain or key comes near this; what does is not one.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Permissions beyond the owner's.
+const OTHERS: u32 = 0o077;
+
+/// A certificate and key that somebody else renews in place.
+pub(super) struct PemFiles {
+    certificate: PathBuf,
+    private_key: PathBuf,
+    seen: [Stamp; 2],
+}
+
+impl PemFiles {
+    pub(super) fn open(certificate: PathBuf, private_key: PathBuf) -> Result<(Self, Certificate), TlsError> {
+        // Stamps first: a change after them and before the read is then seen again, not missed.
+        let seen = [Stamp::of(&certificate)?, Stamp::of(&private_key)?];
+        let read = read_pair(&certificate, &private_key)?;
+        Ok((Self { certificate, private_key, seen }, read))
+    }
+
+    /// What the files hold now, if they are not what was seen last.
+    pub(super) fn changed(&mut self) -> Result<Option<Certificate>, TlsError> {
+        let now = [Stamp::of(&self.certificate)?, Stamp::of(&self.private_key)?];
+        if now == self.seen {
+            return Ok(None);
+        }
+        self.seen = now;
+        read_pair(&self.certificate, &self.private_key).map(Some)
+    }
+}
+
+/// What changes whenever a file is written or replaced.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mode: u32,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self, TlsError> {
+        let found = fs::metadata(path).map_err(|source| io_error(path, source))?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            size: found.len(),
+            mode: found.mode(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        })
+    }
+}
+
+/// Reads a chain and its key, and makes sure that they are a pair.
+pub(super) fn read_pair(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
+    let chain = read_chain(certificate)?;
+    let key = read_key(private_key)?;
+    let key = rustls::crypto::ring::sign::any_supported_type(&key)
+        .map_err(|error| TlsError::BadKey { path: private_key.to_owned(), reason: error.to_string() })?;
+    let bad_certificate = |reason: String| TlsError::BadCertificate { path: certificate.to_owned(), reason };
+    let leaf = chain.first().ok_or_else(|| bad_certificate("no certificate in it".to_owned()))?;
+    let (not_before, not_after) = validity(leaf).map_err(bad_certificate)?;
+    let chain_and_key = CertifiedKey::new(chain, key);
+    match chain_and_key.keys_match() {
+        Ok(()) => Ok(Certificate { chain_and_key: Arc::new(chain_and_key), not_before, not_after }),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            Err(TlsError::NotAPair { certificate: certificate.to_owned(), private_key: private_key.to_owned() })
+        }
+        Err(error) => Err(bad_certificate(error.to_string())),
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read_bounded(path, false)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    chain.map_err(|error| TlsError::BadCertificate { path: path.to_owned(), reason: pem_reason(&error) })
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read_bounded(path, true)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+        let encrypted = text.windows(9).any(|window| window == b"ENCRYPTED");
+        let reason = if encrypted { "the key in it is encrypted".to_owned() } else { pem_reason(&error) };
+        TlsError::BadKey { path: path.to_owned(), reason }
+    })
+}
+
+/// Reads a file that only its owner may read.
+pub(super) fn read_secret_text(path: &Path) -> Result<Zeroizing<String>, TlsError> {
+    let bytes = read_bounded(path, true)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| io_error(path, io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn read_bounded(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let read = || -> io::Result<(u32, Zeroizing<Vec<u8>>)> {
+        let file = File::open(path)?;
+        let found = file.metadata()?;
+        // All of it at once: a vector that grows leaves copies of the key behind.
+        let size = usize::try_from(found.len().min(MAX_FILE_BYTES)).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+        Ok((found.permissions().mode() & 0o7777, bytes))
+    };
+    let (mode, bytes) = read().map_err(|source| io_error(path, source))?;
+    if secret && mode & OTHERS != 0 {
+        return Err(TlsError::LooseMode { path: path.to_owned(), mode, wanted: 0o600 });
+    }
+    Ok(bytes)
+}
+
+fn pem_reason(error: &PemError) -> String {
+    if matches!(error, PemError::NoItemsFound) { "nothing of that kind in it".to_owned() } else { error.to_string() }
+}
+
+/// From when until when a certificate counts.
+pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|error| format!("a certificate in it does not parse ({error})"))?;
+    let moment = |seconds: i64| UnixSeconds::new(u64::try_from(seconds).unwrap_or(0));
+    let validity = certificate.validity();
+    Ok((moment(validity.not_before.timestamp()), moment(validity.not_after.timestamp())))
+}
+
+/// Makes a folder that only its owner may enter, or checks that it is one.
+pub(super) fn make_private_dir(path: &Path) -> Result<(), TlsError> {
+    let make = || -> io::Result<u32> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
+    };
+    let mode = make().map_err(|source| io_error(path, source))?;
+    if mode & OTHERS != 0 {
+        return Err(TlsError::LooseMode { path: path.to_owned(), mode, wanted: 0o700 });
+    }
+    Ok(())
+}
+
+/// Writes a file so that at any moment, a power cut included, it is the old one or the new one.
+pub(super) fn write_whole(path: &Path, contents: &str, mode: u32) -> Result<(), TlsError> {
+    let write = || -> io::Result<()> {
+        let draft = path.with_extension("draft");
+        remove_if_there(&draft)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+        file.write_all(contents.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        sync_parent(path)
+    };
+    write().map_err(|source| io_error(path, source))
+}
+
+/// Removes a file, durably, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), TlsError> {
+    remove_if_there(path).and_then(|()| sync_parent(path)).map_err(|source| io_error(path, source))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+pub(super) fn io_error(path: &Path, source: io::Error) -> TlsError {
+    TlsError::Io { path: path.to_owned(), source }
+}
