@@ -99,7 +99,12 @@ impl Clients {
     pub fn list(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Client>> {
         let registry = self.view.load();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        registry.by_id.range::<_, str>((start, Bound::Unbounded)).take(limit).map(|(_, client)| client.clone()).collect()
+        registry
+            .by_id
+            .range::<_, str>((start, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, client)| client.clone())
+            .collect()
     }
 
     /// How many there are.

@@ -22,6 +22,8 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::raw::Fault;
 use self::raw::Raw;
+use crate::admission::ADMIN_AUDIENCE;
+use crate::keys::Algorithm;
 use crate::oauth::scope::{READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
 
 /// What a variable's name starts with when it is a setting.
@@ -30,8 +32,6 @@ const VARIABLE_PREFIX: &str = "BOOMGATE_";
 const FILE_VARIABLE: &str = "BOOMGATE_CONFIG";
 /// The API set of the partner API, unless `audiences` says otherwise.
 pub const PUBLIC_AUDIENCE: &str = "public.api.passportinc.com";
-/// The API set of the administration.
-pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
 /// The port, unless `listen` says otherwise.
 pub const DEFAULT_PORT: u16 = 8443;
 
@@ -83,7 +83,7 @@ pub struct Config {
     pub scopes: BTreeSet<String>,
     /// `signing_algorithm`: how new access tokens are signed; by default ES256, which every client of
     /// JWTs can verify.
-    pub signing_algorithm: SigningAlgorithm,
+    pub signing_algorithm: Algorithm,
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
@@ -104,15 +104,6 @@ pub struct Config {
     pub http: Http,
     /// `[log]`
     pub log: Log,
-}
-
-/// How access tokens are signed (RFC 7518 section 3.1, RFC 8037 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// ECDSA with P-256 and SHA-256.
-    Es256,
-    /// Ed25519: smaller keys, quicker to sign, known to fewer clients.
-    EdDsa,
 }
 
 /// `[token_endpoint]`: how often one source address may ask for tokens. Clients keep a token for an
@@ -341,7 +332,7 @@ impl Config {
             scopes: read_scopes(raw),
             signing_algorithm: raw
                 .text("signing_algorithm", "\"ES256\" or \"EdDSA\"", signing_algorithm)
-                .unwrap_or(SigningAlgorithm::Es256),
+                .unwrap_or(Algorithm::Es256),
             workers: if workers == 0 { cores } else { workers },
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
@@ -505,10 +496,10 @@ fn audience(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-fn signing_algorithm(text: &str) -> Option<SigningAlgorithm> {
+fn signing_algorithm(text: &str) -> Option<Algorithm> {
     match text {
-        "ES256" => Some(SigningAlgorithm::Es256),
-        "EdDSA" => Some(SigningAlgorithm::EdDsa),
+        "ES256" => Some(Algorithm::Es256),
+        "EdDSA" => Some(Algorithm::EdDsa),
         _ => None,
     }
 }

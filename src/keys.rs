@@ -67,7 +67,11 @@ impl Keys {
     #[must_use]
     pub fn signing(&self, algorithm: Algorithm) -> Option<Arc<SigningKey>> {
         let ring = self.view.load();
-        ring.by_kid.values().filter(|key| key.algorithm == algorithm).max_by_key(|key| (key.created_at, &key.kid)).cloned()
+        ring.by_kid
+            .values()
+            .filter(|key| key.algorithm == algorithm)
+            .max_by_key(|key| (key.created_at, &key.kid))
+            .cloned()
     }
 
     /// The key of this `kid`.

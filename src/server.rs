@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::guard::{self, Guard as _};
+use actix_web::guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder};
@@ -21,7 +21,7 @@ use crate::administration::{Actor, Administration, ChangeError};
 use crate::admission::{ADMIN_AUDIENCE, Admission};
 use crate::client_credentials::ClientCredentials;
 use crate::clients::{Clients, Secret};
-use crate::config::{Config, Edition};
+use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
 use crate::files;
 use crate::http::answer::{Site, complete};
@@ -31,6 +31,7 @@ use crate::http::{admin, clear, introspect, metadata, parking as zones, problems
 use crate::keys::Keys;
 use crate::listener::{self, Bounds};
 use crate::oauth::credentials::ClientId;
+use crate::oauth::limits::Limits;
 use crate::oauth::registration::{Registration, Terms};
 use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
 use crate::parking::Parking;
@@ -135,8 +136,8 @@ impl Server {
         let tls = Tls::open(
             TlsSettings {
                 dir: config.data_dir.join("tls"),
-                certificate: config.tls.certificate.clone(),
-                private_key: config.tls.private_key.clone(),
+                certificate: config.tls.files.as_ref().map(|files| files.certificate.clone()),
+                private_key: config.tls.files.as_ref().map(|files| files.private_key.clone()),
                 names: config.tls.names.clone(),
             },
             clock.clone(),
@@ -188,21 +189,34 @@ impl Server {
             request_timeout: config.http.request_timeout,
             keep_alive: config.http.keep_alive,
             shutdown_timeout: config.http.shutdown_timeout,
+            ..Bounds::default()
         };
+        let secure_site = Data::new(Site { issuer: issuer.clone(), secure: true });
+        let clear_site = Data::new(Site { issuer, secure: false });
+        let (for_secure, for_clear) = (parts.clone(), parts.clone());
         let server = listener::serve(
             https,
             http,
             tls.server_config(),
-            &bounds,
-            secure_app(parts.clone(), issuer.clone()),
-            clear_app(parts.clone(), issuer),
+            bounds,
+            move || secure_app(&for_secure, &secure_site),
+            move || clear_app(&for_clear, &clear_site),
         )?;
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
-        let stopped = server.run_until(stop).await;
+        let handle = server.handle();
+        let mut running = std::pin::pin!(actix_web::rt::spawn(server));
+        let ended = tokio::select! {
+            ended = &mut running => ended,
+            () = stop => {
+                // Resolves once every answer under way is sent, or the time for that is over.
+                handle.stop(true).await;
+                running.await
+            }
+        };
         sweeper.abort();
         parts.admission.close().await?;
         store.close().await?;
-        Ok(stopped?)
+        Ok(ended.map_err(io::Error::other)??)
     }
 
     async fn first_start(&self) -> Result<(), StartError> {
@@ -235,8 +249,7 @@ impl Server {
             token_ttl: self.parts.terms.default_token_ttl_s,
             limits: self.parts.terms.default_limits,
         };
-        let credentials =
-            json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
+        let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
         self.write_credentials("admin-credentials.json", &credentials)?;
         self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
         Ok(())
@@ -279,7 +292,7 @@ async fn assemble(
     let keys = Arc::new(Keys::open(store.clone()).await?);
     let revocation = Arc::new(Revocation::open(store.clone()).await?);
     let parking = Parking::open(store.clone(), clock.clone()).await?;
-    let terms = config.terms();
+    let terms = terms(config);
     let public_audience = terms.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
     let tokens = Arc::new(Tokens::new(
@@ -323,41 +336,48 @@ async fn assemble(
     })
 }
 
+/// What this server offers to clients.
+fn terms(config: &Config) -> Terms {
+    let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota } = config.client_defaults;
+    Terms {
+        scopes: config.scopes.clone(),
+        audiences: config.audiences.clone(),
+        token_ttl_s: config.edition.token_ttl_s(),
+        default_token_ttl_s: token_ttl_s,
+        default_limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
+    }
+}
+
 /// What is reached over TLS.
 fn secure_app(
-    parts: Parts,
-    issuer: String,
-) -> impl Fn() -> App<
+    parts: &Parts,
+    site: &Data<Site>,
+) -> App<
     impl actix_web::dev::ServiceFactory<
         actix_web::dev::ServiceRequest,
         Config = (),
         Response = actix_web::dev::ServiceResponse,
         Error = actix_web::Error,
         InitError = (),
-    >,
-> + Clone
-+ Send
-+ 'static {
-    let site = Data::new(Site { issuer, secure: true });
-    move || {
-        let limit = parts.source_limit.clone();
-        App::new()
-            .app_data(site.clone())
-            .app_data(parts.admission.clone())
-            .app_data(parts.grants.clone())
-            .app_data(parts.changes.clone())
-            .app_data(parts.clients.clone())
-            .app_data(parts.keys.clone())
-            .app_data(parts.parking.clone())
-            .app_data(parts.terms.clone())
-            .app_data(parts.clock.clone())
-            .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
-            .service(web::scope("/admin").configure(admin::clients::routes))
-            .configure(|config| partner_routes(config, &limit))
-            .configure(public_pages)
-            .default_service(web::to(nothing_here))
-            .wrap(from_fn(complete))
-    }
+    > + use<>,
+> {
+    let limit = parts.source_limit.clone();
+    App::new()
+        .app_data(site.clone())
+        .app_data(parts.admission.clone())
+        .app_data(parts.grants.clone())
+        .app_data(parts.changes.clone())
+        .app_data(parts.clients.clone())
+        .app_data(parts.keys.clone())
+        .app_data(parts.parking.clone())
+        .app_data(parts.terms.clone())
+        .app_data(parts.clock.clone())
+        .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
+        .service(web::scope("/admin").configure(admin::clients::routes))
+        .configure(|config| partner_routes(config, &limit))
+        .configure(public_pages)
+        .default_service(web::to(nothing_here))
+        .wrap(from_fn(complete))
 }
 
 /// What partners call; at `/` and under `/v3`.
@@ -383,29 +403,24 @@ fn public_pages(config: &mut ServiceConfig) {
 
 /// What plain HTTP is answered: nothing but no.
 fn clear_app(
-    parts: Parts,
-    issuer: String,
-) -> impl Fn() -> App<
+    parts: &Parts,
+    site: &Data<Site>,
+) -> App<
     impl actix_web::dev::ServiceFactory<
         actix_web::dev::ServiceRequest,
         Config = (),
         Response = actix_web::dev::ServiceResponse,
         Error = actix_web::Error,
         InitError = (),
-    >,
-> + Clone
-+ Send
-+ 'static {
-    let site = Data::new(Site { issuer, secure: false });
-    move || {
-        App::new()
-            .app_data(site.clone())
-            .app_data(parts.admission.clone())
-            .app_data(parts.grants.clone())
-            .app_data(parts.changes.clone())
-            .default_service(web::to(clear::refuse))
-            .wrap(from_fn(complete))
-    }
+    > + use<>,
+> {
+    App::new()
+        .app_data(site.clone())
+        .app_data(parts.admission.clone())
+        .app_data(parts.grants.clone())
+        .app_data(parts.changes.clone())
+        .default_service(web::to(clear::refuse))
+        .wrap(from_fn(complete))
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource
@@ -424,7 +439,7 @@ where
     F::Output: Responder + 'static,
 {
     web::resource(path)
-        .route(web::route().guard(guard::Get().or(guard::Head())).to(handler))
+        .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
         .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) }))
 }
 
@@ -463,7 +478,8 @@ fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), Star
     for address in &config.listen {
         // With port 0 the system chooses one, for all addresses the same.
         let chosen = https.first().and_then(|listener| listener.local_addr().ok()).map(|first| first.port());
-        let address = SocketAddr::new(address.ip(), if address.port() == 0 { chosen.unwrap_or(0) } else { address.port() });
+        let address =
+            SocketAddr::new(address.ip(), if address.port() == 0 { chosen.unwrap_or(0) } else { address.port() });
         match listen(address) {
             Ok(listener) => https.push(listener),
             // A machine without IPv6 still has the other loopback address.

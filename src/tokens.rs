@@ -277,7 +277,10 @@ mod tests {
             let issued = issue(&fixture);
             for _ in 0..2 {
                 let token = fixture.tokens.verify(&issued.access_token).unwrap();
-                assert_eq!((token.jti, token.audience.as_str(), token.client_id.as_str()), (issued.jti, "public", "partner"));
+                assert_eq!(
+                    (token.jti, token.audience.as_str(), token.client_id.as_str()),
+                    (issued.jti, "public", "partner")
+                );
                 assert_eq!((token.scope.clone(), token.expires_at), (issued.scope.clone(), issued.expires_at));
             }
             fixture.clock.advance(std::time::Duration::from_secs(3_599));

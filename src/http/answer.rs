@@ -170,7 +170,8 @@ mod tests {
         let trace = |value: &str| trace_id(&headers(&[(&TRACEPARENT, value)])).map(str::to_owned);
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(trace(good).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        for bad in ["", "00-", &good.to_uppercase(), &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32))] {
+        for bad in ["", "00-", &good.to_uppercase(), &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32))]
+        {
             assert_eq!(trace(bad), None, "{bad}");
         }
     }

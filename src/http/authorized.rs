@@ -8,8 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
-use crate::admission::{Admission, Admitted, Api, Right};
 use crate::administration::Actor;
+use crate::admission::{Admission, Admitted, Api, Right};
 use crate::http::answer::RequestId;
 use crate::http::error::Problem;
 use crate::oauth::credentials::ClientId;

@@ -603,9 +603,10 @@ impl From<TokenError> for OauthError {
                 ErrorCode::InvalidRequest,
                 "audience is missing: name the API set that the token is for, such as public.api.passportinc.com.",
             ),
-            TokenError::AudienceNotGranted => {
-                Self::new(ErrorCode::InvalidTarget, "The client was not granted this audience: check it, or ask the operator.")
-            }
+            TokenError::AudienceNotGranted => Self::new(
+                ErrorCode::InvalidTarget,
+                "The client was not granted this audience: check it, or ask the operator.",
+            ),
             TokenError::ScopeNotAssigned { assigned } => Self::new(
                 ErrorCode::InvalidScope,
                 format!("The client was assigned the scope: {assigned}. A request may only narrow it."),
@@ -634,7 +635,9 @@ impl From<RequestFault> for OauthError {
             RequestFault::Authentication(AuthenticationFault::Repeated) => {
                 Self::new(InvalidRequest, "Client authentication is there more than once: use one way.")
             }
-            RequestFault::GrantTypeMissing => Self::new(InvalidRequest, "grant_type is missing: use client_credentials."),
+            RequestFault::GrantTypeMissing => {
+                Self::new(InvalidRequest, "grant_type is missing: use client_credentials.")
+            }
             RequestFault::GrantTypeUnsupported => {
                 Self::new(UnsupportedGrantType, "Only the grant type client_credentials is supported.")
             }

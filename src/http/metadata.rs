@@ -45,7 +45,8 @@ pub async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
 /// `GET /.well-known/oauth-protected-resource` (RFC 9728 section 2).
 pub async fn protected_resource(site: Data<Site>, terms: Data<Terms>) -> HttpResponse {
     let issuer = &site.issuer;
-    let partner_scopes: Vec<_> = terms.scopes.iter().filter(|scope| ![READ_ADMIN, WRITE_ADMIN].contains(&scope.as_str())).collect();
+    let partner_scopes: Vec<_> =
+        terms.scopes.iter().filter(|scope| ![READ_ADMIN, WRITE_ADMIN].contains(&scope.as_str())).collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, MAX_AGE)).json(json!({
         "resource": issuer,
         "authorization_servers": [issuer],

@@ -133,8 +133,7 @@ async fn grant(
 
 fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
     let Issued { access_token, expires_in, scope, .. } = issued;
-    let response =
-        TokenResponse { access_token, token_type: "Bearer", expires_in: *expires_in, expires_at, scope };
+    let response = TokenResponse { access_token, token_type: "Bearer", expires_in: *expires_in, expires_at, scope };
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(response)
 }
 
@@ -168,9 +167,8 @@ async fn refuse_secret_in_query(
     };
     let Some(client_secret) = parameter("client_secret") else { return Ok(()) };
     let client_id = parameter("client_id").unwrap_or_default();
-    if let Ok(authentication) = ClientAuthentication::from_body(client_id, client_secret)
-        && let Ok(client) = grants.authenticate(&authentication, source(request))
-    {
+    let authentication = ClientAuthentication::from_body(&client_id, client_secret);
+    if let Ok(client) = grants.authenticate(&authentication, source(request)) {
         changes.secret_exposed(&client.client_id, &actor(Some(&client.client_id), request)).await?;
     }
     Err(OauthError::new(

@@ -108,9 +108,8 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Option<String> {
         let name = self.members.get("client_name").and_then(Value::as_str);
-        let fits = |name: &&str| {
-            (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control)
-        };
+        let fits =
+            |name: &&str| (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         let name = name.filter(fits).map(str::to_owned);
         if name.is_none() {
             let detail = format!("must be a string of 1 to {MAX_NAME_CHARS} characters without control characters");
@@ -123,7 +122,10 @@ impl Reader<'_> {
         let offered = || terms.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let Some(scope) = self.members.get("scope").and_then(Value::as_str).and_then(|text| Scope::parse(text).ok())
         else {
-            self.fault("scope", format!("must be a string of scope tokens with one space between, from: {}", offered()));
+            self.fault(
+                "scope",
+                format!("must be a string of scope tokens with one space between, from: {}", offered()),
+            );
             return None;
         };
         if let Some(unknown) = scope.iter().find(|scope_token| !terms.scopes.contains(*scope_token)) {
@@ -134,13 +136,16 @@ impl Reader<'_> {
     }
 
     fn audience(&mut self, terms: &Terms) -> Option<Vec<String>> {
-        let Some(value) = self.members.get("audience") else { return terms.audiences.first().map(|own| vec![own.clone()]) };
+        let Some(value) = self.members.get("audience") else {
+            return terms.audiences.first().map(|own| vec![own.clone()]);
+        };
         let named: Option<Vec<String>> = match value {
             Value::String(one) => Some(vec![one.clone()]),
             Value::Array(several) => several.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
             _ => None,
         };
-        let offered = named.filter(|named| !named.is_empty() && named.iter().all(|name| terms.audiences.contains(name)));
+        let offered =
+            named.filter(|named| !named.is_empty() && named.iter().all(|name| terms.audiences.contains(name)));
         let Some(mut audience) = offered else {
             self.fault("audience", format!("must be one or more of: {}", terms.audiences.join(", ")));
             return None;
@@ -186,7 +191,8 @@ mod tests {
 
     fn parse(body: Value) -> Result<Registration, Vec<String>> {
         let Value::Object(members) = body else { unreachable!("an object") };
-        Registration::parse(&members, &terms()).map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
+        Registration::parse(&members, &terms())
+            .map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
     }
 
     #[test]
@@ -208,8 +214,15 @@ mod tests {
         assert_eq!(
             parse(hostile).unwrap_err(),
             [
-                "/b~1rst~0", "/client_name", "/scope", "/audience", "/token_ttl", "/requests_per_second", "/burst",
-                "/daily_quota", "/enforce"
+                "/b~1rst~0",
+                "/client_name",
+                "/scope",
+                "/audience",
+                "/token_ttl",
+                "/requests_per_second",
+                "/burst",
+                "/daily_quota",
+                "/enforce"
             ]
         );
         for (body, pointer) in [

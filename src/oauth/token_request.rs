@@ -89,7 +89,7 @@ fn authentication<'r>(
         (Some(basic), (Some(client_id), None)) if *client_id == basic.client_id => Ok(basic),
         (Some(_), _) => Err(RequestFault::Authentication(AuthenticationFault::Repeated)),
         (None, (Some(client_id), Some(client_secret))) => {
-            ClientAuthentication::from_body(client_id, client_secret).map_err(RequestFault::Authentication)
+            Ok(ClientAuthentication::from_body(&client_id, client_secret))
         }
         (None, _) => Err(RequestFault::Authentication(AuthenticationFault::Missing)),
     }

@@ -58,7 +58,11 @@ async fn every_forged_token_is_refused_by_name() {
     let (head, signature) = genuine.rsplit_once('.').unwrap();
     let mut widened = claims.clone();
     widened["scope"] = json!("read:admin write:admin read:zones write:zones");
-    let expired = { let mut claims = claims.clone(); claims["exp"] = json!(1); claims };
+    let expired = {
+        let mut claims = claims.clone();
+        claims["exp"] = json!(1);
+        claims
+    };
 
     for (token, reason) in [
         (unsigned("none"), "alg none"),

@@ -16,55 +16,64 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-pub const AUDIENCE: &str = "public.api.passportinc.com";
-pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
-pub const READER: &str = "demo-reader";
-pub const WRITER: &str = "demo-writer";
-pub const LIMITED: &str = "demo-limited";
-pub const ADMIN: &str = "demo-admin";
+pub(crate) const AUDIENCE: &str = "public.api.passportinc.com";
+pub(crate) const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
+pub(crate) const READER: &str = "demo-reader";
+pub(crate) const WRITER: &str = "demo-writer";
+pub(crate) const LIMITED: &str = "demo-limited";
+pub(crate) const ADMIN: &str = "demo-admin";
 
 /// A sandbox with the demo clients and sample zones, on 127.0.0.1.
-pub struct TestServer {
-    pub client: Client,
-    pub clock: Arc<ManualClock>,
-    pub address: SocketAddr,
-    pub base: String,
+pub(crate) struct TestServer {
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) address: SocketAddr,
+    pub(crate) base: String,
     folder: PathBuf,
-    _owned: Option<TempDir>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Option<TempDir>>,
 }
 
 /// An answer, whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl TestServer {
     /// A sandbox in a folder of its own, without a limit on token requests by address.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
 
     /// The same, with some settings changed.
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(noon_yesterday()));
-        let mut server = Self::start_in(folder.path(), clock, change).await;
-        server._owned = Some(folder);
-        server
+        Self::launch(folder.path().to_owned(), Some(folder), clock, change).await
     }
 
     /// The same, in a folder that stays.
-    pub async fn start_in(folder: &Path, clock: Arc<ManualClock>, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_in(folder: &Path, clock: Arc<ManualClock>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::launch(folder.to_owned(), None, clock, change).await
+    }
+
+    /// The thread keeps the folder until the server has closed it. A test that ends does not wait for
+    /// that: the client, whose connections the server drains, ends with the test.
+    async fn launch(
+        folder: PathBuf,
+        owned: Option<TempDir>,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::defaults(Edition::Sandbox);
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         config.data_dir = folder.join("data");
         config.workers = 2;
         config.token_endpoint.requests_per_second = 0;
+        config.http.shutdown_timeout = Duration::from_secs(2);
         change(&mut config);
 
         let (stop, stopped) = oneshot::channel::<()>();
@@ -78,6 +87,7 @@ impl TestServer {
                 let stop = async { stopped.await.unwrap_or_default() };
                 server.run(stop).await.unwrap();
             });
+            owned
         });
         let (address, ca) = start.await.expect("the server starts");
         Self {
@@ -85,67 +95,64 @@ impl TestServer {
             clock,
             address,
             base: format!("https://localhost:{}", address.port()),
-            folder: folder.to_owned(),
-            _owned: None,
-            stop: Some(stop),
-            thread: Some(thread),
+            folder,
+            stop,
+            thread,
         }
     }
 
-    /// Stops the server as SIGTERM does, and waits until it has.
-    pub async fn stop(mut self) {
-        drop(self.stop.take());
-        let thread = self.thread.take().unwrap();
-        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-    }
-
-    /// The same, and hands out the folder.
-    pub async fn stop_and_keep(mut self) -> TempDir {
-        let folder = self._owned.take().unwrap();
-        self.stop().await;
-        folder
+    /// Stops the server as SIGTERM does, waits until it has, and hands out its folder if it had one of its own.
+    pub(crate) async fn stop(self) -> Option<TempDir> {
+        drop(self.stop);
+        tokio::task::spawn_blocking(move || self.thread.join().unwrap()).await.unwrap()
     }
 
     /// A client without keep-alive connections, over HTTP/2 or HTTP/1.1.
-    pub fn another_client(&self, http2: bool) -> Client {
+    pub(crate) fn another_client(&self, http2: bool) -> Client {
         client(&std::fs::read(self.folder.join("data/tls/ca.pem")).unwrap(), self.address, http2)
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         answer(self.request(Method::GET, path).bearer_auth(token)).await
     }
 
-    pub async fn post_json(&self, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_json(&self, path: &str, token: &str, body: &Value) -> Answer {
         answer(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
 
     /// A token request with this body and media type.
-    pub async fn token_request(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn token_request(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         answer(self.request(Method::POST, "/shared/access-tokens").header(CONTENT_TYPE, content_type).body(body)).await
     }
 
     /// An access token of a demo client, for the partner API.
-    pub async fn token(&self, client_id: &str) -> String {
+    pub(crate) async fn token(&self, client_id: &str) -> String {
         self.token_for(client_id, AUDIENCE, None).await
     }
 
-    pub async fn admin_token(&self) -> String {
+    pub(crate) async fn admin_token(&self) -> String {
         self.token_for(ADMIN, ADMIN_AUDIENCE, None).await
     }
 
-    pub async fn token_for(&self, client_id: &str, audience: &str, scope: Option<&str>) -> String {
+    pub(crate) async fn token_for(&self, client_id: &str, audience: &str, scope: Option<&str>) -> String {
         self.token_with(client_id, &secret(client_id), audience, scope).await
     }
 
-    pub async fn token_with(&self, client_id: &str, secret: &str, audience: &str, scope: Option<&str>) -> String {
+    pub(crate) async fn token_with(
+        &self,
+        client_id: &str,
+        secret: &str,
+        audience: &str,
+        scope: Option<&str>,
+    ) -> String {
         let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", client_id),
@@ -159,7 +166,7 @@ impl TestServer {
     }
 
     /// Registers a client with these members beside a name and a scope; returns its id and secret.
-    pub async fn register(&self, members: Value) -> (String, String) {
+    pub(crate) async fn register(&self, members: Value) -> (String, String) {
         let mut body = serde_json::json!({ "client_name": "Test", "scope": "read:zones write:zones" });
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let answer = self.post_json("/admin/clients", &self.admin_token().await, &body).await;
@@ -169,31 +176,20 @@ impl TestServer {
     }
 }
 
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && !std::thread::panicking()
-        {
-            thread.join().unwrap();
-        }
-    }
-}
-
 /// Sends a request and reads the whole answer.
-pub async fn answer(request: RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON in {self:?}"))
     }
 
     /// The value of a header, or "" if it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next().map_or("", |value| value.to_str().unwrap());
         assert!(values.next().is_none(), "{name} is there twice");
@@ -201,7 +197,7 @@ impl Answer {
     }
 
     /// The last segment of a problem's type.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status, "{problem}");
@@ -214,7 +210,7 @@ impl Answer {
 }
 
 /// What the audit log of a stopped server says, oldest first.
-pub async fn audit_entries(folder: &TempDir) -> Vec<Value> {
+pub(crate) async fn audit_entries(folder: &TempDir) -> Vec<Value> {
     let store = SledStore::open(&folder.path().join("data/db")).unwrap();
     let entries = store.scan(b"audit/", None, 1_000).await.unwrap();
     store.close().await.unwrap();
@@ -223,13 +219,13 @@ pub async fn audit_entries(folder: &TempDir) -> Vec<Value> {
 }
 
 /// The secret of a demo client, as the documentation has it.
-pub fn secret(client_id: &str) -> String {
+pub(crate) fn secret(client_id: &str) -> String {
     let demo = boomgate::sandbox::demo::DEMOS.iter().find(|demo| demo.client_id == client_id).unwrap();
     demo.client_secret.to_owned()
 }
 
 /// The header of a client that authenticates with Basic.
-pub fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderName, String) {
+pub(crate) fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderName, String) {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{secret}"));
     (AUTHORIZATION, format!("Basic {encoded}"))

@@ -27,7 +27,10 @@ async fn over_the_throttle_is_429_until_retry_after() {
     assert_eq!(refused.problem(), "quota-exceeded");
     let problem = refused.json();
     assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
-    assert_eq!((&problem["violated-policies"], &problem["title"]), (&json!(["second"]), &json!("Too many requests per second")));
+    assert_eq!(
+        (&problem["violated-policies"], &problem["title"]),
+        (&json!(["second"]), &json!("Too many requests per second"))
+    );
     assert_eq!(refused.header("ratelimit"), "\"second\";r=0;t=1, \"day\";r=18;t=43200");
     assert_eq!(refused.header("www-authenticate"), "");
     server.clock.advance(Duration::from_secs(1));
@@ -46,7 +49,10 @@ async fn over_the_daily_quota_is_429_until_midnight_utc() {
     assert_eq!((refused.status, refused.header("retry-after")), (429, "43180"));
     let problem = refused.json();
     assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
-    assert_eq!((&problem["violated-policies"], &problem["title"]), (&json!(["day"]), &json!("The daily quota is used up")));
+    assert_eq!(
+        (&problem["violated-policies"], &problem["title"]),
+        (&json!(["day"]), &json!("The daily quota is used up"))
+    );
     server.clock.advance(Duration::from_secs(43_180));
     let token = server.token(LIMITED).await;
     let answer = server.get(ZONES, &token).await;
@@ -57,7 +63,8 @@ async fn over_the_daily_quota_is_429_until_midnight_utc() {
 #[tokio::test]
 async fn a_request_costs_one_whatever_its_answer_but_401_and_throttled_ones_are_free() {
     let server = TestServer::start().await;
-    let (client_id, secret) = server.register(json!({ "requests_per_second": 1, "burst": 5, "daily_quota": 100 })).await;
+    let (client_id, secret) =
+        server.register(json!({ "requests_per_second": 1, "burst": 5, "daily_quota": 100 })).await;
     let token = server.token_with(&client_id, &secret, AUDIENCE, Some("read:zones")).await;
     let nowhere = format!("{ZONES}/00000000-0000-4000-8000-000000000000");
     for (path, status) in [(ZONES, 200), (nowhere.as_str(), 404), ("/parking/zones?limit=0", 400)] {
@@ -93,7 +100,8 @@ async fn to_ask_for_usage_costs_nothing() {
 #[tokio::test]
 async fn an_unlimited_client_has_no_policy_for_the_day() {
     let server = TestServer::start().await;
-    let (client_id, secret) = server.register(json!({ "daily_quota": null, "burst": 3, "requests_per_second": 2 })).await;
+    let (client_id, secret) =
+        server.register(json!({ "daily_quota": null, "burst": 3, "requests_per_second": 2 })).await;
     let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
     let answer = server.get(ZONES, &token).await;
     assert_eq!(answer.header("ratelimit-policy"), "\"second\";q=3;w=2");
@@ -110,7 +118,10 @@ async fn limits_that_are_not_enforced_count_and_report_but_do_not_refuse() {
         assert_eq!(server.get(ZONES, &token).await.status, 200);
     }
     let usage = server.get("/oauth2/usage", &token).await.json();
-    assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"], &usage["enforce"]), (&json!(6), &json!(0), &json!(false)));
+    assert_eq!(
+        (&usage["day"]["used"], &usage["day"]["remaining"], &usage["enforce"]),
+        (&json!(6), &json!(0), &json!(false))
+    );
 }
 
 #[tokio::test]
@@ -121,7 +132,8 @@ async fn exactly_the_quota_is_admitted_to_many_connections_at_once() {
     let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
     let tasks: Vec<_> = (0..8)
         .map(|_| {
-            let (client, url, token) = (server.another_client(false), format!("{}{ZONES}?limit=1", server.base), token.clone());
+            let (client, url, token) =
+                (server.another_client(false), format!("{}{ZONES}?limit=1", server.base), token.clone());
             tokio::spawn(async move {
                 let mut admitted = 0;
                 for _ in 0..40 {

@@ -58,7 +58,10 @@ async fn the_jwk_set_has_the_public_key_and_nothing_private() {
     let key = set["keys"][0].as_object().unwrap();
     let members: Vec<_> = key.keys().map(String::as_str).collect();
     assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
-    assert_eq!((&key["kty"], &key["crv"], &key["alg"], &key["use"]), (&json!("EC"), &json!("P-256"), &json!("ES256"), &json!("sig")));
+    assert_eq!(
+        (&key["kty"], &key["crv"], &key["alg"], &key["use"]),
+        (&json!("EC"), &json!("P-256"), &json!("ES256"), &json!("sig"))
+    );
     assert_eq!(set["keys"].as_array().unwrap().len(), 1);
 }
 
@@ -88,7 +91,17 @@ async fn other_methods_and_unknown_paths_are_problems() {
         assert_eq!(answer.problem(), "method-not-allowed");
     }
     let token = server.token(READER).await;
-    for path in ["/", "/nowhere", "/v3", "/v3/", "/v2/parking/zones", "/parking", "/admin", "/parking/zones/", "//parking/zones"] {
+    for path in [
+        "/",
+        "/nowhere",
+        "/v3",
+        "/v3/",
+        "/v2/parking/zones",
+        "/parking",
+        "/admin",
+        "/parking/zones/",
+        "//parking/zones",
+    ] {
         let answer = server.get(path, &token).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
     }

@@ -29,7 +29,7 @@ async fn a_client_is_registered_with_its_limits_and_shows_its_secret_once() {
     let token = server.token_with(client_id, secret, AUDIENCE, None).await;
     let zones = server.get("/parking/zones", &token).await;
     assert_eq!(zones.header("ratelimit-policy"), "\"second\";q=9;w=2, \"day\";q=1000;w=86400");
-    let entries = audit_entries(&server.stop_and_keep().await).await;
+    let entries = audit_entries(&server.stop().await.unwrap()).await;
     let registered: Vec<_> = entries.iter().filter(|entry| entry["subject"] == *client_id).collect();
     assert_eq!(registered.len(), 1);
     assert_eq!((&registered[0]["action"], &registered[0]["actor"]), (&json!("client_registered"), &json!(ADMIN)));
@@ -46,7 +46,10 @@ async fn every_fault_of_a_registration_is_named_and_nothing_changes() {
         (json!({ "client_name": "a", "scope": "read:everything" }), vec!["/scope"]),
         (json!({ "client_name": "a", "scope": "read:zones", "audience": ["elsewhere"] }), vec!["/audience"]),
         (json!({ "client_name": "a", "scope": "read:zones", "burst": 0 }), vec!["/burst"]),
-        (json!({ "client_name": "a", "scope": "read:zones", "daily_quota": 1_000_000_000_000_u64 }), vec!["/daily_quota"]),
+        (
+            json!({ "client_name": "a", "scope": "read:zones", "daily_quota": 1_000_000_000_000_u64 }),
+            vec!["/daily_quota"],
+        ),
         (json!({ "client_name": "a", "scope": "read:zones", "token_ttl": 86_401 }), vec!["/token_ttl"]),
         (json!({ "client_name": "a\u{7}", "scope": "read:zones" }), vec!["/client_name"]),
         (json!({ "client_name": "x".repeat(10_000), "scope": "read:zones" }), vec!["/client_name"]),
@@ -55,7 +58,8 @@ async fn every_fault_of_a_registration_is_named_and_nothing_changes() {
         let answer = server.post_json("/admin/clients", &admin, &body).await;
         assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-fields"), "{body:.80}");
         let problem = answer.json();
-        let named: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].clone()).collect();
+        let named: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].clone()).collect();
         assert_eq!(named, pointers, "{body:.80}");
     }
     let send = |content_type: &str, body: &str| {

@@ -13,7 +13,9 @@ use crate::harness::{AUDIENCE, READER, TestServer, answer, basic, secret};
 async fn clients_keys_revocations_zones_and_quotas_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock::new().now().day().before(1).start().plus(43_200)));
-    let server = TestServer::start_in(folder.path(), clock.clone(), |config| config.issuer = Some("https://api.test".into())).await;
+    let server =
+        TestServer::start_in(folder.path(), clock.clone(), |config| config.issuer = Some("https://api.test".into()))
+            .await;
     let (client_id, client_secret) = server.register(json!({ "daily_quota": 1_000 })).await;
     let token = server.token_with(&client_id, &client_secret, AUDIENCE, None).await;
     for _ in 0..7 {
@@ -26,7 +28,8 @@ async fn clients_keys_revocations_zones_and_quotas_survive_a_restart() {
     server.stop().await;
 
     clock.advance(Duration::from_secs(60));
-    let server = TestServer::start_in(folder.path(), clock, |config| config.issuer = Some("https://api.test".into())).await;
+    let server =
+        TestServer::start_in(folder.path(), clock, |config| config.issuer = Some("https://api.test".into())).await;
     let usage = server.get("/oauth2/usage", &token).await.json();
     assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(7), &json!(993)));
     assert_eq!(server.get("/parking/zones", &token).await.status, 200, "a token outlives the process");

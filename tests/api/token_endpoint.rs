@@ -22,7 +22,10 @@ fn request(client_id: &str) -> Value {
 }
 
 fn form(client_id: &str) -> String {
-    format!("grant_type=client_credentials&client_id={client_id}&client_secret={}&audience={AUDIENCE}", secret(client_id))
+    format!(
+        "grant_type=client_credentials&client_id={client_id}&client_secret={}&audience={AUDIENCE}",
+        secret(client_id)
+    )
 }
 
 fn claims(token: &str) -> Value {
@@ -204,7 +207,7 @@ async fn a_secret_in_the_query_string_is_refused_and_written_down() {
     let wrong = "/shared/access-tokens?client_id=demo-reader&client_secret=wrong";
     assert_eq!(answer(server.request(Method::POST, wrong)).await.status, 400);
 
-    let folder = server.stop_and_keep().await;
+    let folder = server.stop().await.unwrap();
     let entries = audit_entries(&folder).await;
     let exposed: Vec<_> = entries.iter().filter(|entry| entry["action"] == "secret_exposed").collect();
     assert_eq!(exposed.len(), 1, "once an hour, and only for a right secret: {exposed:?}");
@@ -277,8 +280,7 @@ async fn requests_of_one_address_are_limited_by_a_setting() {
 
 #[tokio::test]
 async fn a_token_can_be_signed_with_ed25519() {
-    let server =
-        TestServer::start_with(|config| config.signing_algorithm = boomgate::keys::Algorithm::EdDsa).await;
+    let server = TestServer::start_with(|config| config.signing_algorithm = boomgate::keys::Algorithm::EdDsa).await;
     let token = server.token(READER).await;
     assert_eq!(server.get("/parking/zones", &token).await.status, 200);
     let keys = answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();

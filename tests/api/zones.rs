@@ -13,7 +13,8 @@ async fn the_documented_post_works_without_a_content_type() {
         "number": "90210", "name": "Harbour Street", "operator_id": "op-harbour", "session_type": "vehicle",
         "location": { "latitude": 47.1, "longitude": 8.2 },
     });
-    let request = server.request(Method::POST, "/parking/zones").header("Cache-Control", "no-cache").bearer_auth(&token);
+    let request =
+        server.request(Method::POST, "/parking/zones").header("Cache-Control", "no-cache").bearer_auth(&token);
     let created = answer(request.body(zone.to_string())).await;
     assert_eq!(created.status, 201, "{created:?}");
     assert_ne!(created.header("etag"), "");

@@ -32,13 +32,17 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .route(web::post().to(register))
-                .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD, POST")) })),
+                .default_service(web::to(|| async {
+                    Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD, POST"))
+                })),
         )
         .service(
             web::resource("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
-                .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) })),
+                .default_service(web::to(|| async {
+                    Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD"))
+                })),
         );
 }
 
