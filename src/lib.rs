@@ -2,6 +2,7 @@
 pub mod administration;
 pub mod admission;
 pub mod audit;
+pub mod cli;
 pub mod client_credentials;
 pub mod clients;
 pub mod config;

@@ -1,2 +1,7 @@
-//! Boomgate.
-fn main() {}
+//! The program: everything is in the library, where tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    boomgate::cli::run()
+}

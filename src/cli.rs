@@ -1,0 +1,96 @@
+//! The command line: two commands that serve, the others talk to a running server over its own HTTPS.
+//!
+//! Data goes to standard output, talk to standard error. A secret is never an argument, for the whole
+//! machine can read those. Exit codes: 0, 1 for a refusal or a failure, 2 for wrong usage. A failure is
+//! one line that says what to do next.
+#![allow(clippy::doc_markdown, reason = "clap prints the comments of options as they stand")]
+
+mod client;
+mod connection;
+mod credentials;
+mod output;
+mod serve;
+mod token;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Environment;
+
+/// Exit code of a refusal or a failure.
+const FAILED: u8 = 1;
+
+#[derive(Parser)]
+#[command(
+    name = "boomgate",
+    version,
+    about = "OAuth 2.0 client credentials, scopes, throttles and daily quotas in front of a partner API",
+    before_help = EXAMPLES,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  boomgate sandbox                                   try it, with demo clients, on this machine
+  boomgate serve --config boomgate.toml              run it for real
+  boomgate client add --name Curbside --scope 'read:zones write:zones'
+  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve on this machine alone, with demo clients and sample zones
+    Sandbox(serve::Options),
+    /// Serve for real, with the settings of a file
+    Serve(serve::Options),
+    /// Register and look at clients
+    Client(client::Options),
+    /// Get access tokens
+    Token(token::Options),
+}
+
+/// Does what the arguments say.
+#[must_use]
+pub fn run() -> ExitCode {
+    let environment = Environment::of_process();
+    let done = match Arguments::parse().command {
+        Command::Sandbox(options) => serve::sandbox(options, &environment),
+        Command::Serve(options) => serve::serve(options, &environment),
+        Command::Client(options) => client::run(options, &environment),
+        Command::Token(options) => token::run(&options, &environment),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who reads the output has enough of it: `boomgate client list | head`.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(!argument.get_id().as_str().contains("secret"), "{command}: {argument}");
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&super::Arguments::command());
+    }
+}

@@ -1,0 +1,160 @@
+//! Whose credentials a command uses, and where they were found.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::config::Environment;
+use crate::oauth::credentials::ClientSecret;
+
+/// What the first start of `boomgate serve` leaves in the data folder.
+pub(super) const ADMIN_FILE: &str = "admin-credentials.json";
+/// What every start of `boomgate sandbox` leaves in the data folder.
+pub(super) const DEMO_FILE: &str = "demo-clients.json";
+const DEMO_ADMIN: &str = "demo-admin";
+const ID_VARIABLE: &str = "BOOMGATE_CLIENT_ID";
+const SECRET_VARIABLE: &str = "BOOMGATE_CLIENT_SECRET";
+
+/// A client's credentials.
+pub(super) struct Credentials {
+    pub(super) client_id: String,
+    pub(super) client_secret: ClientSecret,
+    /// The server that they are for, where they say so.
+    pub(super) issuer: Option<String>,
+    pub(super) found: Found,
+}
+
+/// Where credentials were found.
+pub(super) enum Found {
+    /// In the environment.
+    Variables,
+    /// In a file that was named, or of a client that was named.
+    Named(PathBuf),
+    /// In the data folder, those of its administrator.
+    Administrator(PathBuf),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variables => write!(out, "{ID_VARIABLE} and {SECRET_VARIABLE}"),
+            Self::Named(path) | Self::Administrator(path) => write!(out, "{}", path.display()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    client_id: String,
+    client_secret: String,
+    issuer: Option<String>,
+}
+
+impl Stored {
+    fn found(self, found: Found) -> Credentials {
+        let client_secret = ClientSecret::new(Zeroizing::new(self.client_secret));
+        Credentials { client_id: self.client_id, client_secret, issuer: self.issuer, found }
+    }
+}
+
+/// The credentials in `file`, else those in the environment, else those of the administrator whom the
+/// data folder belongs to.
+pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environment) -> anyhow::Result<Credentials> {
+    if let Some(path) = file {
+        let text = read(path)?.ok_or_else(|| anyhow!("there is no file {}", path.display()))?;
+        return Ok(parse::<Stored>(path, &text)?.found(Found::Named(path.to_owned())));
+    }
+    match (environment.get(ID_VARIABLE), environment.get(SECRET_VARIABLE)) {
+        (Some(client_id), Some(client_secret)) => {
+            let stored =
+                Stored { client_id: client_id.to_owned(), client_secret: client_secret.to_owned(), issuer: None };
+            return Ok(stored.found(Found::Variables));
+        }
+        (Some(_), None) => bail!("{ID_VARIABLE} is set, but {SECRET_VARIABLE} is not: set both"),
+        (None, Some(_)) => bail!("{SECRET_VARIABLE} is set, but {ID_VARIABLE} is not: set both"),
+        (None, None) => {}
+    }
+    let path = data_dir.join(ADMIN_FILE);
+    if let Some(text) = read(&path)? {
+        return Ok(parse::<Stored>(&path, &text)?.found(Found::Administrator(path)));
+    }
+    match demo(data_dir, DEMO_ADMIN)? {
+        Some(stored) => Ok(stored.found(Found::Administrator(data_dir.join(DEMO_FILE)))),
+        None => bail!(
+            "found no credentials: neither {ADMIN_FILE} nor {DEMO_FILE} is in {}; name the server's folder with \
+             --data-dir, or a file with --credentials, or set {ID_VARIABLE} and {SECRET_VARIABLE}",
+            data_dir.display()
+        ),
+    }
+}
+
+/// The credentials of one of the sandbox's demo clients.
+pub(super) fn of_demo(client: &str, data_dir: &Path) -> anyhow::Result<Credentials> {
+    let path = data_dir.join(DEMO_FILE);
+    match demo(data_dir, client)? {
+        Some(stored) => Ok(stored.found(Found::Named(path))),
+        None => bail!(
+            "found no secret of {client}: {} does not have it. A demo client's is there once `boomgate sandbox` has run \
+             (name its folder with --data-dir); for another client set {ID_VARIABLE} and {SECRET_VARIABLE}, or name a \
+             file with --credentials, and leave out --client",
+            path.display()
+        ),
+    }
+}
+
+fn demo(data_dir: &Path, client: &str) -> anyhow::Result<Option<Stored>> {
+    let path = data_dir.join(DEMO_FILE);
+    let Some(text) = read(&path)? else { return Ok(None) };
+    let mut all: Map<String, Value> = parse(&path, &text)?;
+    let Some(member) = all.remove(client).filter(Value::is_object) else { return Ok(None) };
+    let mut stored: Stored = serde_json::from_value(member).map_err(|error| not_credentials(&path, &error))?;
+    // The issuer stands once, beside the clients.
+    stored.issuer = stored.issuer.or_else(|| all.get("issuer")?.as_str().map(str::to_owned));
+    Ok(Some(stored))
+}
+
+/// `None` when there is no such file.
+fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(anyhow!("cannot read {}: {error}", path.display())),
+    }
+}
+
+fn parse<'t, T: Deserialize<'t>>(path: &Path, text: &'t str) -> anyhow::Result<T> {
+    serde_json::from_str(text).map_err(|error| not_credentials(path, &error))
+}
+
+/// Says where, never what: it may be a secret.
+fn not_credentials(path: &Path, error: &serde_json::Error) -> anyhow::Error {
+    let place = match error.line() {
+        0 => String::new(),
+        line => format!(" (line {line}, column {})", error.column()),
+    };
+    anyhow!("{} holds no credentials: JSON with client_id and client_secret is wanted{place}", path.display())
+}
+
+/// The folder that a command looks into.
+pub(super) fn data_dir(named: Option<&Path>, environment: &Environment) -> PathBuf {
+    named.map(Path::to_owned).or_else(|| environment.data_dir()).unwrap_or_else(|| PathBuf::from("data"))
+}
+
+/// The certificate authority of the server whose folder this is, read.
+pub(super) fn read_ca(named: Option<&Path>, data_dir: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
+    let path = named.map_or_else(|| data_dir.join("tls").join("ca.pem"), Path::to_owned);
+    let pem = fs::read(&path).map_err(|error| {
+        anyhow!(
+            "cannot read the certificate authority {}: {error}; name the server's folder with --data-dir, or the file with \
+             --ca (for a public certificate often /etc/ssl/certs/ca-certificates.crt)",
+            path.display()
+        )
+    })?;
+    Ok((path, pem))
+}

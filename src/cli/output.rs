@@ -1,0 +1,132 @@
+//! What people and programs read: tables, JSON, and what went wrong.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+/// Says on standard error what went wrong.
+pub(super) fn complain(error: &anyhow::Error) {
+    talk(&format!("boomgate: {}", printable_lines(&error.to_string())));
+}
+
+/// Says something to people, on standard error.
+pub(super) fn talk(text: &str) {
+    // Nobody listens: there is nobody to tell.
+    let _deaf = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints data on standard output.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Prints one JSON value, for people and programs.
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    print(&format!("{value:#}"))
+}
+
+/// Whether the reader of standard output went away.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Text of somebody else's without what would move a terminal's cursor.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{FFFD}' } else { letter }).collect()
+}
+
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// Lines of columns, as wide as they must be for the first page; later pages keep those widths, so that
+/// a list of any length is printed as it arrives.
+pub(super) struct Table<const COLUMNS: usize> {
+    widths: [usize; COLUMNS],
+    headed: bool,
+    head: [&'static str; COLUMNS],
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    pub(super) fn new(head: [&'static str; COLUMNS]) -> Self {
+        Self { widths: head.map(str::len), headed: false, head }
+    }
+
+    /// The lines of one page, the head before the first.
+    pub(super) fn page(&mut self, rows: &[[String; COLUMNS]]) -> String {
+        let mut page = String::new();
+        if !self.headed {
+            self.headed = true;
+            for row in rows {
+                for (width, cell) in self.widths.iter_mut().zip(row) {
+                    *width = (*width).max(cell.chars().count());
+                }
+            }
+            self.push(&mut page, self.head);
+        }
+        for row in rows {
+            self.push(&mut page, row.each_ref().map(String::as_str));
+        }
+        page.trim_end().to_owned()
+    }
+
+    fn push(&self, page: &mut String, cells: [&str; COLUMNS]) {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(self.widths) {
+            // Writing to a string does not fail.
+            let _written = write!(line, "{cell:width$}  ");
+        }
+        page.push_str(line.trim_end());
+        page.push('\n');
+    }
+}
+
+/// Members of one thing, a line each.
+pub(super) fn members(members: &[(&str, String)]) -> String {
+    let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    members.iter().map(|(name, value)| format!("{name:width$}  {}", printable(value))).collect::<Vec<_>>().join("\n")
+}
+
+/// `text` as one word of a shell.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_keeps_its_widths_and_its_one_head() {
+        let mut table = Table::new(["ID", "NAME"]);
+        let row = |id: &str, name: &str| [id.to_owned(), name.to_owned()];
+        assert_eq!(table.page(&[row("1", "Curbside"), row("long", "é")]), "ID    NAME\n1     Curbside\nlong  é");
+        assert_eq!(table.page(&[row("2", "x")]), "2     x");
+        assert_eq!(Table::new(["ID", "NAME"]).page(&[]), "ID  NAME");
+    }
+
+    #[test]
+    fn a_quoted_text_is_one_word() {
+        for (text, word) in [
+            ("data/tls/ca.pem", "data/tls/ca.pem"),
+            ("", "''"),
+            ("my data/ca.pem", "'my data/ca.pem'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm)", "'$(rm)'"),
+        ] {
+            assert_eq!(quoted(text), word);
+        }
+    }
+
+    #[test]
+    fn text_of_others_cannot_move_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{FFFD}[2J\u{FFFD}b");
+    }
+}
