@@ -1,0 +1,66 @@
+# Every target of this file explains itself: `make` lists them.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help run test interop-tools bench crash dist clean
+
+CARGO := cargo
+DATA_DIR := data
+# Rounds of `make crash`.
+ROUNDS := 200
+
+VENV := target/interop/venv
+NODE_MODULES := tests/interop/node_modules
+
+help: ## list what can be made
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
+	$(CARGO) run --locked -- sandbox --data-dir '$(DATA_DIR)'
+
+test: interop-tools $(VENV)/ready $(NODE_MODULES)/ready ## check format, lints, docs, and run every test
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --lib
+	$(CARGO) test --locked
+
+interop-tools:
+	@missing=; for tool in curl openssl python3 node npm; do \
+	  command -v $$tool >/dev/null || missing="$$missing $$tool"; \
+	done; \
+	[ -z "$$missing" ] || { \
+	  echo "make test drives stock clients and lacks:$$missing (Debian: apt-get install curl openssl python3-venv nodejs npm)" >&2; \
+	  exit 1; \
+	}
+
+# Stock clients of the tests, each at the version its lock names.
+$(VENV)/ready: tests/interop/requirements.txt | interop-tools
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(NODE_MODULES)/ready: tests/interop/package-lock.json | interop-tools
+	npm ci --prefix tests/interop --no-audit --no-fund --loglevel=error
+	touch $@
+
+bench: ## measure against a bare handler, side by side (needs wrk)
+	@command -v wrk >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get install -y wrk; \
+	else \
+	  echo "make bench drives the server with wrk and lacks it (Debian: sudo apt-get install wrk)" >&2; exit 1; \
+	fi
+	$(CARGO) build --locked --release --bin boomgate --example bare
+	$(CARGO) bench --locked --bench https
+
+crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
+	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture
+
+dist: ## build the smallest, fastest binary: target/dist/boomgate
+	$(CARGO) build --locked --profile dist --bin boomgate
+	@ls -l target/dist/boomgate
+
+clean: ## remove what was built; data/ stays
+	$(CARGO) clean
+	rm -rf $(NODE_MODULES)
