@@ -1,4 +1,45 @@
-//! Boomgate.
+//! Boomgate: an OAuth 2.0 authorization server for client credentials (RFC 6749 section 4.4), and the gate
+//! in front of a partner API, as one program.
+//!
+//! # The map
+//!
+//! Each module uses only floors below its own; `tests/tidy.rs` keeps it so.
+//!
+//! ```text
+//! 6  main, cli                 arguments → configuration → run, or a call to a running server
+//! 5  server, config, tls, listener, telemetry        assembly and the route table
+//! 4  http, sandbox             the only floor that knows actix; the demo clients
+//! 3  admission, client_credentials, administration   the only places that know an order of steps
+//! 2  clients keys tokens revocation throttle failures quota parking audit
+//!                              facts: each owns one prefix of the store's keys, or a part of memory
+//! 1  store, files              bytes
+//! 0  oauth, time               words of the field; no I/O
+//! ```
+//!
+//! # The two walks
+//!
+//! ```text
+//! a protected request: http::authorized → Admission::admit
+//!     1 oauth::bearer   2 tokens   3 revocation, clients   4 throttle   5 quota   6 scope   → the handler
+//! a token request:     http::token → ClientCredentials::grant
+//!     1 clients   2 failures   3 audience, scope   4 tokens   → the answer
+//! ```
+//!
+//! Each step is one call into one module, and none returns to an earlier one. What fails is a value
+//! ([`admission::Denial`], [`client_credentials::TokenError`]), and [`http::error`] is the one place that
+//! turns it into HTTP.
+//!
+//! # What always holds
+//!
+//! - A protected request touches memory only. What it reads is kept there by a [`store::View`], fed by the
+//!   store's watch; it waits for the disk only when a quota block has run out.
+//! - What was acknowledged survives `kill -9` and a power cut: [`store::Store::commit`] returns after the
+//!   sync. A change and the audit log's word of it are one commit.
+//! - A quota admits exactly N of N, on any number of connections, and never N + 1, whatever crashes.
+//! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it.
+//! - One crypto stack: ring, for TLS, tokens, certificates and digests.
+//! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
+
 pub mod administration;
 pub mod admission;
 pub mod audit;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::admission::Denial;
@@ -357,29 +358,23 @@ impl Problem {
     #[must_use]
     pub fn body(&self, issuer: &str, request_id: &str) -> String {
         let kind = self.kind;
-        let violated = match kind {
-            ProblemKind::Throttled => Some("second"),
-            ProblemKind::QuotaExceeded => Some("day"),
+        let violated_policies = match kind {
+            ProblemKind::Throttled => Some(["second"]),
+            ProblemKind::QuotaExceeded => Some(["day"]),
             _ => None,
         };
-        let mut body = json!({
-            "type": if violated.is_some() { QUOTA_EXCEEDED_TYPE.to_owned() } else { page(issuer, kind) },
-            "title": kind.title(),
-            "status": kind.status().as_u16(),
-            "detail": self.detail,
-            "request_id": request_id,
-            "error": kind.error_code().map_or_else(|| kind.slug().replace('-', "_"), str::to_owned),
-            "error_description": self.detail,
-        });
-        if let Some(members) = body.as_object_mut() {
-            if let Some(policy) = violated {
-                members.insert("violated-policies".to_owned(), json!([policy]));
-            }
-            if !self.errors.is_empty() {
-                members.insert("errors".to_owned(), json!(self.errors));
-            }
-        }
-        body.to_string()
+        let body = ProblemBody {
+            r#type: violated_policies.map_or_else(|| page(issuer, kind), |_| QUOTA_EXCEEDED_TYPE.to_owned()),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            violated_policies,
+            error: kind.error_code().map_or_else(|| kind.slug().replace('-', "_"), str::to_owned),
+            error_description: &self.detail,
+            request_id,
+        };
+        serde_json::to_string(&body).unwrap_or_default()
     }
 
     /// `WWW-Authenticate` of a 401, 400 or 403 about a bearer token (RFC 6750 section 3, RFC 9728 section
@@ -396,6 +391,23 @@ impl Problem {
         // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
         Some(format!("{opening}, error=\"{code}\", error_description=\"{}\"{scope}", self.detail))
     }
+}
+
+/// RFC 9457 section 3, with the members that OAuth clients look for.
+#[derive(Serialize)]
+struct ProblemBody<'p> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'p [FieldFault],
+    /// draft-ietf-httpapi-ratelimit-headers, section on problem types.
+    #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
+    violated_policies: Option<[&'static str; 1]>,
+    error: String,
+    error_description: &'p str,
+    request_id: &'p str,
 }
 
 /// The page that tells of a kind of problem.

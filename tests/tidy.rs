@@ -1,0 +1,203 @@
+//! The shape of the source, held by a test: the floors, where a library may be named, the size of files.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
+/// is above it.
+const FLOORS: [(&str, u8); 25] = [
+    ("main", 6),
+    ("cli", 6),
+    ("server", 5),
+    ("config", 5),
+    ("tls", 5),
+    ("listener", 5),
+    ("telemetry", 5),
+    ("http", 4),
+    ("sandbox", 4),
+    ("admission", 3),
+    ("client_credentials", 3),
+    ("administration", 3),
+    ("clients", 2),
+    ("keys", 2),
+    ("tokens", 2),
+    ("revocation", 2),
+    ("throttle", 2),
+    ("failures", 2),
+    ("quota", 2),
+    ("parking", 2),
+    ("audit", 2),
+    ("store", 1),
+    ("files", 1),
+    ("oauth", 0),
+    ("time", 0),
+];
+
+/// What uses a neighbour of its own floor all the same.
+const NEIGHBOURS: [(&str, &str, &str); 6] = [
+    ("tokens", "keys", "a token is signed with a key"),
+    ("tokens", "clients", "a token is issued to a client"),
+    ("server", "config", "assembly is what settings are for"),
+    ("server", "tls", "it assembles the certificate"),
+    ("server", "listener", "it assembles the sockets"),
+    ("telemetry", "config", "it is started before there is a server to hand settings down"),
+];
+
+/// Libraries that stay where they are, and the lowest floor, or the modules, that may name them.
+const ACTIX_FROM: u8 = 4;
+const SLED_IN: &str = "store";
+
+/// The most lines of a file, without the tests at its foot: what can be read in one sitting.
+const MAX_LINES: usize = 500;
+/// Files that may be longer, and why.
+const LONGER: [(&str, usize, &str); 3] = [
+    ("src/config.rs", 600, "one list of every setting"),
+    ("src/http/error.rs", 750, "one mapping from failures to answers"),
+    ("tests/store/conformance.rs", 750, "one list of cases"),
+];
+
+/// What says that something is not done; put together here, so that this file does not say it.
+const UNDONE: [&str; 5] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X"),
+    concat!("to", "do!("),
+    concat!("unimple", "mented!("),
+];
+
+#[test]
+fn a_module_uses_only_the_floors_below_it() {
+    let mut wrong = Vec::new();
+    for file in sources(&["src"]) {
+        let module = file.module();
+        let floor = floor_of(&module, &file.name);
+        for (number, line) in file.code() {
+            for used in modules_named(line) {
+                let is_own = used == module;
+                let is_lower = floor_of(&used, &file.name) < floor;
+                let is_neighbour = NEIGHBOURS.iter().any(|(user, neighbour, _)| *user == module && *neighbour == used);
+                if !is_own && !is_lower && !is_neighbour {
+                    wrong.push(format!("{}:{number}: {module} (floor {floor}) uses {used}", file.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_floor_is_of_a_module_and_every_exception_is_used() {
+    let files = sources(&["src"]);
+    let modules: BTreeSet<String> = files.iter().map(Source::module).collect();
+    let stale: Vec<_> = FLOORS.iter().filter(|(module, _)| !modules.contains(*module)).collect();
+    assert!(stale.is_empty(), "floors of nothing: {stale:?}");
+    for (user, neighbour, _) in NEIGHBOURS {
+        let is_used = |file: &Source| file.code().any(|(_, line)| modules_named(line).any(|used| used == neighbour));
+        assert!(files.iter().any(|file| file.module() == user && is_used(file)), "{user} does not use {neighbour}");
+    }
+}
+
+#[test]
+fn actix_stays_above_the_rules_and_sled_below_the_store_s_contract() {
+    for file in sources(&["src"]) {
+        let module = file.module();
+        for (number, line) in file.code() {
+            let at = format!("{}:{number}: {line}", file.name);
+            assert!(floor_of(&module, &file.name) >= ACTIX_FROM || !names(line, "actix"), "{at}");
+            assert!(module == SLED_IN || !names(line, "sled::"), "{at}");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_can_be_read_in_one_sitting() {
+    let allowed: BTreeMap<_, _> = LONGER.iter().map(|(name, lines, _)| (*name, *lines)).collect();
+    let mut wrong = Vec::new();
+    for file in sources(&["src", "tests", "benches", "examples"]) {
+        let lines = file.lines_without_tests();
+        let most = allowed.get(file.name.as_str()).copied().unwrap_or(MAX_LINES);
+        if lines > most {
+            wrong.push(format!("{} has {lines} lines without its tests, of at most {most}", file.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    let mut wrong = Vec::new();
+    for file in sources(&["src", "tests", "benches", "examples"]) {
+        for (number, line) in file.text.lines().enumerate() {
+            if let Some(word) = UNDONE.iter().find(|word| line.contains(**word)) {
+                wrong.push(format!("{}:{}: {word}", file.name, number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A file of Rust, named from the root of the project.
+struct Source {
+    name: String,
+    text: String,
+}
+
+impl Source {
+    /// The module of the crate that it belongs to: the first part of its path below `src`.
+    fn module(&self) -> String {
+        let below = self.name.strip_prefix("src/").unwrap_or(&self.name);
+        below.split('/').next().unwrap().trim_end_matches(".rs").to_owned()
+    }
+
+    /// Its lines with their numbers, without comments: a comment may point upwards.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(number, line)| (number + 1, line.trim_start()));
+        lines.filter(|(_, line)| !line.starts_with("//"))
+    }
+
+    fn lines_without_tests(&self) -> usize {
+        self.text.lines().take_while(|line| *line != "#[cfg(test)]").count()
+    }
+}
+
+fn floor_of(module: &str, file: &str) -> u8 {
+    let floor = FLOORS.iter().find(|(known, _)| *known == module);
+    floor.unwrap_or_else(|| panic!("{file}: the module {module} has no floor in tests/tidy.rs")).1
+}
+
+/// The modules that a line names as `crate::…`. They are named one a line, so that this can be read here.
+fn modules_named(line: &str) -> impl Iterator<Item = String> {
+    assert!(!line.contains("crate::{"), "one `use crate::…` for each module, not: {line}");
+    let after = line.split("crate::").skip(1);
+    after.map(|path| path.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect())
+}
+
+/// Whether a line names a path that starts so, and not merely a longer word that ends so.
+fn names(line: &str, path: &str) -> bool {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    line.match_indices(path).any(|(at, _)| !line[..at].ends_with(is_word))
+}
+
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        folders.iter().map(|folder| root.join(folder)).filter(|path| path.is_dir()).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("src/lib.rs") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.push(Source { name, text: fs::read_to_string(&path).unwrap() });
+            }
+        }
+    }
+    assert!(files.len() > 1, "no sources below {}", root.display());
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    files
+}
