@@ -12,6 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 
+/// Tells of each worker's start and end, which is nobody's business; `log.level` can ask for it by name.
+const QUIET: &str = "actix_server=warn";
+
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -25,7 +28,7 @@ pub enum TelemetryError {
 
 /// Starts the log of this process; once.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&log.level)?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", log.level))?;
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     match log.format {
         LogFormat::Pretty => lines.with_ansi(log.color).finish().try_init()?,

@@ -25,6 +25,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer that is read: a page of 100 clients is far below.
 const MAX_ANSWER_BYTES: u64 = 4 * 1_024 * 1_024;
 
+/// How often a call waits for the throttle, and how many seconds at most each time.
+const MAX_WAITS: usize = 3;
+const MAX_WAIT_S: u64 = 5;
+
 /// Which server, and how to find what it trusts.
 #[derive(Args)]
 pub(super) struct ConnectionOptions {
@@ -121,8 +125,8 @@ impl Connection {
         if let (Some(scope), Some(members)) = (scope, request.as_object_mut()) {
             members.insert("scope".to_owned(), scope.into());
         }
-        let answer = self.agent.post(format!("{}/shared/access-tokens", self.server)).send_json(&request);
-        let (status, body) = self.read(answer)?;
+        let address = format!("{}/shared/access-tokens", self.server);
+        let (status, body) = self.call(|| self.agent.post(&address).send_json(&request))?;
         if status == 200 {
             return Ok(body);
         }
@@ -143,8 +147,21 @@ impl Connection {
         }
     }
 
-    fn read(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<(u16, Value)> {
-        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+    /// Sends a request; again, after the wait that the server asks for, when it came too soon. A refused
+    /// request has done nothing, so sending it again is safe.
+    #[allow(clippy::disallowed_methods, reason = "there is nothing to do but wait, and no runtime here to wait with")]
+    fn call(&self, send: impl Fn() -> Result<Response<Body>, ureq::Error>) -> anyhow::Result<(u16, Value)> {
+        for _ in 0..MAX_WAITS {
+            let answer = send().map_err(|error| self.unreachable(&error))?;
+            match wait_asked_for(&answer) {
+                Some(wait) => std::thread::sleep(wait),
+                None => return self.read(answer),
+            }
+        }
+        self.read(send().map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn read(&self, mut answer: Response<Body>) -> anyhow::Result<(u16, Value)> {
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
@@ -172,7 +189,8 @@ impl Connection {
             ureq::Error::Timeout(_) => {
                 anyhow!("{server} did not answer within {} s: see the server's log", TIMEOUT.as_secs())
             }
-            cause => anyhow!("cannot talk to {server}: {cause}"),
+            ureq::Error::Io(cause) => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
+            cause => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
         }
     }
 
@@ -206,19 +224,22 @@ impl Administration {
 
     /// Reads what is at `path`, which starts with `/`.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let request = self.connection.agent.get(format!("{}{path}", self.server()));
-        let request = request.query_pairs(query.iter().copied()).header("Authorization", &self.authorization);
-        self.understand(request.call())
+        let address = format!("{}{path}", self.server());
+        self.call(|| {
+            let request = self.connection.agent.get(&address).query_pairs(query.iter().copied());
+            request.header("Authorization", &self.authorization).call()
+        })
     }
 
     /// Sends `body` to `path`, which starts with `/`.
     pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self.connection.agent.post(format!("{}{path}", self.server()));
-        self.understand(request.header("Authorization", &self.authorization).send_json(body))
+        let address = format!("{}{path}", self.server());
+        let post = || self.connection.agent.post(&address).header("Authorization", &self.authorization);
+        self.call(|| post().send_json(body))
     }
 
-    fn understand(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Value> {
-        let (status, body) = self.connection.read(answer)?;
+    fn call(&self, send: impl Fn() -> Result<Response<Body>, ureq::Error>) -> anyhow::Result<Value> {
+        let (status, body) = self.connection.call(send)?;
         match status {
             200..=299 => Ok(body),
             300..=399 => bail!("{} points elsewhere ({status}): name that server with --server", self.server()),
@@ -250,6 +271,14 @@ fn certificates(path: &Path, pem: &[u8]) -> anyhow::Result<Vec<Certificate<'stat
         bail!("{} has no certificate: name the certificate authority's certificate with --ca", path.display());
     }
     Ok(roots)
+}
+
+/// What `Retry-After` of a 429 asks for, when it is a wait that a person would rather sit out than type the
+/// command again: a throttle's, never a quota's.
+fn wait_asked_for(answer: &Response<Body>) -> Option<Duration> {
+    let retry_after = answer.headers().get("Retry-After").filter(|_| answer.status() == 429)?;
+    let seconds = retry_after.to_str().ok()?.parse().ok()?;
+    (seconds <= MAX_WAIT_S).then(|| Duration::from_secs(seconds))
 }
 
 /// rustls reports through I/O errors while it shakes hands.

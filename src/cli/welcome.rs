@@ -76,9 +76,7 @@ fn sandbox(running: &Running<'_>) -> String {
 
   # 429: demo-limited may ask twice at once.
   TOKEN=$({boomgate} token get --client demo-limited{folder})
-  for request in 1 2 3; do
-    {curl} -i -H "Authorization: Bearer $TOKEN" '{issuer}/parking/zones?limit=1'; echo
-  done
+  {curl} -i -H "Authorization: Bearer $TOKEN" '{issuer}/parking/zones?limit=[1-4]'
 "#,
         writer = secret("demo-writer"),
         boomgate = program(),
@@ -103,8 +101,8 @@ To make others trust its certificate:
   Python    SSL_CERT_FILE={ca} python3 …   (requests: REQUESTS_CA_BUNDLE={ca})
   Node      NODE_EXTRA_CA_CERTS={ca} node …
   Java      keytool -importcert -noprompt -alias boomgate -file {ca} -keystore boomgate.p12 -storepass changeit
-            java -Djavax.net.ssl.trustStore=boomgate.p12 …
-  Chromium  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n boomgate -i {ca}
+            java -Djavax.net.ssl.trustStore=boomgate.p12 -Djavax.net.ssl.trustStorePassword=changeit …
+  Chromium  mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n boomgate -i {ca}
 "
     );
 }

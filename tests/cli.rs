@@ -1,0 +1,304 @@
+//! The program as people and scripts call it: a real process, its output, its exit code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program, in `folder`, without this process's settings.
+fn boomgate(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BOOMGATE_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A server of this edition on a free port, with a folder of its own.
+struct Running {
+    folder: TempDir,
+    process: Child,
+    output: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Running {
+    fn start(edition: &str) -> Self {
+        Self::start_with(edition, &[])
+    }
+
+    fn start_with(edition: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = boomgate(folder.path(), &[edition, "--listen", "127.0.0.1:0"]);
+        command.envs(settings.iter().copied());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        output.read_line(&mut first).unwrap();
+        let Some(address) = first.split_whitespace().find(|word| word.starts_with("https://")) else {
+            let mut said = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("{edition} did not start: {said}");
+        };
+        Self { address: address.to_owned(), folder, process, output }
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        boomgate(self.folder.path(), arguments).output().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap().trim_end()
+}
+
+fn complaint(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap().trim_end()
+}
+
+#[test]
+fn a_token_is_printed_alone_so_that_a_shell_can_keep_it() {
+    let sandbox = Running::start("sandbox");
+    let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);
+    assert!(got.status.success(), "{}", complaint(&got));
+    assert_eq!(out(&got).split('.').count(), 3, "a JWT and nothing else");
+    assert_eq!(complaint(&got), "");
+
+    let got = sandbox.call(&["token", "get", "--client", "demo-writer", "--scope", "write:zones", "--json"]);
+    let answer: Value = serde_json::from_str(out(&got)).unwrap();
+    assert_eq!((&answer["token_type"], &answer["scope"]), (&"Bearer".into(), &"write:zones".into()));
+}
+
+#[test]
+fn a_registered_client_is_listed_shown_and_gets_tokens() {
+    let server = Running::start("serve");
+    let added = server.call(&["client", "add", "--name", "Curbside", "--daily-quota", "unlimited", "--burst", "7"]);
+    assert!(added.status.success(), "{}", complaint(&added));
+    let member = |name: &str| {
+        let line = out(&added).lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().to_owned()
+    };
+    let (client_id, client_secret) = (member("client_id"), member("client_secret"));
+    assert_eq!(client_secret.len(), 59);
+    assert!(!complaint(&added).contains(&client_secret), "the talk does not repeat the secret");
+
+    let listed = server.call(&["client", "list"]);
+    let rows: Vec<&str> = out(&listed).lines().collect();
+    assert_eq!(rows.len(), 3, "a head, the administrator and the new client: {rows:#?}");
+    assert!(rows.iter().any(|row| row.starts_with(&client_id) && row.ends_with("unlimited")), "{rows:#?}");
+    let listed: Value = serde_json::from_str(out(&server.call(&["client", "list", "--json"]))).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+
+    let shown: Value = serde_json::from_str(out(&server.call(&["client", "show", &client_id, "--json"]))).unwrap();
+    assert_eq!((&shown["burst"], &shown["daily_quota"]), (&7.into(), &Value::Null));
+    assert!(!shown.to_string().contains("bg_secret_"));
+
+    let got = boomgate(server.folder.path(), &["token", "get", "--server", &server.address])
+        .env("BOOMGATE_CLIENT_ID", &client_id)
+        .env("BOOMGATE_CLIENT_SECRET", &client_secret)
+        .output()
+        .unwrap();
+    assert!(got.status.success(), "{}", complaint(&got));
+}
+
+#[test]
+fn a_list_of_many_pages_has_every_client_once() {
+    let sandbox = Running::start_with(
+        "sandbox",
+        &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0"), ("BOOMGATE_CLIENT_DEFAULTS__BURST", "1000")],
+    );
+    for number in 0..105 {
+        let added = sandbox.call(&["client", "add", "--name", &format!("Partner {number}")]);
+        assert!(added.status.success(), "{}", complaint(&added));
+    }
+    let listed: Value = serde_json::from_str(out(&sandbox.call(&["client", "list", "--json"]))).unwrap();
+    let mut ids: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|client| client["client_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 105 + 4);
+    assert_eq!(out(&sandbox.call(&["client", "list"])).lines().count(), 1 + 105 + 4);
+}
+
+#[test]
+fn a_command_that_came_too_soon_waits_as_the_server_asks() {
+    let limits = [("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "1"), ("BOOMGATE_TOKEN_ENDPOINT__BURST", "1")];
+    let sandbox = Running::start_with("sandbox", &limits);
+    for _ in 0..2 {
+        let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);
+        assert!(got.status.success(), "{}", complaint(&got));
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_and_exit_code_1() {
+    let (sandbox, another) = (Running::start("sandbox"), Running::start("sandbox"));
+    let another_ca = another.folder.path().join("data/tls/ca.pem");
+    for (arguments, says) in [
+        (
+            vec!["client", "add", "--name", "X", "--scope", "nope", "--burst", "0"],
+            "burst must be a whole number from 1",
+        ),
+        (vec!["client", "show", "nobody"], "No client of this client_id"),
+        (vec!["token", "get", "--client", "nobody"], "--credentials"),
+        (vec!["token", "get", "--client", "demo-reader", "--scope", "write:zones"], "invalid_scope"),
+        (vec!["token", "get", "--client", "demo-reader", "--audience", "admin.api.boomgate"], "--audience"),
+        (vec!["client", "list", "--server", "http://localhost:1"], "https://HOST:PORT"),
+        (vec!["client", "list", "--ca", "nowhere.pem"], "--ca"),
+        (vec!["client", "list", "--ca", "data/demo-clients.json"], "has no certificate"),
+        (vec!["client", "list", "--ca", another_ca.to_str().unwrap()], "cannot be trusted"),
+        (vec!["client", "list", "--credentials", "nowhere.json"], "there is no file nowhere.json"),
+        (vec!["client", "list", "--credentials", "data/tls/ca.pem"], "holds no credentials"),
+        (vec!["client", "list", "--data-dir", "elsewhere"], "--data-dir"),
+    ] {
+        let refused = sandbox.call(&arguments);
+        let said = complaint(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.starts_with("boomgate: ") && said.contains(says), "{arguments:?}: {said}");
+        assert_eq!((said.lines().count(), out(&refused)), (1, ""), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn wrong_credentials_are_told_with_their_source_and_never_shown() {
+    let sandbox = Running::start("sandbox");
+    let refused = boomgate(sandbox.folder.path(), &["token", "get", "--server", &sandbox.address])
+        .env("BOOMGATE_CLIENT_ID", "demo-reader")
+        .env("BOOMGATE_CLIENT_SECRET", "not-the-secret")
+        .output()
+        .unwrap();
+    let said = complaint(&refused);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said.contains("BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET") && !said.contains("not-the-secret"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_line_that_says_how_to_start_one() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut sandbox = Running::start("sandbox");
+    sandbox.signal("TERM");
+    sandbox.process.wait().unwrap();
+    let refused = sandbox.call(&["client", "list", "--server", &format!("https://localhost:{port}")]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("boomgate sandbox"), "{}", complaint(&refused));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["client", "add"][..],
+        &["client", "show", "../secrets"],
+        &["client", "add", "--name", "X", "--daily-quota", "some"],
+        &["token", "get", "--client-secret", "x"],
+        &["fly"],
+        &[],
+    ] {
+        let refused = boomgate(folder.path(), arguments).output().unwrap();
+        assert_eq!((refused.status.code(), out(&refused)), (Some(2), ""), "{arguments:?}");
+    }
+    let help = boomgate(folder.path(), &["token", "get", "--help"]).output().unwrap();
+    assert!(help.status.success() && out(&help).starts_with("Examples:"), "{}", out(&help));
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why_in_one_line() {
+    let sandbox = Running::start("sandbox");
+    let taken = sandbox.address.replace("https://localhost", "127.0.0.1");
+    let other = tempfile::tempdir().unwrap();
+    for (folder, arguments, says) in [
+        (other.path(), vec!["sandbox", "--listen", &taken], "is in use by another program"),
+        (sandbox.folder.path(), vec!["sandbox", "--listen", "127.0.0.1:0"], "--data-dir"),
+        (other.path(), vec!["sandbox", "--listen", "0.0.0.0:0"], "boomgate serve"),
+        (other.path(), vec!["serve", "--listen", "somewhere"], "--listen: listen must be an address and a port"),
+        (other.path(), vec!["serve", "--config", "nowhere.toml"], "cannot read the settings in nowhere.toml"),
+    ] {
+        let refused = boomgate(folder, &arguments).output().unwrap();
+        let said = complaint(&refused);
+        assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{arguments:?}: {said}");
+        assert!(said.lines().count() == 1 && said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn both_signals_end_a_server_cleanly_and_it_starts_again_on_its_folder() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Running::start("serve");
+        server.signal(signal);
+        assert!(server.process.wait().unwrap().success(), "{signal}");
+        let mut again = boomgate(server.folder.path(), &["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(again.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(first.starts_with("Boomgate serves https://localhost:"), "{first}");
+        again.kill().unwrap();
+        again.wait().unwrap();
+    }
+}
+
+/// Runs lines as a newcomer's shell does, in the server's folder.
+fn paste(running: &Running, lines: &str) -> String {
+    let pasted = Command::new("bash").current_dir(running.folder.path()).args(["-eu", "-c", lines]).output().unwrap();
+    assert!(pasted.status.success(), "{}", complaint(&pasted));
+    out(&pasted).to_owned()
+}
+
+#[test]
+fn the_lines_of_the_readme_work_as_they_stand() {
+    let sandbox = Running::start("sandbox");
+    let (_, rest) = include_str!("../README.md").split_once("## Try it\n").unwrap();
+    let (section, _) = rest.split_once("\n## ").unwrap();
+    let blocks = section.split("```sh\n").skip(1).map(|block| block.split_once("```").unwrap().0);
+    let lines = blocks
+        .collect::<String>()
+        .replace("https://localhost:8443", &sandbox.address)
+        .replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate"));
+    let said = paste(&sandbox, &lines);
+    for answer in ["\"next_cursor\":", "\"number\":\"9002\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
+        assert!(said.contains(answer), "{answer} is not in: {said}");
+    }
+}
+
+/// The lines to paste are the first thing that a newcomer does.
+#[test]
+fn the_lines_of_the_start_up_text_work_as_they_stand() {
+    let mut sandbox = Running::start("sandbox");
+    let mut lines = String::new();
+    loop {
+        let mut line = String::new();
+        assert_ne!(sandbox.output.read_line(&mut line).unwrap(), 0, "the text has its end: {lines}");
+        if line.starts_with("To make others") {
+            break;
+        }
+        lines.push_str(&line);
+    }
+    let (_, script) = lines.split_once("To paste into another shell:\n").unwrap();
+    let said = paste(&sandbox, script);
+    for answer in ["\"next_cursor\":", "\"number\":\"9001\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
+        assert!(said.contains(answer), "{answer} is not in: {said}");
+    }
+}
