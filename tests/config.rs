@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use boomgate::config::{Config, ConfigError, Edition, Environment, Flags, LogFormat, SigningAlgorithm};
+use boomgate::config::{Config, ConfigError, Edition, Environment, Flags, LogFormat};
+use boomgate::keys::Algorithm;
 
 /// The file that people copy.
 const DOCUMENTED: &str = include_str!("../data/boomgate.toml");
@@ -49,6 +50,14 @@ fn the_documented_file_has_every_setting_and_no_other() {
         .collect();
     keys.sort();
     assert_eq!(keys, Config::keys().into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_readme_has_every_setting() {
+    let (_, table) = include_str!("../README.md").split_once("## Settings\n").unwrap();
+    for key in Config::keys() {
+        assert!(table.contains(&format!("`{key}`")), "{key}");
+    }
 }
 
 #[test]
@@ -113,7 +122,7 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.audiences, ["parking", "billing", "admin.api.boomgate"]);
     assert_eq!(config.default_audience.as_deref(), Some("billing"));
     assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["read:admin", "read:bills", "write:admin"]);
-    assert_eq!(config.signing_algorithm, SigningAlgorithm::EdDsa);
+    assert_eq!(config.signing_algorithm, Algorithm::EdDsa);
     assert!(config.sample_zones);
     assert_eq!((config.client_defaults.daily_quota, config.client_defaults.token_ttl_s), (None, 86_400));
     assert_eq!(config.tls.files.unwrap().private_key, PathBuf::from("key.pem"));
