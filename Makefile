@@ -23,7 +23,7 @@ run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
 test: interop-tools $(VENV)/ready $(NODE_MODULES)/ready ## check format, lints, docs, and run every test
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --lib
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --locked --no-deps --lib --document-private-items
 	$(CARGO) test --locked
 
 interop-tools:

@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Options {
-    /// Where HTTPS is served; may be repeated [default: 127.0.0.1:8443 and [::1]:8443]
+    /// Where HTTPS is served; may be repeated [default: port 8443 of both loopback addresses]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
     /// The folder of everything that is kept [default: data]
