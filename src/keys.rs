@@ -289,12 +289,10 @@ impl Projection for Ring {
     const KEYSPACE: Keyspace<StoredKey> = KEYS;
 
     fn put(&mut self, id: &str, stored: StoredKey) {
-        match SigningKey::parse(&stored) {
-            Some(key) => {
-                self.by_kid.insert(id.to_owned(), Arc::new(key));
-            }
-            None => tracing::error!(kid = ?id, "a signing key cannot be read: its tokens are refused"),
-        }
+        let Some(key) = SigningKey::parse(&stored) else {
+            return tracing::error!(kid = ?id, "a signing key cannot be read: its tokens are refused");
+        };
+        self.by_kid.insert(id.to_owned(), Arc::new(key));
     }
 
     fn delete(&mut self, id: &str) {
@@ -307,10 +305,10 @@ impl Projection for Ring {
 static RING_PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _: &EncodingKey| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: |algorithm, key| {
-        let scheme: &'static dyn VerificationAlgorithm = match algorithm {
-            jsonwebtoken::Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
-            jsonwebtoken::Algorithm::EdDSA => &ED25519,
-            _ => return Err(ErrorKind::InvalidAlgorithm.into()),
+        let known = [Algorithm::Es256, Algorithm::EdDsa].into_iter().find(|known| known.jws() == *algorithm);
+        let scheme: &'static dyn VerificationAlgorithm = match known.ok_or(ErrorKind::InvalidAlgorithm)? {
+            Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
+            Algorithm::EdDsa => &ED25519,
         };
         let public = key.try_get_as_bytes()?.to_owned();
         Ok(Box::new(RingVerifier { algorithm: *algorithm, public: UnparsedPublicKey::new(scheme, public) }))

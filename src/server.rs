@@ -496,8 +496,8 @@ fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), Star
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|cause| match cause.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortInUse(address),
-        _ => StartError::Listen { address, cause },
+    TcpListener::bind(address).map_err(|cause| {
+        let in_use = cause.kind() == io::ErrorKind::AddrInUse;
+        if in_use { StartError::PortInUse(address) } else { StartError::Listen { address, cause } }
     })
 }

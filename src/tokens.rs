@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
@@ -140,9 +141,9 @@ impl Tokens {
         let header = decode_header(token).map_err(|_| TokenFault::Malformed)?;
         let key = self.key_of(&header)?;
         let claims = decode::<Claims>(token, key.decoding(), &signature_only(key.algorithm()))
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenFault::BadSignature,
-                _ => TokenFault::Malformed,
+            .map_err(|error| {
+                let forged = *error.kind() == ErrorKind::InvalidSignature;
+                if forged { TokenFault::BadSignature } else { TokenFault::Malformed }
             })?
             .claims;
         if claims.iss != self.issuer {

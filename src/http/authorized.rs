@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::administration::Actor;
@@ -67,6 +67,11 @@ impl<R> Authorized<R> {
     }
 }
 
+/// The values of all `Authorization` headers of a request.
+pub fn authorization(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
+}
+
 /// The client, the address and the id of a request, for the audit log.
 #[must_use]
 pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
@@ -85,8 +90,7 @@ impl<R: Required> FromRequest for Authorized<R> {
         let request = request.clone();
         Box::pin(async move {
             let admission = request.app_data::<web::Data<Admission>>().ok_or_else(Problem::not_found)?;
-            let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-            let decision = admission.admit(authorization, request.query_string(), R::RIGHT).await;
+            let decision = admission.admit(authorization(&request), request.query_string(), R::RIGHT).await;
             if let Some(standing) = decision.standing {
                 request.extensions_mut().insert(standing);
             }

@@ -3,7 +3,7 @@
 //! It is not redirected, for a client that sends credentials in the clear would go on doing so. What came
 //! in the clear is compromised: a token is revoked, and a right client secret is written down.
 
-use actix_web::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use actix_web::http::header::{CONNECTION, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -11,7 +11,7 @@ use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::answer::Site;
-use crate::http::authorized::actor;
+use crate::http::authorized::{actor, authorization};
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::token::source;
 use crate::oauth::bearer;
@@ -32,8 +32,7 @@ pub async fn refuse(
             burned = true;
         }
     }
-    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-    if let Ok(Some(authentication)) = ClientAuthentication::from_headers(authorization)
+    if let Ok(Some(authentication)) = ClientAuthentication::from_headers(authorization(&request))
         && let Ok(client) = grants.authenticate(&authentication, source(&request))
     {
         changes.secret_exposed(&client.client_id, &actor(None, &request)).await?;
@@ -49,10 +48,7 @@ pub async fn refuse(
 
 /// Every token that the request carries, wherever it is.
 fn tokens(request: &HttpRequest) -> Vec<String> {
-    let from_headers = request
-        .headers()
-        .get_all(AUTHORIZATION)
-        .filter_map(|value| bearer::parse(std::iter::once(value.as_bytes()), "").ok())
-        .map(str::to_owned);
+    let from_headers =
+        authorization(request).filter_map(|value| bearer::parse(std::iter::once(value), "").ok()).map(str::to_owned);
     from_headers.chain(bearer::in_query(request.query_string()).map(std::borrow::Cow::into_owned)).collect()
 }

@@ -132,15 +132,14 @@ impl ProblemKind {
 
     /// `error`, where OAuth has a code for it (RFC 6750 section 3.1).
     #[must_use]
-    pub const fn error_code(self) -> Option<&'static str> {
-        match self {
-            Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => Some("invalid_token"),
-            Self::TokenMisplaced => Some("invalid_request"),
-            Self::InsufficientScope => Some("insufficient_scope"),
-            _ => None,
-        }
+    pub fn error_code(self) -> Option<&'static str> {
+        let invalid_token = [Self::TokenInvalid, Self::TokenExpired, Self::TokenRevoked].contains(&self);
+        let invalid_request = (self == Self::TokenMisplaced).then_some("invalid_request");
+        let insufficient_scope = (self == Self::InsufficientScope).then_some("insufficient_scope");
+        invalid_token.then_some("invalid_token").or(invalid_request).or(insufficient_scope)
     }
 
+    #[allow(clippy::too_many_lines, reason = "a table: one row for each kind")]
     const fn facts(self) -> (&'static str, StatusCode, &'static str, &'static str) {
         match self {
             Self::TokenMissing => (
@@ -358,11 +357,8 @@ impl Problem {
     #[must_use]
     pub fn body(&self, issuer: &str, request_id: &str) -> String {
         let kind = self.kind;
-        let violated_policies = match kind {
-            ProblemKind::Throttled => Some(["second"]),
-            ProblemKind::QuotaExceeded => Some(["day"]),
-            _ => None,
-        };
+        let throttled = (kind == ProblemKind::Throttled).then_some(["second"]);
+        let violated_policies = throttled.or((kind == ProblemKind::QuotaExceeded).then_some(["day"]));
         let body = ProblemBody {
             r#type: violated_policies.map_or_else(|| page(issuer, kind), |_| QUOTA_EXCEEDED_TYPE.to_owned()),
             title: kind.title(),

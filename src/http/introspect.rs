@@ -3,7 +3,7 @@
 //! A client sees its own tokens; one that was assigned `read:admin` sees all. To anybody else a token is
 //! not active, and nothing more is said (section 2.2).
 
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -12,8 +12,7 @@ use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::answer::Site;
 use crate::http::error::OauthError;
-use crate::http::token::{read, source};
-use crate::oauth::parameters::Parameters;
+use crate::http::token::{read_inspection, source};
 use crate::oauth::scope::READ_ADMIN;
 use crate::oauth::token_request::InspectionRequest;
 
@@ -25,10 +24,7 @@ pub async fn introspect(
     admission: Data<Admission>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
-    let (body, format) = read(&request, payload).await?;
-    let parameters = Parameters::parse(format, &body)?;
-    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-    let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization, parameters)?;
+    let InspectionRequest { authentication, token } = read_inspection(&request, payload).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
     let visible = admission
         .introspect(&token)

@@ -1,6 +1,6 @@
 //! `POST /oauth2/revoke` (RFC 7009): a client revokes a token of its own.
 
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -9,9 +9,8 @@ use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
-use crate::http::token::{read, source};
+use crate::http::token::{read_inspection, source};
 use crate::oauth::error::ErrorCode;
-use crate::oauth::parameters::Parameters;
 use crate::oauth::token_request::InspectionRequest;
 
 /// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
@@ -23,10 +22,7 @@ pub async fn revoke(
     admission: Data<Admission>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, OauthError> {
-    let (body, format) = read(&request, payload).await?;
-    let parameters = Parameters::parse(format, &body)?;
-    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-    let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization, parameters)?;
+    let InspectionRequest { authentication, token } = read_inspection(&request, payload).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
     if let Ok(admitted) = admission.introspect(&token) {
         if admitted.token.client_id != client.client_id {

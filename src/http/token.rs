@@ -11,23 +11,23 @@ use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::Condition;
-use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
+use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::administration::Administration;
 use crate::client_credentials::ClientCredentials;
-use crate::http::authorized::actor;
+use crate::http::authorized::{actor, authorization};
 use crate::http::body::{self, MAX_OAUTH_BYTES};
 use crate::http::error::OauthError;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::parameters::{Format, Parameters};
 use crate::oauth::scope::Scope;
-use crate::oauth::token_request::TokenRequest;
+use crate::oauth::token_request::{InspectionRequest, TokenRequest};
 use crate::time::UnixSeconds;
 use crate::tokens::Issued;
 
@@ -122,10 +122,8 @@ async fn grant(
     changes: &Administration,
 ) -> Result<Issued, OauthError> {
     refuse_secret_in_query(request, grants, changes).await?;
-    let (body, format) = read(request, payload).await?;
-    let parameters = Parameters::parse(format, &body)?;
-    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-    let token_request = TokenRequest::parse(authorization, parameters)?;
+    let parameters = read(request, payload).await?;
+    let token_request = TokenRequest::parse(authorization(request), parameters)?;
     let (client, issued) = grants.grant(token_request, source(request))?;
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
     Ok(issued)
@@ -137,12 +135,18 @@ fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(response)
 }
 
-/// The body of an OAuth request, and how it is written.
-pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<(Bytes, Format), OauthError> {
+/// The parameters of an OAuth request's body.
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, OauthError> {
     let body = body::read(payload, MAX_OAUTH_BYTES).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let format = Format::of(content_type, &body)?;
-    Ok((body, format))
+    Ok(Parameters::parse(format, &body)?)
+}
+
+/// A request to revoke or introspect a token.
+pub(super) async fn read_inspection(request: &HttpRequest, payload: Payload) -> Result<InspectionRequest, OauthError> {
+    let parameters = read(request, payload).await?;
+    Ok(InspectionRequest::parse(authorization(request), parameters)?)
 }
 
 /// Where a request comes from. Every connection of this server has a peer.

@@ -1,18 +1,18 @@
 //! `GET /oauth2/usage`: what the caller has used of both its limits. Costs nothing of either.
 
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::admission::{Admission, Api, Standing};
+use crate::http::authorized::authorization;
 use crate::http::error::Problem;
 use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.
 pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
-    let authorization = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
-    let admitted = admission.identify(authorization, request.query_string(), Api::Public)?;
+    let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
     let standing = admission.standing(&admitted.client).await?;
     request.extensions_mut().insert(standing);
     let mut answer = told(&standing, &admitted.client.limits);

@@ -142,7 +142,7 @@ impl Reader<'_> {
         let named: Option<Vec<String>> = match value {
             Value::String(one) => Some(vec![one.clone()]),
             Value::Array(several) => several.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
-            _ => None,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
         };
         let offered =
             named.filter(|named| !named.is_empty() && named.iter().all(|name| terms.audiences.contains(name)));

@@ -1,6 +1,6 @@
 //! `/admin/clients`: registration (RFC 7591 has the names it has), list and show.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine as _;
@@ -55,7 +55,7 @@ async fn register(
     changes: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let body = body::read(payload, MAX_BYTES).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if Format::of(content_type, &body) != Ok(Format::Json) {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the registration as application/json."));
     }
