@@ -172,8 +172,6 @@ pub struct Http {
     pub keep_alive: Duration,
     /// `handshake_timeout_s`: from the connection to the end of the TLS handshake; by default 5 s.
     pub handshake_timeout: Duration,
-    /// `max_body_bytes`: by default 65,536, what one value of the store holds.
-    pub max_body_bytes: usize,
     /// `shutdown_timeout_s`: how long open requests may take after SIGTERM; by default 30 s.
     pub shutdown_timeout: Duration,
 }
@@ -356,7 +354,6 @@ impl Config {
                 request_timeout: seconds(raw, "http.request_timeout_s", 1..=600, 10),
                 keep_alive: seconds(raw, "http.keep_alive_s", 1..=3_600, 75),
                 handshake_timeout: seconds(raw, "http.handshake_timeout_s", 1..=600, 5),
-                max_body_bytes: raw.number("http.max_body_bytes", 1_024..=1_048_576, 65_536),
                 shutdown_timeout: seconds(raw, "http.shutdown_timeout_s", 0..=3_600, 30),
             },
             log: read_log(environment, raw),

@@ -44,6 +44,8 @@ use crate::time::SharedClock;
 use crate::tls::{Tls, TlsError, TlsSettings};
 use crate::tokens::Tokens;
 
+/// Where the credentials of the first client are, in the data folder.
+const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
 /// How often what has expired is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often certificate files are looked at.
@@ -235,7 +237,7 @@ impl Server {
     /// that a crash in between leaves no client whose secret nobody has.
     async fn register_admin(&self) -> Result<(), StartError> {
         if self.parts.clients.count() > 0 {
-            return Ok(());
+            return self.update_issuer();
         }
         let unfit = |_| StartError::Setting("the admin client cannot be made".to_owned());
         let no_randomness = |_| StartError::Setting("the system's random source did not answer".to_owned());
@@ -250,9 +252,23 @@ impl Server {
             limits: self.parts.terms.default_limits,
         };
         let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
-        self.write_credentials("admin-credentials.json", &credentials)?;
+        self.write_credentials(ADMIN_CREDENTIALS, &credentials)?;
         self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
         Ok(())
+    }
+
+    /// The command line finds the server by its credentials file: a changed address goes there too.
+    fn update_issuer(&self) -> Result<(), StartError> {
+        let Ok(text) = std::fs::read(self.config.data_dir.join(ADMIN_CREDENTIALS)) else { return Ok(()) };
+        let Ok(mut credentials) = serde_json::from_slice::<Value>(&text) else { return Ok(()) };
+        let issuer = Value::from(self.issuer.as_str());
+        if credentials.get("issuer") == Some(&issuer) {
+            return Ok(());
+        }
+        if let Some(members) = credentials.as_object_mut() {
+            members.insert("issuer".to_owned(), issuer);
+        }
+        self.write_credentials(ADMIN_CREDENTIALS, &credentials)
     }
 
     async fn register_demos(&self) -> Result<(), StartError> {

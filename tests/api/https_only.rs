@@ -49,9 +49,10 @@ async fn a_token_that_came_in_the_clear_is_burned() {
     for in_query in [false, true] {
         let token = server.token(READER).await;
         assert_eq!(server.get("/parking/zones", &token).await.status, 200);
-        let answer = match in_query {
-            false => in_the_clear(server.address, "/parking/zones", Some(&token)).await,
-            true => in_the_clear(server.address, &format!("/parking/zones?access_token={token}"), None).await,
+        let answer = if in_query {
+            in_the_clear(server.address, &format!("/parking/zones?access_token={token}"), None).await
+        } else {
+            in_the_clear(server.address, "/parking/zones", Some(&token)).await
         };
         assert_eq!(answer.status, 403);
         assert!(answer.json()["detail"].as_str().unwrap().ends_with("has been revoked."));
