@@ -12,6 +12,7 @@ use crate::audit::{Action, Entry};
 use crate::clients::{Client, Clients, Secret, Status};
 use crate::keys::{Algorithm, KeyError, Keys};
 use crate::oauth::credentials::ClientId;
+use crate::oauth::limits::Limits;
 use crate::oauth::registration::Registration;
 use crate::revocation::Revocation;
 use crate::store::{Outcome, Revision, Store, StoreError, Txn};
@@ -20,6 +21,11 @@ use crate::tokens::AccessToken;
 
 /// How often one client's exposed secret makes an audit entry, in seconds.
 const EXPOSURE_INTERVAL_S: u64 = 3_600;
+
+/// What an operator's own client may call: limits that no script of theirs meets, so that nobody is
+/// locked out of the administration by the limits that it sets.
+pub const OPERATOR_LIMITS: Limits =
+    Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
 pub struct Administration {

@@ -17,7 +17,7 @@ use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder};
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
-use crate::administration::{Actor, Administration, ChangeError};
+use crate::administration::{Actor, Administration, ChangeError, OPERATOR_LIMITS};
 use crate::admission::{ADMIN_AUDIENCE, Admission};
 use crate::client_credentials::ClientCredentials;
 use crate::clients::{Clients, Secret};
@@ -249,7 +249,7 @@ impl Server {
             scope: Scope::parse(&format!("{READ_ADMIN} {WRITE_ADMIN}")).map_err(unfit)?,
             audience: vec![ADMIN_AUDIENCE.to_owned()],
             token_ttl: self.parts.terms.default_token_ttl_s,
-            limits: self.parts.terms.default_limits,
+            limits: OPERATOR_LIMITS,
         };
         let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
         self.write_credentials(ADMIN_CREDENTIALS, &credentials)?;

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
 use crate::oauth::limits::Limits;
@@ -57,7 +58,7 @@ pub const DEMOS: [Demo; 4] = [
         client_secret: "bg_secret_demoAdminInTheSandboxOnlyNotForProduction004CCSqY",
         client_name: "Demo: registers clients",
         scope: "read:admin read:zones write:admin write:zones",
-        limits: None,
+        limits: Some(OPERATOR_LIMITS),
         admin: true,
     },
 ];

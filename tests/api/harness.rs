@@ -165,6 +165,13 @@ impl TestServer {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// A token of a new client that may read and write, with limits that no test meets.
+    pub(crate) async fn token_with_room(&self) -> String {
+        let limits = serde_json::json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null });
+        let (client_id, secret) = self.register(limits).await;
+        self.token_with(&client_id, &secret, AUDIENCE, None).await
+    }
+
     /// Registers a client with these members beside a name and a scope; returns its id and secret.
     pub(crate) async fn register(&self, members: Value) -> (String, String) {
         let mut body = serde_json::json!({ "client_name": "Test", "scope": "read:zones write:zones" });

@@ -1,23 +1,224 @@
-//! `/parking/zones` over HTTPS: the sample API's own contract (DESIGN 2.2).
+//! `/parking/zones` over HTTPS: the sample API's own contract (DESIGN 2.2), and what hostile clients send.
 
 use reqwest::Method;
-use serde_json::json;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
 
-use crate::harness::{TestServer, WRITER, answer};
+use crate::harness::{AUDIENCE, Answer, READER, TestServer, WRITER, answer};
+
+const ZONES: &str = "/parking/zones";
+
+fn zone(number: &str) -> Value {
+    json!({
+        "number": number, "name": "Harbour Street", "operator_id": "op-harbour", "session_type": "vehicle",
+        "location": { "latitude": 47.1, "longitude": 8.2 },
+    })
+}
+
+async fn send(
+    server: &TestServer,
+    method: Method,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Answer {
+    let request = server.request(method, path).bearer_auth(token).body(body);
+    answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
 
 #[tokio::test]
 async fn the_documented_post_works_without_a_content_type() {
     let server = TestServer::start().await;
     let token = server.token(WRITER).await;
-    let zone = json!({
-        "number": "90210", "name": "Harbour Street", "operator_id": "op-harbour", "session_type": "vehicle",
-        "location": { "latitude": 47.1, "longitude": 8.2 },
-    });
-    let request =
-        server.request(Method::POST, "/parking/zones").header("Cache-Control", "no-cache").bearer_auth(&token);
-    let created = answer(request.body(zone.to_string())).await;
-    assert_eq!(created.status, 201, "{created:?}");
-    assert_ne!(created.header("etag"), "");
-    let shown = server.get(created.header("location"), &token).await;
-    assert_eq!((shown.status, shown.json()), (200, created.json()));
+    for (path, number) in [(ZONES, "1"), ("/v3/parking/zones", "2"), ("/shared/zones", "3"), ("/v3/shared/zones", "4")]
+    {
+        let body = zone(number).to_string().into_bytes();
+        let created = send(&server, Method::POST, path, &token, &[("Cache-Control", "no-cache")], body).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        assert!(created.header("location").starts_with(&format!("{path}/")), "{created:?}");
+        let shown = server.get(created.header("location"), &token).await;
+        assert_eq!((shown.status, shown.json()), (200, created.json()));
+        assert_eq!(shown.header("etag"), created.header("etag"));
+    }
+}
+
+#[tokio::test]
+async fn real_clients_find_zones_by_operator_number_and_place() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    let count = |page: &Answer| page.json()["data"].as_array().unwrap().len();
+    let by_operator = server.get("/v3/shared/zones?operator_id=harbour-parking&limit=100", &token).await;
+    let zones = by_operator.json();
+    assert!(count(&by_operator) >= 10);
+    assert!(zones["data"].as_array().unwrap().iter().all(|zone| zone["operator_id"] == "harbour-parking"));
+    let first = &zones["data"][0];
+    for name in ["number", "zone_number"] {
+        let query = format!("{ZONES}?operator_id=harbour-parking&{name}={}", first["number"].as_str().unwrap());
+        assert_eq!(server.get(&query, &token).await.json()["data"], json!([first]), "{name}");
+    }
+    let place = &first["location"];
+    let near = |radius: u32| {
+        format!("{ZONES}?latitude={}&longitude={}&radius={radius}&limit=100", place["latitude"], place["longitude"])
+    };
+    let (close, far) = (server.get(&near(200), &token).await, server.get(&near(20_000), &token).await);
+    assert!(count(&close) >= 1 && count(&close) < count(&far), "{} {}", count(&close), count(&far));
+    assert_eq!(answer(server.request(Method::HEAD, ZONES).bearer_auth(&token)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_cursor_walks_every_zone_once() {
+    let server = TestServer::start().await;
+    let token = server.token_with_room().await;
+    let (mut seen, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("{ZONES}?limit=7{next}"), &token).await.json();
+        seen.extend(page["data"].as_array().unwrap().iter().map(|zone| zone["id"].to_string()));
+        match page["next_cursor"].as_str() {
+            Some(cursor) => next = format!("&cursor={cursor}"),
+            None => break,
+        }
+    }
+    let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert!(seen.len() >= 60 && distinct.len() == seen.len(), "{} {}", seen.len(), distinct.len());
+    let other_list = server.get(&format!("{ZONES}?operator_id=harbour-parking{next}"), &token).await;
+    assert_eq!(other_list.problem(), "invalid-cursor");
+}
+
+#[tokio::test]
+async fn every_hostile_query_is_a_problem_that_names_it() {
+    let server = TestServer::start().await;
+    let token = server.token_with_room().await;
+    for (query, kind) in [
+        ("limit=0", "malformed-query"),
+        ("limit=101", "malformed-query"),
+        ("limit=-1", "malformed-query"),
+        ("limit=1e1", "malformed-query"),
+        ("limit=1&limit=1", "malformed-query"),
+        ("unknown=1", "malformed-query"),
+        ("latitude=1", "malformed-query"),
+        ("latitude=1&longitude=1", "malformed-query"),
+        ("latitude=NaN&longitude=1&radius=1", "malformed-query"),
+        ("latitude=inf&longitude=1&radius=1", "malformed-query"),
+        ("latitude=91&longitude=1&radius=1", "malformed-query"),
+        ("latitude=1&longitude=1&radius=-1", "malformed-query"),
+        ("latitude=1&longitude=1&radius=1e99", "malformed-query"),
+        ("operator_id=%00", "malformed-query"),
+        ("operator_id=%FF", "malformed-query"),
+        ("number=1&zone_number=2", "malformed-query"),
+        ("cursor=", "invalid-cursor"),
+        ("cursor=!!!", "invalid-cursor"),
+        ("cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "invalid-cursor"),
+        (&format!("cursor={}", "A".repeat(5_000)), "invalid-cursor"),
+    ] {
+        let answer = server.get(&format!("{ZONES}?{query}"), &token).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (400, kind), "{query:.60}");
+    }
+    for id in ["x", "00000000-0000-4000-8000-000000000000", "..%2f..%2fetc", "%00", "{id}", &"a".repeat(3_000)] {
+        let answer = server.get(&format!("{ZONES}/{id}"), &token).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{id:.40}");
+    }
+}
+
+#[tokio::test]
+async fn every_hostile_body_is_a_problem_and_changes_nothing() {
+    let server = TestServer::start().await;
+    let token = server.token_with_room().await;
+    let with = |member: &str, value: Value| {
+        let mut zone = zone("77");
+        zone[member] = value;
+        zone.to_string().into_bytes()
+    };
+    let text = |text: &str| text.as_bytes().to_vec();
+    let before = server.get(&format!("{ZONES}?limit=100"), &token).await.json();
+    for (body, status, kind, reason) in [
+        (text(""), 400, "malformed-body", "empty"),
+        (text("{"), 400, "malformed-body", "half"),
+        (text("null"), 422, "invalid-fields", "null"),
+        (text("[]"), 422, "invalid-fields", "an array"),
+        (text("{}{}"), 400, "malformed-body", "two documents"),
+        (text("{\"number\": NaN}"), 400, "malformed-body", "NaN"),
+        (text("{\"number\": 1e999}"), 400, "malformed-body", "a number out of range"),
+        (text("{\"number\":\"1\",\"number\":\"2\"}"), 400, "malformed-body", "a member twice"),
+        (b"{\"name\":\"\xFF\"}".to_vec(), 400, "malformed-body", "not UTF-8"),
+        (text(&"[".repeat(30_000)), 400, "malformed-body", "deep nesting"),
+        (vec![b' '; 70_000], 413, "payload-too-large", "too large"),
+        (vec![b'x'; 10_000_000], 413, "payload-too-large", "10 MB"),
+        (with("number", json!(1)), 422, "invalid-fields", "a number for a text"),
+        (with("number", json!("")), 422, "invalid-fields", "an empty number"),
+        (with("name", json!("a\u{0}b")), 422, "invalid-fields", "a control character"),
+        (with("name", json!("x".repeat(10_000))), 422, "invalid-fields", "a long name"),
+        (with("location", json!({ "latitude": 91, "longitude": 0 })), 422, "invalid-fields", "beyond the pole"),
+        (with("location", json!("here")), 422, "invalid-fields", "a text for a place"),
+        (with("session_type", json!("bicycle")), 422, "invalid-fields", "an unknown type"),
+        (with("approx_space_count", json!(-1)), 422, "invalid-fields", "a negative count"),
+        (with("settings", json!({ "grace_time": 1e9 })), 422, "invalid-fields", "a long grace"),
+        (with("unknown", json!(1)), 422, "invalid-fields", "an unknown member"),
+        (with("id", json!("x")), 422, "invalid-fields", "a read-only member"),
+    ] {
+        let answer = send(&server, Method::POST, ZONES, &token, &[("content-type", "application/json")], body).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (status, kind), "{reason}");
+        if status == 422 {
+            assert!(!answer.json()["errors"].as_array().unwrap().is_empty(), "{reason}");
+        }
+    }
+    for content_type in ["text/plain", "application/xml", "multipart/form-data"] {
+        let body = zone("78").to_string().into_bytes();
+        let answer = send(&server, Method::POST, ZONES, &token, &[("content-type", content_type)], body).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (415, "unsupported-media-type"), "{content_type}");
+    }
+    assert_eq!(server.get(&format!("{ZONES}?limit=100"), &token).await.json(), before);
+}
+
+#[tokio::test]
+async fn a_change_of_what_somebody_else_changed_is_refused() {
+    let server = TestServer::start().await;
+    let token = server.token(WRITER).await;
+    let created = server.post_json(ZONES, &token, &zone("5")).await;
+    let (path, first) = (created.header("location").to_owned(), created.header("etag").to_owned());
+    let patch = |etag: String, name: &str| {
+        let body = json!({ "name": name, "approx_space_count": 12 });
+        let request = server.request(Method::PATCH, &path).bearer_auth(&token).header("If-Match", etag);
+        answer(request.header(CONTENT_TYPE, "application/merge-patch+json").body(body.to_string()))
+    };
+    let changed = patch(first.clone(), "Quay 1").await;
+    assert_eq!((changed.status, &changed.json()["name"]), (200, &json!("Quay 1")));
+    let refused = patch(first.clone(), "Quay 2").await;
+    assert_eq!((refused.status, refused.problem().as_str()), (412, "precondition-failed"));
+
+    let etag = changed.header("etag").to_owned();
+    let unchanged = answer(server.request(Method::GET, &path).bearer_auth(&token).header("If-None-Match", &etag)).await;
+    assert_eq!((unchanged.status, unchanged.header("etag"), unchanged.body.len()), (304, etag.as_str(), 0));
+    let conflict = server.post_json(ZONES, &token, &zone("5")).await;
+    assert_eq!((conflict.status, conflict.problem().as_str()), (409, "conflict"));
+    let put = answer(server.request(Method::PUT, &path).bearer_auth(&token).json(&zone("6"))).await;
+    assert_eq!((put.status, &put.json()["number"]), (200, &json!("6")));
+    let deleted = answer(server.request(Method::DELETE, &path).bearer_auth(&token)).await;
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    assert_eq!(server.get(&path, &token).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_makes_a_post_safe_to_send_again() {
+    let server = TestServer::start().await;
+    let token = server.token(WRITER).await;
+    let key = [("idempotency-key", "6f1e2b0a")];
+    let body = || zone("9").to_string().into_bytes();
+    let first = send(&server, Method::POST, ZONES, &token, &key, body()).await;
+    let again = send(&server, Method::POST, ZONES, &token, &key, body()).await;
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!((again.json(), again.header("location")), (first.json(), first.header("location")));
+    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    let other = send(&server, Method::POST, ZONES, &token, &key, zone("10").to_string().into_bytes()).await;
+    assert_eq!((other.status, other.problem().as_str()), (422, "idempotency-key-reused"));
+    let long = "k".repeat(256);
+    let unfit = send(&server, Method::POST, ZONES, &token, &[("idempotency-key", &long)], body()).await;
+    assert_eq!((unfit.status, unfit.problem().as_str()), (400, "idempotency-key-invalid"));
+    // The key is this client's alone, and a day old it is forgotten.
+    let (other_id, secret) = server.register(json!({})).await;
+    let other_token = server.token_with(&other_id, &secret, AUDIENCE, None).await;
+    assert_eq!(send(&server, Method::POST, ZONES, &other_token, &key, body()).await.status, 409);
+    server.clock.advance(std::time::Duration::from_secs(86_401));
+    let token = server.token(WRITER).await;
+    assert_eq!(send(&server, Method::POST, ZONES, &token, &key, body()).await.status, 409);
 }
