@@ -1,0 +1,204 @@
+//! A real server process in a folder of its own, for tests that question, stop or kill one from outside.
+//!
+//! Shared by test programs that each use a part of it.
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Once;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use boomgate::sandbox::demo::DEMOS;
+use reqwest::{Certificate, Client};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub const AUDIENCE: &str = "public.api.passportinc.com";
+pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
+
+/// Below what systems give to outgoing connections: while the server is down, none of ours takes its port,
+/// and none connects to itself.
+const PORTS: Range<u16> = 20_000..32_000;
+/// How long a server may take to say something that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A sandbox's folder and port: where it is started, and started again.
+pub struct Site {
+    pub port: u16,
+    pub base: String,
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Site {
+    /// An empty folder, with these settings as environment variables.
+    pub fn new(variables: &[(&'static str, &str)]) -> Self {
+        let port = free_port();
+        Self {
+            port,
+            base: format!("https://localhost:{port}"),
+            folder: tempfile::tempdir().unwrap(),
+            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        }
+    }
+
+    /// Where another server would listen, on the same folder.
+    pub fn on_another_port(&self) -> Command {
+        self.command(free_port(), &self.data_dir())
+    }
+
+    /// A server on the same port, with an empty folder inside this one.
+    pub fn in_another_folder(&self) -> Command {
+        self.command(self.port, &self.folder.path().join("another"))
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn ca_path(&self) -> PathBuf {
+        self.data_dir().join("tls/ca.pem")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Starts a server; it may not be ready yet.
+    pub fn spawn(&self) -> Process {
+        Process::of(self.command(self.port, &self.data_dir()))
+    }
+
+    /// Starts a server and waits until it says that it is there.
+    pub fn start(&self) -> Process {
+        let mut process = self.spawn();
+        process.ready();
+        process
+    }
+
+    /// A client that trusts the server's CA. Its connections are its own.
+    pub fn client(&self, http2: bool) -> Client {
+        static RING: Once = Once::new();
+        RING.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        let ca = Certificate::from_pem(&std::fs::read(self.ca_path()).unwrap()).unwrap();
+        let client = Client::builder()
+            .tls_built_in_root_certs(false)
+            .add_root_certificate(ca)
+            .resolve("localhost", self.address())
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .no_proxy();
+        if http2 { client } else { client.http1_only() }.build().unwrap()
+    }
+
+    fn command(&self, port: u16, data_dir: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
+        let settings_of_others = std::env::vars_os().map(|(name, _)| name);
+        for name in settings_of_others.filter(|name| name.to_string_lossy().starts_with("BOOMGATE_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(["sandbox", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+            .arg(data_dir)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// The secret of a demo client, as the documentation has it.
+pub fn demo_secret(client_id: &str) -> &'static str {
+    DEMOS.iter().find(|demo| demo.client_id == client_id).unwrap().client_secret
+}
+
+/// A server that was started here. It is killed when this is dropped.
+pub struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: Receiver<String>,
+    complaints: Vec<String>,
+}
+
+impl Process {
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (said, stderr) = channel();
+        // Ends with the process: a pipe that nobody reads would stop it.
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| said.send(line)));
+        Self { child, stdout, stderr, complaints: Vec::new() }
+    }
+
+    /// Waits for the first line of the start-up text: from then on connections are taken.
+    pub fn ready(&mut self) {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let status = self.child.wait().unwrap();
+            panic!("the server did not start, {status}: {}", self.rest_of_stderr().join("\n"));
+        }
+    }
+
+    /// Waits for a line on standard error that has these words.
+    pub fn wait_for(&mut self, words: &str) {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{words:?} was never said"));
+            let found = line.contains(words);
+            self.complaints.push(line);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end; the lines that it wrote to standard error are the second part.
+    pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let status = self.child.wait().unwrap();
+        (status, self.rest_of_stderr())
+    }
+
+    fn rest_of_stderr(&mut self) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.complaints);
+        // Ends when the thread that reads has ended.
+        lines.extend(self.stderr.iter());
+        lines
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+        if std::thread::panicking() {
+            let mut text = String::new();
+            let _unread = self.stdout.read_to_string(&mut text);
+            eprintln!("what the server had said to standard error:\n{}", self.rest_of_stderr().join("\n"));
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let [high, low, ..] = Uuid::new_v4().into_bytes();
+    let start = usize::from(u16::from_be_bytes([high, low]));
+    let ports = PORTS.cycle().skip(start % PORTS.len()).take(PORTS.len());
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.into_iter().find(free).expect("a free port")
+}
