@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test interop-tools bench crash dist clean
+.PHONY: help run test interop-setup interop-tools bench crash dist clean
 
 CARGO := cargo
 DATA_DIR := data
@@ -15,16 +15,18 @@ VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
 
 help: ## list what can be made
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
 	$(CARGO) run --locked -- sandbox --data-dir '$(DATA_DIR)'
 
-test: interop-tools $(VENV)/ready $(NODE_MODULES)/ready ## check format, lints, docs, and run every test
+test: interop-setup ## check format, lints, docs, and run every test
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --locked --no-deps --lib --document-private-items
 	$(CARGO) test --locked
+
+interop-setup: $(VENV)/ready $(NODE_MODULES)/ready ## install the stock clients that tests drive
 
 interop-tools:
 	@missing=; for tool in curl openssl python3 node npm; do \
@@ -42,7 +44,7 @@ $(VENV)/ready: tests/interop/requirements.txt | interop-tools
 	touch $@
 
 $(NODE_MODULES)/ready: tests/interop/package-lock.json | interop-tools
-	npm ci --prefix tests/interop --no-audit --no-fund --loglevel=error
+	npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 bench: ## measure against a bare handler, side by side (needs wrk)
