@@ -47,13 +47,15 @@ pub struct Bounds {
     pub handshake_timeout: Duration,
     /// For the head of a connection's first request.
     pub request_timeout: Duration,
-    /// How long a connection may rest between requests.
+    /// How long a connection may rest between requests; over HTTP/2, up to twice as long.
     pub keep_alive: Duration,
-    /// How long a connection is still read after an answer that did not wait for the whole request.
+    /// How long a connection is still read after an answer that did not wait for the whole request, and
+    /// how long an HTTP/2 client may take over its goodbye.
     pub disconnect_timeout: Duration,
-    /// A connection to which nothing was written for one to two of these is closed. This ends slow heads
-    /// after the first, slow bodies, readers that stopped, and answers that never come: it must be longer
-    /// than the longest wait of any handler.
+    /// An HTTP/1.1 connection to which nothing was written for one to two of these is closed: that ends
+    /// slow heads after the first, slow bodies, readers that stopped, and answers that never come. Over
+    /// HTTP/2, how long a body may take, and a client to make room for more of an answer. Must be longer
+    /// than the longest wait of any handler; taken as `keep_alive` where it is shorter than that.
     pub silence_timeout: Duration,
     /// How long a graceful stop waits for answers under way; whole seconds.
     pub shutdown_timeout: Duration,
@@ -74,18 +76,18 @@ impl Default for Bounds {
     }
 }
 
-/// Accepts on every listener until the returned server is stopped, which it must be awaited for; signals
-/// are left alone.
+/// Accepts on every listener until the returned server is stopped; it must be awaited to run, and leaves
+/// signals alone. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
+/// section 6.8), and waits for answers under way.
 ///
 /// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
 /// `secure_app` answers what comes over TLS on `https`; `clear_app` what comes in the clear on `https` and
-/// on `http`. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
-/// section 6.8), and waits for answers under way.
+/// on `http`.
 pub fn serve<A, IA, SA, BA, C, IC, SC, BC>(
     https: Vec<TcpListener>,
     http: Option<TcpListener>,
     mut tls: rustls::ServerConfig,
-    bounds: Bounds,
+    mut bounds: Bounds,
     secure_app: A,
     clear_app: C,
 ) -> io::Result<Server>
@@ -101,6 +103,7 @@ where
     SC: ServiceFactory<Request, Response = ServiceResponse<BC>, Error = actix_web::Error>,
     BC: MessageBody + 'static,
 {
+    bounds.silence_timeout = bounds.silence_timeout.max(bounds.keep_alive);
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(tls));
 
@@ -186,8 +189,12 @@ where
                     };
                     let limit = bounds.silence_timeout;
                     match opened {
+                        Ok(Ok(Opened::Http2(io))) => {
+                            if let Err(error) = http2.serve(*io, peer).await {
+                                debug!(?peer, %error, "an HTTP/2 connection ended early");
+                            }
+                        }
                         Ok(Ok(Opened::Http1(io))) => until_silent(limit, *io, |io| http1.call((io, peer))).await,
-                        Ok(Ok(Opened::Http2(io))) => until_silent(limit, *io, |io| http2.serve(io, peer)).await,
                         Ok(Ok(Opened::Clear(io))) => until_silent(limit, io, |io| clear.call((io, peer))).await,
                         Ok(Err(error)) => debug!(?peer, %error, "a connection was not opened"),
                         Err(_) => debug!(?peer, "a connection took too long to open"),

@@ -6,7 +6,7 @@
 //! TLS 1.2 and 1.3 on ring, nothing else; no client certificates. Sockets are `listener`'s.
 
 mod authority;
-mod files;
+mod pem;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,7 +19,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use self::authority::Authority;
-use self::files::PemFiles;
+use self::pem::PemFiles;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Where the certificate comes from.

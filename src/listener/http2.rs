@@ -1,9 +1,9 @@
 //! HTTP/2 (RFC 9113) on the h2 crate: streams in, one task for each answer, and bounds on all of it.
 //!
-//! A connection may have [`MAX_STREAMS`] requests under way, rests for `keep_alive` at most, and is told
-//! to go when the server stops or its rest is over. A body, and each wait for the client to make room, may
-//! take `silence_timeout`. A request whose client has gone is answered to the end all the same, so that a
-//! handler is never cut off half way.
+//! A connection may have [`MAX_STREAMS`] requests under way, may rest for one to two times `keep_alive`,
+//! and is told to go when its rest is over or the server stops. A body, and each wait for the client to
+//! make room, may take `silence_timeout`. A request whose client has gone is answered to the end all the
+//! same, so that a handler is never cut off half way.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -82,40 +82,37 @@ impl<S> Http2<S> {
     {
         let under_way = UnderWay::default();
         let mut stopping = pin!(self.stopping.notified());
-        let mut rest = pin!(sleep(self.bounds.keep_alive));
-        let mut asked_to_go = false;
-        let (mut accepted, mut accepted_before) = (0_u64, 0_u64);
+        let mut tick = pin!(sleep(self.bounds.keep_alive));
+        let mut told_to_go = false;
+        // Whether nothing was under way at the last tick, and nothing has come since.
+        let mut at_rest = false;
         loop {
             tokio::select! {
                 biased;
                 next = connection.accept() => {
                     let Some(next) = next else { return Ok(()) };
                     let (request, respond) = next?;
-                    accepted += 1;
+                    at_rest = false;
                     // Streams that the client resets are no longer counted by h2, but are answered here.
                     if under_way.count() >= MAX_STREAMS as usize * 2 {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                         continue;
                     }
                     tokio::task::spawn_local(self.answer(request, respond, peer, under_way.clone()));
+                    continue;
                 }
-                () = &mut stopping, if !asked_to_go => {
-                    asked_to_go = true;
-                    connection.graceful_shutdown();
-                }
-                () = &mut rest => {
-                    rest.set(sleep(self.bounds.keep_alive));
-                    let resting = under_way.count() == 0 && accepted == accepted_before;
-                    accepted_before = accepted;
-                    if resting && asked_to_go {
-                        return Ok(());
-                    }
-                    if resting {
-                        asked_to_go = true;
-                        connection.graceful_shutdown();
-                    }
-                }
+                () = &mut stopping, if !told_to_go => told_to_go = true,
+                () = &mut tick => match (at_rest, told_to_go) {
+                    (true, true) => return Ok(()),
+                    (true, false) => told_to_go = true,
+                    (false, _) => {}
+                },
             }
+            at_rest = under_way.count() == 0;
+            if told_to_go {
+                connection.graceful_shutdown();
+            }
+            tick.set(sleep(if told_to_go { self.bounds.disconnect_timeout } else { self.bounds.keep_alive }));
         }
     }
 

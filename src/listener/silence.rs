@@ -1,5 +1,4 @@
-//! The bound on every connection that does not depend on its protocol: the server must have something
-//! to say.
+//! The bound on an HTTP/1.1 connection that actix-http does not set: the server must have something to say.
 //!
 //! Whoever sends a head or a body byte by byte, or stops reading the answer, keeps the server from
 //! writing. So bytes written are counted, and a connection on which the count stands still is closed.
@@ -29,9 +28,9 @@ where
     tokio::select! {
         biased;
         ended = served => if let Err(error) = ended {
-            debug!(%error, "a connection ended early");
+            debug!(%error, "an HTTP/1.1 connection ended early");
         },
-        () = silence(limit, &written) => debug!("a silent connection was closed"),
+        () = silence(limit, &written) => debug!("a silent HTTP/1.1 connection was closed"),
     }
 }
 

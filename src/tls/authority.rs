@@ -19,9 +19,11 @@ use time::{Duration, OffsetDateTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
+use zeroize::Zeroizing;
 
-use super::files::{self, make_private_dir, read_pair, read_secret_text, write_whole};
+use super::pem::{io_error, private_folder, read_pair, read_secret_text};
 use super::{Certificate, Name, TlsError};
+use crate::files::{write_private, write_public};
 use crate::time::UnixSeconds;
 
 /// How long the CA counts, so that clients import it once.
@@ -32,9 +34,6 @@ const LEAF_LIFE: Duration = Duration::days(396);
 
 /// A client whose clock is a little behind still accepts a new certificate.
 const BACKDATED: Duration = Duration::hours(1);
-
-const CERTIFICATE_MODE: u32 = 0o644;
-const KEY_MODE: u32 = 0o600;
 
 /// The CA of one folder, and the names that its certificate is to carry.
 pub(super) struct Authority {
@@ -62,7 +61,7 @@ impl Authority {
     /// The certificate to show: the one kept, if this CA signed it for these names and it is not due;
     /// else a new one, kept from now on.
     pub(super) fn leaf(&self, now: UnixSeconds) -> Result<Certificate, TlsError> {
-        make_private_dir(&self.dir)?;
+        private_folder(&self.dir)?;
         let ca = match self.kept_ca(now)? {
             Some(ca) => ca,
             None => self.make_ca(now)?,
@@ -85,7 +84,7 @@ impl Authority {
         if certificate.is_due(now) {
             return Ok(None);
         }
-        let pem = std::fs::read_to_string(&ca_path).map_err(|source| files::io_error(&ca_path, source))?;
+        let pem = std::fs::read_to_string(&ca_path).map_err(|source| io_error(&ca_path, source))?;
         let key =
             KeyPair::from_pem(&read_secret_text(&key_path)?).map_err(|error| broken(&key_path, error.to_string()))?;
         Ca::from_pem(pem, key).map(Some).map_err(|reason| broken(&ca_path, reason))
@@ -101,9 +100,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let pem = params.self_signed(&key)?.pem();
-        files::remove(&self.ca_path())?;
-        write_whole(&self.ca_key_path(), &zeroize::Zeroizing::new(key.serialize_pem()), KEY_MODE)?;
-        write_whole(&self.ca_path(), &pem, CERTIFICATE_MODE)?;
+        remove(&self.ca_path())?;
+        write_key(&self.ca_key_path(), &key)?;
+        write_certificate(&self.ca_path(), &pem)?;
         Ca::from_pem(pem, key).map_err(|reason| self.broken(&self.ca_path(), reason))
     }
 
@@ -132,8 +131,8 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let pem = params.signed_by(&key, &ca.issuer)?.pem();
-        write_whole(&self.leaf_key_path(), &zeroize::Zeroizing::new(key.serialize_pem()), KEY_MODE)?;
-        write_whole(&self.leaf_path(), &format!("{pem}{}", ca.pem), CERTIFICATE_MODE)?;
+        write_key(&self.leaf_key_path(), &key)?;
+        write_certificate(&self.leaf_path(), &format!("{pem}{}", ca.pem))?;
         read_pair(&self.leaf_path(), &self.leaf_key_path())
     }
 
@@ -241,4 +240,21 @@ fn subject(common_name: String) -> DistinguishedName {
     subject.push(DnType::OrganizationName, "Boomgate");
     subject.push(DnType::CommonName, common_name);
     subject
+}
+
+fn write_key(path: &Path, key: &KeyPair) -> Result<(), TlsError> {
+    let text = Zeroizing::new(key.serialize_pem());
+    write_private(path, text.as_bytes()).map_err(|source| io_error(path, source))
+}
+
+fn write_certificate(path: &Path, text: &str) -> Result<(), TlsError> {
+    write_public(path, text.as_bytes()).map_err(|source| io_error(path, source))
+}
+
+/// Removes a file if it is there. It need not be durable: what is written next to it is synced with it.
+fn remove(path: &Path) -> Result<(), TlsError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

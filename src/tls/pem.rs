@@ -1,8 +1,8 @@
-//! Certificates and keys as files: read with their modes checked, written whole or not at all.
+//! Certificates and keys in PEM files: read whole, with their modes checked, and known to be pairs.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
 use super::{Certificate, TlsError};
+use crate::files;
 use crate::time::UnixSeconds;
 
 /// No chain or key comes near this; what does is not one.
@@ -121,7 +122,7 @@ fn read_bounded(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsErro
         let size = usize::try_from(found.len().min(MAX_FILE_BYTES)).unwrap_or(0);
         let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
         file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-        Ok((found.permissions().mode() & 0o7777, bytes))
+        Ok((mode(&found), bytes))
     };
     let (mode, bytes) = read().map_err(|source| io_error(path, source))?;
     if secret && mode & OTHERS != 0 {
@@ -135,7 +136,7 @@ fn pem_reason(error: &PemError) -> String {
 }
 
 /// From when until when a certificate counts.
-pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
+fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
     let (_, certificate) =
         X509Certificate::from_der(der).map_err(|error| format!("a certificate in it does not parse ({error})"))?;
     let moment = |seconds: i64| UnixSeconds::new(u64::try_from(seconds).unwrap_or(0));
@@ -144,46 +145,17 @@ pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String>
 }
 
 /// Makes a folder that only its owner may enter, or checks that it is one.
-pub(super) fn make_private_dir(path: &Path) -> Result<(), TlsError> {
-    let make = || -> io::Result<u32> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
-    };
-    let mode = make().map_err(|source| io_error(path, source))?;
+pub(super) fn private_folder(path: &Path) -> Result<(), TlsError> {
+    let mode = files::make_folder(path).and_then(|()| Ok(mode(&fs::metadata(path)?)));
+    let mode = mode.map_err(|source| io_error(path, source))?;
     if mode & OTHERS != 0 {
         return Err(TlsError::LooseMode { path: path.to_owned(), mode, wanted: 0o700 });
     }
     Ok(())
 }
 
-/// Writes a file so that at any moment, a power cut included, it is the old one or the new one.
-pub(super) fn write_whole(path: &Path, contents: &str, mode: u32) -> Result<(), TlsError> {
-    let write = || -> io::Result<()> {
-        let draft = path.with_extension("draft");
-        remove_if_there(&draft)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-        file.write_all(contents.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        sync_parent(path)
-    };
-    write().map_err(|source| io_error(path, source))
-}
-
-/// Removes a file, durably, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), TlsError> {
-    remove_if_there(path).and_then(|()| sync_parent(path)).map_err(|source| io_error(path, source))
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+fn mode(found: &Metadata) -> u32 {
+    found.mode() & 0o7777
 }
 
 pub(super) fn io_error(path: &Path, source: io::Error) -> TlsError {

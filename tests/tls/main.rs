@@ -1,0 +1,8 @@
+//! Certificates and sockets from the outside: what stock clients accept, what is refused, what a renewal,
+//! a bad file and a stop do to those connected.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+mod certificates;
+mod small_server;
+mod sockets;
