@@ -1,0 +1,111 @@
+//! The limit that `make bench` measures against: handlers that do nothing but what the protocol asks for,
+//! on the very TLS settings and listener that Boomgate itself runs on.
+//!
+//! `bare PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts.
+//! `GET /parking/zones/{id}` returns the file; `POST /bare/token` reads a form and makes one signature.
+
+use std::future::ready;
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::http::header::ContentType;
+use actix_web::{App, HttpResponse, web};
+use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boomgate::listener::{Bounds, serve};
+use boomgate::time::SystemClock;
+use boomgate::tls::{Tls, TlsSettings};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use serde::{Deserialize, Serialize};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [port, workers, tls_dir, body_file] = arguments.as_slice() else {
+        anyhow::bail!("usage: bare PORT WORKERS TLS_DIR BODY_FILE");
+    };
+    let settings = TlsSettings { dir: tls_dir.into(), ..TlsSettings::default() };
+    let tls = Tls::open(settings, Arc::new(SystemClock::new()))?;
+    let body = web::Bytes::from(std::fs::read(body_file).context(body_file.clone())?);
+    let signer = web::Data::new(Signer::new()?);
+    let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
+    let listener = TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?;
+
+    let app = move || {
+        let body = body.clone();
+        App::new()
+            .app_data(signer.clone())
+            .route("/parking/zones/{id}", web::get().to(move |_: web::Path<String>| ready(zone(body.clone()))))
+            .route("/bare/token", web::post().to(token))
+    };
+    let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
+    actix_web::rt::System::new().block_on(async move {
+        let server = serve(vec![listener], None, tls.server_config(), bounds, app, refuse)?;
+        writeln!(std::io::stdout(), "ready")?;
+        Ok(server.await?)
+    })
+}
+
+fn zone(body: web::Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(body)
+}
+
+#[derive(Deserialize)]
+struct TokenForm {
+    grant_type: String,
+    client_id: String,
+    client_secret: String,
+    audience: String,
+}
+
+#[derive(Serialize)]
+struct TokenAnswer {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u32,
+    expires_at: &'static str,
+    scope: &'static str,
+}
+
+async fn token(form: web::Form<TokenForm>, signer: web::Data<Signer>) -> HttpResponse {
+    let read = form.grant_type.len() + form.client_id.len() + form.client_secret.len() + form.audience.len();
+    let Ok(access_token) = signer.sign() else { return HttpResponse::InternalServerError().finish() };
+    if read == 0 {
+        return HttpResponse::BadRequest().finish();
+    }
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(TokenAnswer {
+        access_token,
+        token_type: "Bearer",
+        expires_in: 3_600,
+        expires_at: "2026-01-25T15:13:21Z",
+        scope: "read:zones write:zones",
+    })
+}
+
+/// One ES256 signature over as many bytes as a token has, with a key that was parsed once.
+struct Signer {
+    key: EcdsaKeyPair,
+    random: SystemRandom,
+    input: String,
+}
+
+impl Signer {
+    fn new() -> anyhow::Result<Self> {
+        let random = SystemRandom::new();
+        let refused = |_| anyhow::anyhow!("ring made no key");
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(refused)?;
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        let header = r#"{"typ":"at+jwt","alg":"ES256","kid":"AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde"}"#;
+        let claims = r#"{"iss":"https://localhost:8443","sub":"demo-reader","client_id":"demo-reader","aud":"public.api.example.com","scope":"read:zones write:zones","iat":1769354001,"exp":1769357601,"jti":"0f0e0d0c-0b0a-4908-8706-050403020100"}"#;
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        Ok(Self { key, random, input })
+    }
+
+    fn sign(&self) -> Result<String, ring::error::Unspecified> {
+        let signature = self.key.sign(&self.random, self.input.as_bytes())?;
+        Ok(format!("{}.{}", self.input, URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
