@@ -93,6 +93,21 @@ pub enum Denial {
     Store(StoreError),
 }
 
+/// How far the walk came without waiting.
+pub enum Walk {
+    /// To its end.
+    Decided(Decision),
+    /// To the quota, of which this process holds no unit.
+    Waiting(Waiting),
+}
+
+/// A request that waits for a quota block.
+pub struct Waiting {
+    admitted: Admitted,
+    permits: Permits,
+    right: Right,
+}
+
 /// The outcome of the walk, and where the client stands if it was authenticated.
 pub struct Decision {
     /// Whether the request may proceed.
@@ -115,38 +130,36 @@ impl Admission {
         Self { tokens, revocation, clients, throttle, quota, public_audience }
     }
 
-    /// The whole walk, for a request with these `Authorization` values and this query string.
-    pub async fn admit<'r>(
-        &self,
-        authorization: impl Iterator<Item = &'r [u8]>,
-        query: &str,
-        right: Right,
-    ) -> Decision {
+    /// The whole walk, for a request with these `Authorization` values and this query string. Waits for
+    /// nothing: where a quota block has to be leased first, it says so, and [`wait`](Self::wait) goes on.
+    pub fn admit<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: Right) -> Walk {
         let admitted = match self.identify(authorization, query, right.api) {
             Ok(admitted) => admitted,
-            Err(denial) => return Decision { outcome: Err(denial), standing: None },
+            Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), standing: None }),
         };
         let Client { client_id, limits, .. } = &*admitted.client;
         let permits = self.throttle.check(client_id, *limits);
         if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
             let units = self.quota.known(client_id, *limits);
-            return Decision { outcome: Err(Denial::Throttled(wait)), standing: Some(Standing { permits, units }) };
+            let standing = Some(Standing { permits, units });
+            return Walk::Decided(Decision { outcome: Err(Denial::Throttled(wait)), standing });
         }
-        let units = match self.quota.spend(client_id, *limits).await {
-            Ok(units) => units,
+        match self.quota.spend_held(client_id, *limits) {
+            Some(units) => Walk::Decided(decide(admitted, permits, units, right)),
+            None => Walk::Waiting(Waiting { admitted, permits, right }),
+        }
+    }
+
+    /// Goes on with a walk that ran out of held units: leases, then decides.
+    pub async fn wait(&self, waiting: Waiting) -> Decision {
+        let Waiting { admitted, permits, right } = waiting;
+        match self.quota.spend(&admitted.client.client_id, admitted.client.limits).await {
+            Ok(units) => decide(admitted, permits, units, right),
             Err(error) => {
                 let standing = Some(Standing { permits, units: None });
-                return Decision { outcome: Err(Denial::Store(error)), standing };
+                Decision { outcome: Err(Denial::Store(error)), standing }
             }
-        };
-        let standing = Some(Standing { permits, units: Some(units) });
-        if !units.admitted {
-            return Decision { outcome: Err(Denial::QuotaExceeded(units)), standing };
         }
-        if !admitted.token.scope.contains(right.scope_token) {
-            return Decision { outcome: Err(Denial::InsufficientScope(right.scope_token)), standing };
-        }
-        Decision { outcome: Ok(admitted), standing }
     }
 
     /// The walk up to the throttle: who calls, at no cost to any limit.
@@ -206,4 +219,16 @@ impl Admission {
             Status::Suspended => Err(Denial::ClientSuspended),
         }
     }
+}
+
+/// The walk from the quota on.
+fn decide(admitted: Admitted, permits: Permits, units: Units, right: Right) -> Decision {
+    let outcome = if !units.admitted {
+        Err(Denial::QuotaExceeded(units))
+    } else if !admitted.token.scope.contains(right.scope_token) {
+        Err(Denial::InsufficientScope(right.scope_token))
+    } else {
+        Ok(admitted)
+    };
+    Decision { outcome, standing: Some(Standing { permits, units: Some(units) }) }
 }

@@ -79,27 +79,35 @@ impl Quota {
     /// Spends one unit of the client's day, if one is left. Waits for the store only when this process
     /// holds none: at the first request of a day, or when requests outrun the leases.
     pub async fn spend(&self, client_id: &ClientId, limits: Limits) -> Result<Units, StoreError> {
-        let counter = self.counter(client_id, self.clock.now().day());
         loop {
-            // Read anew each time: a wait for a lease may have crossed midnight.
-            let now = self.clock.now();
-            let (step, outdated) = counter.lock().spend(now.day(), limits);
-            if let Some(outdated) = outdated {
-                self.leasing.spawn(settle_logged(self.store.clone(), client_id.clone(), outdated));
+            if let Some(units) = self.spend_held(client_id, limits) {
+                return Ok(units);
             }
-            match step {
-                Step::Spent { count, then_lease } => {
-                    if then_lease {
-                        drop(self.lease(client_id, &counter, now.day(), limits));
-                    }
-                    return Ok(count.units(true, limits, now));
+            let (today, counter) = (self.clock.now().day(), self.counter(client_id));
+            let leased = self.lease(client_id, counter, today, limits).await;
+            leased.map_err(|stopped| StoreError::Unavailable(stopped.to_string().into()))??;
+        }
+    }
+
+    /// The same without a wait: `None` when a block has to be leased first.
+    #[must_use]
+    pub fn spend_held(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
+        let now = self.clock.now();
+        let counters = self.counters.pin();
+        let counter = counters.get(client_id)?;
+        let (step, outdated) = counter.lock().spend(now.day(), limits);
+        if let Some(outdated) = outdated {
+            self.leasing.spawn(settle_logged(self.store.clone(), client_id.clone(), outdated));
+        }
+        match step {
+            Step::Spent { count, then_lease } => {
+                if then_lease {
+                    drop(self.lease(client_id, counter.clone(), now.day(), limits));
                 }
-                Step::Exhausted(count) => return Ok(count.units(false, limits, now)),
-                Step::Empty => {
-                    let leased = self.lease(client_id, &counter, now.day(), limits).await;
-                    leased.map_err(|stopped| StoreError::Unavailable(stopped.to_string().into()))??;
-                }
+                Some(count.units(true, limits, now))
             }
+            Step::Exhausted(count) => Some(count.units(false, limits, now)),
+            Step::Empty => None,
         }
     }
 
@@ -141,22 +149,19 @@ impl Quota {
         self.counters.pin().retain(|client_id, _| keep(client_id));
     }
 
-    fn counter(&self, client_id: &ClientId, today: Day) -> Arc<Counter> {
-        let counters = self.counters.pin();
-        match counters.get(client_id) {
-            Some(counter) => counter.clone(),
-            None => counters.get_or_insert_with(client_id.clone(), || Arc::new(Counter::new(today))).clone(),
-        }
+    fn counter(&self, client_id: &ClientId) -> Arc<Counter> {
+        let today = self.clock.now().day();
+        self.counters.pin().get_or_insert_with(client_id.clone(), || Arc::new(Counter::new(today))).clone()
     }
 
     fn lease(
         &self,
         client_id: &ClientId,
-        counter: &Arc<Counter>,
+        counter: Arc<Counter>,
         day: Day,
         limits: Limits,
     ) -> tokio::task::JoinHandle<Result<(), StoreError>> {
-        let (store, client_id, counter) = (self.store.clone(), client_id.clone(), counter.clone());
+        let (store, client_id) = (self.store.clone(), client_id.clone());
         self.leasing.spawn(async move {
             let _turn = counter.turn.lock().await;
             // Whoever had the turn before may have leased enough.

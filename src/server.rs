@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::guard;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder};
 use ring::rand::SystemRandom;
@@ -24,7 +23,7 @@ use crate::clients::{Clients, Secret};
 use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
 use crate::files;
-use crate::http::answer::{Site, complete};
+use crate::http::answer::{Complete, Site};
 use crate::http::error::Problem;
 use crate::http::token::SourceLimit;
 use crate::http::{admin, clear, introspect, metadata, parking as zones, problems, revoke, token, usage};
@@ -393,7 +392,7 @@ fn secure_app(
         .configure(|config| partner_routes(config, &limit))
         .configure(public_pages)
         .default_service(web::to(nothing_here))
-        .wrap(from_fn(complete))
+        .wrap(Complete)
 }
 
 /// What partners call; at `/` and under `/v3`.
@@ -436,7 +435,7 @@ fn clear_app(
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
         .default_service(web::to(clear::refuse))
-        .wrap(from_fn(complete))
+        .wrap(Complete)
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource

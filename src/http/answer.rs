@@ -5,14 +5,17 @@
 //! this server's address.
 
 use std::fmt;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
+use pin_project_lite::pin_project;
 use uuid::Uuid;
 
 use crate::admission::Standing;
@@ -36,7 +39,7 @@ pub struct Site {
 }
 
 /// The id of a request: 1 to 128 visible ASCII characters.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
@@ -73,18 +76,74 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
     (hexadecimal && trace_id.bytes().any(|byte| byte != b'0')).then_some(trace_id)
 }
 
-/// Wraps the whole application.
-pub async fn complete(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let request_id = RequestId::of(request.headers());
-    request.extensions_mut().insert(request_id.clone());
-    let mut response = next.call(request).await?.map_into_boxed_body();
+/// Wraps the whole application; see the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Complete;
 
-    let site = response.request().app_data::<web::Data<Site>>().cloned();
-    let standing = response.request().extensions().get::<Standing>().copied();
-    let client_trace_id = kept(response.request().headers(), &CLIENT_TRACE_ID);
+/// [`Complete`] around one worker's application.
+#[derive(Debug)]
+pub struct Completing<S> {
+    application: S,
+}
+
+impl<S> Transform<S, ServiceRequest> for Complete
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = Completing<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, application: S) -> Self::Future {
+        ready(Ok(Completing { application }))
+    }
+}
+
+impl<S> Service<ServiceRequest> for Completing<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = Completion<S::Future>;
+
+    forward_ready!(application);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let request_id = RequestId::of(request.headers());
+        request.extensions_mut().insert(request_id.clone());
+        Completion { answering: self.application.call(request), request_id: Some(request_id) }
+    }
+}
+
+pin_project! {
+    /// An answer that is being made. A type of its own, and not a boxed future: every request passes here.
+    #[derive(Debug)]
+    pub struct Completion<F> {
+        #[pin]
+        answering: F,
+        request_id: Option<RequestId>,
+    }
+}
+
+impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F> {
+    type Output = Result<ServiceResponse, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answering.poll(context))?;
+        let request_id = this.request_id.take().unwrap_or_else(RequestId::random);
+        Poll::Ready(Ok(complete(response, &request_id)))
+    }
+}
+
+fn complete(mut response: ServiceResponse, request_id: &RequestId) -> ServiceResponse {
+    let request = response.request();
+    let site = request.app_data::<web::Data<Site>>().cloned();
+    let standing = request.extensions().get::<Standing>().copied();
+    let client_trace_id = kept(request.headers(), &CLIENT_TRACE_ID);
     let problem = response.response_mut().extensions_mut().remove::<Problem>();
 
     let headers = response.headers_mut();
@@ -95,24 +154,19 @@ pub async fn complete(
     if let Some(standing) = standing {
         rate_limit_fields::insert(headers, &standing);
     }
-    if let Some(site) = &site
-        && site.secure
-    {
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    if let Some(site) = &site {
+        if site.secure {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        if let Some(problem) = problem {
+            response = with_body(response, &problem, site, request_id);
+        }
     }
-    if let (Some(problem), Some(site)) = (problem, &site) {
-        response = with_body(response, &problem, site, &request_id);
-    }
-    log(&response, &request_id);
-    Ok(response)
+    log(&response, request_id);
+    response
 }
 
-fn with_body(
-    mut response: ServiceResponse<BoxBody>,
-    problem: &Problem,
-    site: &Site,
-    request_id: &RequestId,
-) -> ServiceResponse<BoxBody> {
+fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, request_id: &RequestId) -> ServiceResponse {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -126,7 +180,7 @@ fn with_body(
 }
 
 /// One line for a request, at `debug`: the path without its query, which may hold a secret.
-fn log(response: &ServiceResponse<BoxBody>, request_id: &RequestId) {
+fn log(response: &ServiceResponse, request_id: &RequestId) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::administration::Actor;
-use crate::admission::{Admission, Admitted, Api, Right};
+use crate::admission::{Admission, Admitted, Api, Decision, Right, Walk};
 use crate::http::answer::RequestId;
 use crate::http::error::Problem;
 use crate::oauth::credentials::ClientId;
@@ -84,18 +85,49 @@ pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
 
 impl<R: Required> FromRequest for Authorized<R> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Admitting<R>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let admission = request.app_data::<web::Data<Admission>>().ok_or_else(Problem::not_found)?;
-            let decision = admission.admit(authorization(&request), request.query_string(), R::RIGHT).await;
-            if let Some(standing) = decision.standing {
-                request.extensions_mut().insert(standing);
+        let Some(admission) = request.app_data::<web::Data<Admission>>() else {
+            return Admitting::Decided(Some(Err(Problem::not_found())));
+        };
+        match admission.admit(authorization(request), request.query_string(), R::RIGHT) {
+            Walk::Decided(decision) => Admitting::Decided(Some(Self::of(decision, request))),
+            Walk::Waiting(waiting) => {
+                let (admission, request) = (admission.clone(), request.clone());
+                Admitting::Waiting(Box::pin(async move { Self::of(admission.wait(waiting).await, &request) }))
             }
-            let admitted = decision.outcome?;
-            Ok(Self { admitted, right: PhantomData })
-        })
+        }
+    }
+}
+
+impl<R> Authorized<R> {
+    fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
+        if let Some(standing) = decision.standing {
+            request.extensions_mut().insert(standing);
+        }
+        Ok(Self { admitted: decision.outcome?, right: PhantomData })
+    }
+}
+
+/// A request on its way through the gate; decided at once, unless a quota block has to be leased.
+pub enum Admitting<R> {
+    /// The walk came to its end.
+    Decided(Option<Result<Authorized<R>, Problem>>),
+    /// It waits for the store.
+    Waiting(Pin<Box<dyn Future<Output = Result<Authorized<R>, Problem>>>>),
+}
+
+/// Nothing in it is pinned in place: the one future that has to be is in a box.
+impl<R> Unpin for Admitting<R> {}
+
+impl<R> Future for Admitting<R> {
+    type Output = Result<Authorized<R>, Problem>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Decided(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Waiting(waiting) => waiting.as_mut().poll(context),
+        }
     }
 }

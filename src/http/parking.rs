@@ -297,14 +297,13 @@ mod tests {
     use actix_web::App;
     use actix_web::dev::Service;
     use actix_web::http::Method;
-    use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, init_service, read_body};
     use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::admission::Admission;
     use crate::clients::{Client, Clients, Status};
-    use crate::http::answer::{Site, complete};
+    use crate::http::answer::{Complete, Site};
     use crate::keys::{Algorithm, Keys};
     use crate::oauth::credentials::ClientId;
     use crate::oauth::limits::Limits;
@@ -386,7 +385,7 @@ mod tests {
                 .service(web::scope("/v3").configure(routes))
                 .configure(routes)
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
-                .wrap(from_fn(complete));
+                .wrap(Complete);
             let app = init_service(app).await;
             let mut request = TestRequest::default()
                 .method(Method::from_bytes(method.as_bytes()).unwrap())

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
 
 use crate::admission::Standing;
 use crate::time::SECONDS_PER_DAY;
@@ -29,7 +30,8 @@ pub fn insert(headers: &mut HeaderMap, standing: &Standing) {
         let _ = write!(state, ", \"day\";r={remaining};t={}", units.resets_in_s);
     }
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        // Takes the text as it is, without a copy.
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
             headers.insert(name, value);
         }
     }

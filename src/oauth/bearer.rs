@@ -61,12 +61,14 @@ fn from_credentials(credentials: &[u8]) -> Result<&str, BearerFault> {
 
 fn is_b64token(text: &[u8]) -> bool {
     let unpadded = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
-    (1..=MAX_TOKEN_BYTES).contains(&text.len())
-        && unpadded > 0
-        && text
-            .iter()
-            .take(unpadded)
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+    let (token, _) = text.split_at(unpadded);
+    // Without an early exit the compiler looks at many bytes at a time: this is on every request's way.
+    let all = |token: &[u8]| token.iter().fold(true, |all, &byte| all & is_b64token_byte(byte));
+    (1..=MAX_TOKEN_BYTES).contains(&text.len()) && !token.is_empty() && all(token)
+}
+
+const fn is_b64token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
 #[cfg(test)]

@@ -176,14 +176,14 @@ async fn a_change_of_what_somebody_else_changed_is_refused() {
     let token = server.token(WRITER).await;
     let created = server.post_json(ZONES, &token, &zone("5")).await;
     let (path, first) = (created.header("location").to_owned(), created.header("etag").to_owned());
-    let patch = |etag: String, name: &str| {
+    let send_patch = |etag: String, name: &str| {
         let body = json!({ "name": name, "approx_space_count": 12 });
         let request = server.request(Method::PATCH, &path).bearer_auth(&token).header("If-Match", etag);
         answer(request.header(CONTENT_TYPE, "application/merge-patch+json").body(body.to_string()))
     };
-    let changed = patch(first.clone(), "Quay 1").await;
+    let changed = send_patch(first.clone(), "Quay 1").await;
     assert_eq!((changed.status, &changed.json()["name"]), (200, &json!("Quay 1")));
-    let refused = patch(first.clone(), "Quay 2").await;
+    let refused = send_patch(first.clone(), "Quay 2").await;
     assert_eq!((refused.status, refused.problem().as_str()), (412, "precondition-failed"));
 
     let etag = changed.header("etag").to_owned();
