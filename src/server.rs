@@ -2,7 +2,9 @@
 //!
 //! [`Server::open`] takes everything that can fail at a start (ports, folder, certificates, keys) and
 //! fails in one line that says what to do. [`Server::run`] serves until it is told to stop, then drains,
-//! returns what it holds and closes the store. The route table is here, and nowhere else.
+//! returns what it holds and closes the store. The route table is in `server::routes`, and nowhere else.
+
+mod routes;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::guard;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder};
+use actix_web::web::Data;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
@@ -23,10 +23,8 @@ use crate::clients::{Clients, Secret};
 use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
 use crate::files;
-use crate::http::answer::{Complete, Site};
-use crate::http::error::Problem;
+use crate::http::answer::Site;
 use crate::http::token::SourceLimit;
-use crate::http::{admin, clear, introspect, metadata, parking as zones, problems, revoke, token, usage};
 use crate::keys::Keys;
 use crate::listener::{self, Bounds};
 use crate::oauth::credentials::ClientId;
@@ -39,7 +37,7 @@ use crate::revocation::Revocation;
 use crate::sandbox::demo;
 use crate::store::{SledStore, Store, StoreError};
 use crate::throttle::Throttle;
-use crate::time::SharedClock;
+use crate::time::{SharedClock, SystemClock};
 use crate::tls::{Tls, TlsError, TlsSettings};
 use crate::tokens::Tokens;
 
@@ -141,7 +139,8 @@ impl Server {
                 private_key: config.tls.files.as_ref().map(|files| files.private_key.clone()),
                 names: config.tls.names.clone(),
             },
-            clock.clone(),
+            // Clients judge a certificate by their own clock: a sandbox that moves its own must not.
+            Arc::new(SystemClock::new()),
         )?;
         let parts = assemble(&config, &issuer, store.clone(), clock).await?;
         let server = Self { config, issuer, https, http, tls: Arc::new(tls), store, parts };
@@ -200,8 +199,8 @@ impl Server {
             http,
             tls.server_config(),
             bounds,
-            move || secure_app(&for_secure, &secure_site),
-            move || clear_app(&for_clear, &clear_site),
+            move || routes::secure_app(&for_secure, &secure_site),
+            move || routes::clear_app(&for_clear, &clear_site),
         )?;
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
         let handle = server.handle();
@@ -361,105 +360,6 @@ fn terms(config: &Config) -> Terms {
         default_token_ttl_s: token_ttl_s,
         default_limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
     }
-}
-
-/// What is reached over TLS.
-fn secure_app(
-    parts: &Parts,
-    site: &Data<Site>,
-) -> App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse,
-        Error = actix_web::Error,
-        InitError = (),
-    > + use<>,
-> {
-    let limit = parts.source_limit.clone();
-    App::new()
-        .app_data(site.clone())
-        .app_data(parts.admission.clone())
-        .app_data(parts.grants.clone())
-        .app_data(parts.changes.clone())
-        .app_data(parts.clients.clone())
-        .app_data(parts.keys.clone())
-        .app_data(parts.parking.clone())
-        .app_data(parts.terms.clone())
-        .app_data(parts.clock.clone())
-        .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
-        .service(web::scope("/admin").configure(admin::clients::routes))
-        .configure(|config| partner_routes(config, &limit))
-        .configure(public_pages)
-        .default_service(web::to(nothing_here))
-        .wrap(Complete)
-}
-
-/// What partners call; at `/` and under `/v3`.
-fn partner_routes(config: &mut ServiceConfig, limit: &SourceLimit) {
-    token::routes(config, limit);
-    config
-        .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
-        .service(oauth_endpoint("/oauth2/introspect", introspect::introspect))
-        .service(read_only("/oauth2/usage", usage::usage))
-        .configure(zones::routes);
-}
-
-/// What anybody may read.
-fn public_pages(config: &mut ServiceConfig) {
-    config
-        .service(read_only("/.well-known/oauth-authorization-server", metadata::authorization_server))
-        .service(read_only("/.well-known/openid-configuration", metadata::authorization_server))
-        .service(read_only("/.well-known/oauth-protected-resource", metadata::protected_resource))
-        .service(read_only("/.well-known/jwks.json", metadata::jwk_set))
-        .service(read_only("/problems/{kind}", problems::page))
-        .service(read_only("/static/style.css", problems::style));
-}
-
-/// What plain HTTP is answered: nothing but no.
-fn clear_app(
-    parts: &Parts,
-    site: &Data<Site>,
-) -> App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse,
-        Error = actix_web::Error,
-        InitError = (),
-    > + use<>,
-> {
-    App::new()
-        .app_data(site.clone())
-        .app_data(parts.admission.clone())
-        .app_data(parts.grants.clone())
-        .app_data(parts.changes.clone())
-        .default_service(web::to(clear::refuse))
-        .wrap(Complete)
-}
-
-fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path).route(web::post().to(handler)).default_service(web::to(revoke::wrong_method))
-}
-
-fn read_only<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) }))
-}
-
-async fn nothing_here() -> Result<HttpResponse, Problem> {
-    Err(Problem::not_found())
 }
 
 /// Forgets what has expired, and looks at the certificate files.

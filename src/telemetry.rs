@@ -6,14 +6,13 @@
 
 use std::io;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Log, LogFormat};
-
-/// Tells of each worker's start and end, which is nobody's business; `log.level` can ask for it by name.
-const QUIET: &str = "actix_server=warn";
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +27,19 @@ pub enum TelemetryError {
 
 /// Starts the log of this process; once.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", log.level))?;
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
-    match log.format {
-        LogFormat::Pretty => lines.with_ansi(log.color).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
-    }
-    Ok(())
+    let filter = EnvFilter::try_new(&log.level)?;
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match log.format {
+        LogFormat::Pretty => lines.with_ansi(log.color).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    Ok(registry().with(lines.with_filter(filter_fn(is_told))).with(filter).try_init()?)
+}
+
+/// Whether an event may be told at any level: our own, and what other crates say is wrong. Below that they
+/// print requests as they came, with tokens and secrets in them. actix-http calls each malformed request
+/// an error: whoever sends those would fill the disk.
+fn is_told(event: &Metadata<'_>) -> bool {
+    let target = event.target();
+    target.starts_with("boomgate") || (*event.level() <= Level::WARN && !target.starts_with("actix_http"))
 }

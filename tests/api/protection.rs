@@ -70,7 +70,7 @@ async fn a_public_route_does_not() {
 
 #[tokio::test]
 async fn there_is_no_route_that_neither_list_names() {
-    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server.rs")).unwrap();
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/routes.rs")).unwrap();
     let named = |path: &str| {
         let path = path.replace("{kind}", "token-missing");
         PUBLIC.iter().any(|(_, public, _)| *public == path) || PROTECTED.iter().any(|(_, guarded)| *guarded == path)
