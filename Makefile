@@ -18,6 +18,7 @@ help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
+	@chmod 700 '$(DATA_DIR)' # it holds secrets, and the server refuses a folder that others may read
 	$(CARGO) run --locked -- sandbox --data-dir '$(DATA_DIR)'
 
 test: interop-setup ## check format, lints, docs, and run every test

@@ -114,7 +114,7 @@ impl Administration {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
-    /// Writes down that a client's right secret came in a query string; at most once an hour for each
+    /// Writes down that a client's right secret came where others may read it; at most once an hour for each
     /// client, so that a client which always does so does not grow the log.
     pub async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
         let now = self.clock.now();
@@ -125,7 +125,7 @@ impl Administration {
         let entry = self.entry(Action::SecretExposed, client_id.as_str(), actor);
         self.commit(Txn::new(), &entry).await?;
         self.exposed.pin().insert(client_id.clone(), now);
-        tracing::warn!(%client_id, "a client sent its secret in a query string: rotate it");
+        tracing::warn!(%client_id, "a client's secret came in a query string or over plain HTTP: rotate it");
         Ok(())
     }
 

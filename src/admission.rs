@@ -44,8 +44,8 @@ pub enum Api {
 pub struct Right {
     /// The API that the handler belongs to.
     pub api: Api,
-    /// The scope token that the access token must carry.
-    pub scope_token: &'static str,
+    /// The scope token that the access token must carry; `None` where any will do.
+    pub scope_token: Option<&'static str>,
 }
 
 /// A caller that may proceed.
@@ -190,6 +190,12 @@ impl Admission {
         self.in_force(self.tokens.verify(token).map_err(Denial::Token)?)
     }
 
+    /// What a token says, if this server issued it and it has not expired; whoever it was issued to.
+    #[must_use]
+    pub fn genuine(&self, token: &str) -> Option<Arc<AccessToken>> {
+        self.tokens.verify(token).ok()
+    }
+
     /// Where a client stands with both of its limits; costs nothing. May read the store.
     pub async fn standing(&self, client: &Client) -> Result<Standing, StoreError> {
         let permits = self.throttle.peek(&client.client_id, client.limits);
@@ -223,12 +229,11 @@ impl Admission {
 
 /// The walk from the quota on.
 fn decide(admitted: Admitted, permits: Permits, units: Units, right: Right) -> Decision {
-    let outcome = if !units.admitted {
-        Err(Denial::QuotaExceeded(units))
-    } else if !admitted.token.scope.contains(right.scope_token) {
-        Err(Denial::InsufficientScope(right.scope_token))
-    } else {
-        Ok(admitted)
+    let missing = right.scope_token.filter(|scope_token| !admitted.token.scope.contains(scope_token));
+    let outcome = match missing {
+        _ if !units.admitted => Err(Denial::QuotaExceeded(units)),
+        Some(scope_token) => Err(Denial::InsufficientScope(scope_token)),
+        None => Ok(admitted),
     };
     Decision { outcome, standing: Some(Standing { permits, units: Some(units) }) }
 }

@@ -41,7 +41,7 @@ pub enum Action {
     TokenRevoked,
     /// A token came over plain HTTP and was revoked.
     TokenBurned,
-    /// A client's secret came in a query string, where logs and histories keep it.
+    /// A client's right secret came where others may read it: in a query string, or over plain HTTP.
     SecretExposed,
     /// A signing key was made.
     KeyCreated,

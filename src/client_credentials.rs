@@ -22,7 +22,18 @@ pub struct ClientCredentials {
     tokens: Arc<Tokens>,
     failures: Failures,
     clock: SharedClock,
-    default_audience: Option<String>,
+    targets: Targets,
+}
+
+/// What a token request may name as its target.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// This server as a resource (RFC 9728 section 2): another name of its partner API.
+    pub issuer: String,
+    /// The audience of the partner API.
+    pub public_audience: String,
+    /// The audience of a request that names none.
+    pub default_audience: Option<String>,
 }
 
 /// Why there is no token.
@@ -57,16 +68,17 @@ impl ClientCredentials {
         tokens: Arc<Tokens>,
         failures: Failures,
         clock: SharedClock,
-        default_audience: Option<String>,
+        targets: Targets,
     ) -> Self {
-        Self { clients, tokens, failures, clock, default_audience }
+        Self { clients, tokens, failures, clock, targets }
     }
 
     /// The whole walk, for a request from `source`.
     pub fn grant(&self, request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
         let client = self.authenticate(&request.authentication, source)?;
-        let audience = request.audience.as_ref().or(self.default_audience.as_ref());
-        let audience = audience.ok_or(TokenError::AudienceMissing)?;
+        let named = request.audience.as_ref().or(self.targets.default_audience.as_ref());
+        let named = named.ok_or(TokenError::AudienceMissing)?;
+        let audience = if *named == self.targets.issuer { &self.targets.public_audience } else { named };
         if !client.audience.contains(audience) {
             return Err(TokenError::AudienceNotGranted);
         }

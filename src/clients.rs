@@ -133,7 +133,7 @@ impl Clients {
         client.filter(|_| bool::from(proved)).ok_or(NotAuthenticated)
     }
 
-    /// The key of a client's record, and the write that registers `client` if its identifier is free.
+    /// The write that registers `client` if its identifier is free.
     pub fn register(&self, client: &Client) -> Result<Txn, StoreError> {
         let key = Self::key(&client.client_id);
         Ok(Txn::new().absent(key.clone()).put(key, CLIENTS.encode(client)?))

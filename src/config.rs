@@ -45,6 +45,24 @@ pub enum Edition {
 }
 
 impl Edition {
+    /// The command that runs it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Sandbox => "sandbox",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Serve => Self::Sandbox,
+            Self::Sandbox => Self::Serve,
+        }
+    }
+
     /// How long access tokens may live, in seconds; the sandbox allows short ones, so that a client's
     /// developer sees one expire.
     #[must_use]
@@ -165,7 +183,7 @@ pub struct Http {
     /// `max_connections`: open connections for each worker; by default 10,000. More wait in the
     /// system's queue.
     pub max_connections: usize,
-    /// `request_timeout_s`: from the first byte of a request to the end of its head; by default 10 s.
+    /// `request_timeout_s`: for the head of the first request of a connection; by default 10 s.
     pub request_timeout: Duration,
     /// `keep_alive_s`: how long a connection may rest between requests; by default 75 s, more than the
     /// 60 s after which usual load balancers drop theirs.

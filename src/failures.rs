@@ -20,6 +20,11 @@ use crate::time::{Monotonic, SharedClock};
 /// The most pairs of client and address that are counted at a time.
 const MAX_PAIRS: usize = 16_384;
 
+/// The most addresses that are counted at a time.
+const MAX_ADDRESSES: usize = 16_384;
+/// How many clients' failures one address may have.
+const CLIENTS_OF_AN_ADDRESS: u32 = 10;
+
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Duration>>;
 
 /// The failures of all addresses.
@@ -27,27 +32,55 @@ pub struct Failures {
     clock: SharedClock,
     quota: Quota,
     pairs: Cache<(Box<str>, IpAddr), Arc<Limiter>>,
+    address_quota: Quota,
+    addresses: Cache<IpAddr, Arc<Limiter>>,
 }
 
 impl Failures {
-    /// Allows `burst` failures at once and `per_minute` after that; both at least 1.
+    /// Allows `burst` failures at once and `per_minute` after that for a client and an address, both at
+    /// least 1, and [`CLIENTS_OF_AN_ADDRESS`] times as many for an address whatever client it names.
     #[must_use]
     pub fn new(clock: SharedClock, per_minute: u32, burst: u32) -> Self {
         let at_least_one = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(at_least_one(per_minute)).allow_burst(at_least_one(burst));
-        Self { clock, quota, pairs: Cache::new(MAX_PAIRS) }
+        let quota = |times| {
+            let limit = |limit: u32| at_least_one(limit.saturating_mul(times));
+            Quota::per_minute(limit(per_minute)).allow_burst(limit(burst))
+        };
+        Self {
+            clock,
+            quota: quota(1),
+            pairs: Cache::new(MAX_PAIRS),
+            address_quota: quota(CLIENTS_OF_AN_ADDRESS),
+            addresses: Cache::new(MAX_ADDRESSES),
+        }
     }
 
     /// Counts one failure; `Err` is the time until the next one is allowed.
     pub fn count(&self, client_id: &str, source: IpAddr) -> Result<(), Duration> {
-        let pair = (client_id.into(), network(source));
-        let limiter = self.pairs.get(&pair).unwrap_or_else(|| {
-            let limiter = Arc::new(Limiter::new(self.quota, InMemoryState::default(), Monotonic(self.clock.clone())));
+        let address = network(source);
+        let of_address = self.addresses.get(&address).unwrap_or_else(|| {
+            let limiter = self.limiter(self.address_quota);
+            self.addresses.insert(address, limiter.clone());
+            limiter
+        });
+        // First, so that an address which names ever new clients does not push other pairs out of memory.
+        count(&of_address)?;
+        let pair = (client_id.into(), address);
+        let of_pair = self.pairs.get(&pair).unwrap_or_else(|| {
+            let limiter = self.limiter(self.quota);
             self.pairs.insert(pair, limiter.clone());
             limiter
         });
-        limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+        count(&of_pair)
     }
+
+    fn limiter(&self, quota: Quota) -> Arc<Limiter> {
+        Arc::new(Limiter::new(quota, InMemoryState::default(), Monotonic(self.clock.clone())))
+    }
+}
+
+fn count(limiter: &Limiter) -> Result<(), Duration> {
+    limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
 }
 
 /// What one subscriber holds, as limits by address count it: an IPv4 address, or an IPv6 /64.
@@ -76,6 +109,19 @@ mod tests {
         assert_eq!(failures.count("a", "192.0.2.2".parse().unwrap()), Ok(()), "another address");
         clock.advance(Duration::from_secs(10));
         assert_eq!(failures.count("a", source), Ok(()));
+    }
+
+    #[test]
+    fn an_address_that_names_ever_new_clients_is_counted_as_a_whole() {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(0)));
+        let failures = Failures::new(clock, 6, 2);
+        let source: IpAddr = "192.0.2.1".parse().unwrap();
+        for client in 0..20 {
+            assert_eq!(failures.count(&client.to_string(), source), Ok(()), "{client}");
+        }
+        assert_eq!(failures.count("20", source), Err(Duration::from_secs(1)));
+        assert_eq!(failures.pairs.len(), 20);
+        assert_eq!(failures.count("20", "192.0.2.2".parse().unwrap()), Ok(()), "another address");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Keys {
     }
 
     /// Makes a key of `algorithm` and commits it together with `entry`, the audit log's word of it;
-    /// returns once it signs. `Ok(None)` when another process made the same store's key first.
+    /// returns once it signs.
     pub async fn create(
         &self,
         algorithm: Algorithm,

@@ -36,7 +36,8 @@
 //! - What was acknowledged survives `kill -9` and a power cut: [`store::Store::commit`] returns after the
 //!   sync. A change and the audit log's word of it are one commit.
 //! - A quota admits exactly N of N, on any number of connections, and never N + 1, whatever crashes.
-//! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it.
+//! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it. (One limit has a
+//!   clock of its own: actix-governor's, on token requests by address.)
 //! - One crypto stack: ring, for TLS, tokens, certificates and digests.
 //! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
 

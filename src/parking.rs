@@ -7,7 +7,6 @@
 //! Who may do what is not decided here.
 
 mod condition;
-mod document;
 mod idempotency;
 mod near;
 mod query;
@@ -22,13 +21,13 @@ use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Timestamp, Uuid};
 
 pub use self::condition::{Condition, EntityTag, Read, Tag, Tags};
-pub use self::document::{Document, Malformed};
 pub use self::idempotency::{Attempt, IdempotencyKey, InvalidKey};
 use self::idempotency::{IDEMPOTENCY, Remembered};
 pub use self::near::{MAX_RADIUS_METRES, Near};
 pub use self::query::{Cursor, DEFAULT_LIMIT, InvalidCursor, ListRequest, MAX_LIMIT, QueryFault};
 pub use self::zone::{Location, OperatorId, SessionType, Settings, ValueFault, Zone, ZoneFields, ZoneName, ZoneNumber};
 pub use self::zones::{Representation, ZoneFilter, Zones};
+use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
 use crate::store::{Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Projection, Store, StoreError, Txn, View};
 use crate::time::{SharedClock, UnixSeconds};

@@ -116,9 +116,20 @@ impl Quota {
         if let Some(units) = self.known(client_id, limits) {
             return Ok(units);
         }
+        let counter = self.counter(client_id);
+        // One reader at a time, and what it found is kept: whoever asks often reads the store once.
+        let _turn = counter.turn.lock().await;
         let now = self.clock.now();
-        let stored = LEASES.get(&*self.store, lease_id(client_id, now.day())).await?;
-        let count = Count { leased: stored.map_or(0, |(record, _)| record.units), held: 0 };
+        let known = counter.lock().count_of(now.day());
+        let count = if let Some(count) = known {
+            count
+        } else {
+            let stored = LEASES.get(&*self.store, lease_id(client_id, now.day())).await?;
+            let count = Count { leased: stored.map_or(0, |(record, _)| record.units), held: 0 };
+            // Nothing was granted, so there is nothing to settle.
+            let _none = counter.lock().hold(now.day(), count.leased, 0);
+            count
+        };
         Ok(count.units(count.used() < limit(limits), limits, now))
     }
 
@@ -402,6 +413,8 @@ impl Count {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::MemoryStore;
     use crate::time::{Clock as _, ManualClock};
@@ -561,6 +574,46 @@ mod tests {
         let days: Vec<_> = days.iter().map(|(key, _)| LEASES.id(key).unwrap()).collect();
         assert_eq!(days, ["partner/2026-01-03", "partner/2026-04-02"]);
         assert_eq!(fixture.clock.now().day().to_string(), "2026-04-02");
+    }
+
+    proptest! {
+        /// Requests, crashes, clean stops, days and changed quotas in any order: no day admits more than the
+        /// largest quota it had, and a quota that never changed admits all but two blocks for each crash.
+        #[test]
+        fn no_day_ever_admits_more_than_its_quota(
+            daily_quota in 1_u64..400,
+            steps in proptest::collection::vec((0_u8..6, 1_u64..120), 1..40),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let Fixture { store, clock, mut quota } = fixture();
+                let limits = limits(Some(daily_quota));
+                let (mut admitted, mut asked, mut crashes) = (0, 0, 0);
+                for (step, size) in steps {
+                    match step {
+                        0 => quota = Quota::open(store.clone(), clock.clone()),
+                        1 => {
+                            quota.close().await.unwrap();
+                            quota = Quota::open(store.clone(), clock.clone());
+                        }
+                        2 => {
+                            clock.advance(Duration::from_secs(size * 600));
+                            if clock.now().day() != NOON.day() {
+                                clock.set_wall(NOON);
+                            }
+                        }
+                        _ => {
+                            asked += size;
+                            admitted += spend(&quota, limits, size).await;
+                        }
+                    }
+                    crashes += u64::from(step == 0);
+                    assert!(admitted <= daily_quota, "{admitted} of {daily_quota}");
+                    let lost = crashes * 2 * block(limits);
+                    assert!(admitted >= asked.min(daily_quota).saturating_sub(lost), "{admitted} of {asked}, {crashes} crashes");
+                }
+            });
+        }
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::administration::{Actor, Administration, ChangeError, OPERATOR_LIMITS};
 use crate::admission::{ADMIN_AUDIENCE, Admission};
-use crate::client_credentials::ClientCredentials;
+use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::{Clients, Secret};
 use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
@@ -35,7 +35,7 @@ use crate::parking::Parking;
 use crate::quota::Quota;
 use crate::revocation::Revocation;
 use crate::sandbox::demo;
-use crate::store::{SledStore, Store, StoreError};
+use crate::store::{Keyspace, Outcome, SledStore, Store, StoreError, Txn};
 use crate::throttle::Throttle;
 use crate::time::{SharedClock, SystemClock};
 use crate::tls::{Tls, TlsError, TlsSettings};
@@ -43,6 +43,10 @@ use crate::tokens::Tokens;
 
 /// Where the credentials of the first client are, in the data folder.
 const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
+/// Where a sandbox's known credentials are, in the data folder.
+const DEMO_CREDENTIALS: &str = "demo-clients.json";
+/// Which kind of server the folder belongs to.
+const EDITION: Keyspace<String> = Keyspace::new("edition");
 /// How often what has expired is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often certificate files are looked at.
@@ -105,6 +109,12 @@ pub enum StartError {
     /// The first key or the first client could not be made.
     #[error("the first start could not be finished: {0}")]
     First(#[from] ChangeError),
+    /// The folder is of the other kind of server.
+    #[error("{0} was made by `boomgate {1}`: choose another folder with --data-dir")]
+    OtherEdition(PathBuf, &'static str),
+    /// Others may read what only the owner should.
+    #[error("{0} is open to other users: chmod {1} {0}")]
+    Exposed(PathBuf, &'static str),
     /// The configuration names something that the program cannot work with.
     #[error("{0}")]
     Setting(String),
@@ -131,6 +141,7 @@ impl Server {
         files::make_folder(&config.data_dir)
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
 
+        refuse_exposed(&config.data_dir)?;
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data_dir.join("db"))?);
         let tls = Tls::open(
             TlsSettings {
@@ -142,6 +153,7 @@ impl Server {
             // Clients judge a certificate by their own clock: a sandbox that moves its own must not.
             Arc::new(SystemClock::new()),
         )?;
+        refuse_other_edition(&*store, &config).await?;
         let parts = assemble(&config, &issuer, store.clone(), clock).await?;
         let server = Self { config, issuer, https, http, tls: Arc::new(tls), store, parts };
         server.first_start().await?;
@@ -214,8 +226,9 @@ impl Server {
             }
         };
         sweeper.abort();
-        parts.admission.close().await?;
+        let returned = parts.admission.close().await;
         store.close().await?;
+        returned?;
         Ok(ended.map_err(io::Error::other)??)
     }
 
@@ -274,7 +287,7 @@ impl Server {
         if let Some(members) = credentials.as_object_mut() {
             members.insert("issuer".to_owned(), self.issuer.clone().into());
         }
-        self.write_credentials("demo-clients.json", &credentials)?;
+        self.write_credentials(DEMO_CREDENTIALS, &credentials)?;
         let now = self.parts.clock.now();
         for demo in demo::DEMOS {
             let client_id = demo.client_id().map_err(|fault| StartError::Setting(fault.to_string()))?;
@@ -294,6 +307,38 @@ impl Server {
         let text = format!("{credentials:#}\n");
         files::write_private(&path, text.as_bytes()).map_err(|cause| StartError::Folder { path, cause })
     }
+}
+
+/// A folder is of one kind of server for good: a sandbox's credentials are known to everybody, and its
+/// clients must not be taken over into production.
+async fn refuse_other_edition(store: &dyn Store, config: &Config) -> Result<(), StartError> {
+    let edition = config.edition.name().to_owned();
+    let key = EDITION.key("");
+    let first = Txn::new().absent(key.clone()).put(key, EDITION.encode(&edition)?);
+    if let Outcome::Committed(_) = store.commit(first).await? {
+        return Ok(());
+    }
+    match EDITION.get(store, "").await? {
+        Some((found, _)) if found != edition => {
+            let other = config.edition.other().name();
+            Err(StartError::OtherEdition(config.data_dir.clone(), other))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The folder, and the files in it that hold secrets; the store and the certificates look at their own.
+fn refuse_exposed(data_dir: &Path) -> Result<(), StartError> {
+    let looked_at = [("", "700"), (ADMIN_CREDENTIALS, "600"), (DEMO_CREDENTIALS, "600")];
+    for (name, mode) in looked_at {
+        let path = if name.is_empty() { data_dir.to_owned() } else { data_dir.join(name) };
+        match files::is_open_to_others(&path) {
+            Ok(true) => return Err(StartError::Exposed(path, mode)),
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(StartError::Folder { path, cause }),
+            Ok(false) | Err(_) => (),
+        }
+    }
+    Ok(())
 }
 
 async fn assemble(
@@ -322,7 +367,7 @@ async fn assemble(
         clients.clone(),
         Throttle::new(clock.clone()),
         Quota::open(store.clone(), clock.clone()),
-        public_audience,
+        public_audience.clone(),
     );
     let failed = &config.failed_authentications;
     let grants = ClientCredentials::new(
@@ -330,7 +375,7 @@ async fn assemble(
         tokens,
         Failures::new(clock.clone(), failed.per_minute, failed.burst),
         clock.clone(),
-        config.default_audience.clone(),
+        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
     );
     let changes = Administration::new(store, clock.clone(), clients.clone(), revocation.clone(), keys.clone());
     let source = &config.token_endpoint;

@@ -166,7 +166,8 @@ fn a_refusal_is_one_line_and_exit_code_1() {
         (vec!["client", "list", "--ca", "data/demo-clients.json"], "has no certificate"),
         (vec!["client", "list", "--ca", another_ca.to_str().unwrap()], "cannot be trusted"),
         (vec!["client", "list", "--credentials", "nowhere.json"], "there is no file nowhere.json"),
-        (vec!["client", "list", "--credentials", "data/tls/ca.pem"], "holds no credentials"),
+        (vec!["client", "list", "--credentials", "data/tls/ca.pem"], "chmod 600 data/tls/ca.pem"),
+        (vec!["client", "list", "--credentials", "data/tls/leaf-key.pem"], "holds no credentials"),
         (vec!["client", "list", "--data-dir", "elsewhere"], "--data-dir"),
     ] {
         let refused = sandbox.call(&arguments);

@@ -31,20 +31,33 @@ pub enum ReadAdmin {}
 /// The right to register and change clients.
 pub enum WriteAdmin {}
 
+/// The right to call the partner API at all: what a request gets that nothing else answers.
+pub enum AnyPublic {}
+/// The right to call the administration at all.
+pub enum AnyAdmin {}
+
+impl Required for AnyPublic {
+    const RIGHT: Right = Right { api: Api::Public, scope_token: None };
+}
+
+impl Required for AnyAdmin {
+    const RIGHT: Right = Right { api: Api::Admin, scope_token: None };
+}
+
 impl Required for ReadZones {
-    const RIGHT: Right = Right { api: Api::Public, scope_token: scope::READ_ZONES };
+    const RIGHT: Right = Right { api: Api::Public, scope_token: Some(scope::READ_ZONES) };
 }
 
 impl Required for WriteZones {
-    const RIGHT: Right = Right { api: Api::Public, scope_token: scope::WRITE_ZONES };
+    const RIGHT: Right = Right { api: Api::Public, scope_token: Some(scope::WRITE_ZONES) };
 }
 
 impl Required for ReadAdmin {
-    const RIGHT: Right = Right { api: Api::Admin, scope_token: scope::READ_ADMIN };
+    const RIGHT: Right = Right { api: Api::Admin, scope_token: Some(scope::READ_ADMIN) };
 }
 
 impl Required for WriteAdmin {
-    const RIGHT: Right = Right { api: Api::Admin, scope_token: scope::WRITE_ADMIN };
+    const RIGHT: Right = Right { api: Api::Admin, scope_token: Some(scope::WRITE_ADMIN) };
 }
 
 /// Proof that the request passed the whole walk with the right `R`. Must be a handler's first argument:

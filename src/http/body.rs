@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
 use crate::http::error::{OauthError, Problem, ProblemKind};
+use crate::oauth::parameters::Format;
 
 /// The largest body of an OAuth request, in bytes.
 pub const MAX_OAUTH_BYTES: usize = 16 * 1_024;
@@ -37,6 +40,27 @@ pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault
         Ok(body.freeze())
     };
     tokio::time::timeout(MAX_TIME, whole).await.unwrap_or(Err(BodyFault::Incomplete))
+}
+
+/// Reads the body of a request that may not be compressed: nothing here inflates one.
+pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !request.headers().get_all(CONTENT_ENCODING).all(is_plain) {
+        // RFC 9110 section 12.5.3.
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body without a Content-Encoding.")
+            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
+    Ok(read(payload, MAX_BYTES).await?)
+}
+
+/// The same, of a request whose body is JSON.
+pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let body = read_uncoded(request, payload).await?;
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if Format::of(content_type, &body) != Ok(Format::Json) {
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json."));
+    }
+    Ok(body)
 }
 
 impl From<BodyFault> for Problem {

@@ -3,39 +3,51 @@
 //! It is not redirected, for a client that sends credentials in the clear would go on doing so. What came
 //! in the clear is compromised: a token is revoked, and a right client secret is written down.
 
-use actix_web::http::header::{CONNECTION, HeaderValue};
-use actix_web::web::Data;
+use std::time::Duration;
+
+use actix_web::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::answer::Site;
 use crate::http::authorized::{actor, authorization};
+use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::token::source;
 use crate::oauth::bearer;
 use crate::oauth::credentials::ClientAuthentication;
+use crate::oauth::parameters::{Format, ParameterFault, Parameters};
+
+/// How much of a body is looked at, in bytes, and for how long: the answer does not wait for the rest.
+const MAX_BYTES: usize = 16 * 1_024;
+const MAX_TIME: Duration = Duration::from_secs(2);
 
 /// Refuses any request, once what it carried is burned.
 pub async fn refuse(
     request: HttpRequest,
+    payload: Payload,
     site: Data<Site>,
     admission: Data<Admission>,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
+    let exposed = Exposed::of(&request, payload).await;
     let mut burned = false;
-    for token in tokens(&request) {
-        if let Ok(admitted) = admission.introspect(&token) {
-            changes.burn(&admitted.token, &actor(None, &request)).await?;
+    for token in &exposed.tokens {
+        if let Some(token) = admission.genuine(token) {
+            changes.burn(&token, &actor(None, &request)).await?;
             burned = true;
         }
     }
-    if let Ok(Some(authentication)) = ClientAuthentication::from_headers(authorization(&request))
-        && let Ok(client) = grants.authenticate(&authentication, source(&request))
-    {
-        changes.secret_exposed(&client.client_id, &actor(None, &request)).await?;
+    for authentication in &exposed.credentials {
+        if let Ok(client) = grants.authenticate(authentication, source(&request)) {
+            changes.secret_exposed(&client.client_id, &actor(None, &request)).await?;
+        }
     }
     let address = format!("{}{}", site.issuer, request.path());
     let detail = if burned {
@@ -46,9 +58,39 @@ pub async fn refuse(
     Err(Problem::new(ProblemKind::HttpsRequired, detail).with_header(CONNECTION, HeaderValue::from_static("close")))
 }
 
-/// Every token that the request carries, wherever it is.
-fn tokens(request: &HttpRequest) -> Vec<String> {
-    let from_headers =
-        authorization(request).filter_map(|value| bearer::parse(std::iter::once(value), "").ok()).map(str::to_owned);
-    from_headers.chain(bearer::in_query(request.query_string()).map(std::borrow::Cow::into_owned)).collect()
+/// Everything in a request that may be a token or a client's credentials, wherever it is.
+struct Exposed {
+    tokens: Vec<Zeroizing<String>>,
+    credentials: Vec<ClientAuthentication>,
+}
+
+impl Exposed {
+    async fn of(request: &HttpRequest, payload: Payload) -> Self {
+        let bearer = |value| bearer::parse(std::iter::once(value), "").ok();
+        let mut exposed = Self {
+            tokens: authorization(request).filter_map(bearer).map(|token| token.to_owned().into()).collect(),
+            credentials: authorization(request).filter_map(basic).collect(),
+        };
+        exposed.add(Parameters::parse(Format::Form, request.query_string().as_bytes()));
+        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if let Ok(Ok(body)) = timeout(MAX_TIME, body::read(payload, MAX_BYTES)).await
+            && let Ok(format) = Format::of(content_type, &body)
+        {
+            exposed.add(Parameters::parse(format, &body));
+        }
+        exposed
+    }
+
+    fn add(&mut self, parameters: Result<Parameters, ParameterFault>) {
+        let Ok(mut parameters) = parameters else { return };
+        self.tokens.extend(parameters.take("access_token"));
+        self.tokens.extend(parameters.take("token"));
+        if let (Some(client_id), Some(secret)) = (parameters.take("client_id"), parameters.take("client_secret")) {
+            self.credentials.push(ClientAuthentication::from_body(&client_id, secret));
+        }
+    }
+}
+
+fn basic(value: &[u8]) -> Option<ClientAuthentication> {
+    ClientAuthentication::from_headers(std::iter::once(value)).ok().flatten()
 }

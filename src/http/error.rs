@@ -496,7 +496,7 @@ impl From<crate::administration::ChangeError> for Problem {
 }
 
 /// A fault's text as a sentence of its own.
-fn sentence(fault: &impl fmt::Display) -> String {
+pub(super) fn sentence(fault: &impl fmt::Display) -> String {
     let text = fault.to_string();
     let mut letters = text.chars();
     letters.next().map(|first| format!("{}{}.", first.to_ascii_uppercase(), letters.as_str())).unwrap_or_default()

@@ -8,6 +8,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
+use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::answer::Site;
@@ -22,9 +23,10 @@ pub async fn introspect(
     payload: Payload,
     grants: Data<ClientCredentials>,
     admission: Data<Admission>,
+    changes: Data<Administration>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
-    let InspectionRequest { authentication, token } = read_inspection(&request, payload).await?;
+    let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
     let visible = admission
         .introspect(&token)

@@ -7,20 +7,20 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
-    LOCATION, RETRY_AFTER,
+    ACCEPT, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
 use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
-use crate::http::authorized::{Authorized, ReadZones, WriteZones};
-use crate::http::body::{self, MAX_BYTES};
+use crate::http::authorized::{AnyPublic, Authorized, ReadZones, WriteZones};
+use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
+use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
 use crate::parking::{
-    Attempt, Condition, Document, EntityTag, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError,
-    QueryFault, Read, Representation, Tags,
+    Attempt, Condition, EntityTag, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault,
+    Read, Representation, Tags,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,7 +37,7 @@ pub fn routes(config: &mut ServiceConfig) {
                     .route(web::get().to(list))
                     .route(web::head().to(list))
                     .route(web::post().to(create))
-                    .default_service(web::to(|| not_allowed("GET, HEAD, POST"))),
+                    .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, POST"))),
             )
             .service(
                 web::resource(format!("{zones}/{{id}}"))
@@ -46,12 +46,12 @@ pub fn routes(config: &mut ServiceConfig) {
                     .route(web::put().to(replace))
                     .route(web::patch().to(merge))
                     .route(web::delete().to(delete))
-                    .default_service(web::to(|| not_allowed("GET, HEAD, PUT, PATCH, DELETE"))),
+                    .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PUT, PATCH, DELETE"))),
             );
     }
 }
 
-async fn not_allowed(allow: &'static str) -> Result<HttpResponse, Problem> {
+async fn not_allowed(_caller: Authorized<AnyPublic>, allow: &'static str) -> Result<HttpResponse, Problem> {
     Err(Problem::method_not_allowed(allow))
 }
 
@@ -189,15 +189,8 @@ impl Accepts {
 }
 
 async fn read_json(request: &HttpRequest, payload: Payload, accepts: Accepts) -> Result<Bytes, Problem> {
-    let headers = request.headers();
-    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).all(is_plain) {
-        // RFC 9110, section 12.5.3.
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body without a Content-Encoding.")
-            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    }
-    let body = body::read(payload, MAX_BYTES).await?;
-    let mut content_types = headers.get_all(CONTENT_TYPE);
+    let body = body::read_uncoded(request, payload).await?;
+    let mut content_types = request.headers().get_all(CONTENT_TYPE);
     let content_type = content_types.next().map(HeaderValue::as_bytes);
     if content_types.next().is_some() || !accepts.is_json(content_type, &body) {
         return Err(accepts.unsupported());

@@ -22,7 +22,7 @@ pub async fn revoke(
     admission: Data<Admission>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, OauthError> {
-    let InspectionRequest { authentication, token } = read_inspection(&request, payload).await?;
+    let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
     if let Ok(admitted) = admission.introspect(&token) {
         if admitted.token.client_id != client.client_id {

@@ -11,7 +11,7 @@ use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use actix_web::middleware::Condition;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
@@ -132,7 +132,8 @@ async fn grant(
 fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
     let Issued { access_token, expires_in, scope, .. } = issued;
     let response = TokenResponse { access_token, token_type: "Bearer", expires_in: *expires_in, expires_at, scope };
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(response)
+    // RFC 6749 section 5.1 asks for both.
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(response)
 }
 
 /// The parameters of an OAuth request's body.
@@ -144,7 +145,13 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, Oau
 }
 
 /// A request to revoke or introspect a token.
-pub(super) async fn read_inspection(request: &HttpRequest, payload: Payload) -> Result<InspectionRequest, OauthError> {
+pub(super) async fn read_inspection(
+    request: &HttpRequest,
+    payload: Payload,
+    grants: &ClientCredentials,
+    changes: &Administration,
+) -> Result<InspectionRequest, OauthError> {
+    refuse_secret_in_query(request, grants, changes).await?;
     let parameters = read(request, payload).await?;
     Ok(InspectionRequest::parse(authorization(request), parameters)?)
 }

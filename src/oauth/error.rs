@@ -19,9 +19,6 @@ pub enum ErrorCode {
     InvalidScope,
     /// "The requested resource is invalid, missing, unknown, or malformed." (RFC 8707)
     InvalidTarget,
-    /// "The authorization server does not support the revocation of the presented token type." (RFC 7009
-    /// section 2.2.1)
-    UnsupportedTokenType,
     /// "The authorization server is currently unable to handle the request due to a temporary overloading
     /// or maintenance of the server." (RFC 6749 section 4.1.2.1; there is no such code in 5.2)
     TemporarilyUnavailable,
@@ -38,7 +35,6 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }

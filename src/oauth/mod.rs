@@ -6,6 +6,7 @@
 pub mod bearer;
 pub mod claims;
 pub mod credentials;
+pub mod document;
 pub mod error;
 pub mod fault;
 pub mod limits;

@@ -42,9 +42,19 @@ pub struct Parameters {
     values: [Option<Zeroizing<String>>; NAMES.len()],
 }
 
-/// RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0's `audience`, RFC 7009 and RFC 7662.
-const NAMES: [&str; 8] =
-    ["grant_type", "client_id", "client_secret", "audience", "resource", "scope", "token", "token_type_hint"];
+/// RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0's `audience`, RFC 7009 and RFC 7662; and RFC 6750 section 2.2,
+/// which is no place for a token here, but may hold one.
+const NAMES: [&str; 9] = [
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "audience",
+    "resource",
+    "scope",
+    "token",
+    "token_type_hint",
+    "access_token",
+];
 
 impl Format {
     /// The format of `body`: its media type decides; without one, or with the type that curl sends by

@@ -1,5 +1,7 @@
 //! An access token request (RFC 6749 section 4.4.2, with `audience` and RFC 8707's `resource`).
 
+use zeroize::Zeroizing;
+
 use crate::oauth::credentials::{AuthenticationFault, ClientAuthentication};
 use crate::oauth::parameters::{ParameterFault, Parameters};
 use crate::oauth::scope::Scope;
@@ -55,13 +57,13 @@ impl TokenRequest {
     }
 }
 
-/// A revocation or introspection request (RFC 7009 section 2.1, RFC 7662 section 2.1).
-#[derive(Clone, Debug)]
+/// A revocation or introspection request (RFC 7009 section 2.1, RFC 7662 section 2.1). Does not print: it
+/// holds a token.
 pub struct InspectionRequest {
     /// Who asks.
     pub authentication: ClientAuthentication,
     /// The token in question. `token_type_hint` is read and ignored: there is one type.
-    pub token: String,
+    pub token: Zeroizing<String>,
 }
 
 impl InspectionRequest {
@@ -72,7 +74,7 @@ impl InspectionRequest {
     ) -> Result<Self, RequestFault> {
         let authentication = authentication(authorization, &mut parameters)?;
         let token = parameters.take("token").ok_or(RequestFault::TokenMissing)?;
-        Ok(Self { authentication, token: token.to_string() })
+        Ok(Self { authentication, token })
     }
 }
 

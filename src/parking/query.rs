@@ -12,10 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use super::document::echo;
 use super::near::{MAX_RADIUS_METRES, Near};
 use super::zone::{Location, OperatorId, ZoneNumber, nearest};
 use super::zones::ZoneFilter;
+use crate::oauth::document::echo;
 
 /// Zones on a page when the request does not say.
 pub const DEFAULT_LIMIT: usize = 25;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::document::{Document, echo};
+use crate::oauth::document::{Document, echo};
 use crate::oauth::fault::FieldFault;
 use crate::time::UnixSeconds;
 

@@ -166,9 +166,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::super::document::Document;
     use super::super::zone::{Location, ZoneFields};
     use super::*;
+    use crate::oauth::document::Document;
     use crate::time::UnixSeconds;
 
     fn zone(id: u128, operator: u8, number: u8, latitude: f64, longitude: f64) -> Zone {

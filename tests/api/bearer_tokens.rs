@@ -105,20 +105,19 @@ async fn an_unreadable_authorization_is_refused_and_never_a_500() {
     for (value, status, kind) in [
         ("Bearer", 401, "token-invalid"),
         ("Bearer a b", 401, "token-invalid"),
-        ("Bearer \u{7f}", 0, ""),
         ("Basic YTpi", 401, "token-missing"),
         ("token abc", 401, "token-missing"),
         ("Digest username=\"a\"", 401, "token-missing"),
     ] {
-        let Ok(value) = reqwest::header::HeaderValue::from_str(value) else { continue };
+        let value = reqwest::header::HeaderValue::from_str(value).unwrap();
         let answer = answer(server.request(Method::GET, ZONES).header(AUTHORIZATION, value.clone())).await;
         assert_eq!((answer.status, answer.problem().as_str()), (status, kind), "{value:?}");
     }
     let long = "A".repeat(9_000);
     assert_eq!(server.get(ZONES, &long).await.problem(), "token-invalid");
-    // 100 KB in one header is more than the server reads: the connection's own bound answers.
-    let huge = server.request(Method::GET, ZONES).bearer_auth("A".repeat(100_000)).send().await;
-    assert!(huge.is_err() || huge.unwrap().status().is_client_error());
+    let huge = "A".repeat(100_000);
+    let request = server.another_client(false).get(format!("{}{ZONES}", server.base)).bearer_auth(&huge);
+    assert_eq!(answer(request).await.problem(), "token-invalid");
 }
 
 #[tokio::test]

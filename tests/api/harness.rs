@@ -101,6 +101,18 @@ impl TestServer {
         }
     }
 
+    /// Why a server does not start in this folder.
+    pub(crate) async fn refusal(folder: &Path, edition: Edition) -> String {
+        let mut config = Config::defaults(edition);
+        config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.data_dir = folder.join("data");
+        let opening = std::thread::spawn(move || {
+            let opened = actix_web::rt::System::new().block_on(Server::open(config, Arc::new(SystemClock::new())));
+            opened.err().expect("the server does not start").to_string()
+        });
+        tokio::task::spawn_blocking(move || opening.join().unwrap()).await.unwrap()
+    }
+
     /// Stops the server as SIGTERM does, waits until it has, and hands out its folder if it had one of its own.
     pub(crate) async fn stop(self) -> Option<TempDir> {
         drop(self.stop);

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, READER, TestServer, answer, audit_entries, basic, secret};
+use crate::harness::{Answer, READER, TestServer, WRITER, answer, audit_entries, basic, secret};
 
 async fn in_the_clear(address: SocketAddr, path: &str, token: Option<&str>) -> Answer {
     let request = Client::builder().no_proxy().build().unwrap().get(format!("http://{address}{path}"));
@@ -68,6 +68,35 @@ async fn a_token_that_came_in_the_clear_is_burned() {
     let entries = audit_entries(&server.stop().await.unwrap()).await;
     let count = |action: &str| entries.iter().filter(|entry| entry["action"] == action).count();
     assert_eq!((count("token_burned"), count("secret_exposed")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_token_or_a_secret_in_a_body_in_the_clear_is_burned_too() {
+    let server = TestServer::start().await;
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    for path in ["/oauth2/revoke", "/parking/zones"] {
+        let token = server.token(READER).await;
+        let member = if path == "/oauth2/revoke" { "token" } else { "access_token" };
+        let request = Client::new().post(url(path)).form(&[(member, token.as_str())]);
+        assert_eq!(answer(request).await.problem(), "https-required");
+        assert_eq!(server.get("/parking/zones", &token).await.problem(), "token-revoked", "{path}");
+    }
+    let documented =
+        json!({ "grant_type": "client_credentials", "client_id": READER, "client_secret": secret(READER) });
+    assert_eq!(answer(Client::new().post(url("/shared/access-tokens")).json(&documented)).await.status, 403);
+    let query = format!("/shared/access-tokens?client_id={WRITER}&client_secret={}", secret(WRITER));
+    assert_eq!(answer(Client::new().post(url(&query))).await.status, 403);
+    // What is too large or no body of ours is refused all the same.
+    assert_eq!(answer(Client::new().post(url("/")).body(vec![b'x'; 40_000])).await.status, 403);
+
+    let entries = audit_entries(&server.stop().await.unwrap()).await;
+    let mut exposed: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["action"] == "secret_exposed")
+        .map(|entry| entry["subject"].to_string())
+        .collect();
+    exposed.sort();
+    assert_eq!(exposed, [format!("\"{READER}\""), format!("\"{WRITER}\"")]);
 }
 
 #[tokio::test]

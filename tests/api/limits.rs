@@ -64,7 +64,7 @@ async fn over_the_daily_quota_is_429_until_midnight_utc() {
 async fn a_request_costs_one_whatever_its_answer_but_401_and_throttled_ones_are_free() {
     let server = TestServer::start().await;
     let (client_id, secret) =
-        server.register(json!({ "requests_per_second": 1, "burst": 5, "daily_quota": 100 })).await;
+        server.register(json!({ "requests_per_second": 1, "burst": 6, "daily_quota": 100 })).await;
     let token = server.token_with(&client_id, &secret, AUDIENCE, Some("read:zones")).await;
     let nowhere = format!("{ZONES}/00000000-0000-4000-8000-000000000000");
     for (path, status) in [(ZONES, 200), (nowhere.as_str(), 404), ("/parking/zones?limit=0", 400)] {
@@ -74,12 +74,15 @@ async fn a_request_costs_one_whatever_its_answer_but_401_and_throttled_ones_are_
     }
     assert_eq!(server.post_json(ZONES, &token, &json!({})).await.status, 403);
     assert_eq!(server.get(ZONES, "wrong").await.status, 401);
+    let wrong_method = answer(server.request(Method::PATCH, ZONES).bearer_auth(&token)).await;
+    assert_eq!((wrong_method.status, wrong_method.header("allow")), (405, "GET, HEAD, POST"));
+    assert_ne!(wrong_method.header("ratelimit"), "");
     assert_eq!(server.get(ZONES, &token).await.status, 200);
     for _ in 0..3 {
         assert_eq!(server.get(ZONES, &token).await.status, 429);
     }
     let usage = server.get("/oauth2/usage", &token).await.json();
-    assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(5), &json!(95)));
+    assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(6), &json!(94)));
 }
 
 #[tokio::test]

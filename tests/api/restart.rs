@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use boomgate::config::Edition;
 use boomgate::time::{Clock as _, ManualClock, SystemClock};
 use reqwest::Method;
 use serde_json::json;
@@ -46,5 +47,30 @@ async fn files_that_hold_secrets_are_readable_to_their_owner_alone() {
     assert_eq!(mode("demo-clients.json"), 0o600);
     for folder in ["", "db", "tls"] {
         assert_eq!(mode(folder), 0o700, "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_of_one_kind_of_server_for_good() {
+    // A sandbox's credentials are known to everybody.
+    let folder = TestServer::start().await.stop().await.unwrap();
+    let refusal = TestServer::refusal(folder.path(), Edition::Serve).await;
+    assert!(refusal.ends_with("was made by `boomgate sandbox`: choose another folder with --data-dir"), "{refusal}");
+    assert!(!folder.path().join("data/admin-credentials.json").exists());
+}
+
+#[tokio::test]
+async fn a_folder_or_a_credentials_file_that_others_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TestServer::start().await.stop().await.unwrap();
+    for (name, loose, right) in
+        [("", 0o755, "700"), ("demo-clients.json", 0o640, "600"), ("db", 0o750, "700"), ("tls", 0o701, "700")]
+    {
+        let path = folder.path().join("data").join(name);
+        let kept = std::fs::metadata(&path).unwrap().permissions();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(loose)).unwrap();
+        let refusal = TestServer::refusal(folder.path(), Edition::Sandbox).await;
+        assert!(refusal.contains(&format!("chmod {right} ")), "{name}: {refusal}");
+        std::fs::set_permissions(&path, kept).unwrap();
     }
 }

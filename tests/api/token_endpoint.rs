@@ -37,7 +37,7 @@ async fn the_documented_request_gets_the_documented_answer() {
     let server = TestServer::start().await;
     let answer = server.token_request(JSON, request(WRITER).to_string()).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
     assert_eq!(answer.header("content-type"), JSON);
     let told = answer.json();
     let now = server.clock.now();
@@ -285,4 +285,48 @@ async fn a_token_can_be_signed_with_ed25519() {
     assert_eq!(server.get("/parking/zones", &token).await.status, 200);
     let keys = answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();
     assert_eq!((&keys["keys"][0]["crv"], &keys["keys"][0]["alg"]), (&json!("Ed25519"), &json!("EdDSA")));
+}
+
+#[tokio::test]
+async fn this_server_as_a_resource_is_its_partner_api() {
+    // RFC 9728 section 2 names the resource; RFC 8707 has clients send that name.
+    let server = TestServer::start().await;
+    let metadata = answer(server.request(Method::GET, "/.well-known/oauth-protected-resource")).await.json();
+    let mut body = request(READER);
+    body.as_object_mut().unwrap().remove("audience");
+    body["resource"] = metadata["resource"].clone();
+    let issued = server.token_request(JSON, body.to_string()).await;
+    assert_eq!(issued.status, 200, "{issued:?}");
+    let token = issued.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(claims(&token)["aud"], AUDIENCE);
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_tries_ever_new_clients_meets_a_limit_at_every_endpoint() {
+    let server = TestServer::start().await;
+    for endpoint in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
+        let mut statuses = Vec::new();
+        for number in 0..110 {
+            let (name, value) = basic(&format!("nobody-{number}"), "wrong");
+            let form = [("grant_type", "client_credentials"), ("token", "a")];
+            statuses.push(answer(server.request(Method::POST, endpoint).header(name, value).form(&form)).await.status);
+        }
+        assert!(statuses.ends_with(&[429; 5]), "{endpoint}: {statuses:?}");
+        assert_eq!(server.token_request(JSON, request(READER).to_string()).await.status, 200, "{endpoint}");
+        server.clock.advance(std::time::Duration::from_secs(3_600));
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_query_string_is_refused_wherever_clients_authenticate() {
+    let server = TestServer::start().await;
+    let query = form(READER);
+    for endpoint in ["/oauth2/revoke", "/oauth2/introspect"] {
+        let (name, value) = basic(READER, &secret(READER));
+        let request = server.request(Method::POST, &format!("{endpoint}?{query}")).header(name, value);
+        assert_eq!(answer(request.form(&[("token", "a")])).await.status, 400, "{endpoint}");
+    }
+    let entries = audit_entries(&server.stop().await.unwrap()).await;
+    assert_eq!(entries.iter().filter(|entry| entry["action"] == "secret_exposed").count(), 1);
 }

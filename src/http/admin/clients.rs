@@ -1,23 +1,23 @@
 //! `/admin/clients`: registration (RFC 7591 has the names it has), list and show.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::administration::Administration;
 use crate::clients::{Client, Clients, Secret};
-use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
-use crate::http::body::{self, MAX_BYTES};
-use crate::http::error::{Problem, ProblemKind};
+use crate::http::authorized::{AnyAdmin, Authorized, ReadAdmin, WriteAdmin};
+use crate::http::body;
+use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::oauth::credentials::ClientId;
+use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
-use crate::oauth::parameters::Format;
 use crate::oauth::registration::{Registration, Terms};
 use crate::time::SharedClock;
 
@@ -32,18 +32,19 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .route(web::post().to(register))
-                .default_service(web::to(|| async {
-                    Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD, POST"))
-                })),
+                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, POST"))),
         )
         .service(
             web::resource("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
-                .default_service(web::to(|| async {
-                    Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD"))
-                })),
+                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
         );
+}
+
+#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
+async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
+    Err(Problem::method_not_allowed(allow))
 }
 
 async fn register(
@@ -54,16 +55,12 @@ async fn register(
     clock: Data<SharedClock>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(payload, MAX_BYTES).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if Format::of(content_type, &body) != Ok(Format::Json) {
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the registration as application/json."));
-    }
-    let members: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| {
-        let place = format!("line {} column {}", error.line(), error.column());
-        Problem::new(ProblemKind::MalformedBody, format!("The body is not one JSON object; look at {place}."))
-    })?;
-    let registration = Registration::parse(&members, &terms).map_err(invalid)?;
+    let body = body::read_json(&request, payload).await?;
+    let document =
+        Document::parse(&body).map_err(|fault| Problem::new(ProblemKind::MalformedBody, sentence(&fault)))?;
+    let members =
+        document.members().ok_or_else(|| Problem::new(ProblemKind::MalformedBody, "The body is not a JSON object."))?;
+    let registration = Registration::parse(members, &terms).map_err(invalid)?;
     let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
         .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
     let client_id = ClientId::parse(&Uuid::new_v4().to_string())
@@ -72,6 +69,9 @@ async fn register(
     let mut answer = told(&client);
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_secret".to_owned(), secret.expose().into());
+        // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
+        members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
+        members.insert("client_secret_expires_at".to_owned(), 0.into());
     }
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/admin/clients/{}", client.client_id)))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
 /// The most characters of a name from a request that an answer repeats.
-pub(super) const MAX_ECHO_CHARS: usize = 64;
+pub const MAX_ECHO_CHARS: usize = 64;
 
 /// One JSON text of RFC 8259 in which no object names a member twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,12 +33,14 @@ impl Document {
     }
 
     /// The members, when the text is an object.
-    pub(super) fn members(&self) -> Option<&Map<String, Value>> {
+    #[must_use]
+    pub fn members(&self) -> Option<&Map<String, Value>> {
         self.0.as_object()
     }
 
     /// What becomes of `target` when this document patches it (RFC 7396, section 2).
-    pub(super) fn merged_into(&self, mut target: Value) -> Self {
+    #[must_use]
+    pub fn merged_into(&self, mut target: Value) -> Self {
         merge(&mut target, &self.0);
         Self(target)
     }
@@ -130,7 +132,8 @@ impl<'de> Visitor<'de> for StrictVisitor {
 }
 
 /// `name`, cut short: an answer must not grow with what somebody sends.
-pub(super) fn echo(name: &str) -> String {
+#[must_use]
+pub fn echo(name: &str) -> String {
     let mut chars = name.chars();
     let mut text: String = chars.by_ref().take(MAX_ECHO_CHARS).collect();
     if chars.next().is_some() {
