@@ -67,7 +67,10 @@ pub struct Ledger {
 impl Registered {
     /// From the answer to a registration.
     pub fn of(mut answer: Value) -> Self {
-        let secret = answer.as_object_mut().unwrap().remove("client_secret").unwrap();
+        let members = answer.as_object_mut().unwrap();
+        let secret = members.remove("client_secret").unwrap();
+        // RFC 7591's own two are told with the secret, and not again.
+        members.retain(|name, _| !["client_id_issued_at", "client_secret_expires_at"].contains(&name.as_str()));
         Self { shown: answer, secret: secret.as_str().unwrap().to_owned() }
     }
 
