@@ -84,8 +84,17 @@ impl Gate {
         Ok(Answer { status, body })
     }
 
-    /// The same, from a server that nobody is about to kill.
+    /// The same, from a server that nobody is about to kill; again while it is throttled, for at most
+    /// ten seconds: operators' clients may send a thousand requests a second, and the last look is at more.
     pub async fn sure(&self, request: RequestBuilder) -> Answer {
+        for _ in 0..10 {
+            let again = request.try_clone().expect("a body that can be sent again");
+            let answer = self.send(again).await.unwrap_or_else(|_| panic!("no answer"));
+            if !answer.text().contains("\"violated-policies\":[\"second\"]") {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         self.send(request).await.unwrap_or_else(|_| panic!("no answer"))
     }
 
