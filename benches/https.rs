@@ -22,7 +22,7 @@ use tempfile::TempDir;
 /// Keep-alive connections that `wrk` holds.
 const CONNECTIONS: u32 = 32;
 
-/// What issue by issue is promised: CPU of ours over CPU of the bare handler.
+/// What is promised: CPU of ours over CPU of the bare handler.
 const GUARDED_TARGET: f64 = 1.5;
 const TOKEN_TARGET: f64 = 1.3;
 
