@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use boomgate::config::{Config, Edition};
-use boomgate::server::Server;
+use boomgate::server::{RunError, Server};
 use boomgate::store::{SledStore, Store as _};
 use boomgate::time::{Clock as _, ManualClock, SystemClock, UnixSeconds};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
@@ -30,8 +30,9 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) base: String,
     folder: PathBuf,
+    owned: Option<TempDir>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Option<TempDir>>,
+    thread: JoinHandle<Result<(), RunError>>,
 }
 
 /// An answer, whole.
@@ -60,8 +61,8 @@ impl TestServer {
         Self::launch(folder.to_owned(), None, clock, change).await
     }
 
-    /// The thread keeps the folder until the server has closed it. A test that ends does not wait for
-    /// that: the client, whose connections the server drains, ends with the test.
+    /// A test that ends does not wait for its server, which drains the connections of a client that ends with
+    /// the test; the folder is gone at once, and the server closes files that have no name any more.
     async fn launch(
         folder: PathBuf,
         owned: Option<TempDir>,
@@ -85,9 +86,8 @@ impl TestServer {
                 let ca = std::fs::read(server.ca_path().unwrap()).unwrap();
                 started.send((server.addresses()[0], ca)).unwrap();
                 let stop = async { stopped.await.unwrap_or_default() };
-                server.run(stop).await.unwrap();
-            });
-            owned
+                server.run(stop).await
+            })
         });
         let (address, ca) = start.await.expect("the server starts");
         Self {
@@ -96,6 +96,7 @@ impl TestServer {
             address,
             base: format!("https://localhost:{}", address.port()),
             folder,
+            owned,
             stop,
             thread,
         }
@@ -116,7 +117,8 @@ impl TestServer {
     /// Stops the server as SIGTERM does, waits until it has, and hands out its folder if it had one of its own.
     pub(crate) async fn stop(self) -> Option<TempDir> {
         drop(self.stop);
-        tokio::task::spawn_blocking(move || self.thread.join().unwrap()).await.unwrap()
+        tokio::task::spawn_blocking(move || self.thread.join().unwrap().unwrap()).await.unwrap();
+        self.owned
     }
 
     /// A client without keep-alive connections, over HTTP/2 or HTTP/1.1.
