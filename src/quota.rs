@@ -9,6 +9,7 @@
 //! A block is 1 % of the quota, at least 1 and at most 1,000 units. When half of one is gone the next is
 //! leased in the background; a request waits only when none is left.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
@@ -29,6 +30,8 @@ const MAX_RACES: usize = 64;
 pub const DAYS_KEPT: u64 = 90;
 /// How many outdated days one lease deletes.
 const OUTDATED_BATCH: usize = 16;
+/// How many days are forgotten with their client: all that are kept, and some that are overdue.
+const FORGOTTEN_AT_ONCE: usize = 100;
 /// How many counters are settled at a time on a clean stop: they share the store's syncs.
 const SETTLED_AT_ONCE: usize = 128;
 
@@ -66,6 +69,21 @@ pub struct Units {
     pub resets_at: UnixSeconds,
     /// Seconds until then.
     pub resets_in_s: u64,
+}
+
+/// What a client used on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayUsed {
+    /// The UTC day.
+    pub day: Day,
+    /// Units spent on it.
+    pub used: u64,
+}
+
+/// The write that forgets all days of a client that is deleted.
+pub async fn forget(store: &dyn Store, client_id: &ClientId) -> Result<Txn, StoreError> {
+    let days = store.scan(&of_client(client_id), None, FORGOTTEN_AT_ONCE).await?;
+    Ok(days.into_iter().fold(Txn::new(), |txn, (key, _)| txn.delete(key)))
 }
 
 impl Quota {
@@ -139,6 +157,28 @@ impl Quota {
         let now = self.clock.now();
         let count = self.counters.pin().get(client_id)?.lock().count_of(now.day())?;
         Some(count.units(count.used() < limit(limits), limits, now))
+    }
+
+    /// What the client used on each of the `days` before today, the last first. Reads the store.
+    pub async fn days_before(&self, client_id: &ClientId, days: u64) -> Result<Vec<DayUsed>, StoreError> {
+        let today = self.clock.now().day();
+        let days = days.min(DAYS_KEPT - 1);
+        let before_all = LEASES.key(lease_id(client_id, today.before(days + 1)));
+        let kept = usize::try_from(DAYS_KEPT).unwrap_or(usize::MAX);
+        let stored = self.store.scan(&of_client(client_id), Some(&before_all), kept).await?;
+        let mut used_on = BTreeMap::new();
+        for (key, value) in stored {
+            used_on.insert(key.clone(), LEASES.decode(&key, &value)?.units);
+        }
+        let counter = self.counters.pin().get(client_id).cloned();
+        let used = |day: Day| {
+            // A day that this process has not settled yet is known better here.
+            let held_on = counter.as_ref().and_then(|counter| counter.lock().count_of(day));
+            let stored = used_on.get(&LEASES.key(lease_id(client_id, day))).copied();
+            held_on.map(Count::used).or(stored).unwrap_or_default()
+        };
+        let days = (1..=days).map(|back| today.before(back));
+        Ok(days.map(|day| DayUsed { day, used: used(day) }).collect())
     }
 
     /// Returns every unit that is held and not spent. For a clean stop: after it, nothing may be spent.
@@ -230,8 +270,7 @@ async fn lease_block(
 /// The write that deletes this client's days that are no longer kept.
 async fn forget_outdated(store: &dyn Store, client_id: &ClientId, today: Day) -> Result<Txn, StoreError> {
     let oldest_kept = LEASES.key(lease_id(client_id, today.before(DAYS_KEPT - 1)));
-    let of_client = LEASES.key(format!("{client_id}/"));
-    let days = store.scan(of_client.as_bytes(), None, OUTDATED_BATCH).await?;
+    let days = store.scan(&of_client(client_id), None, OUTDATED_BATCH).await?;
     let outdated = days.into_iter().map(|(key, _)| key).filter(|key| *key < oldest_kept);
     Ok(outdated.fold(Txn::new(), Txn::delete))
 }
@@ -266,6 +305,11 @@ fn lost_races() -> StoreError {
 
 fn lease_id(client_id: &ClientId, day: Day) -> String {
     format!("{client_id}/{day}")
+}
+
+/// What the keys of all of a client's days start with.
+fn of_client(client_id: &ClientId) -> Vec<u8> {
+    LEASES.key(format!("{client_id}/")).as_bytes().to_vec()
 }
 
 fn limit(limits: Limits) -> u64 {
@@ -614,6 +658,27 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[tokio::test]
+    async fn the_days_before_are_told_and_forgotten_with_their_client() {
+        let fixture = fixture();
+        for (spent, rest_days) in [(3, 2), (5, 1), (7, 0)] {
+            spend(&fixture.quota, limits(Some(1_000)), spent).await;
+            fixture.clock.advance(Duration::from_secs(rest_days * 86_400));
+        }
+        // The day before is not settled while nobody calls: it is told from memory all the same.
+        fixture.clock.advance(Duration::from_secs(86_400));
+        let days = fixture.quota.days_before(&partner(), 5).await.unwrap();
+        let told: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.used)).collect();
+        let expected = [("01-04", 7), ("01-03", 5), ("01-02", 0), ("01-01", 3), ("2025-12-31", 0)];
+        assert_eq!(told.len(), expected.len());
+        for ((day, used), (expected, expected_used)) in told.iter().zip(expected) {
+            assert!(day.ends_with(expected) && *used == expected_used, "{told:?}");
+        }
+        let forgotten = forget(&*fixture.store, &partner()).await.unwrap();
+        assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
+        assert!(fixture.store.scan(b"quota/", None, 100).await.unwrap().is_empty());
     }
 
     #[tokio::test]
