@@ -3,11 +3,15 @@
 //! A change is in force when its call returns, and on disk. Nothing here asks whether the caller may make
 //! the change: the gate has done so.
 
+mod registered;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use papaya::HashMap;
+use uuid::Uuid;
 
+pub use self::registered::entity_tag;
 use crate::audit::{Action, Entry};
 use crate::clients::{Client, Clients, Secret, Status};
 use crate::keys::{Algorithm, KeyError, Keys};
@@ -55,6 +59,36 @@ pub enum ChangeError {
     /// The identifier is taken.
     #[error("a client of this client_id is registered already")]
     AlreadyRegistered,
+    /// No client has this `client_id`.
+    #[error("no client of this client_id is registered")]
+    ClientUnknown,
+    /// The client is another than the one that the caller's `If-Match` names.
+    #[error("the client has changed since it was read: read it again, and send the change with its new ETag")]
+    PreconditionFailed,
+    /// Nobody could administer this server any more.
+    #[error(
+        "no other active client has the scope write:admin for the audience admin.api.boomgate, so nobody could \
+         undo this: register another administrator first"
+    )]
+    LastAdministrator,
+    /// The client has as many secrets as it may have.
+    #[error(
+        "the client has two secrets that are good, the older of them {older}: delete that one first, or rotate with \
+         previous_expires_in 0, which ends both at once"
+    )]
+    TooManySecrets {
+        /// The secret that was there first.
+        older: Uuid,
+    },
+    /// The client has no such secret.
+    #[error("the client has no secret of this secret_id")]
+    SecretUnknown,
+    /// The client would be left without a secret.
+    #[error("it is the client's only secret that is good: rotate it first, or suspend or delete the client")]
+    LastSecret,
+    /// Others changed the same client each time that this change was tried.
+    #[error("the client changed under every attempt: try again")]
+    Contended,
     /// The store did not answer: ours to mend.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,6 +129,8 @@ impl Administration {
             limits,
             status: Status::Active,
             secrets: vec![secret],
+            // An identifier that was another client's once does not bring that one's tokens back.
+            tokens_valid_from: now,
             created_at: now,
             updated_at: now,
         };
@@ -107,6 +143,11 @@ impl Administration {
     /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.
     pub async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenRevoked, token, actor).await
+    }
+
+    /// Revokes the token of this `jti`, which expires at `expires_at`, without having seen it.
+    pub async fn revoke_jti(&self, jti: &Uuid, expires_at: UnixSeconds, actor: &Actor) -> Result<(), ChangeError> {
+        self.revoke_jti_as(Action::TokenRevoked, jti, expires_at, actor).await
     }
 
     /// Revokes a token that came in the clear, where anybody on the way may have read it.
@@ -140,15 +181,25 @@ impl Administration {
     }
 
     async fn revoke_as(&self, action: Action, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
-        if self.revocation.is_revoked(&token.jti) {
+        self.revoke_jti_as(action, &token.jti, token.expires_at, actor).await
+    }
+
+    async fn revoke_jti_as(
+        &self,
+        action: Action,
+        jti: &Uuid,
+        expires_at: UnixSeconds,
+        actor: &Actor,
+    ) -> Result<(), ChangeError> {
+        if self.revocation.is_revoked(jti) {
             return Ok(());
         }
-        let entry = self.entry(action, &token.jti.to_string(), actor);
-        let revision = self.commit(self.revocation.revoke(&token.jti, token.expires_at)?, &entry).await?;
+        let entry = self.entry(action, &jti.to_string(), actor);
+        let revision = self.commit(self.revocation.revoke(jti, expires_at)?, &entry).await?;
         if let Some(revision) = revision {
             self.revocation.reach(revision).await;
         }
-        tracing::info!(jti = %token.jti, client_id = %token.client_id, ?action, "a token was revoked");
+        tracing::info!(%jti, ?action, "a token was revoked");
         Ok(())
     }
 

@@ -10,14 +10,12 @@ use std::time::Duration;
 
 use crate::clients::{Client, Clients, Status};
 use crate::oauth::bearer::{self, BearerFault};
-use crate::quota::{Quota, Units};
+pub use crate::oauth::registration::ADMIN_AUDIENCE;
+use crate::quota::{DayUsed, Quota, Units};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Permits, Throttle};
 use crate::tokens::{AccessToken, TokenFault, Tokens};
-
-/// The audience of the administration API.
-pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
 
 /// Decides whether a request may reach its handler.
 pub struct Admission {
@@ -57,6 +55,14 @@ pub struct Admitted {
     pub token: Arc<AccessToken>,
 }
 
+impl Admitted {
+    /// Whether the token carries the scope token, and its client may still have it.
+    #[must_use]
+    pub fn may(&self, scope_token: &str) -> bool {
+        self.token.scope.contains(scope_token) && self.client.scope.contains(scope_token)
+    }
+}
+
 /// Where a client stands with its limits, for the `RateLimit` fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
@@ -79,6 +85,8 @@ pub enum Denial {
     WrongAudience,
     /// Revoked before its time. 401 `invalid_token`.
     Revoked,
+    /// Its client may no longer call that API. 401 `invalid_token`.
+    AudienceWithdrawn,
     /// Its client is suspended. 401 `invalid_token`.
     ClientSuspended,
     /// Its client is no longer registered. 401 `invalid_token`.
@@ -87,7 +95,7 @@ pub enum Denial {
     Throttled(Duration),
     /// Over the daily quota. 429.
     QuotaExceeded(Units),
-    /// The token does not carry this scope token. 403 `insufficient_scope`.
+    /// The token does not carry this scope token, or its client may no longer have it. 403 `insufficient_scope`.
     InsufficientScope(&'static str),
     /// The quota could not be asked: ours to mend. 503, and never admitted.
     Store(StoreError),
@@ -190,10 +198,14 @@ impl Admission {
         self.in_force(self.tokens.verify(token).map_err(Denial::Token)?)
     }
 
-    /// What a token says, if this server issued it and it has not expired; whoever it was issued to.
-    #[must_use]
-    pub fn genuine(&self, token: &str) -> Option<Arc<AccessToken>> {
-        self.tokens.verify(token).ok()
+    /// What a token says, if this server issued it and it has not expired, whether or not it is in force.
+    pub fn genuine(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
+        self.tokens.verify(token)
+    }
+
+    /// What a client used on each of the `days` before today, the last first. Reads the store.
+    pub async fn days_before(&self, client: &Client, days: u64) -> Result<Vec<DayUsed>, StoreError> {
+        self.quota.days_before(&client.client_id, days).await
     }
 
     /// Where a client stands with both of its limits; costs nothing. May read the store.
@@ -220,6 +232,12 @@ impl Admission {
             return Err(Denial::Revoked);
         }
         let client = self.clients.get(token.client_id.as_str()).ok_or(Denial::ClientUnknown)?;
+        if token.issued_at < client.tokens_valid_from {
+            return Err(Denial::Revoked);
+        }
+        if !client.audience.contains(&token.audience) {
+            return Err(Denial::AudienceWithdrawn);
+        }
         match client.status {
             Status::Active => Ok(Admitted { client, token }),
             Status::Suspended => Err(Denial::ClientSuspended),
@@ -229,7 +247,7 @@ impl Admission {
 
 /// The walk from the quota on.
 fn decide(admitted: Admitted, permits: Permits, units: Units, right: Right) -> Decision {
-    let missing = right.scope_token.filter(|scope_token| !admitted.token.scope.contains(scope_token));
+    let missing = right.scope_token.filter(|scope_token| !admitted.may(scope_token));
     let outcome = match missing {
         _ if !units.admitted => Err(Denial::QuotaExceeded(units)),
         Some(scope_token) => Err(Denial::InsufficientScope(scope_token)),

@@ -37,7 +37,21 @@ pub struct Entry {
 pub enum Action {
     /// A client was registered.
     ClientRegistered,
-    /// A token was revoked at its client's wish.
+    /// A client's name, limits, scope, audience or token lifetime was changed.
+    ClientChanged,
+    /// A client was suspended.
+    ClientSuspended,
+    /// A suspended client is active again.
+    ClientResumed,
+    /// A client was deleted, with its secrets and its usage.
+    ClientDeleted,
+    /// A client was given another secret, beside or instead of those that it had.
+    SecretRotated,
+    /// A secret of a client's was deleted.
+    SecretDeleted,
+    /// All tokens of a client were revoked.
+    ClientTokensRevoked,
+    /// A token was revoked at its client's wish, or by an operator.
     TokenRevoked,
     /// A token came over plain HTTP and was revoked.
     TokenBurned,

@@ -4,6 +4,8 @@
 //! authenticating one waits for nothing. Changes are handed out as a [`Txn`], to be committed together
 //! with their audit entry; nothing here decides whether a change is allowed.
 
+mod uses;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -13,19 +15,22 @@ use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
 
+use self::uses::SecretUses;
 use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, SecretDigest};
 use crate::oauth::limits::Limits;
 use crate::oauth::scope::Scope;
-use crate::store::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, View};
+use crate::store::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
 /// The most secrets that one client has at a time.
 pub const MAX_SECRETS: usize = 2;
+/// The most clients that one page of a search looks at.
+pub const MAX_LOOKED_AT: usize = 10_000;
 
 const CLIENTS: Keyspace<Client> = Keyspace::new("clients");
 
 /// A registered client (RFC 7591 section 2 has the names it has).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its identifier, given at registration.
     pub client_id: ClientId,
@@ -43,6 +48,9 @@ pub struct Client {
     pub status: Status,
     /// Its secrets; at most [`MAX_SECRETS`].
     pub secrets: Vec<Secret>,
+    /// Tokens that were issued before are dead.
+    #[serde(default)]
+    pub tokens_valid_from: UnixSeconds,
     /// When it was registered.
     pub created_at: UnixSeconds,
     /// When this record last changed.
@@ -60,7 +68,7 @@ pub enum Status {
 }
 
 /// What is kept of a client secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     /// Its name, for rotation.
     pub secret_id: Uuid,
@@ -80,12 +88,21 @@ pub struct NotAuthenticated;
 /// All clients.
 pub struct Clients {
     view: Arc<View<Registry>>,
+    uses: SecretUses,
+}
+
+/// Some of the clients that were searched.
+pub struct Found {
+    /// Those that match, in the order of their identifiers.
+    pub clients: Vec<Arc<Client>>,
+    /// The last one that was looked at, if there are more after it.
+    pub more_after: Option<ClientId>,
 }
 
 impl Clients {
     /// Reads all clients, and follows them.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        Ok(Self { view: View::open(store).await? })
+        Ok(Self { view: View::open(store.clone()).await?, uses: SecretUses::open(store).await? })
     }
 
     /// The client of this identifier.
@@ -94,17 +111,30 @@ impl Clients {
         self.view.load().by_id.get(client_id).cloned()
     }
 
-    /// Up to `limit` clients in the order of their identifiers, from the first after `after`.
-    #[must_use]
-    pub fn list(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Client>> {
+    /// Up to `limit` clients in the order of their identifiers, from the first after `after`; those alone
+    /// that `wanted` takes. Looks at [`MAX_LOOKED_AT`] at most, so that no search takes long: there may be
+    /// more after a short list, and after an empty one.
+    pub fn list(&self, after: Option<&str>, limit: usize, wanted: impl Fn(&Client) -> bool) -> Found {
         let registry = self.view.load();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        registry
-            .by_id
-            .range::<_, str>((start, Bound::Unbounded))
-            .take(limit)
-            .map(|(_, client)| client.clone())
-            .collect()
+        let mut found = Found { clients: Vec::new(), more_after: None };
+        let mut last: Option<&ClientId> = None;
+        for (looked_at, (client_id, client)) in registry.by_id.range::<_, str>((start, Bound::Unbounded)).enumerate() {
+            if found.clients.len() == limit || looked_at == MAX_LOOKED_AT {
+                found.more_after = last.cloned();
+                break;
+            }
+            if wanted(client) {
+                found.clients.push(client.clone());
+            }
+            last = Some(client_id);
+        }
+        found
+    }
+
+    /// The first clients that `wanted` takes, `most` at most. Looks at all of them.
+    pub fn select(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
+        self.view.load().by_id.values().filter(|client| wanted(client)).take(most).cloned().collect()
     }
 
     /// How many there are.
@@ -114,7 +144,8 @@ impl Clients {
     }
 
     /// The client that these credentials prove. Does the same work whether the client is unknown, the
-    /// secret is wrong, or both are right. Says nothing of the client's [`Status`].
+    /// secret is wrong, or both are right. Says nothing of the client's [`Status`]. Notes that the secret
+    /// was used.
     pub fn authenticate(
         &self,
         authentication: &ClientAuthentication,
@@ -126,11 +157,57 @@ impl Clients {
         let mut proved = Choice::from(0);
         for index in 0..MAX_SECRETS {
             let secret = secrets.get(index);
-            let live = secret.is_some_and(|secret| secret.expires_at.is_none_or(|end| now < end));
+            let live = secret.is_some_and(|secret| secret.is_live(now));
             let kept = secret.map_or(&SecretDigest::NONE, |secret| &secret.sha256);
             proved |= kept.ct_eq(&presented) & Choice::from(u8::from(live));
         }
-        client.filter(|_| bool::from(proved)).ok_or(NotAuthenticated)
+        let client = client.filter(|_| bool::from(proved)).ok_or(NotAuthenticated)?;
+        if let Some(used) = client.secrets.iter().find(|secret| bool::from(secret.sha256.ct_eq(&presented))) {
+            self.uses.note(&client.client_id, used.secret_id, now);
+        }
+        Ok(client)
+    }
+
+    /// When a secret was last used; a crash forgets the uses of the last minute.
+    #[must_use]
+    pub fn last_used(&self, secret: &Secret) -> Option<UnixSeconds> {
+        self.uses.last(&secret.secret_id)
+    }
+
+    /// Writes to the store when secrets were last used; returns how many had been since the last time.
+    pub async fn write_back_uses(&self) -> Result<usize, StoreError> {
+        let is_kept = |client_id: &ClientId, secret_id: &Uuid| {
+            let client = self.get(client_id.as_str());
+            client.is_some_and(|client| client.has(secret_id))
+        };
+        self.uses.write_back(is_kept).await
+    }
+
+    /// A client as the store has it now, and its stored form, for a change that must not be made to
+    /// another.
+    pub async fn stored(store: &dyn Store, client_id: &ClientId) -> Result<Option<(Client, Value)>, StoreError> {
+        CLIENTS.get(store, client_id).await
+    }
+
+    /// The condition that a client is still what was `stored`.
+    #[must_use]
+    pub fn unchanged(client_id: &ClientId, stored: Value) -> Txn {
+        Txn::new().equals(Self::key(client_id), stored)
+    }
+
+    /// The write that makes the client which was `before` this one.
+    pub fn replace(before: &Client, client: &Client, stored: Value) -> Result<Txn, StoreError> {
+        let dropped = before.secrets.iter().filter(|secret| !client.has(&secret.secret_id));
+        let forgotten = dropped.fold(Txn::new(), |txn, secret| txn.and(uses::forget(&secret.secret_id)));
+        let written = Txn::new().put(Self::key(&client.client_id), CLIENTS.encode(client)?);
+        Ok(Self::unchanged(&client.client_id, stored).and(written).and(forgotten))
+    }
+
+    /// The write that deletes a client.
+    #[must_use]
+    pub fn delete(client: &Client, stored: Value) -> Txn {
+        let deleted = Self::unchanged(&client.client_id, stored).delete(Self::key(&client.client_id));
+        client.secrets.iter().fold(deleted, |txn, secret| txn.and(uses::forget(&secret.secret_id)))
     }
 
     /// The write that registers `client` if its identifier is free.
@@ -149,7 +226,24 @@ impl Clients {
     }
 }
 
+impl Client {
+    /// Its secrets that are good at `now`.
+    pub fn live_secrets(&self, now: UnixSeconds) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.is_live(now))
+    }
+
+    fn has(&self, secret_id: &Uuid) -> bool {
+        self.secrets.iter().any(|secret| secret.secret_id == *secret_id)
+    }
+}
+
 impl Secret {
+    /// Whether it is good at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: UnixSeconds) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+
     /// A new secret, and what is kept of it. `Err` when the system gives no randomness.
     pub fn generate(
         random: &dyn SecureRandom,
@@ -182,5 +276,57 @@ impl Projection for Registry {
 
     fn delete(&mut self, id: &str) {
         self.by_id.remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{MemoryStore, Outcome};
+
+    fn client(number: usize) -> Client {
+        Client {
+            client_id: ClientId::parse(&format!("client-{number:06}")).unwrap(),
+            client_name: format!("Partner {number}"),
+            scope: Scope::parse("read:zones").unwrap(),
+            audience: vec!["public".to_owned()],
+            token_ttl: 3_600,
+            limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
+            status: Status::Active,
+            secrets: Vec::new(),
+            tokens_valid_from: UnixSeconds::new(0),
+            created_at: UnixSeconds::new(0),
+            updated_at: UnixSeconds::new(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_search_looks_at_a_bounded_part_and_finds_all_page_by_page() {
+        let (store, number) = (Arc::new(MemoryStore::new()), MAX_LOOKED_AT * 2 + 5);
+        let clients: Vec<Client> = (0..number).map(client).collect();
+        for batch in clients.chunks(100) {
+            let put =
+                |txn: Txn, client: &Client| txn.put(Clients::key(&client.client_id), CLIENTS.encode(client).unwrap());
+            let Outcome::Committed(_) = store.commit(batch.iter().fold(Txn::new(), put)).await.unwrap() else {
+                unreachable!("nothing is checked");
+            };
+        }
+        let clients = Clients::open(store).await.unwrap();
+        let (mut after, mut pages, mut found) = (None, Vec::new(), Vec::new());
+        loop {
+            let wanted = |client: &Client| client.client_name.ends_with(&format!(" {}", number - 1));
+            let page = clients.list(after.as_ref().map(ClientId::as_str), 25, wanted);
+            pages.push(page.clients.len());
+            found.extend(page.clients);
+            match page.more_after {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        assert_eq!((pages, found.len()), (vec![0, 0, 1], 1));
+        let first = clients.list(None, 25, |_| true);
+        assert_eq!((first.clients.len(), first.more_after.unwrap().as_str()), (25, "client-000024"));
+        let last = clients.list(Some(&format!("client-{:06}", number - 26)), 25, |_| true);
+        assert_eq!((last.clients.len(), last.more_after), (25, None));
     }
 }

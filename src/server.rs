@@ -226,8 +226,10 @@ impl Server {
             }
         };
         sweeper.abort();
+        let written = parts.clients.write_back_uses().await;
         let returned = parts.admission.close().await;
         store.close().await?;
+        written?;
         returned?;
         Ok(ended.map_err(io::Error::other)??)
     }
@@ -420,6 +422,9 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 }
                 if let Err(error) = parts.parking.sweep(now).await {
                     tracing::warn!(%error, "expired idempotency keys stay for now");
+                }
+                if let Err(error) = parts.clients.write_back_uses().await {
+                    tracing::warn!(%error, "when secrets were last used is not on disk yet");
                 }
                 parts.source_limit.forget_quiet();
                 parts.admission.forget_unregistered();

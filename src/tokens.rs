@@ -96,8 +96,10 @@ impl Tokens {
     /// A new token for `client`: one signature.
     pub fn issue(&self, client: &Client, audience: &str, scope: Scope) -> Result<Issued, KeyError> {
         let key = self.keys.signing(self.algorithm).ok_or(KeyError::Crypto)?;
-        let issued_at = self.clock.now();
-        let expires_at = issued_at.plus(client.token_ttl);
+        let now = self.clock.now();
+        // Tokens are revoked up to the end of a second: one of the same second says that it is of the next.
+        let issued_at = now.max(client.tokens_valid_from);
+        let expires_at = now.plus(client.token_ttl);
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: client.client_id.to_string(),
@@ -110,7 +112,7 @@ impl Tokens {
         };
         let payload = serde_json::to_vec(&claims).map_err(|_| KeyError::Crypto)?;
         let access_token = key.sign(&payload)?;
-        Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(issued_at), expires_at, scope })
+        Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }
 
     /// What `token` says, if this server issued it and it has not expired. A signature check the first
@@ -237,6 +239,7 @@ mod tests {
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
+            tokens_valid_from: UnixSeconds::new(0),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),
         }

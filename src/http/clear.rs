@@ -39,7 +39,7 @@ pub async fn refuse(
     let exposed = Exposed::of(&request, payload).await;
     let mut burned = false;
     for token in &exposed.tokens {
-        if let Some(token) = admission.genuine(token) {
+        if let Ok(token) = admission.genuine(token) {
             changes.burn(&token, &actor(None, &request)).await?;
             burned = true;
         }

@@ -60,7 +60,7 @@ pub enum ProblemKind {
     InvalidCursor,
     /// The body can be read, but members of it are wrong.
     InvalidFields,
-    /// Something else has what must be unique.
+    /// What is there already stands in the way.
     Conflict,
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed,
@@ -247,8 +247,8 @@ impl ProblemKind {
             Self::Conflict => (
                 "conflict",
                 StatusCode::CONFLICT,
-                "Something else has this already",
-                "The detail names what must be unique and what has it.",
+                "What is there already stands in the way",
+                "The detail says what it is, and what to do first or instead.",
             ),
             Self::PreconditionFailed => (
                 "precondition-failed",
@@ -451,6 +451,9 @@ impl From<Denial> for Problem {
             Denial::WrongAudience => {
                 Self::new(Kind::TokenInvalid, "The access token was issued for another audience than this API's.")
             }
+            Denial::AudienceWithdrawn => {
+                Self::new(Kind::TokenInvalid, "The client may no longer call this API: ask the operator.")
+            }
             Denial::Revoked => Self::new(Kind::TokenRevoked, "The access token was revoked: fetch a new one."),
             Denial::ClientSuspended => {
                 Self::new(Kind::TokenInvalid, "The client is suspended: ask the operator of this API.")
@@ -485,7 +488,15 @@ impl From<crate::administration::ChangeError> for Problem {
     fn from(error: crate::administration::ChangeError) -> Self {
         use crate::administration::ChangeError;
         match error {
-            ChangeError::AlreadyRegistered => Self::new(ProblemKind::Conflict, sentence(&error)),
+            ChangeError::AlreadyRegistered
+            | ChangeError::LastAdministrator
+            | ChangeError::TooManySecrets { .. }
+            | ChangeError::LastSecret => Self::new(ProblemKind::Conflict, sentence(&error)),
+            ChangeError::ClientUnknown | ChangeError::SecretUnknown => {
+                Self::new(ProblemKind::NotFound, sentence(&error))
+            }
+            ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, sentence(&error)),
+            ChangeError::Contended => Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1),
             ChangeError::Store(error) => error.into(),
             ChangeError::Key(error) => {
                 tracing::error!(%error, "a request was not served");

@@ -37,7 +37,7 @@ pub async fn introspect(
         Some(admitted) => json!({
             "active": true,
             "token_type": "Bearer",
-            "scope": admitted.token.scope,
+            "scope": admitted.token.scope.iter().filter(|scope_token| admitted.may(scope_token)).collect::<Vec<_>>().join(" "),
             "client_id": admitted.token.client_id,
             "sub": admitted.token.client_id,
             "aud": admitted.token.audience,

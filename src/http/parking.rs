@@ -138,7 +138,8 @@ fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
     id.and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| ParkingError::NotFound.into())
 }
 
-fn condition(request: &HttpRequest) -> Condition {
+/// The preconditions of a request.
+pub(in crate::http) fn condition(request: &HttpRequest) -> Condition {
     let tags = |name: &HeaderName| {
         let values: Vec<&[u8]> = request.headers().get_all(name).map(HeaderValue::as_bytes).collect();
         (!values.is_empty()).then(|| Tags::parse(&values))
@@ -345,6 +346,7 @@ mod tests {
                 limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,
                 secrets: vec![],
+                tokens_valid_from: now,
                 created_at: now,
                 updated_at: now,
             };

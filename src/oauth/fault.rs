@@ -17,4 +17,12 @@ impl FieldFault {
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
     }
+
+    /// A fault of the body's own member of this name, which is repeated up to 64 characters.
+    #[must_use]
+    pub fn of_member(member: &str, detail: impl Into<String>) -> Self {
+        let shown: String = member.chars().take(64).collect();
+        // RFC 6901 section 3: `~` and `/` inside a name are escaped.
+        Self::new(format!("/{}", shown.replace('~', "~0").replace('/', "~1")), detail)
+    }
 }

@@ -1,4 +1,4 @@
-//! What a registration may say (RFC 7591 section 2 has the names it has).
+//! What a registration, and a change to one, may say (RFC 7591 section 2 has the names it has).
 //!
 //! Every fault is reported at once, each with the member it is about; a member that is not known is a
 //! fault too, for a misspelt limit must not become the default in silence.
@@ -23,6 +23,19 @@ pub const MAX_NAME_CHARS: usize = 200;
 
 const MEMBERS: [&str; 8] =
     ["client_name", "scope", "audience", "token_ttl", "requests_per_second", "burst", "daily_quota", "enforce"];
+/// Members that a client is shown with, and that are changed in another way or never.
+const READ_ONLY: [(&str, &str); 6] = [
+    ("client_id", "never changes"),
+    ("client_secret", "is made by the server: rotate it with POST /admin/clients/{client_id}/secrets"),
+    ("secrets", "is changed with POST and DELETE below /admin/clients/{client_id}/secrets"),
+    ("tokens_valid_from", "is set by POST /admin/clients/{client_id}/revoke-tokens"),
+    ("created_at", "never changes"),
+    ("updated_at", "is set by the server"),
+];
+
+/// The API set of the administration: with [`WRITE_ADMIN`](crate::oauth::scope::WRITE_ADMIN), it makes a
+/// client an administrator.
+pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
 
 /// What this server offers to clients, and what it gives to one that asks for nothing.
 #[derive(Clone, Debug)]
@@ -58,7 +71,7 @@ impl Registration {
     /// Reads a registration's members; all faults at once.
     pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
         let mut reader = Reader { members, faults: Vec::new() };
-        reader.refuse_unknown();
+        reader.refuse_unknown(&MEMBERS);
         let defaults = terms.default_limits;
         let client_name = reader.name();
         let scope = reader.scope(terms);
@@ -71,10 +84,9 @@ impl Registration {
             _ => reader.number("daily_quota", &DAILY_QUOTA).or(defaults.daily_quota),
         };
         let enforce = reader.flag("enforce").unwrap_or(defaults.enforce);
-        let narrow = |limit: Option<u64>, default| limit.and_then(|limit| limit.try_into().ok()).unwrap_or(default);
         let limits = Limits {
-            requests_per_second: narrow(requests_per_second, defaults.requests_per_second),
-            burst: narrow(burst, defaults.burst),
+            requests_per_second: narrow(requests_per_second).unwrap_or(defaults.requests_per_second),
+            burst: narrow(burst).unwrap_or(defaults.burst),
             daily_quota,
             enforce,
         };
@@ -87,6 +99,70 @@ impl Registration {
     }
 }
 
+/// What a merge patch (RFC 7396) changes of a client: a member that is not named stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// A new name.
+    pub client_name: Option<String>,
+    /// All that it may ask for and do from now on, with the tokens that it has too.
+    pub scope: Option<Scope>,
+    /// The API sets that it may call from now on; at least one.
+    pub audience: Option<Vec<String>>,
+    /// How long the next tokens live, in seconds.
+    pub token_ttl: Option<u64>,
+    /// Whether it is to be suspended, or to be active.
+    pub suspended: Option<bool>,
+    requests_per_second: Option<u32>,
+    burst: Option<u32>,
+    /// `null` is a value here: unlimited.
+    daily_quota: Option<Value>,
+    enforce: Option<bool>,
+}
+
+impl Patch {
+    /// Reads a patch's members; all faults at once.
+    pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+        let mut reader = Reader { members, faults: Vec::new() };
+        reader.refuse_read_only();
+        let known: Vec<&str> = MEMBERS.into_iter().chain(["status"]).collect();
+        reader.refuse_unknown(&known);
+        let names = |member| members.contains_key(member);
+        let is_unlimited = members.get("daily_quota").is_some_and(Value::is_null);
+        let patch = Self {
+            client_name: if names("client_name") { reader.name() } else { None },
+            scope: if names("scope") { reader.scope(terms) } else { None },
+            audience: if names("audience") { reader.audience(terms) } else { None },
+            token_ttl: reader.number("token_ttl", &terms.token_ttl_s),
+            requests_per_second: narrow(reader.number("requests_per_second", &REQUESTS_PER_SECOND)),
+            burst: narrow(reader.number("burst", &BURST)),
+            daily_quota: if is_unlimited {
+                Some(Value::Null)
+            } else {
+                reader.number("daily_quota", &DAILY_QUOTA).map(Value::from)
+            },
+            enforce: reader.flag("enforce"),
+            suspended: reader.suspended(),
+        };
+        if reader.faults.is_empty() { Ok(patch) } else { Err(reader.faults) }
+    }
+
+    /// What becomes of these limits.
+    #[must_use]
+    pub fn limits(&self, current: Limits) -> Limits {
+        Limits {
+            requests_per_second: self.requests_per_second.unwrap_or(current.requests_per_second),
+            burst: self.burst.unwrap_or(current.burst),
+            daily_quota: self.daily_quota.as_ref().map_or(current.daily_quota, Value::as_u64),
+            enforce: self.enforce.unwrap_or(current.enforce),
+        }
+    }
+}
+
+/// A number that was held to a range which fits.
+fn narrow(number: Option<u64>) -> Option<u32> {
+    number.and_then(|number| number.try_into().ok())
+}
+
 struct Reader<'m> {
     members: &'m Map<String, Value>,
     faults: Vec<FieldFault>,
@@ -94,15 +170,34 @@ struct Reader<'m> {
 
 impl Reader<'_> {
     fn fault(&mut self, member: &str, detail: impl Into<String>) {
-        // RFC 6901 section 3: `~` and `/` inside a name are escaped.
-        let escaped = member.replace('~', "~0").replace('/', "~1");
-        self.faults.push(FieldFault::new(format!("/{escaped}"), detail));
+        self.faults.push(FieldFault::of_member(member, detail));
     }
 
-    fn refuse_unknown(&mut self) {
-        for member in self.members.keys().filter(|member| !MEMBERS.contains(&member.as_str())).take(20) {
-            let shown: String = member.chars().take(64).collect();
-            self.fault(&shown, format!("is not known; known are {}", MEMBERS.join(", ")));
+    fn refuse_unknown(&mut self, known: &[&str]) {
+        let refused_already = self.faults.len();
+        let is_known = |member: &str| known.contains(&member);
+        let is_told = |member: &str| refused_already > 0 && READ_ONLY.iter().any(|(name, _)| *name == member);
+        for member in self.members.keys().filter(|member| !is_known(member) && !is_told(member)).take(20) {
+            self.fault(member, format!("is not known; known are {}", known.join(", ")));
+        }
+    }
+
+    fn refuse_read_only(&mut self) {
+        for (member, why) in READ_ONLY {
+            if self.members.contains_key(member) {
+                self.fault(member, format!("cannot be changed so: it {why}"));
+            }
+        }
+    }
+
+    fn suspended(&mut self) -> Option<bool> {
+        match self.members.get("status")?.as_str() {
+            Some("active") => Some(false),
+            Some("suspended") => Some(true),
+            Some(_) | None => {
+                self.fault("status", "must be active or suspended");
+                None
+            }
         }
     }
 
@@ -226,6 +321,7 @@ mod tests {
             ]
         );
         for (body, pointer) in [
+            (json!({ "client_name": "a", "scope": "read:zones", "status": "active" }), "/status"),
             (json!({ "scope": "read:zones" }), "/client_name"),
             (json!({ "client_name": "", "scope": "read:zones" }), "/client_name"),
             (json!({ "client_name": "a".repeat(10_000), "scope": "read:zones" }), "/client_name"),
@@ -235,5 +331,53 @@ mod tests {
         ] {
             assert_eq!(parse(body).unwrap_err(), [pointer]);
         }
+    }
+
+    fn patch(body: Value) -> Result<Patch, Vec<String>> {
+        let Value::Object(members) = body else { unreachable!("an object") };
+        Patch::parse(&members, &terms()).map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        assert_eq!(patch(json!({})).unwrap(), Patch::default());
+        let before = terms().default_limits;
+        let limits = |body| patch(body).unwrap().limits(before);
+        assert_eq!(limits(json!({})), before);
+        assert_eq!(limits(json!({ "burst": 7 })), Limits { burst: 7, ..before });
+        assert_eq!(limits(json!({ "daily_quota": 5 })), Limits { daily_quota: Some(5), ..before });
+        assert_eq!(limits(json!({ "daily_quota": null })), Limits { daily_quota: None, ..before });
+        assert_eq!(limits(json!({ "enforce": false })), Limits { enforce: false, ..before });
+        assert_eq!(patch(json!({ "status": "suspended" })).unwrap().suspended, Some(true));
+    }
+
+    #[test]
+    fn every_fault_of_a_patch_is_named_at_once() {
+        let hostile = json!({
+            "client_id": "x", "client_secret": "x", "secrets": [], "created_at": 0, "updated_at": 0, "nmae": "x",
+            "tokens_valid_from": 0, "client_name": null, "scope": null, "audience": null, "token_ttl": null,
+            "requests_per_second": null, "burst": 0, "daily_quota": "1", "enforce": null, "status": "gone",
+        });
+        assert_eq!(
+            patch(hostile).unwrap_err(),
+            [
+                "/client_id",
+                "/client_secret",
+                "/secrets",
+                "/tokens_valid_from",
+                "/created_at",
+                "/updated_at",
+                "/nmae",
+                "/client_name",
+                "/scope",
+                "/audience",
+                "/token_ttl",
+                "/requests_per_second",
+                "/burst",
+                "/daily_quota",
+                "/enforce",
+                "/status"
+            ]
+        );
     }
 }

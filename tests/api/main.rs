@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails so")]
 #![allow(clippy::indexing_slicing, reason = "JSON that lacks a member fails the test")]
 
+mod administration;
 mod answers;
 mod bearer_tokens;
 mod harness;

@@ -1,28 +1,29 @@
-//! `/admin/clients`: registration (RFC 7591 has the names it has), list and show.
+//! `/admin/clients`: registration (RFC 7591 has the names it has), list, show, change and delete.
 
-use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::administration::Administration;
+use super::{invalid, read_members, read_patch, revocations, secrets, usage};
+use crate::administration::{Administration, ChangeError, entity_tag};
 use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{AnyAdmin, Authorized, ReadAdmin, WriteAdmin};
-use crate::http::body;
-use crate::http::error::{Problem, ProblemKind, sentence};
+use crate::http::error::{Problem, ProblemKind};
+use crate::http::parking::condition;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::document::Document;
-use crate::oauth::fault::FieldFault;
-use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::registration::{MAX_NAME_CHARS, Patch, Registration, Terms};
 use crate::time::SharedClock;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
+const MARK_BYTES: usize = 6;
 
 /// The routes under `/admin`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -38,12 +39,18 @@ pub fn routes(config: &mut ServiceConfig) {
             web::resource("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-        );
+                .route(web::patch().to(change))
+                .route(web::delete().to(delete))
+                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PATCH, DELETE"))),
+        )
+        .configure(secrets::routes)
+        .configure(usage::routes)
+        .configure(revocations::routes);
 }
 
+/// For the methods that nothing here answers; behind the gate like those that something does.
 #[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
-async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
+pub(super) async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
     Err(Problem::method_not_allowed(allow))
 }
 
@@ -54,29 +61,26 @@ async fn register(
     terms: Data<Terms>,
     clock: Data<SharedClock>,
     changes: Data<Administration>,
+    clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read_json(&request, payload).await?;
-    let document =
-        Document::parse(&body).map_err(|fault| Problem::new(ProblemKind::MalformedBody, sentence(&fault)))?;
-    let members =
-        document.members().ok_or_else(|| Problem::new(ProblemKind::MalformedBody, "The body is not a JSON object."))?;
-    let registration = Registration::parse(members, &terms).map_err(invalid)?;
+    let members = read_members(&request, payload).await?;
+    let registration = Registration::parse(&members, &terms).map_err(invalid)?;
     let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
         .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
     let client_id = ClientId::parse(&Uuid::new_v4().to_string())
         .map_err(|_| Problem::new(ProblemKind::Unavailable, "No client_id could be made."))?;
     let client = changes.register(client_id, registration, kept, &caller.actor(&request)).await?;
-    let mut answer = told(&client);
+    let location = format!("/admin/clients/{}", client.client_id);
+    let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_secret".to_owned(), secret.expose().into());
         // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
         members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
         members.insert("client_secret_expires_at".to_owned(), 0.into());
     }
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/admin/clients/{}", client.client_id)))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(answer))
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, location));
+    Ok(with_client(response, &client, answer))
 }
 
 #[derive(Deserialize)]
@@ -84,6 +88,7 @@ async fn register(
 struct Page {
     limit: Option<usize>,
     cursor: Option<String>,
+    q: Option<String>,
 }
 
 async fn list(
@@ -92,18 +97,25 @@ async fn list(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let page = Query::<Page>::from_query(request.query_string())
-        .map_err(|_| Problem::new(ProblemKind::MalformedQuery, "The list takes limit (1 to 100) and cursor."))?;
+        .map_err(|_| Problem::new(ProblemKind::MalformedQuery, "The list takes limit (1 to 100), cursor and q."))?;
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::new(ProblemKind::MalformedQuery, "limit is a whole number from 1 to 100."));
     }
-    let after = page.cursor.as_deref().map(read_cursor).transpose()?;
-    // One more than is shown tells whether there is a next page.
-    let mut page = clients.list(after.as_ref().map(ClientId::as_str), limit + 1);
-    let more = page.len() > limit;
-    page.truncate(limit);
-    let next_cursor = page.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.client_id.as_str()));
-    let data: Vec<Value> = page.iter().map(|client| told(client)).collect();
+    let wanted = page.q.as_deref().unwrap_or_default().to_lowercase();
+    if wanted.chars().count() > MAX_NAME_CHARS {
+        let detail = format!("q is a part of a name or client_id, of at most {MAX_NAME_CHARS} characters.");
+        return Err(Problem::new(ProblemKind::MalformedQuery, detail));
+    }
+    let after = page.cursor.as_deref().map(|cursor| read_cursor(cursor, &wanted)).transpose()?;
+    let matches = |client: &Client| {
+        wanted.is_empty()
+            || client.client_name.to_lowercase().contains(&wanted)
+            || client.client_id.as_str().to_lowercase().contains(&wanted)
+    };
+    let found = clients.list(after.as_ref().map(ClientId::as_str), limit, matches);
+    let next_cursor = found.more_after.map(|last| write_cursor(&last, &wanted));
+    let data: Vec<Value> = found.clients.iter().map(|client| told(client, &clients)).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(json!({ "data": data, "next_cursor": next_cursor })))
@@ -114,14 +126,52 @@ async fn show(
     client_id: Path<String>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
-    let client = clients
-        .get(&client_id)
-        .ok_or_else(|| Problem::new(ProblemKind::NotFound, "No client of this client_id is registered."))?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(told(&client)))
+    let client = clients.get(&client_id).ok_or(ChangeError::ClientUnknown)?;
+    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+}
+
+async fn change(
+    caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    client_id: Path<String>,
+    payload: Payload,
+    terms: Data<Terms>,
+    changes: Data<Administration>,
+    clients: Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let client_id = known_id(&client_id)?;
+    let members = read_patch(&request, payload).await?;
+    let patch = Patch::parse(&members, &terms).map_err(invalid)?;
+    let client = changes.change(&client_id, &patch, &condition(&request), &caller.actor(&request)).await?;
+    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+}
+
+async fn delete(
+    caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    client_id: Path<String>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, Problem> {
+    changes.delete(&known_id(&client_id)?, &condition(&request), &caller.actor(&request)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The identifier in a path; what cannot be one is nobody's.
+pub(super) fn known_id(text: &str) -> Result<ClientId, Problem> {
+    ClientId::parse(text).map_err(|_| ChangeError::ClientUnknown.into())
+}
+
+/// An answer about a client, with the state that `If-Match` names.
+pub(super) fn with_client(mut response: HttpResponseBuilder, client: &Client, answer: Value) -> HttpResponse {
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Ok(tag) = HeaderValue::from_maybe_shared(entity_tag(client).as_bytes().clone()) {
+        response.insert_header((ETAG, tag));
+    }
+    response.json(answer)
 }
 
 /// A client as operators see it: everything but its secrets.
-fn told(client: &Client) -> Value {
+pub(super) fn told(client: &Client, clients: &Clients) -> Value {
     let secrets: Vec<Value> = client
         .secrets
         .iter()
@@ -130,6 +180,7 @@ fn told(client: &Client) -> Value {
                 "secret_id": secret.secret_id,
                 "created_at": secret.created_at,
                 "expires_at": secret.expires_at,
+                "last_used_at": clients.last_used(secret),
             })
         })
         .collect();
@@ -145,18 +196,29 @@ fn told(client: &Client) -> Value {
         "enforce": client.limits.enforce,
         "status": client.status,
         "secrets": secrets,
+        "tokens_valid_from": client.tokens_valid_from,
         "created_at": client.created_at,
         "updated_at": client.updated_at,
     })
 }
 
-fn read_cursor(cursor: &str) -> Result<ClientId, Problem> {
-    let last = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    last.and_then(|last| ClientId::parse(&last).ok())
-        .ok_or_else(|| Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered."))
+/// The last client of a page, behind a mark of the list's own filter: a cursor is good for its list alone.
+fn write_cursor(last: &ClientId, wanted: &str) -> String {
+    let mut cursor = mark(wanted).to_vec();
+    cursor.extend_from_slice(last.as_str().as_bytes());
+    URL_SAFE_NO_PAD.encode(cursor)
 }
 
-fn invalid(faults: Vec<FieldFault>) -> Problem {
-    let detail = format!("{} of the registration's members are not right; nothing was changed.", faults.len());
-    Problem::new(ProblemKind::InvalidFields, detail).with_errors(faults)
+fn read_cursor(cursor: &str, wanted: &str) -> Result<ClientId, Problem> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    let last = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(&mark(wanted)));
+    last.and_then(|last| ClientId::parse(str::from_utf8(last).ok()?).ok())
+        .ok_or_else(|| Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered, with the same q."))
+}
+
+fn mark(wanted: &str) -> [u8; MARK_BYTES] {
+    let digest = digest(&SHA256, format!("clients?q={wanted}").as_bytes());
+    let mut mark = [0; MARK_BYTES];
+    mark.iter_mut().zip(digest.as_ref()).for_each(|(byte, from)| *byte = *from);
+    mark
 }

@@ -1,0 +1,216 @@
+//! Changes to clients that are registered.
+//!
+//! Each is decided on what the store holds and is committed only if that still holds, so that two
+//! operators, or two nodes, never undo each other's change in silence. A lost race is decided again, a
+//! bounded number of times.
+
+use uuid::Uuid;
+
+use super::{Actor, Administration, ChangeError};
+use crate::audit::Action;
+use crate::clients::{Client, Clients, MAX_SECRETS, Secret, Status};
+use crate::oauth::credentials::ClientId;
+use crate::oauth::registration::{ADMIN_AUDIENCE, Patch};
+use crate::oauth::scope::WRITE_ADMIN;
+use crate::parking::{Condition, EntityTag};
+use crate::quota;
+use crate::store::{StoreError, Txn};
+use crate::time::UnixSeconds;
+
+/// How often a lost race for a client's record is run again.
+const MAX_RACES: usize = 32;
+/// How many other administrators are looked at before the last is thought to be found.
+const MAX_ADMINISTRATORS: usize = 16;
+
+/// The state of a client that `If-Match` names: a digest of its record. When its secrets were last used is
+/// no part of it.
+#[must_use]
+pub fn entity_tag(client: &Client) -> EntityTag {
+    EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
+}
+
+impl Administration {
+    /// Changes what `patch` names, if `condition` allows it.
+    pub async fn change(
+        &self,
+        client_id: &ClientId,
+        patch: &Patch,
+        condition: &Condition,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
+        let edit = |client: &mut Client, _: UnixSeconds| {
+            meets(condition, client)?;
+            let status = client.status;
+            apply(patch, client);
+            Ok(match (status, client.status) {
+                (Status::Active, Status::Suspended) => Action::ClientSuspended,
+                (Status::Suspended, Status::Active) => Action::ClientResumed,
+                (Status::Active, Status::Active) | (Status::Suspended, Status::Suspended) => Action::ClientChanged,
+            })
+        };
+        self.alter(client_id, edit, actor).await
+    }
+
+    /// Deletes a client, with its secrets and its usage, if `condition` allows it. Its tokens are refused
+    /// from the next request on.
+    pub async fn delete(&self, client_id: &ClientId, condition: &Condition, actor: &Actor) -> Result<(), ChangeError> {
+        for _ in 0..MAX_RACES {
+            let stored = Clients::stored(&*self.store, client_id).await?;
+            let (client, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
+            meets(condition, &client)?;
+            let mut change = Clients::delete(&client, stored).and(quota::forget(&*self.store, client_id).await?);
+            if is_administrator(&client, self.clock.now()) {
+                change = change.and(self.another_administrator(client_id).await?);
+            }
+            let entry = self.entry(Action::ClientDeleted, client_id.as_str(), actor);
+            if let Some(revision) = self.commit(change, &entry).await? {
+                self.clients.reach(revision).await;
+                tracing::info!(%client_id, "a client was deleted");
+                return Ok(());
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// Gives a client one more secret. Those that it has end `previous_expires_in_s` seconds from now at
+    /// the latest; 0 ends them at once.
+    pub async fn rotate_secret(
+        &self,
+        client_id: &ClientId,
+        secret: &Secret,
+        previous_expires_in_s: u64,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
+        let edit = |client: &mut Client, now: UnixSeconds| {
+            let end = now.plus(previous_expires_in_s);
+            for previous in &mut client.secrets {
+                previous.expires_at = Some(previous.expires_at.map_or(end, |earlier| earlier.min(end)));
+            }
+            client.secrets.retain(|previous| previous.is_live(now));
+            if client.secrets.len() >= MAX_SECRETS
+                && let Some(older) = client.secrets.first()
+            {
+                return Err(ChangeError::TooManySecrets { older: older.secret_id });
+            }
+            client.secrets.push(secret.clone());
+            Ok(Action::SecretRotated)
+        };
+        self.alter(client_id, edit, actor).await
+    }
+
+    /// Deletes a secret: it is refused from the next token request on.
+    pub async fn delete_secret(
+        &self,
+        client_id: &ClientId,
+        secret_id: &Uuid,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
+        let edit = |client: &mut Client, now: UnixSeconds| {
+            let before = client.secrets.len();
+            client.secrets.retain(|secret| secret.secret_id != *secret_id);
+            if client.secrets.len() == before {
+                return Err(ChangeError::SecretUnknown);
+            }
+            if client.live_secrets(now).next().is_none() {
+                return Err(ChangeError::LastSecret);
+            }
+            Ok(Action::SecretDeleted)
+        };
+        self.alter(client_id, edit, actor).await
+    }
+
+    /// Revokes every token that the client was issued until now; the next one that it is issued is good,
+    /// in the same second too (see [`Tokens::issue`](crate::tokens::Tokens::issue)).
+    pub async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
+        let edit = |client: &mut Client, now: UnixSeconds| {
+            // Past what a token of this second says of itself, and past one that was issued after another
+            // revocation of this second.
+            client.tokens_valid_from = now.max(client.tokens_valid_from).plus(1);
+            Ok(Action::ClientTokensRevoked)
+        };
+        self.alter(client_id, edit, actor).await
+    }
+
+    /// Makes one change to a client's record; none, and no entry, when `edit` leaves it as it is.
+    async fn alter(
+        &self,
+        client_id: &ClientId,
+        edit: impl Fn(&mut Client, UnixSeconds) -> Result<Action, ChangeError>,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
+        for _ in 0..MAX_RACES {
+            let stored = Clients::stored(&*self.store, client_id).await?;
+            let (before, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
+            let (now, mut client) = (self.clock.now(), before.clone());
+            let action = edit(&mut client, now)?;
+            if client == before {
+                return Ok(before);
+            }
+            client.updated_at = now;
+            let mut change = Clients::replace(&before, &client, stored)?;
+            if is_administrator(&before, now) && !is_administrator(&client, now) {
+                change = change.and(self.another_administrator(client_id).await?);
+            }
+            let entry = self.entry(action, client_id.as_str(), actor);
+            if let Some(revision) = self.commit(change, &entry).await? {
+                self.clients.reach(revision).await;
+                tracing::info!(%client_id, ?action, "a client was changed");
+                return Ok(client);
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// The condition that another client can administer this server, so that of two administrators who
+    /// remove each other at once one is left.
+    async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
+        let now = self.clock.now();
+        let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client, now);
+        for other in self.clients.select(MAX_ADMINISTRATORS, is_other) {
+            if let Some((other, stored)) = self.stored_administrator(&other.client_id, now).await? {
+                return Ok(Clients::unchanged(&other.client_id, stored));
+            }
+        }
+        Err(ChangeError::LastAdministrator)
+    }
+
+    async fn stored_administrator(
+        &self,
+        client_id: &ClientId,
+        now: UnixSeconds,
+    ) -> Result<Option<(Client, crate::store::Value)>, StoreError> {
+        let stored = Clients::stored(&*self.store, client_id).await?;
+        Ok(stored.filter(|(client, _)| is_administrator(client, now)))
+    }
+}
+
+fn meets(condition: &Condition, client: &Client) -> Result<(), ChangeError> {
+    if condition.allows_write(&entity_tag(client)) { Ok(()) } else { Err(ChangeError::PreconditionFailed) }
+}
+
+fn apply(patch: &Patch, client: &mut Client) {
+    if let Some(client_name) = &patch.client_name {
+        client.client_name.clone_from(client_name);
+    }
+    if let Some(scope) = &patch.scope {
+        client.scope = scope.clone();
+    }
+    if let Some(audience) = &patch.audience {
+        client.audience.clone_from(audience);
+    }
+    client.token_ttl = patch.token_ttl.unwrap_or(client.token_ttl);
+    client.limits = patch.limits(client.limits);
+    client.status = match patch.suspended {
+        Some(true) => Status::Suspended,
+        Some(false) => Status::Active,
+        None => client.status,
+    };
+}
+
+/// Whether a client can change who may call, and so undo a mistake.
+fn is_administrator(client: &Client, now: UnixSeconds) -> bool {
+    client.status == Status::Active
+        && client.scope.contains(WRITE_ADMIN)
+        && client.audience.iter().any(|audience| audience == ADMIN_AUDIENCE)
+        && client.live_secrets(now).next().is_some()
+}

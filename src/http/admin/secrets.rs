@@ -1,0 +1,104 @@
+//! `/admin/clients/{client_id}/secrets` and `…/revoke-tokens`: what a client proves itself with.
+
+use std::ops::RangeInclusive;
+
+use actix_web::web::{Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, web};
+use ring::rand::SystemRandom;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::clients::{known_id, not_allowed, told, with_client};
+use super::{invalid, read_members_if_any};
+use crate::administration::{Administration, ChangeError};
+use crate::clients::{Clients, Secret};
+use crate::http::authorized::{Authorized, WriteAdmin};
+use crate::http::error::{Problem, ProblemKind};
+use crate::oauth::fault::FieldFault;
+use crate::time::{SECONDS_PER_DAY, SharedClock};
+
+/// How long the previous secret may stay good beside a new one, in seconds.
+const OVERLAP_S: RangeInclusive<u64> = 0..=30 * SECONDS_PER_DAY;
+
+/// The routes under `/admin`.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/clients/{client_id}/secrets")
+                .route(web::post().to(rotate))
+                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
+        )
+        .service(
+            web::resource("/clients/{client_id}/secrets/{secret_id}")
+                .route(web::delete().to(delete))
+                .default_service(web::to(|caller| not_allowed(caller, "DELETE"))),
+        )
+        .service(
+            web::resource("/clients/{client_id}/revoke-tokens")
+                .route(web::post().to(revoke_tokens))
+                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
+        );
+}
+
+async fn rotate(
+    caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    client_id: Path<String>,
+    payload: Payload,
+    clock: Data<SharedClock>,
+    changes: Data<Administration>,
+    clients: Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let client_id = known_id(&client_id)?;
+    let overlap_s = overlap(&read_members_if_any(&request, payload).await?).map_err(invalid)?;
+    let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
+        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
+    let client = changes.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
+    let mut answer = told(&client, &clients);
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("secret_id".to_owned(), kept.secret_id.to_string().into());
+        members.insert("client_secret".to_owned(), secret.expose().into());
+    }
+    Ok(with_client(HttpResponse::Created(), &client, answer))
+}
+
+/// `previous_expires_in`, in seconds; a day if it is not said.
+fn overlap(members: &Map<String, Value>) -> Result<u64, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    for member in members.keys().filter(|member| *member != "previous_expires_in").take(20) {
+        faults.push(FieldFault::of_member(member, "is not known; known is previous_expires_in"));
+    }
+    let overlap_s = match members.get("previous_expires_in") {
+        None => Some(SECONDS_PER_DAY),
+        Some(given) => given.as_u64().filter(|seconds| OVERLAP_S.contains(seconds)),
+    };
+    if overlap_s.is_none() {
+        let detail = format!("must be a whole number of seconds from {} to {}", OVERLAP_S.start(), OVERLAP_S.end());
+        faults.push(FieldFault::of_member("previous_expires_in", detail));
+    }
+    overlap_s.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+async fn delete(
+    caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    changes: Data<Administration>,
+) -> Result<HttpResponse, Problem> {
+    let (client_id, secret_id) = &*path;
+    let client_id = known_id(client_id)?;
+    let secret_id = Uuid::parse_str(secret_id).map_err(|_| ChangeError::SecretUnknown)?;
+    changes.delete_secret(&client_id, &secret_id, &caller.actor(&request)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn revoke_tokens(
+    caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    client_id: Path<String>,
+    changes: Data<Administration>,
+    clients: Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let client = changes.revoke_tokens(&known_id(&client_id)?, &caller.actor(&request)).await?;
+    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+}

@@ -1,0 +1,71 @@
+//! `GET /admin/clients/{client_id}/usage`: what a client used of its quota, day by day.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Path, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::clients::not_allowed;
+use crate::administration::ChangeError;
+use crate::admission::Admission;
+use crate::clients::Clients;
+use crate::http::authorized::{Authorized, ReadAdmin};
+use crate::http::error::{Problem, ProblemKind};
+use crate::quota::DAYS_KEPT;
+use crate::time::SharedClock;
+
+const DEFAULT_DAYS: u64 = 30;
+
+/// The routes under `/admin`.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(
+        web::resource("/clients/{client_id}/usage")
+            .route(web::get().to(usage))
+            .route(web::head().to(usage))
+            .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
+    );
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    /// Days to tell of, today's included.
+    days: Option<u64>,
+}
+
+async fn usage(
+    _caller: Authorized<ReadAdmin>,
+    request: HttpRequest,
+    client_id: Path<String>,
+    clock: Data<SharedClock>,
+    clients: Data<Clients>,
+    admission: Data<Admission>,
+) -> Result<HttpResponse, Problem> {
+    let span = Query::<Span>::from_query(request.query_string()).ok();
+    let days = span.map(|span| span.days.unwrap_or(DEFAULT_DAYS)).filter(|days| (1..=DAYS_KEPT).contains(days));
+    let days = days.ok_or_else(|| {
+        Problem::new(ProblemKind::MalformedQuery, format!("Usage takes days, a whole number from 1 to {DAYS_KEPT}."))
+    })?;
+    let client = clients.get(&client_id).ok_or(ChangeError::ClientUnknown)?;
+    let today = clock.now().day();
+    let standing = admission.standing(&client).await?;
+    let before = admission.days_before(&client, days - 1).await?;
+    let before: Vec<Value> = before.iter().map(|day| json!({ "day": day.day.to_string(), "used": day.used })).collect();
+    let today = standing.units.map(|units| {
+        json!({
+            "day": today.to_string(),
+            "quota": units.daily_quota,
+            "used": units.used,
+            "remaining": units.remaining,
+            "resets_at": units.resets_at,
+        })
+    });
+    let answer = json!({
+        "client_id": client.client_id,
+        "enforce": client.limits.enforce,
+        "today": today,
+        "days_before": before,
+    });
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+}
