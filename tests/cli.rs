@@ -120,6 +120,56 @@ fn a_registered_client_is_listed_shown_and_gets_tokens() {
 }
 
 #[test]
+fn a_client_is_changed_rotated_stopped_and_removed() {
+    let server = Running::start("serve");
+    let json = |arguments: &[&str]| -> Value {
+        let done = server.call(&[arguments, &["--json"]].concat());
+        assert!(done.status.success(), "{arguments:?}: {}", complaint(&done));
+        serde_json::from_str(out(&done)).unwrap()
+    };
+    let added = json(&["client", "add", "--name", "Curbside"]);
+    let client_id = added["client_id"].as_str().unwrap();
+    let token = |secret: &str| {
+        let mut get = boomgate(server.folder.path(), &["token", "get", "--server", &server.address]);
+        get.env("BOOMGATE_CLIENT_ID", client_id).env("BOOMGATE_CLIENT_SECRET", secret).output().unwrap()
+    };
+    let secret = |answer: &Value| answer["client_secret"].as_str().unwrap().to_owned();
+
+    let edited =
+        json(&["client", "edit", client_id, "--daily-quota", "unlimited", "--name", "Kerb", "--enforce", "false"]);
+    assert_eq!((&edited["daily_quota"], &edited["client_name"]), (&Value::Null, &"Kerb".into()));
+    assert_eq!((&edited["burst"], &edited["enforce"]), (&added["burst"], &false.into()));
+    assert_eq!(json(&["client", "list", "--search", "kerb"]).as_array().unwrap().len(), 1);
+    assert_eq!(json(&["client", "list", "--search", "curbside"]).as_array().unwrap().len(), 0);
+
+    let rotated = json(&["client", "rotate-secret", client_id, "--previous-expires-in", "3600"]);
+    assert!(token(&secret(&added)).status.success() && token(&secret(&rotated)).status.success());
+    let third = server.call(&["client", "rotate-secret", client_id]);
+    assert_eq!(third.status.code(), Some(1));
+    assert!(complaint(&third).contains(added["secrets"][0]["secret_id"].as_str().unwrap()), "{}", complaint(&third));
+    let at_once = server.call(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);
+    assert!(complaint(&at_once).contains("The one before is refused from now on"), "{}", complaint(&at_once));
+    assert!(out(&at_once).contains("client_secret  bg_secret_") && !complaint(&at_once).contains("bg_secret_"));
+    assert!(!token(&secret(&added)).status.success() && !token(&secret(&rotated)).status.success());
+    let shown = server.call(&["client", "show", client_id]);
+    assert!(out(&shown).contains("never used") && out(&shown).contains("counted, not refused"), "{}", out(&shown));
+
+    assert_eq!(json(&["client", "suspend", client_id])["status"], "suspended");
+    assert_eq!(json(&["client", "resume", client_id])["status"], "active");
+    assert_eq!(json(&["client", "revoke-tokens", client_id])["client_id"], client_id);
+    let usage = server.call(&["client", "usage", "admin", "--days", "2"]);
+    let rows: Vec<&str> = out(&usage).lines().collect();
+    assert_eq!(rows.len(), 3, "a head and two days: {rows:#?}");
+    assert!(rows[1].split_whitespace().nth(1).is_some_and(|used| used != "0"), "{rows:#?}");
+
+    assert!(server.call(&["client", "remove", client_id]).status.success());
+    assert_eq!(server.call(&["client", "show", client_id]).status.code(), Some(1));
+    let last = server.call(&["client", "remove", "admin"]);
+    assert_eq!(last.status.code(), Some(1));
+    assert!(complaint(&last).contains("register another administrator first"), "{}", complaint(&last));
+}
+
+#[test]
 fn a_list_of_many_pages_has_every_client_once() {
     let sandbox = Running::start_with(
         "sandbox",
@@ -211,6 +261,8 @@ fn wrong_usage_is_exit_code_2() {
     for arguments in [
         &["client", "add"][..],
         &["client", "show", "../secrets"],
+        &["client", "edit", "demo-reader"],
+        &["client", "edit", "demo-reader", "--enforce", "maybe"],
         &["client", "add", "--name", "X", "--daily-quota", "some"],
         &["token", "get", "--client-secret", "x"],
         &["fly"],
@@ -280,6 +332,18 @@ fn the_lines_of_the_readme_work_as_they_stand() {
         .replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate"));
     let said = paste(&sandbox, &lines);
     for answer in ["\"next_cursor\":", "\"number\":\"9002\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
+        assert!(said.contains(answer), "{answer} is not in: {said}");
+    }
+}
+
+#[test]
+fn the_lines_of_the_readme_about_changes_work_as_they_stand() {
+    let sandbox = Running::start("sandbox");
+    let (_, rest) = include_str!("../README.md").split_once("## Change who may call\n").unwrap();
+    let (_, block) = rest.split_once("```sh\n").unwrap();
+    let (lines, _) = block.split_once("```").unwrap();
+    let said = paste(&sandbox, &lines.replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate")));
+    for answer in ["50000", "client_secret  bg_secret_", "suspended", "active", "USED", "last used", "ends"] {
         assert!(said.contains(answer), "{answer} is not in: {said}");
     }
 }

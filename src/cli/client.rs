@@ -1,10 +1,13 @@
 //! `boomgate client`: who may call.
 
+mod change;
+
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::change::{Changes, Rotation, Span};
 use super::connection::{Administration, ConnectionOptions, text};
 use super::output::{self, Table};
 use crate::config::Environment;
@@ -16,7 +19,11 @@ const PAGE: &str = "100";
 const EXAMPLES: &str = "Examples:
   boomgate client add --name Curbside --scope 'read:zones write:zones' --daily-quota 50000
   boomgate client list
-  boomgate client show demo-reader --json";
+  boomgate client list --search curbside
+  boomgate client show demo-reader --json
+  boomgate client edit demo-reader --daily-quota 50000
+  boomgate client rotate-secret demo-reader --previous-expires-in 3600
+  boomgate client usage demo-reader --days 7";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
@@ -32,14 +39,45 @@ enum Command {
     /// Register a client, and print its secret this once
     #[command(before_help = EXAMPLES)]
     Add(Registration),
-    /// List all clients
-    List,
-    /// Show one client
-    Show {
-        /// Its client_id
-        #[arg(value_parser = ClientId::parse)]
-        client_id: ClientId,
+    /// List all clients, or those that a part of a name or client_id finds
+    List {
+        /// A part of a name or client_id, in upper or lower case
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
     },
+    /// Show one client
+    Show(Which),
+    /// Change a client; what is not named stays as it is
+    #[command(before_help = change::EDIT_EXAMPLES)]
+    Edit(Changes),
+    /// Let a client get no token, and refuse those that it has, until it is resumed
+    Suspend(Which),
+    /// Let a suspended client call again
+    Resume(Which),
+    /// Delete a client, with its secrets and its usage
+    #[command(visible_alias = "delete")]
+    Remove(Which),
+    /// Make a new secret, and print it this once; the one before stays good for a while
+    #[command(before_help = change::ROTATE_EXAMPLES)]
+    RotateSecret(Rotation),
+    /// Revoke every token that a client was issued until now
+    RevokeTokens(Which),
+    /// Show what a client used of its daily quota
+    Usage(Span),
+}
+
+#[derive(Args)]
+struct Which {
+    /// Its client_id
+    #[arg(value_parser = ClientId::parse)]
+    client_id: ClientId,
+}
+
+impl Which {
+    /// Where the server has it: an identifier has no character that a path would read otherwise.
+    fn path(&self) -> String {
+        format!("/admin/clients/{}", self.client_id)
+    }
 }
 
 #[derive(Args)]
@@ -110,8 +148,27 @@ struct Client {
     requests_per_second: u64,
     burst: u64,
     daily_quota: Option<u64>,
+    enforce: bool,
     status: String,
+    secrets: Vec<Secret>,
     created_at: String,
+    updated_at: String,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    #[serde(rename = "secret_id")]
+    id: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+impl Secret {
+    fn told(&self) -> String {
+        let used = self.last_used_at.as_ref().map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+        let end = self.expires_at.as_ref().map_or_else(String::new, |end| format!(", ends {end}"));
+        format!("{}  {used}{end}", self.id)
+    }
 }
 
 impl Client {
@@ -133,7 +190,7 @@ impl Client {
     }
 
     fn members(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut members = vec![
             ("client_id", self.id.clone()),
             ("name", self.name.clone()),
             ("status", self.status.clone()),
@@ -142,8 +199,12 @@ impl Client {
             ("token lifetime", format!("{} s", self.token_ttl)),
             ("throttle", self.throttle()),
             ("daily quota", self.quota()),
+            ("over a limit", if self.enforce { "refused" } else { "counted, not refused" }.to_owned()),
             ("registered", self.created_at.clone()),
-        ]
+            ("changed", self.updated_at.clone()),
+        ];
+        members.extend(self.secrets.iter().map(|secret| ("secret", secret.told())));
+        members
     }
 }
 
@@ -152,8 +213,15 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     let json = options.connection.json;
     match options.command {
         Command::Add(registration) => add(&server, registration, json),
-        Command::List => list(&server, json),
-        Command::Show { client_id } => show(&server, &client_id, json),
+        Command::List { search } => list(&server, search.as_deref(), json),
+        Command::Show(which) => show(&server, &which, json),
+        Command::Edit(changes) => change::edit(&server, changes, json),
+        Command::Suspend(which) => change::set_status(&server, &which, "suspended", json),
+        Command::Resume(which) => change::set_status(&server, &which, "active", json),
+        Command::Remove(which) => change::remove(&server, &which, json),
+        Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, json),
+        Command::RevokeTokens(which) => change::revoke_tokens(&server, &which, json),
+        Command::Usage(span) => change::usage(&server, &span, json),
     }
 }
 
@@ -176,7 +244,7 @@ fn add(server: &Administration, registration: Registration, json: bool) -> anyho
 }
 
 /// Prints each page as it arrives, so that a list of any length takes no more memory than one.
-fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
+fn list(server: &Administration, search: Option<&str>, json: bool) -> anyhow::Result<()> {
     let mut table = Table::new(["CLIENT ID", "NAME", "STATUS", "SCOPE", "THROTTLE", "DAILY QUOTA"]);
     let mut cursor: Option<String> = None;
     let mut comma = "";
@@ -185,10 +253,12 @@ fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
     }
     loop {
         let mut query = vec![("limit", PAGE)];
+        query.extend(search.map(|text| ("q", text)));
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let page = server.get("/admin/clients", &query)?;
         let clients = page.get("data").and_then(Value::as_array);
         let clients = clients.ok_or_else(|| anyhow!("{} answered without a list of clients", server.server()))?;
+        let next = text(&page, "next_cursor").map(str::to_owned);
         if json {
             for client in clients {
                 output::print(&format!("{comma}{client}"))?;
@@ -196,9 +266,12 @@ fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
             }
         } else {
             let rows = clients.iter().map(|client| Ok(Client::read(client)?.row()));
-            output::print(&table.page(&rows.collect::<anyhow::Result<Vec<_>>>()?))?;
+            let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
+            // A search may have an empty page on the way.
+            if !rows.is_empty() || next.is_none() {
+                output::print(&table.page(&rows))?;
+            }
         }
-        let next = text(&page, "next_cursor").map(str::to_owned);
         // A server that points back at the same page would never end.
         if next.is_none() || next == cursor {
             break;
@@ -211,10 +284,13 @@ fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(server: &Administration, client_id: &ClientId, json: bool) -> anyhow::Result<()> {
-    let answer = server.get(&format!("/admin/clients/{client_id}"), &[])?;
+fn show(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
+    print_client(&server.get(&which.path(), &[])?, json)
+}
+
+fn print_client(answer: &Value, json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::print_json(&answer)?);
+        return Ok(output::print_json(answer)?);
     }
-    Ok(output::print(&output::members(&Client::read(&answer)?.members()))?)
+    Ok(output::print(&output::members(&Client::read(answer)?.members()))?)
 }

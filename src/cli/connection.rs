@@ -166,6 +166,7 @@ impl Connection {
         let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
         match serde_json::from_slice(&body) {
+            Err(_) if status == 204 => Ok((status, Value::Null)),
             Ok(value) => Ok((status, value)),
             Err(_) if status >= 400 => Ok((status, Value::Null)),
             Err(_) => bail!("{} answered {status} without JSON: is it a boomgate server?", self.server),
@@ -236,6 +237,20 @@ impl Administration {
         let address = format!("{}{path}", self.server());
         let post = || self.connection.agent.post(&address).header("Authorization", &self.authorization);
         self.call(|| post().send_json(body))
+    }
+
+    /// Merges `body` into what is at `path`, which starts with `/` (RFC 7396).
+    pub(super) fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let address = format!("{}{path}", self.server());
+        let request = || self.connection.agent.patch(&address).header("Authorization", &self.authorization);
+        self.call(|| request().send_json(body))
+    }
+
+    /// Deletes what is at `path`, which starts with `/`.
+    pub(super) fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let address = format!("{}{path}", self.server());
+        let delete = || self.connection.agent.delete(&address).header("Authorization", &self.authorization);
+        self.call(|| delete().call()).map(|_nothing| ())
     }
 
     fn call(&self, send: impl Fn() -> Result<Response<Body>, ureq::Error>) -> anyhow::Result<Value> {

@@ -1,0 +1,172 @@
+//! Commands that change a client, and what it used.
+
+use anyhow::anyhow;
+use clap::{ArgAction, Args};
+use serde_json::{Map, Value, json};
+
+use super::super::connection::{Administration, text};
+use super::super::output::{self, Table};
+use super::{Which, print_client, quota};
+
+pub(super) const EDIT_EXAMPLES: &str = "Examples:
+  boomgate client edit demo-reader --daily-quota 50000 --burst 40
+  boomgate client edit demo-reader --scope 'read:zones write:zones'
+  boomgate client edit demo-reader --enforce false     count and report, but refuse nothing";
+
+pub(super) const ROTATE_EXAMPLES: &str = "Examples:
+  boomgate client rotate-secret demo-reader                              both secrets are good for a day
+  boomgate client rotate-secret demo-reader --previous-expires-in 0      the old one is in the wrong hands";
+
+#[derive(Args)]
+pub(super) struct Changes {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Wanted {
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// All that it may ask for and do from now on, scope tokens with spaces between
+    #[arg(long)]
+    scope: Option<String>,
+    /// An API set that it may call; may be repeated, and replaces those that it had
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Vec<String>,
+    /// How long its next access tokens live
+    #[arg(long, value_name = "SECONDS")]
+    token_ttl: Option<u64>,
+    /// Requests that come back in a second
+    #[arg(long, value_name = "N")]
+    requests_per_second: Option<u64>,
+    /// Requests at once after a rest
+    #[arg(long, value_name = "N")]
+    burst: Option<u64>,
+    /// Requests in a UTC day, or unlimited
+    #[arg(long, value_name = "N", value_parser = quota)]
+    daily_quota: Option<Value>,
+    /// Whether what is over a limit is refused, or only counted and reported
+    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+    enforce: Option<bool>,
+}
+
+impl Wanted {
+    /// What is not given is left out, so that it stays as it is.
+    fn members(self) -> Value {
+        let mut members = Map::new();
+        for (name, value) in [
+            ("client_name", self.name.map(Value::from)),
+            ("scope", self.scope.map(Value::from)),
+            ("audience", Some(self.audience).filter(|audience| !audience.is_empty()).map(Value::from)),
+            ("token_ttl", self.token_ttl.map(Value::from)),
+            ("requests_per_second", self.requests_per_second.map(Value::from)),
+            ("burst", self.burst.map(Value::from)),
+            ("daily_quota", self.daily_quota),
+            ("enforce", self.enforce.map(Value::from)),
+        ] {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(members)
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Rotation {
+    #[command(flatten)]
+    which: Which,
+    /// How long the previous secret stays good: 0 to 2592000, 30 days [default: a day]
+    #[arg(long, value_name = "SECONDS")]
+    previous_expires_in: Option<u64>,
+}
+
+#[derive(Args)]
+pub(super) struct Span {
+    #[command(flatten)]
+    which: Which,
+    /// How many days, today's included: 1 to 90
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    days: u64,
+}
+
+pub(super) fn edit(server: &Administration, changes: Changes, json: bool) -> anyhow::Result<()> {
+    let Changes { which, wanted } = changes;
+    print_client(&server.patch(&which.path(), &wanted.members())?, json)
+}
+
+pub(super) fn set_status(server: &Administration, which: &Which, status: &str, json: bool) -> anyhow::Result<()> {
+    let answer = server.patch(&which.path(), &json!({ "status": status }))?;
+    print_client(&answer, json)
+}
+
+pub(super) fn remove(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
+    server.delete(&which.path())?;
+    if json {
+        output::print_json(&json!({ "client_id": which.client_id, "deleted": true }))?;
+    }
+    output::talk(&format!("{} is deleted: its secrets and its tokens are refused from now on.", which.client_id));
+    Ok(())
+}
+
+pub(super) fn rotate_secret(server: &Administration, rotation: &Rotation, json: bool) -> anyhow::Result<()> {
+    let Rotation { which, previous_expires_in } = rotation;
+    let body = previous_expires_in.map_or_else(|| json!({}), |seconds| json!({ "previous_expires_in": seconds }));
+    let answer = server.post(&format!("{}/secrets", which.path()), &body)?;
+    if json {
+        output::print_json(&answer)?;
+    } else {
+        let member = |name| text(&answer, name).unwrap_or_default().to_owned();
+        let names = ["client_id", "client_secret", "secret_id"];
+        output::print(&output::members(&names.map(|name| (name, member(name)))))?;
+    }
+    let secrets = answer.get("secrets").and_then(Value::as_array);
+    let end = secrets.and_then(|secrets| secrets.iter().find_map(|secret| text(secret, "expires_at")));
+    let previous = end.map_or_else(
+        || "The one before is refused from now on".to_owned(),
+        |end| format!("The one before is good until {end}"),
+    );
+    output::talk(&format!(
+        "\nThe secret is shown this once: {} keeps only its digest.\n{previous}: put the new one wherever the old one is \
+         kept.",
+        server.server()
+    ));
+    Ok(())
+}
+
+pub(super) fn revoke_tokens(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
+    let answer = server.post(&format!("{}/revoke-tokens", which.path()), &json!({}))?;
+    if json {
+        output::print_json(&answer)?;
+    }
+    output::talk(&format!(
+        "Every token that {} was issued until now is refused. It can get new ones: to keep it out, suspend it or \
+         rotate its secret.",
+        which.client_id
+    ));
+    Ok(())
+}
+
+pub(super) fn usage(server: &Administration, span: &Span, json: bool) -> anyhow::Result<()> {
+    let answer = server.get(&format!("{}/usage", span.which.path()), &[("days", &span.days.to_string())])?;
+    if json {
+        return Ok(output::print_json(&answer)?);
+    }
+    let of_another_kind = || anyhow!("{} speaks of usage in another way", server.server());
+    let today = answer.get("today").ok_or_else(of_another_kind)?;
+    let before = answer.get("days_before").and_then(Value::as_array).ok_or_else(of_another_kind)?;
+    let number = |of: &Value, name| of.get(name).and_then(Value::as_u64).map(|number| number.to_string());
+    let row = |day: &Value| {
+        let cells = [text(day, "day").map(str::to_owned), number(day, "used"), number(day, "remaining")];
+        cells.map(Option::unwrap_or_default)
+    };
+    let rows: Vec<[String; 3]> = std::iter::once(today).chain(before).map(row).collect();
+    output::print(&Table::new(["DAY", "USED", "LEFT"]).page(&rows))?;
+    let quota = number(today, "quota").map_or_else(|| "unlimited".to_owned(), |quota| format!("{quota} a day"));
+    output::talk(&format!("The quota is {quota}, from midnight to midnight UTC."));
+    Ok(())
+}
