@@ -3,6 +3,7 @@
 //! A change is in force when its call returns, and on disk. Nothing here asks whether the caller may make
 //! the change: the gate has done so.
 
+mod keys;
 mod registered;
 
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 pub use self::registered::entity_tag;
 use crate::audit::{Action, Entry};
 use crate::clients::{Client, Clients, Secret, Status};
-use crate::keys::{Algorithm, KeyError, Keys};
+use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::Registration;
@@ -92,7 +93,7 @@ pub enum ChangeError {
     /// The store did not answer: ours to mend.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No key could be made: ours to mend.
+    /// The signing keys could not be changed so.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -167,16 +168,6 @@ impl Administration {
         self.commit(Txn::new(), &entry).await?;
         self.exposed.pin().insert(client_id.clone(), now);
         tracing::warn!(%client_id, "a client's secret came in a query string or over plain HTTP: rotate it");
-        Ok(())
-    }
-
-    /// Makes the signing key of `algorithm`, if there is none yet.
-    pub async fn ensure_signing_key(&self, algorithm: Algorithm) -> Result<(), ChangeError> {
-        if self.keys.signing(algorithm).is_some() {
-            return Ok(());
-        }
-        let created = |kid: &str| self.entry(Action::KeyCreated, kid, &Actor::default()).append();
-        self.keys.create(algorithm, self.clock.now(), created).await?;
         Ok(())
     }
 

@@ -23,7 +23,7 @@ pub struct Entry {
     pub actor: Option<ClientId>,
     /// What.
     pub action: Action,
-    /// To whom or what: a `client_id` or a `jti`.
+    /// To whom or what: a `client_id`, a `jti` or a `kid`.
     pub subject: String,
     /// Where the request came from.
     pub source: Option<IpAddr>,
@@ -57,8 +57,14 @@ pub enum Action {
     TokenBurned,
     /// A client's right secret came where others may read it: in a query string, or over plain HTTP.
     SecretExposed,
-    /// A signing key was made.
+    /// A signing key was made, or one that waited to sign was brought forward.
     KeyCreated,
+    /// An operator's signing key was taken in.
+    KeyImported,
+    /// A signing key was taken away, and its tokens with it.
+    KeyRevoked,
+    /// A signing key was deleted because its last token had expired.
+    KeyForgotten,
 }
 
 impl Entry {

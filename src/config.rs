@@ -102,6 +102,8 @@ pub struct Config {
     /// `signing_algorithm`: how new access tokens are signed; by default ES256, which every client of
     /// JWTs can verify.
     pub signing_algorithm: Algorithm,
+    /// `key_rotation_days`: after how many days of signing a key is replaced; by default 30, and 0 is never.
+    pub key_rotation_days: u64,
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
@@ -349,6 +351,7 @@ impl Config {
             signing_algorithm: raw
                 .text("signing_algorithm", "\"ES256\" or \"EdDSA\"", signing_algorithm)
                 .unwrap_or(Algorithm::Es256),
+            key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
             workers: if workers == 0 { cores } else { workers },
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),

@@ -1,44 +1,50 @@
 //! The signing keys: one signs, all verify.
 //!
-//! Owns the keys under `keys/`. A key is parsed once, when it is read: ring checks an EC key as it parses
-//! it, which costs as much as a signature. `kid` is the key's RFC 7638 thumbprint, so it names the key
-//! and nothing else. Only the algorithm that a key was made for is ever used with it.
+//! Owns the keys under `keys/`, and `key-changes/`, which every change to them is guarded by. Which key
+//! signs follows from the keys and the time alone: the last one whose moment has come. So it is the same
+//! on every node that reads the store, and a rotation needs no second step: a new key is in the JWK Set
+//! from its commit on, and signs from its moment on. `kid` is the key's RFC 7638 thumbprint, so it names
+//! the key and nothing else. Only the algorithm that a key was made for is ever used with it.
+
+mod change;
+mod signing;
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imbl::OrdMap;
-use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{DecodingKey, EncodingKey};
-use ring::digest::{SHA256, digest};
-use ring::rand::SystemRandom;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    UnparsedPublicKey, VerificationAlgorithm,
-};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::oauth::claims::ACCESS_TOKEN_TYPE;
-use crate::store::{Keyspace, Outcome, Projection, Store, StoreError, Txn, View};
-use crate::time::UnixSeconds;
+pub use self::change::{Planned, Start};
+use self::signing::StoredKey;
+pub use self::signing::{Algorithm, SigningKey};
+use crate::store::{Keyspace, Projection, Revision, Store, StoreError, View};
+use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 const KEYS: Keyspace<StoredKey> = Keyspace::new("keys");
 
-/// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// ECDSA with P-256 and SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+/// For how long a resource server may keep the JWK Set, in seconds.
+pub const JWK_SET_MAX_AGE_S: u64 = 300;
+/// For how long a new key is in the JWK Set before it signs, in seconds: as long again as the set may be
+/// kept, for clocks that differ and answers that travel.
+pub const PUBLISHED_FOR_S: u64 = 2 * JWK_SET_MAX_AGE_S;
+/// How long before its moment a scheduled key is published, in seconds: for resource servers that read the
+/// JWK Set less often than it says.
+pub const SCHEDULED_AHEAD_S: u64 = SECONDS_PER_DAY;
+/// For how long a key verifies after its last signature, in seconds: the longest life of a token, and an
+/// hour for clocks that differ.
+pub const VERIFIES_FOR_S: u64 = SECONDS_PER_DAY + 3_600;
+
+/// When keys are made, and how they sign.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// How a new key signs.
+    pub algorithm: Algorithm,
+    /// After how many days of signing a key is replaced; 0 is never.
+    pub rotation_days: u64,
 }
 
-/// Why no key could be had.
+/// Why a key could not be had, or not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The store did not answer, or holds a key that cannot be read.
@@ -47,6 +53,60 @@ pub enum KeyError {
     /// The system gave no randomness, or ring refused the key.
     #[error("no signing key could be made: the system's random source did not answer")]
     Crypto,
+    /// What was to be imported is no key that can sign; says why, after "it".
+    #[error("the private key {0}")]
+    Unusable(&'static str),
+    /// No key has this `kid`.
+    #[error("no signing key has this kid")]
+    Unknown,
+    /// The key to be imported is here.
+    #[error("this key is here already, with the kid {0}")]
+    AlreadyHere(String),
+    /// A key waits to sign already, and one is enough.
+    #[error("the key {0} waits to sign already: revoke it, or wait until it signs, and import then")]
+    AnotherWaits(String),
+    /// Without this key nothing would sign.
+    #[error(
+        "this key signs, and no other is there to follow it: rotate first, then revoke this one. Rotating \
+         immediately lets the new key sign at once"
+    )]
+    NoSuccessor,
+    /// The keys changed again and again while they were to be changed.
+    #[error("the signing keys are being changed by somebody else: try again")]
+    Busy,
+}
+
+/// What a key does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is published and waits to sign.
+    Next,
+    /// It signs.
+    Signing,
+    /// It has signed, and verifies what it signed.
+    Verifying,
+}
+
+/// A key as operators see it: nothing of it is secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyStatus {
+    /// Its name.
+    pub kid: String,
+    /// How it signs.
+    pub algorithm: Algorithm,
+    /// What it does now.
+    pub state: State,
+    /// Whether an operator brought it.
+    pub imported: bool,
+    /// When it was made, or imported.
+    pub created_at: UnixSeconds,
+    /// From when on it signs.
+    pub signs_from: UnixSeconds,
+    /// Until when it signs, where that is known.
+    pub signs_until: Option<UnixSeconds>,
+    /// Until when it verifies, where that is known; then it is forgotten.
+    pub verifies_until: Option<UnixSeconds>,
 }
 
 /// All signing keys.
@@ -59,19 +119,15 @@ impl Keys {
     /// Reads all keys, and follows them.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         // A second start in one process finds it in place.
-        let _already = RING_PROVIDER.install_default();
+        let _already = signing::RING_PROVIDER.install_default();
         Ok(Self { view: View::open(store.clone()).await?, store })
     }
 
-    /// The key that signs: the newest of `algorithm`.
+    /// The key that signs at `now`; `None` before the first is made.
     #[must_use]
-    pub fn signing(&self, algorithm: Algorithm) -> Option<Arc<SigningKey>> {
+    pub fn signing(&self, now: UnixSeconds) -> Option<Arc<SigningKey>> {
         let ring = self.view.load();
-        ring.by_kid
-            .values()
-            .filter(|key| key.algorithm == algorithm)
-            .max_by_key(|key| (key.created_at, &key.kid))
-            .cloned()
+        ring.in_order.get(signing_at(ring.in_order.iter().map(|key| key.signs_from), now)).cloned()
     }
 
     /// The key of this `kid`.
@@ -86,202 +142,71 @@ impl Keys {
         self.view.load().by_kid.contains_key(kid)
     }
 
-    /// The JWK Set (RFC 7517 section 5) of all keys that verify.
+    /// The JWK Set (RFC 7517 section 5) of all keys that verify or soon will, the oldest first.
     #[must_use]
     pub fn jwk_set(&self) -> Json {
         let ring = self.view.load();
-        json!({ "keys": ring.by_kid.values().map(|key| key.jwk()).collect::<Vec<_>>() })
+        json!({ "keys": ring.in_order.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
     }
 
-    /// Makes a key of `algorithm` and commits it together with `entry`, the audit log's word of it;
-    /// returns once it signs.
-    pub async fn create(
-        &self,
-        algorithm: Algorithm,
-        now: UnixSeconds,
-        entry: impl FnOnce(&str) -> Result<Txn, StoreError>,
-    ) -> Result<(), KeyError> {
-        let stored = StoredKey::generate(algorithm, now)?;
-        let key = SigningKey::parse(&stored).ok_or(KeyError::Crypto)?;
-        let name = KEYS.key(&key.kid);
-        let txn = Txn::new().absent(name.clone()).put(name, KEYS.encode(&stored)?).and(entry(&key.kid)?);
-        if let Outcome::Committed(revision) = self.store.commit(txn).await? {
-            self.view.reach(revision).await;
-        }
-        Ok(())
-    }
-}
-
-/// A private key as it is kept: PKCS #8, in base64url, in a folder of mode 0700.
-#[derive(Serialize, Deserialize)]
-struct StoredKey {
-    algorithm: Algorithm,
-    pkcs8: String,
-    created_at: UnixSeconds,
-}
-
-impl StoredKey {
-    fn generate(algorithm: Algorithm, created_at: UnixSeconds) -> Result<Self, KeyError> {
-        let random = SystemRandom::new();
-        let document = match algorithm {
-            Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
-            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
-        };
-        let document = document.map_err(|_| KeyError::Crypto)?;
-        Ok(Self { algorithm, pkcs8: URL_SAFE_NO_PAD.encode(document.as_ref()), created_at })
-    }
-}
-
-/// A key, parsed and ready to sign and verify.
-pub struct SigningKey {
-    kid: String,
-    algorithm: Algorithm,
-    created_at: UnixSeconds,
-    pair: Pair,
-    /// The JWS header of every token that it signs, encoded.
-    header: String,
-    decoding: DecodingKey,
-}
-
-enum Pair {
-    Es256(EcdsaKeyPair),
-    EdDsa(Ed25519KeyPair),
-}
-
-impl SigningKey {
-    fn parse(stored: &StoredKey) -> Option<Self> {
-        let pkcs8 = URL_SAFE_NO_PAD.decode(&stored.pkcs8).ok()?;
-        let pair = match stored.algorithm {
-            Algorithm::Es256 => Pair::Es256(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &SystemRandom::new()).ok()?,
-            ),
-            Algorithm::EdDsa => Pair::EdDsa(Ed25519KeyPair::from_pkcs8(&pkcs8).ok()?),
-        };
-        let public = pair.public();
-        // RFC 7638 section 3: the required members in lexicographic order, no white space. In this order
-        // serde_json's own sorted maps write them.
-        let thumbprint = digest(&SHA256, jwk_members(stored.algorithm, public)?.to_string().as_bytes());
-        let kid = URL_SAFE_NO_PAD.encode(thumbprint);
-        let header = json!({ "alg": stored.algorithm.name(), "kid": kid, "typ": ACCESS_TOKEN_TYPE }).to_string();
-        let decoding = match stored.algorithm {
-            Algorithm::Es256 => DecodingKey::from_ec_der(public),
-            Algorithm::EdDsa => DecodingKey::from_ed_der(public),
-        };
-        Some(Self {
-            kid,
-            algorithm: stored.algorithm,
-            created_at: stored.created_at,
-            pair,
-            header: URL_SAFE_NO_PAD.encode(header),
-            decoding,
+    /// Every key at `now`, in the order in which they sign.
+    #[must_use]
+    pub fn list(&self, now: UnixSeconds) -> Vec<KeyStatus> {
+        let ring = self.view.load();
+        let signing = signing_at(ring.in_order.iter().map(|key| key.signs_from), now);
+        let followers = ring.in_order.iter().skip(1).map(|key| Some(key.signs_from)).chain([None]);
+        let keys = ring.in_order.iter().zip(followers).enumerate();
+        keys.map(|(place, (key, signs_until))| KeyStatus {
+            kid: key.kid().to_owned(),
+            algorithm: key.algorithm(),
+            state: match place.cmp(&signing) {
+                std::cmp::Ordering::Less => State::Verifying,
+                std::cmp::Ordering::Equal => State::Signing,
+                std::cmp::Ordering::Greater => State::Next,
+            },
+            imported: key.imported,
+            created_at: key.created_at,
+            signs_from: key.signs_from,
+            signs_until,
+            verifies_until: signs_until.map(|until| until.plus(VERIFIES_FOR_S)),
         })
+        .collect()
     }
 
-    /// The key's name.
+    /// When the key that signs is to be replaced; `None` for never: it was imported, and only an operator has
+    /// another such, or the schedule says so, or the next key is there already.
     #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.kid
+    pub fn replaced_at(&self, schedule: &Schedule, now: UnixSeconds) -> Option<UnixSeconds> {
+        let keys = self.list(now);
+        let last = keys.last().filter(|key| key.state == State::Signing && !key.imported)?;
+        let signs_for_s = schedule.rotation_days.checked_mul(SECONDS_PER_DAY).filter(|seconds| *seconds > 0)?;
+        Some(last.signs_from.plus(signs_for_s))
     }
 
-    /// The one algorithm that it is used with.
-    #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// What verifies its signatures.
-    #[must_use]
-    pub fn decoding(&self) -> &DecodingKey {
-        &self.decoding
-    }
-
-    /// A JWS in compact form (RFC 7515 section 7.1) over `payload`. `Err` when the system gives no
-    /// randomness, which ECDSA needs.
-    pub fn sign(&self, payload: &[u8]) -> Result<String, KeyError> {
-        self.sign_with_header(&self.header, payload)
-    }
-
-    /// The same, under a header of its own: the sandbox and tests make wrong tokens so.
-    pub(crate) fn sign_with_header(&self, header: &str, payload: &[u8]) -> Result<String, KeyError> {
-        // Four characters for three bytes, two dots, and 86 characters of signature.
-        let mut jws = String::with_capacity(header.len() + payload.len().div_ceil(3) * 4 + 88);
-        jws.push_str(header);
-        jws.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut jws);
-        match &self.pair {
-            Pair::Es256(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), jws.as_bytes()).map_err(|_| KeyError::Crypto)?;
-                push_signature(&mut jws, signature.as_ref());
-            }
-            Pair::EdDsa(pair) => {
-                let signature = pair.sign(jws.as_bytes());
-                push_signature(&mut jws, signature.as_ref());
-            }
-        }
-        Ok(jws)
-    }
-
-    fn jwk(&self) -> Json {
-        let mut jwk = jwk_members(self.algorithm, self.pair.public()).unwrap_or_default();
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("kid".to_owned(), self.kid.clone().into());
-            members.insert("alg".to_owned(), self.algorithm.name().into());
-            members.insert("use".to_owned(), "sig".into());
-        }
-        jwk
+    /// Waits until a commit of this store is in force here.
+    pub async fn reach(&self, revision: Revision) {
+        self.view.reach(revision).await;
     }
 }
 
-fn push_signature(jws: &mut String, signature: &[u8]) {
-    jws.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, jws);
-}
-
-impl Pair {
-    fn public(&self) -> &[u8] {
-        match self {
-            Self::Es256(pair) => pair.public_key().as_ref(),
-            Self::EdDsa(pair) => pair.public_key().as_ref(),
-        }
-    }
-}
-
-/// The members that make the key what it is (RFC 7638 section 3.2, RFC 8037 appendix A.3).
-fn jwk_members(algorithm: Algorithm, public: &[u8]) -> Option<Json> {
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    match algorithm {
-        Algorithm::Es256 => {
-            // SEC 1 section 2.3.3: 0x04, then x and y of 32 bytes each.
-            let (x, y) = public.strip_prefix(&[0x04])?.split_at_checked(32)?;
-            Some(json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) }))
-        }
-        Algorithm::EdDsa => Some(json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(public) })),
-    }
-}
-
-impl Algorithm {
-    /// The `alg` that names it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    /// The same, as `jsonwebtoken` calls it.
-    #[must_use]
-    pub const fn jws(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-        }
-    }
+/// Which of the keys that sign from these moments, in order, signs at `now`: the last whose moment has
+/// come, or the first when the clock was set back before all of them.
+fn signing_at(moments: impl DoubleEndedIterator<Item = UnixSeconds> + ExactSizeIterator, now: UnixSeconds) -> usize {
+    moments.into_iter().rposition(|moment| moment <= now).unwrap_or(0)
 }
 
 #[derive(Clone, Default)]
 struct Ring {
     by_kid: OrdMap<String, Arc<SigningKey>>,
+    /// The same, in the order in which they sign: a handful.
+    in_order: Vec<Arc<SigningKey>>,
+}
+
+impl Ring {
+    fn order(&mut self) {
+        self.in_order = self.by_kid.values().cloned().collect();
+        self.in_order.sort_by(|one, other| one.place().cmp(&other.place()));
+    }
 }
 
 impl Projection for Ring {
@@ -293,43 +218,25 @@ impl Projection for Ring {
             return tracing::error!(kid = ?id, "a signing key cannot be read: its tokens are refused");
         };
         self.by_kid.insert(id.to_owned(), Arc::new(key));
+        self.order();
     }
 
     fn delete(&mut self, id: &str) {
         self.by_kid.remove(id);
+        self.order();
     }
 }
 
-/// `jsonwebtoken`'s cryptography, on ring. It only verifies: [`SigningKey::sign`] keeps its key parsed,
-/// which `jsonwebtoken`'s own signers do not.
-static RING_PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: |_, _: &EncodingKey| Err(ErrorKind::InvalidAlgorithm.into()),
-    verifier_factory: |algorithm, key| {
-        let known = [Algorithm::Es256, Algorithm::EdDsa].into_iter().find(|known| known.jws() == *algorithm);
-        let scheme: &'static dyn VerificationAlgorithm = match known.ok_or(ErrorKind::InvalidAlgorithm)? {
-            Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
-            Algorithm::EdDsa => &ED25519,
+#[cfg(test)]
+impl Keys {
+    /// The keys of a store that has only one, for the tests of others.
+    pub(crate) async fn with_one(store: Arc<dyn Store>, algorithm: Algorithm, now: UnixSeconds) -> Self {
+        let keys = Self::open(store.clone()).await.unwrap();
+        let change = keys.rotation(algorithm, Start::WhenPublished, now).await.unwrap().change;
+        let crate::store::Outcome::Committed(revision) = store.commit(change).await.unwrap() else {
+            panic!("the first key is not committed");
         };
-        let public = key.try_get_as_bytes()?.to_owned();
-        Ok(Box::new(RingVerifier { algorithm: *algorithm, public: UnparsedPublicKey::new(scheme, public) }))
-    },
-    // For reading JWKs, which nothing here does.
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-struct RingVerifier {
-    algorithm: jsonwebtoken::Algorithm,
-    public: UnparsedPublicKey<Vec<u8>>,
-}
-
-impl jsonwebtoken::signature::Verifier<Vec<u8>> for RingVerifier {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), jsonwebtoken::signature::Error> {
-        self.public.verify(message, signature).map_err(|_| jsonwebtoken::signature::Error::new())
-    }
-}
-
-impl JwtVerifier for RingVerifier {
-    fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        self.algorithm
+        keys.reach(revision).await;
+        keys
     }
 }

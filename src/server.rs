@@ -25,7 +25,7 @@ use crate::failures::Failures;
 use crate::files;
 use crate::http::answer::Site;
 use crate::http::token::SourceLimit;
-use crate::keys::Keys;
+use crate::keys::{Keys, Schedule};
 use crate::listener::{self, Bounds};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
@@ -72,6 +72,7 @@ struct Parts {
     clients: Data<Clients>,
     revocation: Arc<Revocation>,
     keys: Data<Keys>,
+    key_schedule: Data<Schedule>,
     parking: Data<Parking>,
     terms: Data<Terms>,
     clock: Data<SharedClock>,
@@ -356,13 +357,7 @@ async fn assemble(
     let terms = terms(config);
     let public_audience = terms.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
-    let tokens = Arc::new(Tokens::new(
-        keys.clone(),
-        clock.clone(),
-        issuer.to_owned(),
-        config.signing_algorithm,
-        config.token_cache_entries,
-    ));
+    let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), issuer.to_owned(), config.token_cache_entries));
     let admission = Admission::new(
         tokens.clone(),
         revocation.clone(),
@@ -390,6 +385,10 @@ async fn assemble(
         clients: Data::from(clients),
         revocation,
         keys: Data::from(keys),
+        key_schedule: Data::new(Schedule {
+            algorithm: config.signing_algorithm,
+            rotation_days: config.key_rotation_days,
+        }),
         parking: Data::new(parking),
         terms: Data::new(terms),
         clock: Data::new(clock),
@@ -409,7 +408,7 @@ fn terms(config: &Config) -> Terms {
     }
 }
 
-/// Forgets what has expired, and looks at the certificate files.
+/// Forgets what has expired, rotates signing keys, and looks at the certificate files.
 async fn sweep(parts: Parts, tls: Arc<Tls>) {
     let mut expired = tokio::time::interval(SWEEP_INTERVAL);
     let mut certificates = tokio::time::interval(CERTIFICATE_INTERVAL);
@@ -425,6 +424,9 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 }
                 if let Err(error) = parts.clients.write_back_uses().await {
                     tracing::warn!(%error, "when secrets were last used is not on disk yet");
+                }
+                if let Err(error) = parts.changes.tend_keys(&parts.key_schedule).await {
+                    tracing::warn!(%error, "the signing keys stay as they are for now");
                 }
                 parts.source_limit.forget_quiet();
                 parts.admission.forget_unregistered();

@@ -23,7 +23,6 @@ pub struct Tokens {
     keys: Arc<Keys>,
     clock: SharedClock,
     issuer: String,
-    algorithm: Algorithm,
     verified: Cache<Box<str>, Arc<AccessToken>>,
 }
 
@@ -83,20 +82,14 @@ pub enum TokenFault {
 impl Tokens {
     /// Issues in the name of `issuer`, and remembers up to `cache_entries` verified tokens.
     #[must_use]
-    pub fn new(
-        keys: Arc<Keys>,
-        clock: SharedClock,
-        issuer: String,
-        algorithm: Algorithm,
-        cache_entries: usize,
-    ) -> Self {
-        Self { keys, clock, issuer, algorithm, verified: Cache::new(cache_entries) }
+    pub fn new(keys: Arc<Keys>, clock: SharedClock, issuer: String, cache_entries: usize) -> Self {
+        Self { keys, clock, issuer, verified: Cache::new(cache_entries) }
     }
 
     /// A new token for `client`: one signature.
     pub fn issue(&self, client: &Client, audience: &str, scope: Scope) -> Result<Issued, KeyError> {
-        let key = self.keys.signing(self.algorithm).ok_or(KeyError::Crypto)?;
         let now = self.clock.now();
+        let key = self.keys.signing(now).ok_or(KeyError::Crypto)?;
         // Tokens are revoked up to the end of a second: one of the same second says that it is of the next.
         let issued_at = now.max(client.tokens_valid_from);
         let expires_at = now.plus(client.token_ttl);
@@ -209,7 +202,7 @@ mod tests {
     use super::*;
     use crate::clients::Status;
     use crate::oauth::limits::Limits;
-    use crate::store::{MemoryStore, Store, Txn};
+    use crate::store::{MemoryStore, Store};
     use crate::time::{Clock as _, ManualClock};
 
     const ISSUER: &str = "https://localhost:8443";
@@ -223,9 +216,8 @@ mod tests {
     async fn fixture(algorithm: Algorithm) -> Fixture {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000)));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let keys = Arc::new(Keys::open(store).await.unwrap());
-        keys.create(algorithm, clock.now(), |_| Ok(Txn::new())).await.unwrap();
-        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), algorithm, 100);
+        let keys = Arc::new(Keys::with_one(store, algorithm, clock.now()).await);
+        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), 100);
         Fixture { clock, keys, tokens }
     }
 
@@ -270,7 +262,7 @@ mod tests {
 
     /// A token of our own key, with another header.
     fn signed(fixture: &Fixture, header: &Value, payload: &Value) -> String {
-        let key = fixture.keys.signing(Algorithm::Es256).unwrap();
+        let key = fixture.keys.signing(fixture.clock.now()).unwrap();
         key.sign_with_header(&URL_SAFE_NO_PAD.encode(header.to_string()), payload.to_string().as_bytes()).unwrap()
     }
 
@@ -300,14 +292,14 @@ mod tests {
         let token = issue(&fixture).access_token;
         let header: Value =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
-        let kid = fixture.keys.signing(Algorithm::Es256).unwrap().kid().to_owned();
+        let kid = fixture.keys.signing(fixture.clock.now()).unwrap().kid().to_owned();
         assert_eq!(header, json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }));
     }
 
     #[tokio::test]
     async fn genuine_signatures_do_not_excuse_wrong_claims() {
         let fixture = fixture(Algorithm::Es256).await;
-        let key = fixture.keys.signing(Algorithm::Es256).unwrap();
+        let key = fixture.keys.signing(fixture.clock.now()).unwrap();
         for (claims, fault, reason) in [
             (with("iss", json!("https://elsewhere")), TokenFault::WrongIssuer, "another issuer"),
             (with("exp", json!(1_700_000_000)), TokenFault::Expired, "expires now"),
@@ -337,7 +329,7 @@ mod tests {
     #[tokio::test]
     async fn the_header_chooses_nothing() {
         let fixture = fixture(Algorithm::Es256).await;
-        let kid = fixture.keys.signing(Algorithm::Es256).unwrap().kid().to_owned();
+        let kid = fixture.keys.signing(fixture.clock.now()).unwrap().kid().to_owned();
         for (header, fault, reason) in [
             (json!({ "alg": "ES256", "typ": "JWT", "kid": kid }), TokenFault::Malformed, "an ID token's type"),
             (json!({ "alg": "ES256", "kid": kid }), TokenFault::Malformed, "no type"),

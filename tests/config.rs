@@ -102,6 +102,7 @@ fn every_setting_arrives_where_it_is_read() {
         default_audience = 'billing'
         scopes = ['read:bills']
         signing_algorithm = 'EdDSA'
+        key_rotation_days = 0
         sample_zones = true
         [client_defaults]
         daily_quota = 'unlimited'
@@ -122,7 +123,7 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.audiences, ["parking", "billing", "admin.api.boomgate"]);
     assert_eq!(config.default_audience.as_deref(), Some("billing"));
     assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["read:admin", "read:bills", "write:admin"]);
-    assert_eq!(config.signing_algorithm, Algorithm::EdDsa);
+    assert_eq!((config.signing_algorithm, config.key_rotation_days), (Algorithm::EdDsa, 0));
     assert!(config.sample_zones);
     assert_eq!((config.client_defaults.daily_quota, config.client_defaults.token_ttl_s), (None, 86_400));
     assert_eq!(config.tls.files.unwrap().private_key, PathBuf::from("key.pem"));
@@ -206,6 +207,7 @@ fn one_fault_is_one_line() {
             "1: scopes must be a list, each member one scope token such as read:zones (RFC 6749 section 3.3), not a list with a member that is no string",
         ),
         ("signing_algorithm = 'RS256'", "1: signing_algorithm must be \"ES256\" or \"EdDSA\", not \"RS256\""),
+        ("key_rotation_days = -1", "1: key_rotation_days must be a whole number from 0 to 3650, not -1"),
         ("sample_zones = 'yes'", "1: sample_zones must be true or false, not \"yes\""),
         ("workers = -1", "1: workers must be a whole number from 0 to 1024, not -1"),
         (

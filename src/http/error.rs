@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::admission::Denial;
 use crate::client_credentials::TokenError;
+use crate::keys::KeyError;
 use crate::oauth::bearer::BearerFault;
 use crate::oauth::credentials::{AuthenticationFault, Method};
 use crate::oauth::error::ErrorCode;
@@ -498,10 +499,26 @@ impl From<crate::administration::ChangeError> for Problem {
             ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, sentence(&error)),
             ChangeError::Contended => Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1),
             ChangeError::Store(error) => error.into(),
-            ChangeError::Key(error) => {
+            ChangeError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Crypto => {
                 tracing::error!(%error, "a request was not served");
                 Self::new(ProblemKind::Unavailable, "No key could be made.").retry_after(1)
             }
+            KeyError::Unusable(why) => Self::new(ProblemKind::InvalidFields, "The key cannot be imported.")
+                .with_errors(vec![FieldFault::new("/private_key", why)]),
+            KeyError::Unknown => Self::new(ProblemKind::NotFound, sentence(&error)),
+            KeyError::AlreadyHere(_) | KeyError::AnotherWaits(_) | KeyError::NoSuccessor => {
+                Self::new(ProblemKind::Conflict, sentence(&error))
+            }
+            KeyError::Busy => Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1),
         }
     }
 }

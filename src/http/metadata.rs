@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::http::answer::Site;
-use crate::keys::Keys;
+use crate::keys::{JWK_SET_MAX_AGE_S, Keys};
 use crate::oauth::registration::Terms;
 use crate::oauth::scope::{READ_ADMIN, WRITE_ADMIN};
 
@@ -34,11 +34,12 @@ pub async fn authorization_server(site: Data<Site>, terms: Data<Terms>) -> HttpR
     }))
 }
 
-/// `GET /.well-known/jwks.json` (RFC 7517 section 5).
+/// `GET /.well-known/jwks.json` (RFC 7517 section 5). May be kept for less time than a new key is in it
+/// before it signs.
 pub async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/jwk-set+json")
-        .insert_header((CACHE_CONTROL, MAX_AGE))
+        .insert_header((CACHE_CONTROL, format!("public, max-age={JWK_SET_MAX_AGE_S}")))
         .json(keys.jwk_set())
 }
 

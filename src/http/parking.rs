@@ -304,7 +304,7 @@ mod tests {
     use crate::oauth::scope::Scope;
     use crate::quota::Quota;
     use crate::revocation::Revocation;
-    use crate::store::{MemoryStore, Outcome, Store, Txn};
+    use crate::store::{MemoryStore, Outcome, Store};
     use crate::throttle::Throttle;
     use crate::time::{ManualClock, UnixSeconds};
     use crate::tokens::Tokens;
@@ -334,9 +334,8 @@ mod tests {
             let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
             let now = UnixSeconds::parse("2026-03-01T12:00:00Z").unwrap();
             let clock = Arc::new(ManualClock::new(now));
-            let (keys, clients) =
-                (Keys::open(store.clone()).await.unwrap(), Clients::open(store.clone()).await.unwrap());
-            keys.create(Algorithm::Es256, now, |_| Ok(Txn::new())).await.unwrap();
+            let keys = Keys::with_one(store.clone(), Algorithm::Es256, now).await;
+            let clients = Clients::open(store.clone()).await.unwrap();
             let client = Client {
                 client_id: ClientId::parse("client-1").unwrap(),
                 client_name: "Client".to_owned(),
@@ -354,8 +353,7 @@ mod tests {
                 panic!("the client is not registered");
             };
             clients.reach(revision).await;
-            let tokens =
-                Arc::new(Tokens::new(Arc::new(keys), clock.clone(), "https://here".to_owned(), Algorithm::Es256, 16));
+            let tokens = Arc::new(Tokens::new(Arc::new(keys), clock.clone(), "https://here".to_owned(), 16));
             let issue = |scope| tokens.issue(&client, AUDIENCE, Scope::parse(scope).unwrap()).unwrap().access_token;
             let issued = [issue("read:zones write:zones"), issue("read:zones")];
             let admission = Admission::new(

@@ -9,6 +9,7 @@ mod answers;
 mod bearer_tokens;
 mod harness;
 mod https_only;
+mod keys;
 mod limits;
 mod metadata;
 mod protection;

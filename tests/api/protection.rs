@@ -18,7 +18,7 @@ const PUBLIC: [(&str, &str, u16); 10] = [
     ("POST", "/oauth2/introspect", 400),
 ];
 
-const PROTECTED: [(&str, &str); 29] = [
+const PROTECTED: [(&str, &str); 34] = [
     ("GET", "/parking/zones"),
     ("POST", "/parking/zones"),
     ("GET", "/parking/zones/00000000-0000-4000-8000-000000000000"),
@@ -41,6 +41,11 @@ const PROTECTED: [(&str, &str); 29] = [
     ("POST", "/admin/clients/demo-reader/revoke-tokens"),
     ("GET", "/admin/clients/demo-reader/usage"),
     ("POST", "/admin/revocations"),
+    ("GET", "/admin/keys"),
+    ("POST", "/admin/keys/rotate"),
+    ("POST", "/admin/keys/import"),
+    ("GET", "/admin/keys/any-kid"),
+    ("DELETE", "/admin/keys/any-kid"),
     ("HEAD", "/parking/zones"),
     // Methods that nothing answers are behind the gate too.
     ("PATCH", "/parking/zones"),
@@ -52,11 +57,12 @@ const PROTECTED: [(&str, &str); 29] = [
 ];
 
 /// The files that name routes, and the scope that theirs stand in.
-const ROUTED: [(&str, &str); 7] = [
+const ROUTED: [(&str, &str); 8] = [
     ("server/routes.rs", ""),
     ("http/token.rs", ""),
     ("http/parking.rs", ""),
     ("http/admin/clients.rs", "/admin"),
+    ("http/admin/keys.rs", "/admin"),
     ("http/admin/secrets.rs", "/admin"),
     ("http/admin/usage.rs", "/admin"),
     ("http/admin/revocations.rs", "/admin"),
@@ -104,9 +110,11 @@ async fn there_is_no_route_that_neither_list_names() {
         let literals = source.split('"').skip(1).step_by(2).filter(|literal| literal.starts_with('/'));
         // A format of a Location, and the two scopes that routes stand in, are no routes.
         for literal in literals.filter(|literal| !literal.contains("{}") && !["/v3", "/admin"].contains(literal)) {
-            let path =
-                format!("{prefix}{literal}").replace("{kind}", "token-missing").replace("{client_id}", "demo-reader");
-            let path = path.replace("{secret_id}", "00000000-0000-4000-8000-000000000000");
+            let path = format!("{prefix}{literal}")
+                .replace("{kind}", "token-missing")
+                .replace("{client_id}", "demo-reader")
+                .replace("{secret_id}", "00000000-0000-4000-8000-000000000000")
+                .replace("{kid}", "any-kid");
             count += 1;
             let public = PUBLIC.iter().any(|(_, public, _)| *public == path);
             if !public && !PROTECTED.iter().any(|(_, guarded)| *guarded == path) {

@@ -1,6 +1,7 @@
 //! `/admin/…`: what operators do, behind the same gate as everything else.
 
 pub mod clients;
+pub mod keys;
 pub mod revocations;
 pub mod secrets;
 pub mod usage;
