@@ -8,6 +8,7 @@
 mod client;
 mod connection;
 mod credentials;
+mod key;
 mod output;
 mod serve;
 mod token;
@@ -49,6 +50,8 @@ enum Command {
     Serve(serve::Options),
     /// Register and look at clients
     Client(client::Options),
+    /// Look at, rotate and revoke signing keys
+    Key(key::Options),
     /// Get access tokens
     Token(token::Options),
 }
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Sandbox(options) => serve::sandbox(options, &environment),
         Command::Serve(options) => serve::serve(options, &environment),
         Command::Client(options) => client::run(options, &environment),
+        Command::Key(options) => key::run(options, &environment),
         Command::Token(options) => token::run(&options, &environment),
     };
     match done {

@@ -189,6 +189,44 @@ fn a_list_of_many_pages_has_every_client_once() {
 }
 
 #[test]
+fn keys_are_listed_rotated_imported_and_revoked() {
+    // Each command fetches a token of its own, and all come from one address.
+    let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    let done = |arguments: &[&str]| {
+        let done = server.call(arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", complaint(&done));
+        out(&done).to_owned()
+    };
+    let states = || {
+        let listed: Value = serde_json::from_str(&done(&["key", "list", "--json"])).unwrap();
+        let state = |key: &Value| (key["kid"].as_str().unwrap().to_owned(), key["state"].as_str().unwrap().to_owned());
+        listed["data"].as_array().unwrap().iter().map(state).collect::<Vec<_>>()
+    };
+    let (first, _) = states().remove(0);
+    let refused = server.call(&["key", "revoke", &first]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("rotate first"), "{}", complaint(&refused));
+
+    assert!(done(&["key", "rotate", "--immediately"]).contains("signing"));
+    done(&["key", "revoke", &first]);
+    assert!(states().iter().all(|(kid, _)| *kid != first));
+
+    std::fs::write(server.folder.path().join("rsa.pem"), include_str!("keys/rsa-2048-pkcs8.pem")).unwrap();
+    let imported = done(&["key", "import", "rsa.pem"]);
+    assert!(imported.contains("RS256") && imported.contains("next") && !imported.contains("PRIVATE"), "{imported}");
+    let listed = done(&["key", "list"]);
+    let rows: Vec<&str> = listed.lines().collect();
+    assert_eq!(rows.len(), 3, "{listed}");
+    assert!(rows[2].contains("RS256 (imported)") && rows[2].contains("next"), "{listed}");
+    // A key that waits does not go before its time, unless it is told to.
+    assert!(done(&["key", "rotate"]).contains("RS256"));
+    assert!(done(&["key", "rotate", "--immediately"]).contains("signing"));
+    assert!(done(&["token", "get"]).starts_with("eyJhbGciOiJSUzI1NiI"));
+    let missing = server.call(&["key", "import", "nowhere.pem"]);
+    assert_eq!((missing.status.code(), complaint(&missing).lines().count()), (Some(1), 1));
+}
+
+#[test]
 fn a_command_that_came_too_soon_waits_as_the_server_asks() {
     let limits = [("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "1"), ("BOOMGATE_TOKEN_ENDPOINT__BURST", "1")];
     let sandbox = Running::start_with("sandbox", &limits);

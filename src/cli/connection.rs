@@ -166,9 +166,8 @@ impl Connection {
         let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
         let body = body.map_err(|error| self.unreachable(&error))?;
         match serde_json::from_slice(&body) {
-            Err(_) if status == 204 => Ok((status, Value::Null)),
             Ok(value) => Ok((status, value)),
-            Err(_) if status >= 400 => Ok((status, Value::Null)),
+            Err(_) if status >= 400 || status == 204 => Ok((status, Value::Null)),
             Err(_) => bail!("{} answered {status} without JSON: is it a boomgate server?", self.server),
         }
     }
