@@ -6,7 +6,6 @@
 //! checks that it still holds it, and returns once it is durable and reads on this node show it.
 //! Who may do what is not decided here.
 
-mod condition;
 mod idempotency;
 mod near;
 mod query;
@@ -20,7 +19,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Timestamp, Uuid};
 
-pub use self::condition::{Condition, EntityTag, Read, Tag, Tags};
 pub use self::idempotency::{Attempt, IdempotencyKey, InvalidKey};
 use self::idempotency::{IDEMPOTENCY, Remembered};
 pub use self::near::{MAX_RADIUS_METRES, Near};
@@ -29,6 +27,7 @@ pub use self::zone::{Location, OperatorId, SessionType, Settings, ValueFault, Zo
 pub use self::zones::{Representation, ZoneFilter, Zones};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
+use crate::oauth::precondition::{Condition, EntityTag};
 use crate::store::{Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Projection, Store, StoreError, Txn, View};
 use crate::time::{SharedClock, UnixSeconds};
 
@@ -365,6 +364,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::oauth::precondition::Tags;
     use crate::store::{MemoryStore, SledStore, Value, Watch};
     use crate::time::{Clock as _, ManualClock};
 

@@ -18,9 +18,9 @@ use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
+use crate::oauth::precondition::{Condition, EntityTag, Read, Tags};
 use crate::parking::{
-    Attempt, Condition, EntityTag, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault,
-    Read, Representation, Tags,
+    Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault, Representation,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -1,6 +1,7 @@
-//! The words of the field: what RFC 6749, 6750, 7617 and 9068 put on the wire, parsed into types.
+//! The words of the field: what RFC 6749, 6750, 7617 and 9068 put on the wire, and the little of HTTP and
+//! JSON that every floor speaks of, parsed into types.
 //!
-//! Nothing here waits, reads a file or a clock, or knows of HTTP. What is parsed once at the edge needs
+//! Nothing here waits, reads a file or a clock, or knows actix. What is parsed once at the edge needs
 //! no second check further in.
 
 pub mod bearer;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod fault;
 pub mod limits;
 pub mod parameters;
+pub mod precondition;
 pub mod registration;
 pub mod scope;
 pub mod token_request;

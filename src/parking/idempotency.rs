@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::Created;
-use super::condition::EntityTag;
+use crate::oauth::precondition::EntityTag;
 use crate::store::Keyspace;
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 

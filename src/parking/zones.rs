@@ -10,9 +10,9 @@ use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
-use super::condition::EntityTag;
 use super::near::{Cell, Near};
 use super::zone::{OperatorId, Zone, ZoneNumber};
+use crate::oauth::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
 
 /// A zone, and what is sent for it: made once for each change, not for each request.

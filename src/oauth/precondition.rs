@@ -12,7 +12,7 @@ use ring::digest::{SHA256, digest};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes of the digest that a tag carries: two states of one zone never share it by chance.
+/// Bytes of the digest that a tag carries: two states of one thing never share it by chance.
 const TAG_DIGEST_BYTES: usize = 15;
 
 /// A strong entity tag in its quotes. Cheap to clone.
