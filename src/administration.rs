@@ -13,14 +13,15 @@ use papaya::HashMap;
 use uuid::Uuid;
 
 pub use self::registered::entity_tag;
-use crate::audit::{Action, Entry};
+use crate::audit::{Action, Audit, Event, Outcome};
 use crate::clients::{Client, Clients, Secret, Status};
+use crate::failures::Sum;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::Registration;
 use crate::revocation::Revocation;
-use crate::store::{Outcome, Revision, Store, StoreError, Txn};
+use crate::store::{Store, StoreError, Txn};
 use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::AccessToken;
 
@@ -35,6 +36,7 @@ pub const OPERATOR_LIMITS: Limits =
 /// Makes changes.
 pub struct Administration {
     store: Arc<dyn Store>,
+    audit: Arc<Audit>,
     clock: SharedClock,
     clients: Arc<Clients>,
     revocation: Arc<Revocation>,
@@ -103,12 +105,13 @@ impl Administration {
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
+        audit: Arc<Audit>,
         clock: SharedClock,
         clients: Arc<Clients>,
         revocation: Arc<Revocation>,
         keys: Arc<Keys>,
     ) -> Self {
-        Self { store, clock, clients, revocation, keys, exposed: HashMap::new() }
+        Self { store, audit, clock, clients, revocation, keys, exposed: HashMap::new() }
     }
 
     /// Registers a client under `client_id` with this secret.
@@ -135,8 +138,8 @@ impl Administration {
             created_at: now,
             updated_at: now,
         };
-        let entry = self.entry(Action::ClientRegistered, client.client_id.as_str(), actor);
-        let revision = self.commit(self.clients.register(&client)?, &entry).await?;
+        let event = self.done(Action::ClientRegistered, client.client_id.as_str(), actor);
+        let revision = self.audit.commit(&self.clients.register(&client)?, &event).await?;
         self.clients.reach(revision.ok_or(ChangeError::AlreadyRegistered)?).await;
         Ok(client)
     }
@@ -164,10 +167,26 @@ impl Administration {
         if last.is_some_and(|last| now.since(last) < EXPOSURE_INTERVAL_S && now >= last) {
             return Ok(());
         }
-        let entry = self.entry(Action::SecretExposed, client_id.as_str(), actor);
-        self.commit(Txn::new(), &entry).await?;
+        let event = self.done(Action::SecretExposed, client_id.as_str(), actor);
+        self.audit.commit(&Txn::new(), &event).await?;
         self.exposed.pin().insert(client_id.clone(), now);
         tracing::warn!(%client_id, "a client's secret came in a query string or over plain HTTP: rotate it");
+        Ok(())
+    }
+
+    /// Writes down that authentications failed.
+    pub async fn authentications_failed(&self, failures: &Sum) -> Result<(), StoreError> {
+        let event = Event {
+            at: failures.last,
+            actor: None,
+            action: Action::AuthenticationFailed,
+            subject: failures.pair.client_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            source: failures.pair.source,
+            request_id: None,
+            outcome: Outcome::Refused,
+            attempts: Some(failures.attempts),
+        };
+        self.audit.commit(&Txn::new(), &event).await?;
         Ok(())
     }
 
@@ -185,8 +204,8 @@ impl Administration {
         if self.revocation.is_revoked(jti) {
             return Ok(());
         }
-        let entry = self.entry(action, &jti.to_string(), actor);
-        let revision = self.commit(self.revocation.revoke(jti, expires_at)?, &entry).await?;
+        let event = self.done(action, &jti.to_string(), actor);
+        let revision = self.audit.commit(&self.revocation.revoke(jti, expires_at)?, &event).await?;
         if let Some(revision) = revision {
             self.revocation.reach(revision).await;
         }
@@ -194,16 +213,18 @@ impl Administration {
         Ok(())
     }
 
-    fn entry(&self, action: Action, subject: &str, actor: &Actor) -> Entry {
+    /// The event that an actor did this now.
+    fn done(&self, action: Action, subject: &str, actor: &Actor) -> Event {
         let Actor { client_id, source, request_id } = actor.clone();
-        Entry { at: self.clock.now(), actor: client_id, action, subject: subject.to_owned(), source, request_id }
-    }
-
-    /// The change and its entry, together or not at all; `None` when the change's conditions do not hold.
-    async fn commit(&self, change: Txn, entry: &Entry) -> Result<Option<Revision>, StoreError> {
-        match self.store.commit(change.and(entry.append()?)).await? {
-            Outcome::Committed(revision) => Ok(Some(revision)),
-            Outcome::Conflict => Ok(None),
+        Event {
+            at: self.clock.now(),
+            actor: client_id,
+            action,
+            subject: subject.to_owned(),
+            source,
+            request_id,
+            outcome: Outcome::Done,
+            attempts: None,
         }
     }
 }

@@ -1,34 +1,63 @@
-//! Who did what, when: one entry for each change, written in the change's own commit.
+//! Who did what, when: one entry for each change, in the change's own commit, each bound to the one before.
 //!
-//! Owns the keys under `audit/`, which order by time. An entry never holds a secret or a token. Nothing
-//! that an unauthenticated caller sends makes an entry: a flood must not grow the log.
+//! Owns the keys under `audit/`, numbered from 1, and the one under `audit-head/`, which names the last of
+//! them. An entry holds its own digest and that of the entry before, so an entry that is altered, left out
+//! or moved shows ([`Chain`]). It never holds a secret or a token. Nothing that an unauthenticated caller
+//! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
+
+mod chain;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use uuid::{NoContext, Timestamp, Uuid};
+use tokio::sync::Mutex;
 
+pub use self::chain::{Break, Chain, EntryDigest};
 use crate::oauth::credentials::ClientId;
-use crate::store::{Keyspace, StoreError, Txn};
+use crate::store::{self, Key, Keyspace, Revision, Store, StoreError, Txn, Value};
 use crate::time::UnixSeconds;
 
-const AUDIT: Keyspace<Entry> = Keyspace::new("audit");
+/// The most entries that one page of a search looks at.
+pub const MAX_LOOKED_AT: u64 = 1_000;
+/// How many entries are read from the store at a time.
+const WINDOW: u64 = 100;
+/// How often an entry whose place another node took is given the next one.
+const MAX_RACES: usize = 32;
 
-/// One thing that was done.
+const ENTRIES: Keyspace<Entry> = Keyspace::new("audit");
+const HEAD: Keyspace<Head> = Keyspace::new("audit-head");
+
+/// One thing that was done, or tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct Event {
     /// When.
     pub at: UnixSeconds,
-    /// Who; `None` is this program itself, as at its first start.
+    /// Who; `None` is this program itself, as at its first start, or nobody who proved to be somebody.
     pub actor: Option<ClientId>,
     /// What.
     pub action: Action,
-    /// To whom or what: a `client_id`, a `jti` or a `kid`.
+    /// To whom or what: a `client_id`, a `jti` or a `kid`; empty where failures name no registered client.
     pub subject: String,
-    /// Where the request came from.
+    /// Where the request came from; of failures, the network that they are counted by.
     pub source: Option<IpAddr>,
     /// Which request it was.
     pub request_id: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How many attempts this entry stands for, where it is more than an event of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused, and nothing was changed.
+    Refused,
 }
 
 /// What can be done.
@@ -65,12 +94,435 @@ pub enum Action {
     KeyRevoked,
     /// A signing key was deleted because its last token had expired.
     KeyForgotten,
+    /// Somebody did not prove to be the client that they named, once or more often.
+    AuthenticationFailed,
+}
+
+/// An event in its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place: the first entry has 1.
+    pub number: u64,
+    /// The digest of the entry before; [`EntryDigest::NONE`] for the first.
+    pub previous: EntryDigest,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The digest of all of the above.
+    pub digest: EntryDigest,
+}
+
+/// The last entry, as the log itself keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its number; 0 while there is none.
+    pub number: u64,
+    /// Its digest.
+    pub digest: EntryDigest,
+}
+
+/// What stands at one place of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// An entry that can be read.
+    Entry(Box<Entry>),
+    /// Nothing, or something that is no entry.
+    Broken(Broken),
+}
+
+/// A place of the log at which no entry can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// Which place.
+    pub number: u64,
+    /// What is wrong there.
+    pub broken: String,
+}
+
+/// Some of the lines that were looked for.
+pub struct Page {
+    /// Those that are wanted, and every broken one.
+    pub lines: Vec<Line>,
+    /// The number of the last line that was looked at, if there are more beyond it.
+    pub more_beyond: Option<u64>,
+    /// The last entry of the log at that time.
+    pub head: Head,
+}
+
+/// The log.
+pub struct Audit {
+    store: Arc<dyn Store>,
+    /// Held from the choice of a number to the end of its commit: one entry at a time. The head as it was
+    /// last seen, so that it is read from the store only when another node may have moved it.
+    turn: Mutex<Option<Seen>>,
+}
+
+#[derive(Clone)]
+struct Seen {
+    head: Head,
+    /// As it is stored; `None` while the log is empty.
+    stored: Option<Value>,
+}
+
+impl Audit {
+    /// The log in this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, turn: Mutex::new(None) }
+    }
+
+    /// Makes a change and writes its event down, together or not at all; `None` when the change's own
+    /// conditions do not hold. One commit with its sync, and waits for those that came before.
+    pub async fn commit(&self, change: &Txn, event: &Event) -> Result<Option<Revision>, StoreError> {
+        let mut turn = self.turn.lock().await;
+        // Gone while the commit is under way: whoever comes after one that was given up, or that failed,
+        // reads again where the log ends.
+        let mut seen = match turn.take() {
+            Some(seen) => seen,
+            None => self.see().await?,
+        };
+        for _ in 0..MAX_RACES {
+            let entry = Entry::after(&seen.head, event.clone())?;
+            let head = Head { number: entry.number, digest: entry.digest.clone() };
+            let (key, stored) = (HEAD.key(""), HEAD.encode(&head)?);
+            let link = match seen.stored.clone() {
+                Some(stored) => Txn::new().equals(key.clone(), stored),
+                None => Txn::new().absent(key.clone()),
+            };
+            let link = link.put(key, stored.clone()).put(key_of(entry.number), ENTRIES.encode(&entry)?);
+            if let store::Outcome::Committed(revision) = self.store.commit(change.clone().and(link)).await? {
+                *turn = Some(Seen { head, stored: Some(stored) });
+                return Ok(Some(revision));
+            }
+            let now = self.see().await?;
+            if now.stored == seen.stored {
+                *turn = Some(now);
+                return Ok(None);
+            }
+            seen = now;
+        }
+        Err(StoreError::Unavailable("other nodes wrote to the audit log at every attempt".into()))
+    }
+
+    /// Up to `limit` lines that `wanted` takes, the newest first, from the one before the number `before`.
+    /// Looks at [`MAX_LOOKED_AT`] at most: there may be more after a short page, and after an empty one.
+    pub async fn newest(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Result<Page, StoreError> {
+        let head = self.see().await?.head;
+        let mut above = before.unwrap_or(u64::MAX).min(head.number.saturating_add(1));
+        let stop = above.saturating_sub(MAX_LOOKED_AT).max(1);
+        let mut page = Page { lines: Vec::new(), more_beyond: None, head };
+        while above > stop {
+            let first = above.saturating_sub(WINDOW).max(stop);
+            for line in self.read(first, above - 1).await?.into_iter().rev() {
+                above = line.number();
+                if line.is(&wanted) {
+                    page.lines.push(line);
+                }
+                if page.lines.len() == limit {
+                    page.more_beyond = (above > 1).then_some(above);
+                    return Ok(page);
+                }
+            }
+        }
+        page.more_beyond = (above > 1).then_some(above);
+        Ok(page)
+    }
+
+    /// The same, the oldest first, from the one after the number `after`.
+    pub async fn oldest(&self, after: u64, limit: usize, wanted: impl Fn(&Event) -> bool) -> Result<Page, StoreError> {
+        let head = self.see().await?.head;
+        let stop = after.saturating_add(MAX_LOOKED_AT).min(head.number);
+        let mut last = after.min(head.number);
+        let mut page = Page { lines: Vec::new(), more_beyond: None, head };
+        while last < stop {
+            for line in self.read(last + 1, stop.min(last + WINDOW)).await? {
+                last = line.number();
+                if line.is(&wanted) {
+                    page.lines.push(line);
+                }
+                if page.lines.len() == limit {
+                    page.more_beyond = (last < page.head.number).then_some(last);
+                    return Ok(page);
+                }
+            }
+        }
+        page.more_beyond = (last < page.head.number).then_some(last);
+        Ok(page)
+    }
+
+    async fn see(&self) -> Result<Seen, StoreError> {
+        Ok(match HEAD.get(&*self.store, "").await? {
+            Some((head, stored)) => Seen { head, stored: Some(stored) },
+            None => Seen { head: Head { number: 0, digest: EntryDigest::NONE }, stored: None },
+        })
+    }
+
+    /// What stands at each number from `first` to `last`, both included; at most [`WINDOW`] of them.
+    async fn read(&self, first: u64, last: u64) -> Result<Vec<Line>, StoreError> {
+        let count = usize::try_from(last.saturating_sub(first).saturating_add(1)).unwrap_or(usize::MAX);
+        let before = key_of(first.saturating_sub(1));
+        let mut lines = Vec::with_capacity(count);
+        if let Ok(found) = self.store.scan(&ENTRIES.prefix(), Some(&before), count).await {
+            let mut found = found.into_iter().peekable();
+            for number in first..=last {
+                let key = key_of(number);
+                let value = found.next_if(|(at, _)| *at == key).map(|(_, value)| value);
+                lines.push(line(number, &key, value));
+            }
+            return Ok(lines);
+        }
+        // A page that the disk has lost spoils the scan, but not what is on other pages. Where the log's end
+        // cannot be read either, it is the store that does not answer.
+        self.see().await?;
+        for number in first..=last {
+            let key = key_of(number);
+            lines.push(match self.store.get(&key).await {
+                Ok(value) => line(number, &key, value),
+                Err(cause) => Line::broken(number, &cause),
+            });
+        }
+        Ok(lines)
+    }
 }
 
 impl Entry {
-    /// The write that appends this entry; to be joined with the change that it tells of.
-    pub fn append(&self) -> Result<Txn, StoreError> {
-        let at = Timestamp::from_unix(NoContext, self.at.get(), 0);
-        Ok(Txn::new().put(AUDIT.key(Uuid::new_v7(at)), AUDIT.encode(self)?))
+    /// The entry that follows `head`.
+    fn after(head: &Head, event: Event) -> Result<Self, StoreError> {
+        let (number, previous) = (head.number.saturating_add(1), head.digest.clone());
+        let digest = EntryDigest::of(number, &previous, &event);
+        // An event is text and numbers, which always have a JSON form.
+        let digest = digest.ok_or_else(|| StoreError::Unavailable("an audit entry has no JSON form".into()))?;
+        Ok(Self { number, previous, event, digest })
+    }
+}
+
+impl Line {
+    /// Its place in the log.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Entry(entry) => entry.number,
+            Self::Broken(broken) => broken.number,
+        }
+    }
+
+    fn broken(number: u64, cause: &impl ToString) -> Self {
+        Self::Broken(Broken { number, broken: cause.to_string() })
+    }
+
+    fn is(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        match self {
+            Self::Entry(entry) => wanted(&entry.event),
+            Self::Broken(_) => true,
+        }
+    }
+}
+
+/// What `value`, found at the place `number`, says.
+fn line(number: u64, key: &Key, value: Option<Value>) -> Line {
+    let Some(value) = value else { return Line::broken(number, &"it is missing") };
+    match ENTRIES.decode(key, &value) {
+        // The same entry can be written in more than one way; the log writes it in one.
+        Ok(entry) if ENTRIES.encode(&entry).is_ok_and(|written| written == value) && entry.number == number => {
+            Line::Entry(Box::new(entry))
+        }
+        Ok(_) => Line::broken(number, &"it is not written as this log writes"),
+        Err(cause) => Line::broken(number, &cause),
+    }
+}
+
+/// Numbers have 20 digits, as many as the largest, so that they order as text.
+fn key_of(number: u64) -> Key {
+    ENTRIES.key(format_args!("{number:020}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn event(number: u64) -> Event {
+        Event {
+            at: UnixSeconds::new(1_767_268_800 + number),
+            actor: ClientId::parse("admin").ok(),
+            action: if number.is_multiple_of(10) { Action::ClientSuspended } else { Action::ClientChanged },
+            subject: format!("partner-{number}"),
+            source: Some([192, 0, 2, 1].into()),
+            request_id: Some(format!("request-{number}")),
+            outcome: Outcome::Done,
+            attempts: None,
+        }
+    }
+
+    async fn log(entries: u64) -> (Arc<dyn Store>, Audit) {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let audit = Audit::new(store.clone());
+        for number in 1..=entries {
+            assert!(audit.commit(&Txn::new(), &event(number)).await.unwrap().is_some());
+        }
+        (store, audit)
+    }
+
+    async fn put(store: &dyn Store, key: Key, value: Value) {
+        let outcome = store.commit(Txn::new().put(key, value)).await.unwrap();
+        assert!(matches!(outcome, store::Outcome::Committed(_)));
+    }
+
+    /// What stops whoever follows the whole log; its last entry if nothing does.
+    async fn follow(audit: &Audit) -> Result<u64, Break> {
+        let mut chain = Chain::new();
+        loop {
+            let page = audit.oldest(chain.last().number, 7, |_| true).await.unwrap();
+            for line in &page.lines {
+                chain.follow(line)?;
+            }
+            if page.more_beyond.is_none() {
+                chain.end(&page.head)?;
+                return Ok(chain.last().number);
+            }
+        }
+    }
+
+    fn numbers(page: &Page) -> Vec<u64> {
+        page.lines.iter().map(Line::number).collect()
+    }
+
+    #[tokio::test]
+    async fn an_empty_log_is_whole_and_entries_are_numbered_from_1() {
+        let (_, audit) = log(0).await;
+        assert_eq!(follow(&audit).await, Ok(0));
+        assert!(audit.newest(None, 10, |_| true).await.unwrap().lines.is_empty());
+        let (_, audit) = log(40).await;
+        assert_eq!(follow(&audit).await, Ok(40));
+        assert_eq!(numbers(&audit.newest(None, 3, |_| true).await.unwrap()), [40, 39, 38]);
+        assert_eq!(numbers(&audit.oldest(38, 10, |_| true).await.unwrap()), [39, 40]);
+        assert!(audit.oldest(u64::MAX, 10, |_| true).await.unwrap().lines.is_empty());
+        assert!(audit.newest(Some(0), 10, |_| true).await.unwrap().lines.is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_entry_is_on_one_page_whichever_way_the_log_is_read() {
+        let (_, audit) = log(2 * WINDOW + 5).await;
+        let wanted = |event: &Event| event.action == Action::ClientSuspended;
+        let expected: Vec<u64> = (1..=2 * WINDOW + 5).filter(|number| number.is_multiple_of(10)).collect();
+        for limit in [1, 2, 3, 20, 100] {
+            let (mut upwards, mut after) = (Vec::new(), Some(0));
+            while let Some(from) = after {
+                let page = audit.oldest(from, limit, wanted).await.unwrap();
+                upwards.extend(numbers(&page));
+                after = page.more_beyond;
+            }
+            assert_eq!(upwards, expected, "{limit}");
+            let (mut downwards, mut before) = (Vec::new(), None);
+            loop {
+                let page = audit.newest(before, limit, wanted).await.unwrap();
+                downwards.extend(numbers(&page));
+                before = page.more_beyond;
+                if before.is_none() {
+                    break;
+                }
+            }
+            downwards.reverse();
+            assert_eq!(downwards, expected, "{limit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_search_looks_at_a_bounded_part_of_the_log() {
+        let (_, audit) = log(MAX_LOOKED_AT + 10).await;
+        let nobody = |_: &Event| false;
+        assert_eq!(audit.newest(None, 10, nobody).await.unwrap().more_beyond, Some(11));
+        assert_eq!(audit.newest(Some(11), 10, nobody).await.unwrap().more_beyond, None);
+        assert_eq!(audit.oldest(0, 10, nobody).await.unwrap().more_beyond, Some(MAX_LOOKED_AT));
+        assert_eq!(audit.oldest(MAX_LOOKED_AT, 10, nobody).await.unwrap().more_beyond, None);
+    }
+
+    #[tokio::test]
+    async fn each_byte_of_an_entry_that_is_changed_shows_and_names_the_entry() {
+        let (store, audit) = log(5).await;
+        for number in [1, 3, 5] {
+            let key = key_of(number);
+            let written = store.get(&key).await.unwrap().unwrap();
+            for at in 0..written.as_bytes().len() {
+                let mut bytes = written.as_bytes().to_vec();
+                bytes[at] ^= 0x20; // turns small letters into capitals, which some readers take for the same
+                put(&*store, key.clone(), Value::new(&bytes)).await;
+                let found = follow(&audit).await.unwrap_err().to_string();
+                assert!(found.contains(&format!("entry {number} ")), "byte {at}: {found}");
+            }
+            put(&*store, key, written).await;
+            assert_eq!(follow(&audit).await, Ok(5));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_is_replaced_left_out_or_cut_off_shows() {
+        // An attacker who knows the form: the digest is right, but what follows has another.
+        let (store, audit) = log(5).await;
+        let Line::Entry(second) = &audit.oldest(1, 1, |_| true).await.unwrap().lines[0] else { panic!("an entry") };
+        let before = Head { number: 1, digest: second.previous.clone() };
+        let forged = Entry::after(&before, Event { subject: "another".to_owned(), ..second.event.clone() }).unwrap();
+        put(&*store, key_of(2), ENTRIES.encode(&forged).unwrap()).await;
+        assert_eq!(follow(&audit).await, Err(Break::Replaced(2)));
+
+        let last = Head { number: 4, digest: EntryDigest::NONE };
+        for (number, expected) in
+            [(3, "entry 3 cannot be read: it is missing"), (5, "entry 5 cannot be read: it is missing")]
+        {
+            let (store, audit) = log(5).await;
+            let deleted = store.commit(Txn::new().delete(key_of(number))).await.unwrap();
+            assert!(matches!(deleted, store::Outcome::Committed(_)));
+            assert_eq!(follow(&audit).await.unwrap_err().to_string(), expected);
+        }
+        let (store, audit) = log(5).await;
+        put(&*store, HEAD.key(""), HEAD.encode(&last).unwrap()).await;
+        assert_eq!(follow(&audit).await, Err(Break::Replaced(4)), "the end was moved");
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_conditions_do_not_hold_leaves_no_entry() {
+        let (store, audit) = log(1).await;
+        let taken = Key::new(b"clients/taken");
+        put(&*store, taken.clone(), Value::new(b"1")).await;
+        let change = Txn::new().absent(taken.clone()).put(taken, Value::new(b"2"));
+        assert_eq!(audit.commit(&change, &event(2)).await.unwrap(), None);
+        assert_eq!(follow(&audit).await, Ok(1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nodes_on_one_store_write_one_log() {
+        let (store, audit) = log(0).await;
+        let nodes: Vec<_> = (0..4)
+            .map(|_| {
+                let audit = Audit::new(store.clone());
+                tokio::spawn(async move {
+                    for number in 0..50 {
+                        assert!(audit.commit(&Txn::new(), &event(number)).await.unwrap().is_some());
+                    }
+                })
+            })
+            .collect();
+        for node in nodes {
+            node.await.unwrap();
+        }
+        assert_eq!(follow(&audit).await, Ok(200));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_was_given_up_does_not_break_the_log() {
+        let (_, audit) = log(3).await;
+        {
+            let (txn, event) = (Txn::new(), event(4));
+            let mut given_up = std::pin::pin!(audit.commit(&txn, &event));
+            let _pending = futures_util::poll!(given_up.as_mut());
+        }
+        assert!(audit.commit(&Txn::new(), &event(5)).await.unwrap().is_some());
+        assert!(matches!(follow(&audit).await, Ok(4 | 5)));
     }
 }

@@ -5,6 +5,7 @@
 //! one line that says what to do next.
 #![allow(clippy::doc_markdown, reason = "clap prints the comments of options as they stand")]
 
+mod audit;
 mod client;
 mod connection;
 mod credentials;
@@ -52,6 +53,8 @@ enum Command {
     Client(client::Options),
     /// Look at, rotate and revoke signing keys
     Key(key::Options),
+    /// Look at who did what, and prove that nothing was altered
+    Audit(audit::Options),
     /// Get access tokens
     Token(token::Options),
 }
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::serve(options, &environment),
         Command::Client(options) => client::run(options, &environment),
         Command::Key(options) => key::run(options, &environment),
+        Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
     };
     match done {

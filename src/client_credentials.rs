@@ -20,7 +20,7 @@ use crate::tokens::{Issued, Tokens};
 pub struct ClientCredentials {
     clients: Arc<Clients>,
     tokens: Arc<Tokens>,
-    failures: Failures,
+    failures: Arc<Failures>,
     clock: SharedClock,
     targets: Targets,
 }
@@ -66,7 +66,7 @@ impl ClientCredentials {
     pub fn new(
         clients: Arc<Clients>,
         tokens: Arc<Tokens>,
-        failures: Failures,
+        failures: Arc<Failures>,
         clock: SharedClock,
         targets: Targets,
     ) -> Self {
@@ -99,7 +99,9 @@ impl ClientCredentials {
         source: IpAddr,
     ) -> Result<Arc<Client>, TokenError> {
         let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
-            return Err(match self.failures.count(&authentication.client_id, source) {
+            let registered = self.clients.get(&authentication.client_id);
+            let registered = registered.as_ref().map(|client| &client.client_id);
+            return Err(match self.failures.count(&authentication.client_id, registered, source) {
                 Ok(()) => TokenError::NotAuthenticated(authentication.method),
                 Err(wait) => TokenError::TooManyFailures(wait),
             });

@@ -1,8 +1,10 @@
-//! How often an address has failed to authenticate as a client.
+//! How often an address has failed to authenticate as a client, and what the audit log is told of it.
 //!
 //! Counts failures only, for each pair of client and address, so a right secret is never turned away
 //! because somebody else used a wrong one. Memory is bounded: the pairs that have been quiet longest are
 //! forgotten first. Whether the client exists makes no difference.
+
+mod tally;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -15,6 +17,9 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
+use self::tally::Tally;
+pub use self::tally::{Pair, Sum};
+use crate::oauth::credentials::ClientId;
 use crate::time::{Monotonic, SharedClock};
 
 /// The most pairs of client and address that are counted at a time.
@@ -34,6 +39,7 @@ pub struct Failures {
     pairs: Cache<(Box<str>, IpAddr), Arc<Limiter>>,
     address_quota: Quota,
     addresses: Cache<IpAddr, Arc<Limiter>>,
+    tally: Tally,
 }
 
 impl Failures {
@@ -52,12 +58,15 @@ impl Failures {
             pairs: Cache::new(MAX_PAIRS),
             address_quota: quota(CLIENTS_OF_AN_ADDRESS),
             addresses: Cache::new(MAX_ADDRESSES),
+            tally: Tally::default(),
         }
     }
 
-    /// Counts one failure; `Err` is the time until the next one is allowed.
-    pub fn count(&self, client_id: &str, source: IpAddr) -> Result<(), Duration> {
+    /// Counts one failure to be `client_id`, which is `registered` if any client is; `Err` is the time until
+    /// the next one is allowed.
+    pub fn count(&self, client_id: &str, registered: Option<&ClientId>, source: IpAddr) -> Result<(), Duration> {
         let address = network(source);
+        self.tally.add(Pair { client_id: registered.cloned(), source: Some(address) }, self.clock.now());
         let of_address = self.addresses.get(&address).unwrap_or_else(|| {
             let limiter = self.limiter(self.address_quota);
             self.addresses.insert(address, limiter.clone());
@@ -72,6 +81,23 @@ impl Failures {
             limiter
         });
         count(&of_pair)
+    }
+
+    /// What the audit log is to be told now; it stays until it is [`told`](Self::told).
+    #[must_use]
+    pub fn due(&self) -> Vec<Sum> {
+        self.tally.due(self.clock.now())
+    }
+
+    /// All that the audit log was not told yet, for a stop.
+    #[must_use]
+    pub fn rest(&self) -> Vec<Sum> {
+        self.tally.rest()
+    }
+
+    /// A sum is in the audit log.
+    pub fn told(&self, sum: &Sum) {
+        self.tally.told(sum, self.clock.now());
     }
 
     fn limiter(&self, quota: Quota) -> Arc<Limiter> {
@@ -102,13 +128,13 @@ mod tests {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(0)));
         let failures = Failures::new(clock.clone(), 6, 2);
         let source: IpAddr = "192.0.2.1".parse().unwrap();
-        assert_eq!(failures.count("a", source), Ok(()));
-        assert_eq!(failures.count("a", source), Ok(()));
-        assert_eq!(failures.count("a", source), Err(Duration::from_secs(10)));
-        assert_eq!(failures.count("b", source), Ok(()), "another client");
-        assert_eq!(failures.count("a", "192.0.2.2".parse().unwrap()), Ok(()), "another address");
+        assert_eq!(failures.count("a", None, source), Ok(()));
+        assert_eq!(failures.count("a", None, source), Ok(()));
+        assert_eq!(failures.count("a", None, source), Err(Duration::from_secs(10)));
+        assert_eq!(failures.count("b", None, source), Ok(()), "another client");
+        assert_eq!(failures.count("a", None, "192.0.2.2".parse().unwrap()), Ok(()), "another address");
         clock.advance(Duration::from_secs(10));
-        assert_eq!(failures.count("a", source), Ok(()));
+        assert_eq!(failures.count("a", None, source), Ok(()));
     }
 
     #[test]
@@ -117,11 +143,11 @@ mod tests {
         let failures = Failures::new(clock, 6, 2);
         let source: IpAddr = "192.0.2.1".parse().unwrap();
         for client in 0..20 {
-            assert_eq!(failures.count(&client.to_string(), source), Ok(()), "{client}");
+            assert_eq!(failures.count(&client.to_string(), None, source), Ok(()), "{client}");
         }
-        assert_eq!(failures.count("20", source), Err(Duration::from_secs(1)));
+        assert_eq!(failures.count("20", None, source), Err(Duration::from_secs(1)));
         assert_eq!(failures.pairs.len(), 20);
-        assert_eq!(failures.count("20", "192.0.2.2".parse().unwrap()), Ok(()), "another address");
+        assert_eq!(failures.count("20", None, "192.0.2.2".parse().unwrap()), Ok(()), "another address");
     }
 
     #[test]

@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 
 use crate::administration::{Actor, Administration, ChangeError, OPERATOR_LIMITS};
 use crate::admission::{ADMIN_AUDIENCE, Admission};
+use crate::audit::Audit;
 use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::{Clients, Secret};
 use crate::config::{ClientDefaults, Config, Edition};
-use crate::failures::Failures;
+use crate::failures::{Failures, Sum};
 use crate::files;
 use crate::http::answer::Site;
 use crate::http::token::SourceLimit;
@@ -69,8 +70,10 @@ struct Parts {
     admission: Data<Admission>,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
+    audit: Data<Audit>,
     clients: Data<Clients>,
     revocation: Arc<Revocation>,
+    failures: Arc<Failures>,
     keys: Data<Keys>,
     key_schedule: Data<Schedule>,
     parking: Data<Parking>,
@@ -228,9 +231,11 @@ impl Server {
         };
         sweeper.abort();
         let written = parts.clients.write_back_uses().await;
+        let told = write_down(&parts, parts.failures.rest()).await;
         let returned = parts.admission.close().await;
         store.close().await?;
         written?;
+        told?;
         returned?;
         Ok(ended.map_err(io::Error::other)??)
     }
@@ -367,14 +372,17 @@ async fn assemble(
         public_audience.clone(),
     );
     let failed = &config.failed_authentications;
+    let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
     let grants = ClientCredentials::new(
         clients.clone(),
         tokens,
-        Failures::new(clock.clone(), failed.per_minute, failed.burst),
+        failures.clone(),
         clock.clone(),
         Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
     );
-    let changes = Administration::new(store, clock.clone(), clients.clone(), revocation.clone(), keys.clone());
+    let audit = Arc::new(Audit::new(store.clone()));
+    let changes =
+        Administration::new(store, audit.clone(), clock.clone(), clients.clone(), revocation.clone(), keys.clone());
     let source = &config.token_endpoint;
     let source_limit = SourceLimit::new(source.requests_per_second, source.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
@@ -382,8 +390,10 @@ async fn assemble(
         admission: Data::new(admission),
         grants: Data::new(grants),
         changes: Data::new(changes),
+        audit: Data::from(audit),
         clients: Data::from(clients),
         revocation,
+        failures,
         keys: Data::from(keys),
         key_schedule: Data::new(Schedule {
             algorithm: config.signing_algorithm,
@@ -428,6 +438,9 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 if let Err(error) = parts.changes.tend_keys(&parts.key_schedule).await {
                     tracing::warn!(%error, "the signing keys stay as they are for now");
                 }
+                if let Err(error) = write_down(&parts, parts.failures.due()).await {
+                    tracing::warn!(%error, "failed authentications are not in the audit log yet");
+                }
                 parts.source_limit.forget_quiet();
                 parts.admission.forget_unregistered();
             }
@@ -438,6 +451,15 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
             }
         }
     }
+}
+
+/// Failed authentications reach the audit log as sums.
+async fn write_down(parts: &Parts, failures: Vec<Sum>) -> Result<(), StoreError> {
+    for sum in failures {
+        parts.changes.authentications_failed(&sum).await?;
+        parts.failures.told(&sum);
+    }
+    Ok(())
 }
 
 fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), StartError> {

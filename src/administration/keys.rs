@@ -80,8 +80,8 @@ impl Administration {
         let outcome = if is_idle {
             self.store.commit(change).await?
         } else {
-            let entry = self.entry(action, &kid, actor);
-            self.commit(change, &entry).await?.map_or(Outcome::Conflict, Outcome::Committed)
+            let event = self.done(action, &kid, actor);
+            self.audit.commit(&change, &event).await?.map_or(Outcome::Conflict, Outcome::Committed)
         };
         let Outcome::Committed(revision) = outcome else { return Ok(None) };
         self.keys.reach(revision).await;
@@ -95,6 +95,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::audit::Audit;
     use crate::clients::Clients;
     use crate::keys::{KeyStatus, Keys, PUBLISHED_FOR_S, State, VERIFIES_FOR_S};
     use crate::revocation::Revocation;
@@ -125,7 +126,8 @@ mod tests {
             let keys = Arc::new(Keys::open(store.clone()).await.unwrap());
             let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
             let revocation = Arc::new(Revocation::open(store.clone()).await.unwrap());
-            let changes = Administration::new(store, self.clock.clone(), clients, revocation, keys.clone());
+            let audit = Arc::new(Audit::new(store.clone()));
+            let changes = Administration::new(store, audit, self.clock.clone(), clients, revocation, keys.clone());
             changes.ensure_signing_key(MONTHLY.algorithm).await.unwrap();
             Node { keys, changes, clock: self.clock.clone() }
         }

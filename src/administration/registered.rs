@@ -62,8 +62,8 @@ impl Administration {
             if is_administrator(&client, self.clock.now()) {
                 change = change.and(self.another_administrator(client_id).await?);
             }
-            let entry = self.entry(Action::ClientDeleted, client_id.as_str(), actor);
-            if let Some(revision) = self.commit(change, &entry).await? {
+            let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
+            if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
                 tracing::info!(%client_id, "a client was deleted");
                 return Ok(());
@@ -151,8 +151,8 @@ impl Administration {
             if is_administrator(&before, now) && !is_administrator(&client, now) {
                 change = change.and(self.another_administrator(client_id).await?);
             }
-            let entry = self.entry(action, client_id.as_str(), actor);
-            if let Some(revision) = self.commit(change, &entry).await? {
+            let event = self.done(action, client_id.as_str(), actor);
+            if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
                 tracing::info!(%client_id, ?action, "a client was changed");
                 return Ok(client);

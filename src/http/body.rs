@@ -55,7 +55,16 @@ pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Byt
 
 /// The same, of a request whose body is JSON.
 pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    as_json(request, read_uncoded(request, payload).await?)
+}
+
+/// The same, where a blank body is none; of any media type, for tools name one without being asked.
+pub async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result<Option<Bytes>, Problem> {
     let body = read_uncoded(request, payload).await?;
+    if body.trim_ascii().is_empty() { Ok(None) } else { as_json(request, body).map(Some) }
+}
+
+fn as_json(request: &HttpRequest, body: Bytes) -> Result<Bytes, Problem> {
     let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if Format::of(content_type, &body) != Ok(Format::Json) {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json."));

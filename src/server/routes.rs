@@ -25,6 +25,7 @@ pub(super) fn secure_app(
         .app_data(parts.admission.clone())
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
+        .app_data(parts.audit.clone())
         .app_data(parts.clients.clone())
         .app_data(parts.keys.clone())
         .app_data(parts.key_schedule.clone())
@@ -32,7 +33,12 @@ pub(super) fn secure_app(
         .app_data(parts.terms.clone())
         .app_data(parts.clock.clone())
         .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
-        .service(web::scope("/admin").configure(admin::clients::routes).configure(admin::keys::routes))
+        .service(
+            web::scope("/admin")
+                .configure(admin::clients::routes)
+                .configure(admin::keys::routes)
+                .configure(admin::audit::routes),
+        )
         .configure(|config| partner_routes(config, &limit))
         .configure(public_pages)
         .default_service(web::to(nothing_here))

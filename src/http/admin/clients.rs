@@ -3,18 +3,15 @@
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{invalid, read_members, read_patch, revocations, secrets, usage};
+use super::{invalid, not_allowed, read_cursor, read_members, read_patch, revocations, secrets, usage, write_cursor};
 use crate::administration::{Administration, ChangeError, entity_tag};
 use crate::clients::{Client, Clients, Secret};
-use crate::http::authorized::{AnyAdmin, Authorized, ReadAdmin, WriteAdmin};
+use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::condition;
 use crate::oauth::credentials::ClientId;
@@ -23,7 +20,6 @@ use crate::time::SharedClock;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
-const MARK_BYTES: usize = 6;
 
 /// The routes under `/admin`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -46,12 +42,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(secrets::routes)
         .configure(usage::routes)
         .configure(revocations::routes);
-}
-
-/// For the methods that nothing here answers; behind the gate like those that something does.
-#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
-pub(super) async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
-    Err(Problem::method_not_allowed(allow))
 }
 
 async fn register(
@@ -107,14 +97,21 @@ async fn list(
         let detail = format!("q is a part of a name or client_id, of at most {MAX_NAME_CHARS} characters.");
         return Err(Problem::new(ProblemKind::MalformedQuery, detail));
     }
-    let after = page.cursor.as_deref().map(|cursor| read_cursor(cursor, &wanted)).transpose()?;
+    let searched = format!("clients?q={wanted}");
+    let after = page.cursor.as_deref().map(|cursor| {
+        let last = read_cursor(cursor, &searched).and_then(|last| ClientId::parse(&last).ok());
+        last.ok_or_else(|| {
+            Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered, with the same q.")
+        })
+    });
+    let after = after.transpose()?;
     let matches = |client: &Client| {
         wanted.is_empty()
             || client.client_name.to_lowercase().contains(&wanted)
             || client.client_id.as_str().to_lowercase().contains(&wanted)
     };
     let found = clients.list(after.as_ref().map(ClientId::as_str), limit, matches);
-    let next_cursor = found.more_after.map(|last| write_cursor(&last, &wanted));
+    let next_cursor = found.more_after.map(|last| write_cursor(last.as_str(), &searched));
     let data: Vec<Value> = found.clients.iter().map(|client| told(client, &clients)).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -200,25 +197,4 @@ pub(super) fn told(client: &Client, clients: &Clients) -> Value {
         "created_at": client.created_at,
         "updated_at": client.updated_at,
     })
-}
-
-/// The last client of a page, behind a mark of the list's own filter: a cursor is good for its list alone.
-fn write_cursor(last: &ClientId, wanted: &str) -> String {
-    let mut cursor = mark(wanted).to_vec();
-    cursor.extend_from_slice(last.as_str().as_bytes());
-    URL_SAFE_NO_PAD.encode(cursor)
-}
-
-fn read_cursor(cursor: &str, wanted: &str) -> Result<ClientId, Problem> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    let last = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(&mark(wanted)));
-    last.and_then(|last| ClientId::parse(str::from_utf8(last).ok()?).ok())
-        .ok_or_else(|| Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered, with the same q."))
-}
-
-fn mark(wanted: &str) -> [u8; MARK_BYTES] {
-    let digest = digest(&SHA256, format!("clients?q={wanted}").as_bytes());
-    let mut mark = [0; MARK_BYTES];
-    mark.iter_mut().zip(digest.as_ref()).for_each(|(byte, from)| *byte = *from);
-    mark
 }

@@ -5,12 +5,11 @@ use actix_web::web::{Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use super::{invalid, not_allowed, read_members, read_members_if_any, unknown};
 use crate::administration::Administration;
-use crate::http::authorized::{AnyAdmin, Authorized, ReadAdmin, WriteAdmin};
-use crate::http::body;
-use crate::http::error::{Problem, ProblemKind, sentence};
+use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
+use crate::http::error::{Problem, ProblemKind};
 use crate::keys::{KeyStatus, Keys, Schedule, Start};
-use crate::oauth::document::{Document, echo};
 use crate::oauth::fault::FieldFault;
 use crate::time::SharedClock;
 
@@ -40,11 +39,6 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::delete().to(revoke))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, DELETE"))),
         );
-}
-
-#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
-async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
-    Err(Problem::method_not_allowed(allow))
 }
 
 async fn list(
@@ -78,9 +72,8 @@ async fn rotate(
     clock: Data<SharedClock>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read_uncoded(&request, payload).await?;
-    let members = if body.trim_ascii().is_empty() { Map::new() } else { members(&body)? };
-    let mut faults = unknown(&members, &["immediately"]);
+    let members = read_members_if_any(&request, payload).await?;
+    let mut faults = unknown(&members, &["immediately"], "is not known; known is immediately");
     let start = start(&members, &mut faults);
     refuse(faults)?;
     let kid = changes.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
@@ -95,11 +88,12 @@ async fn import(
     clock: Data<SharedClock>,
     changes: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
-    let members = members(&body::read_json(&request, payload).await?)?;
-    let mut faults = unknown(&members, &["private_key", "immediately"]);
+    let members = read_members(&request, payload).await?;
+    let known = ["private_key", "immediately"];
+    let mut faults = unknown(&members, &known, "is not known; known are private_key and immediately");
     let start = start(&members, &mut faults);
     let pem = members.get("private_key").and_then(Value::as_str).unwrap_or_else(|| {
-        faults.push(fault("private_key", "must be a string: an RSA private key in PEM"));
+        faults.push(FieldFault::of_member("private_key", "must be a string: an RSA private key in PEM"));
         ""
     });
     refuse(faults)?;
@@ -126,35 +120,15 @@ fn told(keys: &Keys, kid: &str, clock: &SharedClock) -> Result<KeyStatus, Proble
     key.ok_or_else(|| Problem::new(ProblemKind::NotFound, "No signing key has this kid."))
 }
 
-fn members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    let document = Document::parse(body).map_err(|fault| Problem::new(ProblemKind::MalformedBody, sentence(&fault)))?;
-    let members = document.members().cloned();
-    members.ok_or_else(|| Problem::new(ProblemKind::MalformedBody, "The body is not a JSON object."))
-}
-
-fn unknown(members: &Map<String, Value>, known: &[&str]) -> Vec<FieldFault> {
-    let unknown = members.keys().filter(|name| !known.contains(&name.as_str())).take(20);
-    unknown.map(|name| fault(&echo(name), format!("is not known; known are {}", known.join(", ")))).collect()
-}
-
-fn fault(member: &str, detail: impl Into<String>) -> FieldFault {
-    // RFC 6901 section 3: `~` and `/` inside a name are escaped.
-    FieldFault::new(format!("/{}", member.replace('~', "~0").replace('/', "~1")), detail)
-}
-
 fn start(members: &Map<String, Value>, faults: &mut Vec<FieldFault>) -> Start {
     match members.get("immediately") {
         Some(Value::Bool(true)) => return Start::Immediately,
         None | Some(Value::Bool(false)) => {}
-        Some(_) => faults.push(fault("immediately", "must be true or false")),
+        Some(_) => faults.push(FieldFault::of_member("immediately", "must be true or false")),
     }
     Start::WhenPublished
 }
 
 fn refuse(faults: Vec<FieldFault>) -> Result<(), Problem> {
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let detail = format!("{} of the members are not right; nothing was changed.", faults.len());
-    Err(Problem::new(ProblemKind::InvalidFields, detail).with_errors(faults))
+    if faults.is_empty() { Ok(()) } else { Err(invalid(faults)) }
 }

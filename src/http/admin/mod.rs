@@ -1,20 +1,36 @@
 //! `/admin/…`: what operators do, behind the same gate as everything else.
 
+pub mod audit;
 pub mod clients;
 pub mod keys;
 pub mod revocations;
 pub mod secrets;
 pub mod usage;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
+use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
+
+/// How much of a cursor is the mark of its list, in bytes.
+const MARK_BYTES: usize = 6;
+/// How many unknown members are told of.
+const MAX_UNKNOWN: usize = 20;
+
+/// For the methods that nothing here answers; behind the gate like those that something does.
+#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
+async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
+    Err(Problem::method_not_allowed(allow))
+}
 
 /// The members of a body that is one JSON object.
 async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
@@ -23,8 +39,10 @@ async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<Str
 
 /// The same, where no body at all stands for no members.
 async fn read_members_if_any(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
-    let body = body::read_json(request, payload).await?;
-    if body.is_empty() { Ok(Map::new()) } else { parse_members(&body) }
+    match body::read_json_if_any(request, payload).await? {
+        Some(body) => parse_members(&body),
+        None => Ok(Map::new()),
+    }
 }
 
 /// The same of a merge patch, under its own media type too (RFC 7396, section 4).
@@ -43,10 +61,36 @@ fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     document.members().cloned().ok_or_else(|| malformed("The body is not a JSON object.".to_owned()))
 }
 
+/// The faults of members that nobody asked for; `detail` says which are known.
+fn unknown(members: &Map<String, Value>, known: &[&str], detail: &str) -> Vec<FieldFault> {
+    let unknown = members.keys().filter(|member| !known.contains(&member.as_str())).take(MAX_UNKNOWN);
+    unknown.map(|member| FieldFault::of_member(member, detail)).collect()
+}
+
 fn invalid(faults: Vec<FieldFault>) -> Problem {
     let detail = match faults.len() {
         1 => "One member of the body is not right; nothing was changed.".to_owned(),
         count => format!("{count} members of the body are not right; nothing was changed."),
     };
     Problem::new(ProblemKind::InvalidFields, detail).with_errors(faults)
+}
+
+/// Where a page ended, behind a mark of its list: a cursor is good for the list alone that it came with.
+fn write_cursor(place: &str, list: &str) -> String {
+    let mut cursor = mark(list).to_vec();
+    cursor.extend_from_slice(place.as_bytes());
+    URL_SAFE_NO_PAD.encode(cursor)
+}
+
+/// What [`write_cursor`] wrote for the same list.
+fn read_cursor(cursor: &str, list: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    String::from_utf8(bytes.strip_prefix(&mark(list))?.to_vec()).ok()
+}
+
+fn mark(list: &str) -> [u8; MARK_BYTES] {
+    let digest = digest(&SHA256, list.as_bytes());
+    let mut mark = [0; MARK_BYTES];
+    mark.iter_mut().zip(digest.as_ref()).for_each(|(byte, from)| *byte = *from);
+    mark
 }

@@ -6,8 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::clients::not_allowed;
-use super::{invalid, read_members};
+use super::{invalid, not_allowed, read_members, unknown};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -86,9 +85,4 @@ fn by_name(members: &Map<String, Value>, now: UnixSeconds, latest: UnixSeconds) 
         (Some(jti), Some(exp)) if faults.is_empty() => Ok(Named { jti, expires_at: UnixSeconds::new(exp) }),
         _ => Err(faults),
     }
-}
-
-fn unknown(members: &Map<String, Value>, known: &[&str], detail: &str) -> Vec<FieldFault> {
-    let unknown = members.keys().filter(|member| !known.contains(&member.as_str())).take(20);
-    unknown.map(|member| FieldFault::of_member(member, detail)).collect()
 }

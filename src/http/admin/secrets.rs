@@ -8,8 +8,8 @@ use ring::rand::SystemRandom;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::clients::{known_id, not_allowed, told, with_client};
-use super::{invalid, read_members_if_any};
+use super::clients::{known_id, told, with_client};
+use super::{invalid, not_allowed, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError};
 use crate::clients::{Clients, Secret};
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -64,10 +64,7 @@ async fn rotate(
 
 /// `previous_expires_in`, in seconds; a day if it is not said.
 fn overlap(members: &Map<String, Value>) -> Result<u64, Vec<FieldFault>> {
-    let mut faults = Vec::new();
-    for member in members.keys().filter(|member| *member != "previous_expires_in").take(20) {
-        faults.push(FieldFault::of_member(member, "is not known; known is previous_expires_in"));
-    }
+    let mut faults = unknown(members, &["previous_expires_in"], "is not known; known is previous_expires_in");
     let overlap_s = match members.get("previous_expires_in") {
         None => Some(SECONDS_PER_DAY),
         Some(given) => given.as_u64().filter(|seconds| OVERLAP_S.contains(seconds)),

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::clients::not_allowed;
+use super::not_allowed;
 use crate::administration::ChangeError;
 use crate::admission::Admission;
 use crate::clients::Clients;
