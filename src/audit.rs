@@ -6,6 +6,7 @@
 //! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
 
 mod chain;
+mod salvage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 pub use self::chain::{Break, Chain, EntryDigest};
+pub use self::salvage::{Traces, traces};
 use crate::oauth::credentials::ClientId;
 use crate::store::{self, Key, Keyspace, Revision, Store, StoreError, Txn, Value};
 use crate::time::UnixSeconds;
@@ -483,6 +485,21 @@ mod tests {
         let (store, audit) = log(5).await;
         put(&*store, HEAD.key(""), HEAD.encode(&last).unwrap()).await;
         assert_eq!(follow(&audit).await, Err(Break::Replaced(4)), "the end was moved");
+    }
+
+    #[tokio::test]
+    async fn in_a_store_that_does_not_open_the_entries_that_were_hit_are_named() {
+        let (store, _) = log(5).await;
+        let texts: Vec<Vec<u8>> =
+            store.scan(b"audit/", None, 10).await.unwrap().iter().map(|(_, value)| value.as_bytes().to_vec()).collect();
+        let file = [b"\x00rubbish\xff".to_vec(), texts.concat(), texts[1].clone()].concat();
+        assert_eq!(traces(&[file.clone(), Vec::new()]), Traces { hit: [].into(), last: 5 });
+        let third = file.windows(texts[2].len()).position(|window| window == texts[2]).unwrap();
+        for at in 0..texts[2].len() {
+            let mut file = file.clone();
+            file[third + at] ^= 1;
+            assert_eq!(traces(&[file]), Traces { hit: [3].into(), last: 5 }, "byte {at}");
+        }
     }
 
     #[tokio::test]

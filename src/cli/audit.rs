@@ -1,5 +1,6 @@
 //! `boomgate audit`: who did what, when, and whether the log is whole.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::connection::{Administration, ConnectionOptions};
 use super::output::{self, Table};
-use crate::audit::{Audit, Chain, EntryDigest, Event, Head, Line};
+use crate::audit::{Audit, Chain, EntryDigest, Event, Head, Line, Traces, traces};
 use crate::config::Environment;
 use crate::store::SledStore;
 
@@ -108,8 +109,18 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         Some(Command::Verify(VerifyOptions { anchor, offline: true })) => {
             let log = Offline::open(&options.connection, environment)?;
             let verified = verify(anchor.as_ref(), |after| log.page(after));
+            let last_trace = log.traces.last;
             log.close();
-            verified_as(&verified?, json)
+            let verified = verified?;
+            if last_trace > verified.number {
+                bail!(
+                    "entry {last_trace} is in the files of the store, but not in the log, which ends with {}: it is \
+                     damaged, or a crash cut its write short; in that case this is over once the server has run and \
+                     written its next entry",
+                    verified.number
+                );
+            }
+            verified_as(&verified, json)
         }
         Some(Command::Verify(VerifyOptions { anchor, offline: false })) => {
             let mut log = Online::open(&options.connection, environment)?;
@@ -297,6 +308,7 @@ struct Offline {
     runtime: tokio::runtime::Runtime,
     store: std::sync::Arc<SledStore>,
     audit: Audit,
+    traces: Traces,
 }
 
 impl Offline {
@@ -306,8 +318,11 @@ impl Offline {
             bail!("there is no store {}: name the folder that it is in with --data-dir", folder.display());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime could be made")?;
-        let store = std::sync::Arc::new(SledStore::open(&folder)?);
-        Ok(Self { runtime, audit: Audit::new(store.clone()), store })
+        // Before it is opened: a store tidies up after what it takes for a crash.
+        let traces = look_for_traces(&folder);
+        let store = SledStore::open(&folder).map_err(|error| anyhow!("{error}{}", told_of_hit(&traces)))?;
+        let store = std::sync::Arc::new(store);
+        Ok(Self { runtime, audit: Audit::new(store.clone()), store, traces })
     }
 
     fn page(&self, after: u64) -> anyhow::Result<Page> {
@@ -320,6 +335,22 @@ impl Offline {
         use crate::store::Store as _;
         // Nothing was written, so nothing can be lost.
         let _closed = self.runtime.block_on(self.store.close());
+    }
+}
+
+fn look_for_traces(folder: &Path) -> Traces {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files: Vec<_> = entries.filter_map(|entry| std::fs::read(entry.path()).ok()).collect();
+    traces(&files)
+}
+
+/// Which entries a store that does not open has lost, as far as its files show it.
+fn told_of_hit(traces: &Traces) -> String {
+    let hit: Vec<String> = traces.hit.iter().map(ToString::to_string).collect();
+    match hit.as_slice() {
+        [] => String::new(),
+        [only] => format!("; entry {only} of the audit log is not what it was"),
+        many => format!("; entries {} of the audit log are not what they were", many.join(", ")),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod administration;
 mod answers;
+mod audit;
 mod bearer_tokens;
 mod harness;
 mod https_only;

@@ -68,7 +68,8 @@ impl Filter {
         };
         let action = asked.action.as_deref().map(|name| Action::deserialize(name.into_deserializer()));
         let action = action.transpose().map_err(|_: NameError| {
-            "action is one of those that entries have, such as client_registered or authentication_failed."
+            "action is one of those that entries have, such as client_registered, client_changed, secret_rotated, token_revoked, \
+             key_created or authentication_failed."
         });
         let source = asked.source.as_deref().map(str::parse).transpose();
         Ok(Self {
