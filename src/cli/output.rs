@@ -1,7 +1,7 @@
 //! What people and programs read: tables, JSON, and what went wrong.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
@@ -14,6 +14,13 @@ pub(super) fn complain(error: &anyhow::Error) {
 pub(super) fn talk(text: &str) {
     // Nobody listens: there is nobody to tell.
     let _deaf = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Says to a person who waits what is going on; a program does not want to know.
+pub(super) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        talk(text);
+    }
 }
 
 /// Prints data on standard output.
