@@ -77,6 +77,13 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
+/// Nothing listens where the server should.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no server answers at {0}: start one with `boomgate sandbox` or `boomgate serve`, or name another with --server"
+)]
+pub(super) struct NobodyThere(String);
+
 /// An administrator's access token and where it is good.
 pub(super) struct Administration {
     connection: Connection,
@@ -232,10 +239,9 @@ impl Connection {
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
         let server = &self.server;
         match error {
-            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => anyhow!(
-                "no server answers at {server}: start one with `boomgate sandbox` or `boomgate serve`, or name \
-                 another with --server"
-            ),
+            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
+                NobodyThere(server.clone()).into()
+            }
             ureq::Error::Io(cause) if is_about_tls(cause) => self.untrusted(cause),
             ureq::Error::Rustls(cause) => self.untrusted(cause),
             ureq::Error::HostNotFound => anyhow!("{server} has no such host: name another with --server"),

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
+use crate::config::Environment;
+
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &anyhow::Error) {
     talk(&format!("boomgate: {}", printable_lines(&error.to_string())));
@@ -21,6 +23,11 @@ pub(super) fn progress(text: &str) {
     if io::stderr().is_terminal() {
         talk(text);
     }
+}
+
+/// Whether what is printed may have colours: on a terminal, unless `NO_COLOR` is set.
+pub(super) fn color(environment: &Environment) -> bool {
+    io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()
 }
 
 /// Prints data on standard output.
