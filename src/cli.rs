@@ -45,7 +45,8 @@ const EXAMPLES: &str = "Examples:
   boomgate sandbox                                   try it, with demo clients, on this machine
   boomgate serve --config boomgate.toml              run it for real
   boomgate client add --name Curbside --scope 'read:zones write:zones'
-  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox";
+  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox
+  boomgate doctor --config boomgate.toml             what is wrong with a set-up, and how to mend it";
 
 #[derive(Subcommand)]
 enum Command {

@@ -69,11 +69,12 @@ fn with_examples_last(command: clap::Command) -> clap::Command {
         Some(examples) => command.after_help(examples),
         None => command,
     };
-    command.mut_subcommands(with_examples_last)
+    // `help` has no page of its own.
+    command.disable_help_subcommand(true).mut_subcommands(with_examples_last)
 }
 
 fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+    for below in command.get_subcommands() {
         collect(below.clone(), pages)?;
     }
     let name = format!("{}.1", command.get_display_name().unwrap_or_else(|| command.get_name()));
