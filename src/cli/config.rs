@@ -63,7 +63,7 @@ fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()
         "ok: {} on {}, data in {}; {given} of {} settings are given, the others have their defaults",
         config.edition.name(),
         listen.join(" and "),
-        config.data_dir.display(),
+        output::printable(&config.data_dir.display().to_string()),
         settings.len()
     ))?)
 }

@@ -113,7 +113,9 @@ struct Setup<'e> {
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
     let Options { settings, sandbox, server, ca, credentials, json } = options;
     let flags = settings.flags();
-    let looked_into = data_dir(flags.data_dir.as_deref(), environment);
+    // The file may name the folder, and the folder says whose settings it goes by.
+    let named = Config::load(Edition::Serve, &flags, environment).map(|config| config.data_dir);
+    let looked_into = named.unwrap_or_else(|_| data_dir(flags.data_dir.as_deref(), environment));
     let edition = if sandbox || is_of_a_sandbox(&looked_into) { Edition::Sandbox } else { Edition::Serve };
     let mut told = Told { json, color: output::color(environment), findings: Vec::new() };
 

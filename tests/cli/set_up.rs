@@ -153,8 +153,8 @@ fn a_good_set_up_has_nothing_broken() {
         assert!(told.status.success());
         let lines: Vec<&str> = out(&told).lines().collect();
         assert_eq!(lines.len(), report["findings"].as_array().unwrap().len());
-        let marked = |line: &&str| ["[ok]   ", "[warn] "].iter().any(|mark| line.starts_with(mark));
-        assert!(lines.iter().all(|line| marked(&line)), "{lines:#?}");
+        let marked = |line: &str| ["[ok]   ", "[warn] "].iter().any(|mark| line.starts_with(mark));
+        assert!(lines.iter().all(|line| marked(line)), "{lines:#?}");
         assert!(out(&told).contains("is served by boomgate"), "{lines:#?}");
     }
 }
@@ -214,6 +214,24 @@ fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
 }
 
 #[test]
+fn the_doctor_looks_into_the_folder_that_the_file_names() {
+    let sandbox = Running::start("sandbox");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let data_dir = sandbox.folder.path().join("data");
+    let file =
+        format!("data_dir = '{}'\nlisten = ['127.0.0.1:0']\nclient_defaults.token_ttl = 60\n", data_dir.display());
+    fs::write(elsewhere.path().join("boomgate.toml"), &file).unwrap();
+    let doctor = ["doctor", "--config", "boomgate.toml", "--json", "--sandbox"];
+    let looked = boomgate(elsewhere.path(), &doctor).output().unwrap();
+    assert!(looked.status.success(), "{}", out(&looked));
+    assert!(out(&looked).contains("of `boomgate sandbox`"), "{}", out(&looked));
+    // Whose folder it is, is found out where it is not told.
+    fs::write(elsewhere.path().join("boomgate.toml"), file.replace("client_defaults.token_ttl = 60\n", "")).unwrap();
+    let looked = json(&boomgate(elsewhere.path(), &doctor[..4]).output().unwrap());
+    assert_eq!((outcome(&looked, "credentials"), outcome(&looked, "data folder")), ("ok".to_owned(), "ok".to_owned()));
+}
+
+#[test]
 fn before_the_first_start_the_doctor_warns_and_nothing_fails() {
     let folder = tempfile::tempdir().unwrap();
     let looked = boomgate(folder.path(), &["doctor", "--listen", "127.0.0.1:0", "--json"]).output().unwrap();
@@ -236,7 +254,10 @@ fn the_authority_is_exported_and_the_commands_that_trust_it_are_told() {
         assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{}", complaint(&refused));
     }
     for command in ["trust", "untrust"] {
-        let told = sandbox.call(&["ca", command]);
+        let home = sandbox.folder.path();
+        let told = boomgate(home, &["ca", command]).env("HOME", home).output().unwrap();
+        let makes_one = out(&told).contains(&format!("mkdir -p {}/.pki/nssdb && certutil", home.display()));
+        assert_eq!(makes_one, command == "trust", "Chromium asks a database of its own: {}", out(&told));
         assert!(told.status.success(), "{}", complaint(&told));
         let commands: String = out(&told).lines().filter(|line| !line.starts_with('#')).collect();
         assert!(commands.starts_with("sudo "), "{commands}");

@@ -101,6 +101,12 @@ impl Machine<'_> {
         found.sort();
         found
     }
+
+    /// Where Chromium will look on Linux, if there is nothing yet: it does not ask the system.
+    fn first_database(&self) -> Option<PathBuf> {
+        let folder = self.home.as_ref()?.join(CHROMIUM.first()?);
+        (!self.is_mac && !folder.join("cert9.db").exists()).then_some(folder)
+    }
 }
 
 /// One thing to do.
@@ -130,7 +136,12 @@ pub(super) fn untrust(authority: &Authority, install: bool, machine: &mut Machin
 fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machine<'_>) -> anyhow::Result<()> {
     let steps = steps(wish, authority, machine);
     if !install {
-        let told: Vec<String> = steps.iter().map(|step| step.told(wish, authority)).collect();
+        let mut told: Vec<String> = steps.iter().map(|step| step.told(wish, authority)).collect();
+        told.extend(machine.first_database().filter(|_| wish == Wish::Trust).map(|folder| {
+            let step = browser(wish, authority, &folder, &name(authority));
+            let folder = quoted(&folder.display().to_string());
+            format!("# Chromium, which does not ask the system\nmkdir -p {folder} && {}", step.command())
+        }));
         return Ok(output::print(&told.join("\n\n"))?);
     }
     if machine.is_mac {
@@ -162,19 +173,21 @@ fn name(authority: &Authority) -> String {
 fn steps(wish: Wish, authority: &Authority, machine: &Machine<'_>) -> Vec<Step> {
     let name = name(authority);
     let mut steps = vec![system(wish, authority, machine, &name)];
-    for folder in machine.browsers() {
-        let database = format!("sql:{}", folder.display());
-        let words = ["certutil", "-d", &database];
-        let ca = authority.path.display().to_string();
-        let rest: &[&str] =
-            if wish == Wish::Trust { &["-A", "-t", "C,,", "-n", &name, "-i", &ca] } else { &["-D", "-n", &name] };
-        steps.push(Step {
-            for_whom: format!("the browser of {}", folder.display()),
-            file: None,
-            words: words.iter().chain(rest).map(|word| (*word).to_owned()).collect(),
-        });
-    }
+    steps.extend(machine.browsers().iter().map(|folder| browser(wish, authority, folder, &name)));
     steps
+}
+
+fn browser(wish: Wish, authority: &Authority, folder: &Path, name: &str) -> Step {
+    let database = format!("sql:{}", folder.display());
+    let words = ["certutil", "-d", &database];
+    let ca = authority.path.display().to_string();
+    let rest: &[&str] =
+        if wish == Wish::Trust { &["-A", "-t", "C,,", "-n", name, "-i", &ca] } else { &["-D", "-n", name] };
+    Step {
+        for_whom: format!("the browser of {}", folder.display()),
+        file: None,
+        words: words.iter().chain(rest).map(|word| (*word).to_owned()).collect(),
+    }
 }
 
 fn system(wish: Wish, authority: &Authority, machine: &Machine<'_>, name: &str) -> Step {
@@ -210,8 +223,7 @@ impl Step {
     fn told(&self, wish: Wish, authority: &Authority) -> String {
         let is_for_browser = self.words.first().is_some_and(|program| program == "certutil");
         let sudo = if is_for_browser { "" } else { "sudo " };
-        let command: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
-        let command = format!("{sudo}{}", command.join(" "));
+        let command = format!("{sudo}{}", self.command());
         let shown = |path: &Path| quoted(&path.display().to_string());
         let command = match (&self.file, wish) {
             (Some(file), Wish::Trust) => {
@@ -221,6 +233,11 @@ impl Step {
             (None, _) => command,
         };
         format!("# {}\n{command}", output::printable(&self.for_whom))
+    }
+
+    /// What makes it count, for a shell.
+    fn command(&self) -> String {
+        self.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
     fn perform(&self, wish: Wish, authority: &Authority, machine: &mut Machine<'_>) -> anyhow::Result<()> {
