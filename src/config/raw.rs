@@ -199,7 +199,8 @@ impl Raw {
                 continue;
             }
             let key = rest.to_lowercase().replace("__", ".");
-            let value = value.to_str().map_or(Value::Other("not UTF-8"), |text| Value::Untyped(text.to_owned()));
+            let value =
+                value.to_str().map_or(Value::Other("bytes that are not UTF-8"), |text| Value::Untyped(text.to_owned()));
             self.given.insert(key, (value, Origin::Variable(name.clone())));
         }
     }

@@ -1,7 +1,9 @@
 //! What looks after a set-up: settings, certificates, health, the doctor, the manual.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -51,6 +53,9 @@ fn settings_are_checked_as_the_server_that_is_meant_would() {
     let refused = check(&["--listen", "0.0.0.0:8443", "--sandbox"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(complaint(&refused).contains("boomgate serve"), "{}", complaint(&refused));
+    let bytes = OsStr::from_bytes(b"\xff");
+    let refused = boomgate(folder.path(), &["config", "check"]).env("BOOMGATE_ISSUER", bytes).output().unwrap();
+    assert!(complaint(&refused).ends_with(", not bytes that are not UTF-8"), "{}", complaint(&refused));
 }
 
 #[test]
