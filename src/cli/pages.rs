@@ -1,6 +1,7 @@
 //! `boomgate completions` and `boomgate man`: what shells and `man` know of the arguments, written from
 //! the arguments themselves.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -44,7 +45,7 @@ pub(super) fn completions(options: &CompletionOptions, program: &mut clap::Comma
 }
 
 pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Result<()> {
-    let mut program = with_examples_last(program);
+    let mut program = without_help(program);
     program.build();
     let Some(folder) = &options.folder else {
         return write(&page(program)?);
@@ -62,15 +63,9 @@ pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Resul
     Ok(())
 }
 
-/// A page has its examples at the end, where readers of manuals look for them.
-fn with_examples_last(command: clap::Command) -> clap::Command {
-    let examples = command.get_before_help().map(ToString::to_string);
-    let command = match examples {
-        Some(examples) => command.after_help(examples),
-        None => command,
-    };
-    // `help` has no page of its own.
-    command.disable_help_subcommand(true).mut_subcommands(with_examples_last)
+/// `help` says nothing that a page does not.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
@@ -83,13 +78,57 @@ fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow
 }
 
 fn page(command: clap::Command) -> anyhow::Result<Vec<u8>> {
+    let examples = command.get_before_help().map(ToString::to_string);
     let mut page = Vec::new();
     Man::new(command).render(&mut page).context("a page could not be written")?;
-    Ok(page)
+    let mut page = String::from_utf8(page).context("a page could not be written")?;
+    if let Some(examples) = examples {
+        push_examples(&mut page, &examples);
+    }
+    Ok(plain(&page).into_bytes())
+}
+
+/// At the end, where readers of manuals look for them, with their lines as they are.
+fn push_examples(page: &mut String, examples: &str) {
+    page.push_str(".SH EXAMPLES\n.nf\n");
+    for line in examples.strip_prefix("Examples:\n").unwrap_or(examples).lines() {
+        // A line may start with what would be a request.
+        page.push_str("\\&");
+        page.push_str(&line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
+        page.push('\n');
+    }
+    page.push_str(".fi\n");
+}
+
+/// ASCII alone, which every `troff` reads as it is.
+fn plain(page: &str) -> String {
+    let mut plain = String::with_capacity(page.len());
+    for letter in page.chars() {
+        if letter.is_ascii() {
+            plain.push(letter);
+        } else {
+            let _written = write!(plain, "\\[u{:04X}]", u32::from(letter));
+        }
+    }
+    plain
 }
 
 fn write(text: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text)?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_shown_as_they_stand() {
+        let mut page = String::new();
+        push_examples(&mut page, "Examples:\n  boomgate man 'it\\'\n.so /etc/passwd…");
+        let lines =
+            [".SH EXAMPLES", ".nf", "\\&  boomgate man \\(aqit\\e\\(aq", "\\&.so /etc/passwd\\[u2026]", ".fi", ""];
+        assert_eq!(plain(&page), lines.join("\n"));
+    }
 }

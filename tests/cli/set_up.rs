@@ -309,7 +309,8 @@ fn the_manual_has_a_page_for_each_command() {
     ] {
         let page = page(name);
         assert!(page.contains(&format!(".TH {} 1", name.trim_end_matches(".1"))), "{name}");
-        assert!(page.contains(".SH NAME") && page.contains(words), "{name}: {page}");
+        assert!(page.contains(".SH NAME") && page.contains(words) && page.is_ascii(), "{name}: {page}");
+        assert!(page.contains(".SH EXAMPLES\n.nf\n"), "{name}: {page}");
     }
     // Every page that another names is there.
     let names: Vec<String> = page("boomgate.1")

@@ -23,6 +23,10 @@ const CA_ENDS_WITHIN_S: u64 = 90 * SECONDS_PER_DAY;
 pub(super) fn look(setup: &Setup<'_>, must_be_sandbox: bool) -> Vec<Finding> {
     let data_dir = &setup.config.data_dir;
     let mut findings = vec![folder(data_dir, must_be_sandbox)];
+    if data_dir.exists() && access(data_dir, Access::READ_OK | Access::EXEC_OK).is_err() {
+        // What is in it cannot be seen, which is told already.
+        return findings;
+    }
     if data_dir.is_dir() {
         findings.push(secrets(setup));
         findings.push(store(&data_dir.join("db")));
