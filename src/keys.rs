@@ -7,6 +7,7 @@
 //! the key and nothing else. Only the algorithm that a key was made for is ever used with it.
 
 mod change;
+mod jwk;
 mod signing;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 pub use self::change::{Planned, Start};
+pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
 pub use self::signing::{Algorithm, SigningKey};
 use crate::store::{Keyspace, Projection, Revision, Store, StoreError, View};

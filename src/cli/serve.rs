@@ -24,6 +24,13 @@ const EXAMPLES: &str = "Examples:
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Options {
+    #[command(flatten)]
+    settings: SettingOptions,
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Args)]
+pub(super) struct SettingOptions {
     /// Where HTTPS is served; may be repeated [default: port 8443 of both loopback addresses]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
@@ -35,6 +42,13 @@ pub(super) struct Options {
     config: Option<PathBuf>,
 }
 
+impl SettingOptions {
+    /// The same, as the configuration reads it.
+    pub(super) fn flags(self) -> Flags {
+        Flags { listen: self.listen, data_dir: self.data_dir, file: self.config }
+    }
+}
+
 pub(super) fn sandbox(options: Options, environment: &Environment) -> anyhow::Result<()> {
     start(Edition::Sandbox, options, environment)
 }
@@ -44,8 +58,7 @@ pub(super) fn serve(options: Options, environment: &Environment) -> anyhow::Resu
 }
 
 fn start(edition: Edition, options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let flags = Flags { listen: options.listen, data_dir: options.data_dir, file: options.config };
-    let config = Config::load(edition, &flags, environment)?;
+    let config = Config::load(edition, &options.settings.flags(), environment)?;
     telemetry::start(&config.log)?;
     System::new().block_on(run(config))
 }
