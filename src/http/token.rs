@@ -106,7 +106,8 @@ async fn strict(
     Ok(answer(&issued, None))
 }
 
-async fn wrong_method(
+/// Any method but POST.
+pub async fn wrong_method(
     request: HttpRequest,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,

@@ -327,6 +327,10 @@ async fn a_secret_in_the_query_string_is_refused_wherever_clients_authenticate()
         let request = server.request(Method::POST, &format!("{endpoint}?{query}")).header(name, value);
         assert_eq!(answer(request.form(&[("token", "a")])).await.status, 400, "{endpoint}");
     }
+    let query = form(WRITER);
+    let by_another_method = answer(server.request(Method::GET, &format!("/oauth2/revoke?{query}"))).await;
+    assert_eq!((by_another_method.status, &by_another_method.json()["error"]), (400, &json!("invalid_request")));
     let entries = audit_entries(&server.stop().await.unwrap()).await;
-    assert_eq!(entries.iter().filter(|entry| entry["action"] == "secret_exposed").count(), 1);
+    let exposed = entries.iter().filter(|entry| entry["action"] == "secret_exposed");
+    assert_eq!(exposed.map(|entry| &entry["subject"]).collect::<Vec<_>>(), [READER, WRITER]);
 }
