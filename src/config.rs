@@ -338,7 +338,7 @@ impl Config {
         let http_listen = read_http_listen(edition, raw, &listen);
         let (audiences, default_audience) = read_audiences(raw);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = raw.number("workers", 0..=1_024, 0_usize);
+        let workers = raw.number("workers", 0..=512, 0_usize);
         Self {
             edition,
             listen,
