@@ -210,10 +210,7 @@ fn one_fault_is_one_line() {
         ("key_rotation_days = -1", "1: key_rotation_days must be a whole number from 0 to 3650, not -1"),
         ("sample_zones = 'yes'", "1: sample_zones must be true or false, not \"yes\""),
         ("workers = -1", "1: workers must be a whole number from 0 to 512, not -1"),
-        (
-            "workers = 99999999999999999999",
-            "1: workers must be a whole number from 0 to 512, not 99999999999999999999",
-        ),
+        ("workers = 99999999999999999999", "1: workers must be a whole number from 0 to 512, not 99999999999999999999"),
         ("workers = '2'", "1: workers must be a whole number from 0 to 512, not \"2\""),
         ("workers = 2026-01-01", "1: workers must be a whole number from 0 to 512, not a time"),
         ("log.format = 'xml'", "1: log.format must be \"pretty\" or \"json\", not \"xml\""),
