@@ -427,7 +427,7 @@ fn read_issuer(raw: &mut Raw, listen: &[SocketAddr]) -> Option<String> {
 
 fn read_workers(raw: &mut Raw) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let workers = raw.number("workers", 0..=1_024, 0);
+    let workers = raw.number("workers", 0..=512, 0);
     let workers = if workers == 0 { cores } else { workers };
     raw.turns_out("workers", workers);
     workers

@@ -161,7 +161,7 @@ certificate = 'chain.pem'
          boomgate.toml:10: tls.certificate needs tls.private_key beside it\n  \
          BOOMGATE_TOKEN_ENDPOINT_BURST: token_endpoint_burst is not a setting; \
          did you mean BOOMGATE_TOKEN_ENDPOINT__BURST?\n  \
-         BOOMGATE_WORKERS: workers must be a whole number from 0 to 1024, not \"many\""
+         BOOMGATE_WORKERS: workers must be a whole number from 0 to 512, not \"many\""
     );
 }
 
@@ -209,13 +209,10 @@ fn one_fault_is_one_line() {
         ("signing_algorithm = 'RS256'", "1: signing_algorithm must be \"ES256\" or \"EdDSA\", not \"RS256\""),
         ("key_rotation_days = -1", "1: key_rotation_days must be a whole number from 0 to 3650, not -1"),
         ("sample_zones = 'yes'", "1: sample_zones must be true or false, not \"yes\""),
-        ("workers = -1", "1: workers must be a whole number from 0 to 1024, not -1"),
-        (
-            "workers = 99999999999999999999",
-            "1: workers must be a whole number from 0 to 1024, not 99999999999999999999",
-        ),
-        ("workers = '2'", "1: workers must be a whole number from 0 to 1024, not \"2\""),
-        ("workers = 2026-01-01", "1: workers must be a whole number from 0 to 1024, not a time"),
+        ("workers = -1", "1: workers must be a whole number from 0 to 512, not -1"),
+        ("workers = 99999999999999999999", "1: workers must be a whole number from 0 to 512, not 99999999999999999999"),
+        ("workers = '2'", "1: workers must be a whole number from 0 to 512, not \"2\""),
+        ("workers = 2026-01-01", "1: workers must be a whole number from 0 to 512, not a time"),
         ("log.format = 'xml'", "1: log.format must be \"pretty\" or \"json\", not \"xml\""),
         (
             "log.level = 'boomgate=loud'",

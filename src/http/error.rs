@@ -575,6 +575,14 @@ impl OauthError {
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
+    /// The body is compressed: nothing here inflates one (RFC 9110 section 12.5.3).
+    #[must_use]
+    pub fn unsupported_coding() -> Self {
+        Self::new(ErrorCode::InvalidRequest, "Send the body without a Content-Encoding.")
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+    }
+
     /// The body did not arrive in time, or not whole.
     #[must_use]
     pub fn request_timeout() -> Self {
@@ -699,7 +707,9 @@ impl From<ParameterFault> for OauthError {
         let description = match fault {
             // serde's own text may quote what was sent: only the place is told.
             ParameterFault::Syntax(_) => "The body is not one JSON object of strings.".to_owned(),
-            ParameterFault::MediaType | ParameterFault::NotText(_) | ParameterFault::Repeated(_) => sentence(&fault),
+            ParameterFault::MediaType => sentence(&fault),
+            // A parameter's name has no capital letter at the start of a sentence either.
+            ParameterFault::NotText(_) | ParameterFault::Repeated(_) => format!("{fault}."),
         };
         Self::new(ErrorCode::InvalidRequest, description).with_status(status)
     }

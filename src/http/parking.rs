@@ -258,11 +258,11 @@ impl From<ParkingError> for Problem {
 
 impl From<QueryFault> for Problem {
     fn from(fault: QueryFault) -> Self {
-        let kind = match fault {
-            QueryFault::Parameters(_) => ProblemKind::MalformedQuery,
-            QueryFault::Cursor(_) => ProblemKind::InvalidCursor,
-        };
-        Self::new(kind, sentence(&fault.to_string()))
+        // It starts with a parameter's name, which has no capital letter at the start of a sentence either.
+        match fault {
+            QueryFault::Parameters(faults) => Self::new(ProblemKind::MalformedQuery, faults),
+            QueryFault::Cursor(fault) => Self::new(ProblemKind::InvalidCursor, format!("{fault}.")),
+        }
     }
 }
 

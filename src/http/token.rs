@@ -11,7 +11,7 @@ use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
+use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::middleware::Condition;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
@@ -25,7 +25,7 @@ use crate::http::body::{self, MAX_OAUTH_BYTES};
 use crate::http::error::OauthError;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
-use crate::oauth::parameters::{Format, Parameters};
+use crate::oauth::parameters::Parameters;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{InspectionRequest, TokenRequest};
 use crate::time::UnixSeconds;
@@ -106,7 +106,8 @@ async fn strict(
     Ok(answer(&issued, None))
 }
 
-async fn wrong_method(
+/// Any method but POST.
+pub async fn wrong_method(
     request: HttpRequest,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
@@ -138,9 +139,11 @@ fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
 
 /// The parameters of an OAuth request's body.
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, OauthError> {
+    if body::is_coded(request) {
+        return Err(OauthError::unsupported_coding());
+    }
     let body = body::read(payload, MAX_OAUTH_BYTES).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let format = Format::of(content_type, &body)?;
+    let format = body::format(request, &body)?;
     Ok(Parameters::parse(format, &body)?)
 }
 

@@ -88,7 +88,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path).route(web::post().to(handler)).default_service(web::to(revoke::wrong_method))
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(token::wrong_method))
 }
 
 fn read_only<F, Args>(path: &str, handler: F) -> Resource
