@@ -132,7 +132,7 @@ async fn delete(
     Ok(HttpResponse::new(StatusCode::NO_CONTENT))
 }
 
-/// The id in the path, in the one form that the API shows: a zone has one address.
+/// The id in the path: hyphenated, its letters of either case (RFC 9562 section 4).
 fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
     let id = request.match_info().get("id").filter(|id| id.len() == uuid::fmt::Hyphenated::LENGTH);
     id.and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| ParkingError::NotFound.into())

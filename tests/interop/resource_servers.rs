@@ -70,7 +70,7 @@ async fn stock_resource_servers_see_no_failure_over_three_rotations_under_load()
     let refused = server.get("/oauth2/usage", revoked).await;
     assert_eq!((refused.status, refused.problem().as_str()), (401, "token-invalid"));
     assert_eq!(server.get("/oauth2/usage", kept).await.status, 200);
-    server.clock.advance(Duration::from_secs(600));
+    server.clock.advance(Duration::from_secs(900));
     for resource_server in &mut resource_servers {
         assert_eq!(resource_server.verdict(&server, revoked), "of an unknown key", "{}", resource_server.name);
         assert_eq!(resource_server.verdict(&server, kept), GENUINE, "{}", resource_server.name);
