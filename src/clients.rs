@@ -9,21 +9,24 @@ mod uses;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
 
 use self::uses::SecretUses;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, SecretDigest};
+use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, Fingerprint, SecretDigest};
 use crate::oauth::limits::Limits;
-use crate::oauth::scope::Scope;
+use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
+use crate::oauth::scope::{Scope, WRITE_ADMIN};
 use crate::store::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
 /// The most secrets that one client has at a time.
 pub const MAX_SECRETS: usize = 2;
+/// The most secrets of one client's that are remembered after their end.
+const MAX_RETIRED: usize = 16;
 /// The most clients that one page of a search looks at.
 pub const MAX_LOOKED_AT: usize = 10_000;
 
@@ -48,6 +51,9 @@ pub struct Client {
     pub status: Status,
     /// Its secrets; at most [`MAX_SECRETS`].
     pub secrets: Vec<Secret>,
+    /// Secrets that were its own once, the latest last: they do not come back. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired_secrets: Vec<Fingerprint>,
     /// Tokens that were issued before are dead.
     #[serde(default)]
     pub tokens_valid_from: UnixSeconds,
@@ -132,9 +138,12 @@ impl Clients {
         found
     }
 
-    /// The first clients that `wanted` takes, `most` at most. Looks at all of them.
-    pub fn select(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
-        self.view.load().by_id.values().filter(|client| wanted(client)).take(most).cloned().collect()
+    /// The first clients that are registered to administer this server and that `wanted` takes, `most` at
+    /// most. Looks at no others, however many there are.
+    pub fn administrators(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<ClientId> {
+        let registry = self.view.load();
+        let clients = registry.administrators.iter().filter_map(|client_id| registry.by_id.get(client_id));
+        clients.filter(|client| wanted(client)).take(most).map(|client| client.client_id.clone()).collect()
     }
 
     /// How many there are.
@@ -232,6 +241,41 @@ impl Client {
         self.secrets.iter().filter(move |secret| secret.is_live(now))
     }
 
+    /// All that a registration says, as it is now.
+    #[must_use]
+    pub fn registration(&self) -> Registration {
+        Registration {
+            client_name: self.client_name.clone(),
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            token_ttl: self.token_ttl,
+            limits: self.limits,
+        }
+    }
+
+    /// Whether its registration makes it an administrator: it can change who may call, if it is active and
+    /// has a secret that is good.
+    #[must_use]
+    pub fn is_for_administration(&self) -> bool {
+        self.scope.contains(WRITE_ADMIN) && self.audience.iter().any(|audience| audience == ADMIN_AUDIENCE)
+    }
+
+    /// Whether this secret is one of its own, or was once.
+    #[must_use]
+    pub fn knows(&self, fingerprint: Fingerprint) -> bool {
+        let mut kept = self.secrets.iter().map(Secret::fingerprint);
+        self.retired_secrets.contains(&fingerprint) || kept.any(|kept| kept == fingerprint)
+    }
+
+    /// Drops the secrets that `wanted` does not take, and remembers that they were there.
+    pub fn retire_secrets(&mut self, wanted: impl Fn(&Secret) -> bool) {
+        let dropped = self.secrets.iter().filter(|secret| !wanted(secret)).map(Secret::fingerprint);
+        self.retired_secrets.extend(dropped);
+        let surplus = self.retired_secrets.len().saturating_sub(MAX_RETIRED);
+        self.retired_secrets.drain(..surplus);
+        self.secrets.retain(wanted);
+    }
+
     fn has(&self, secret_id: &Uuid) -> bool {
         self.secrets.iter().any(|secret| secret.secret_id == *secret_id)
     }
@@ -242,6 +286,12 @@ impl Secret {
     #[must_use]
     pub fn is_live(&self, now: UnixSeconds) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// What may be told of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.sha256.fingerprint()
     }
 
     /// A new secret, and what is kept of it. `Err` when the system gives no randomness.
@@ -264,17 +314,24 @@ impl Secret {
 #[derive(Clone, Default)]
 struct Registry {
     by_id: OrdMap<ClientId, Arc<Client>>,
+    administrators: OrdSet<ClientId>,
 }
 
 impl Projection for Registry {
     type Record = Client;
     const KEYSPACE: Keyspace<Client> = CLIENTS;
 
-    fn put(&mut self, _id: &str, client: Client) {
+    fn put(&mut self, id: &str, client: Client) {
+        if client.is_for_administration() {
+            self.administrators.insert(client.client_id.clone());
+        } else {
+            self.administrators.remove(id);
+        }
         self.by_id.insert(client.client_id.clone(), Arc::new(client));
     }
 
     fn delete(&mut self, id: &str) {
+        self.administrators.remove(id);
         self.by_id.remove(id);
     }
 }
@@ -294,6 +351,7 @@ mod tests {
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
+            retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),
