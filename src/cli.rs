@@ -10,6 +10,7 @@ mod connection;
 mod credentials;
 mod key;
 mod output;
+mod progress;
 mod serve;
 mod token;
 mod welcome;

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use self::document::Entry;
 pub use self::plan::{Change, Counts, Plan, Registered, Step, grouped};
 pub use self::secret::{DeclaredSecret, SecretError};
+use crate::files;
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::{MEMBERS, Registration, Terms, read_client_id, read_status};
@@ -127,6 +128,10 @@ impl fmt::Display for Lines<'_> {
 /// The clients that the file at `path` declares, with their secrets; every fault at once.
 pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
     let text = read_text(path)?;
+    if files::is_open_to_others(setting.secrets_dir).unwrap_or(false) {
+        let dir = setting.secrets_dir.display();
+        return Err(of_file(path, format!("keeps secrets in {dir}, which is open to other users: chmod 700 {dir}")));
+    }
     let folder = path.parent().unwrap_or(Path::new(""));
     parse(path, &text, folder, setting).map_err(|faults| DeclarationError::Faults { path: path.to_owned(), faults })
 }
@@ -136,14 +141,15 @@ fn read_text(path: &Path) -> Result<String, DeclarationError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let whole = |detail: String| DeclarationError::Faults {
-        path: path.to_owned(),
-        faults: vec![Fault { line: None, place: String::new(), detail }],
-    };
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(whole(format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
+        return Err(of_file(path, format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
     }
-    String::from_utf8(bytes).map_err(|_| whole("is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| of_file(path, "is not UTF-8".to_owned()))
+}
+
+/// A fault of the file as a whole.
+fn of_file(path: &Path, detail: String) -> DeclarationError {
+    DeclarationError::Faults { path: path.to_owned(), faults: vec![Fault { line: None, place: String::new(), detail }] }
 }
 
 fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, Vec<Fault>> {
@@ -379,7 +385,7 @@ secret = { env = 'MISSING' }
     fn a_secret_comes_from_where_it_is_kept_and_only_if_nobody_else_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("secrets");
-        std::fs::create_dir(&secrets).unwrap();
+        files::make_folder(&secrets).unwrap();
         let strong = "correct-horse-battery-staple-4711";
         write_private(&folder.path().join("own"), format!("{strong}\r\n").as_bytes()).unwrap();
         write_private(&folder.path().join("weak"), b"hunter2\n").unwrap();
@@ -425,5 +431,7 @@ secret = { env = 'MISSING' }
         assert_eq!(of("'generate'").unwrap()[0].secret.fingerprint(), Some(made.digest().fingerprint()));
         write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
         assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
+        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(of("'generate'").unwrap_err().contains("secrets, which is open to other users: chmod 700"));
     }
 }

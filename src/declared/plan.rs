@@ -88,7 +88,7 @@ pub struct Counts {
     pub remove: usize,
     /// Declared and registered so.
     pub unchanged: usize,
-    /// Registered, not declared, and left alone.
+    /// Registered and not declared: what pruning would delete.
     pub undeclared: usize,
 }
 
@@ -111,10 +111,10 @@ impl<'d> Plan<'d> {
         }
         let names: BTreeSet<&ClientId> = declared.iter().map(|client| &client.client_id).collect();
         for (client_id, registered) in registered {
-            if names.contains(client_id) {
+            if names.contains(client_id) || kept.contains(client_id) {
                 continue;
             }
-            if prune && !kept.contains(client_id) {
+            if prune {
                 plan.counts.remove += 1;
                 plan.steps.push(Step::Remove(client_id.clone(), registered.registration.client_name.clone()));
             } else {
@@ -426,7 +426,7 @@ mod tests {
         ] {
             let plan = Plan::of(&[], &there, prune, &kept);
             assert_eq!(plan.steps.iter().map(|step| step.client_id().as_str()).collect::<Vec<_>>(), removed);
-            assert_eq!((plan.counts.remove, plan.counts.undeclared), (removed.len(), 2 - removed.len()));
+            assert_eq!((plan.counts.remove, plan.counts.undeclared), (removed.len(), if prune { 0 } else { 2 }));
         }
     }
 
