@@ -104,6 +104,8 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     /// `key_rotation_days`: after how many days of signing a key is replaced; by default 30, and 0 is never.
     pub key_rotation_days: u64,
+    /// `clients_file`: a file that declares clients, made true at each start; by default none.
+    pub clients_file: Option<PathBuf>,
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
@@ -355,6 +357,7 @@ impl Config {
                 .text("signing_algorithm", "\"ES256\" or \"EdDSA\"", signing_algorithm)
                 .unwrap_or(Algorithm::Es256),
             key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
+            clients_file: raw.text("clients_file", "the path of a TOML or JSON file", path),
             workers: if workers == 0 { cores } else { workers },
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
