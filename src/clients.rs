@@ -338,6 +338,8 @@ impl Projection for Registry {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::store::{MemoryStore, Outcome};
 
@@ -382,9 +384,60 @@ mod tests {
             }
         }
         assert_eq!((pages, found.len()), (vec![0, 0, 1], 1));
-        let first = clients.list(None, 25, |_| true);
+        let looked_at = Cell::new(0);
+        let page = |after: Option<&str>| {
+            looked_at.set(0);
+            clients.list(after, 25, |_| {
+                looked_at.set(looked_at.get() + 1);
+                true
+            })
+        };
+        let first = page(None);
         assert_eq!((first.clients.len(), first.more_after.unwrap().as_str()), (25, "client-000024"));
-        let last = clients.list(Some(&format!("client-{:06}", number - 26)), 25, |_| true);
+        assert_eq!(looked_at.get(), 25, "a page costs what it shows, however many clients there are");
+        let last = page(Some(&format!("client-{:06}", number - 26)));
         assert_eq!((last.clients.len(), last.more_after), (25, None));
+        assert_eq!(looked_at.get(), 25, "and however far it is from the first");
+    }
+
+    #[test]
+    fn an_administrator_is_found_among_administrators_alone() {
+        let mut registry = Registry::default();
+        (0..100).for_each(|number| registry.put("", client(number)));
+        let mut admin = client(7);
+        admin.scope = Scope::parse("write:admin").unwrap();
+        let id = admin.client_id.clone();
+        registry.put(id.as_str(), admin.clone());
+        assert!(registry.administrators.is_empty(), "the scope alone is not enough");
+        admin.audience.push(ADMIN_AUDIENCE.to_owned());
+        registry.put(id.as_str(), admin.clone());
+        assert_eq!(registry.administrators.iter().collect::<Vec<_>>(), [&id]);
+        registry.put(id.as_str(), client(7));
+        assert!(registry.administrators.is_empty(), "a narrowed scope is in force at once");
+        registry.put(id.as_str(), admin);
+        registry.delete(id.as_str());
+        assert_eq!((registry.administrators.len(), registry.by_id.len()), (0, 99));
+    }
+
+    #[test]
+    fn secrets_that_have_gone_are_remembered_up_to_a_bound() {
+        let now = UnixSeconds::new(0);
+        let secret = |number: usize| Secret::keep(&ClientSecret::new(number.to_string().into()), now);
+        let mut client = client(0);
+        for number in 0..MAX_RETIRED + 3 {
+            client.secrets = vec![secret(number)];
+            assert!(client.knows(secret(number).fingerprint()));
+            client.retire_secrets(|_| false);
+        }
+        assert!(client.secrets.is_empty());
+        assert_eq!(client.retired_secrets.len(), MAX_RETIRED);
+        assert!(!client.knows(secret(2).fingerprint()) && client.knows(secret(3).fingerprint()));
+        let written = serde_json::to_string(&client).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
+        let before = written.replace("\"retired_secrets\"", "\"something_else\"");
+        assert!(
+            serde_json::from_str::<Client>(&before).unwrap().retired_secrets.is_empty(),
+            "an older record reads too"
+        );
     }
 }

@@ -171,6 +171,11 @@ fn the_file_in_the_readme_is_made_true_and_the_second_plan_is_empty() {
     assert_eq!(file, "client-secrets/curbside.json");
     assert_eq!(fs::metadata(site.path(file)).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(site.path("client-secrets")).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::read(site.path("client-secrets/.gitignore")).unwrap(),
+        b"*\n",
+        "secrets are not checked in by mistake"
+    );
     let token = boomgate(site.folder.path(), &["token", "get", "--credentials", file]).output().unwrap();
     assert_eq!(out(&token).split('.').count(), 3, "{}", complaint(&token));
 

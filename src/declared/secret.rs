@@ -126,6 +126,15 @@ fn own(text: Zeroizing<String>, told: String) -> Result<Kept, String> {
     Ok(Kept::Elsewhere(told, secret))
 }
 
+/// The file that declares clients is often under version control: their secrets beside it never are.
+fn make_secrets_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    files::make_folder(folder)?;
+    files::write_private(&folder.join(".gitignore"), b"*\n")
+}
+
 #[derive(Deserialize)]
 struct Credentials {
     client_id: String,
@@ -194,7 +203,7 @@ impl DeclaredSecret {
                 let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });
                 let text = Zeroizing::new(format!("{credentials:#}\n"));
                 let folder = path.parent().unwrap_or(Path::new("."));
-                let written = files::make_folder(folder).and_then(|()| files::write_private(path, text.as_bytes()));
+                let written = make_secrets_folder(folder).and_then(|()| files::write_private(path, text.as_bytes()));
                 written.map_err(|source| SecretError::Unwritable { path: path.clone(), source })?;
                 Ok(secret)
             }
