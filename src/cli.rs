@@ -16,6 +16,7 @@ mod healthcheck;
 mod key;
 mod output;
 mod pages;
+mod progress;
 mod serve;
 mod token;
 mod welcome;

@@ -104,6 +104,8 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     /// `key_rotation_days`: after how many days of signing a key is replaced; by default 30, and 0 is never.
     pub key_rotation_days: u64,
+    /// `clients_file`: a file that declares clients, made true at each start; by default none.
+    pub clients_file: Option<PathBuf>,
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
@@ -227,7 +229,8 @@ pub struct Flags {
     pub file: Option<PathBuf>,
 }
 
-/// What this program reads of its environment. It may hold a client's secret, so it does not print.
+/// The environment, which a file of declared clients may name any variable of. It may hold secrets, so it
+/// does not print.
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     terminal: bool,
@@ -238,20 +241,26 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: io::stderr().is_terminal() }
+        Self { variables: variables.collect(), terminal: io::stderr().is_terminal() }
     }
 
     /// These variables, and no terminal.
     #[must_use]
     pub fn new<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
-        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: false }
+        Self { variables: variables.collect(), terminal: false }
     }
 
-    /// The value of a `BOOMGATE_…` variable or of `NO_COLOR`; `None` when it is not set, empty, or not UTF-8.
+    /// The value of a variable; `None` when it is not set, empty, or not UTF-8.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a person reads standard error.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// The folder that `BOOMGATE_DATA_DIR` names.
@@ -263,10 +272,6 @@ impl Environment {
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
-}
-
-fn is_ours(name: &str) -> bool {
-    name.starts_with(VARIABLE_PREFIX) || name == "NO_COLOR"
 }
 
 /// Why there are no settings.
@@ -365,6 +370,7 @@ impl Config {
                 signing_algorithm,
             ),
             key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
+            clients_file: raw.text("clients_file", "the path of a TOML or JSON file", path),
             workers: read_workers(raw),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),

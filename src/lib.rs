@@ -9,7 +9,8 @@
 //! 6  main, cli                 arguments → configuration → run, or a call to a running server
 //! 5  server, config, tls, listener, telemetry        assembly and the route table
 //! 4  http, sandbox             the only floor that knows actix; the demo clients
-//! 3  admission, client_credentials, administration   the only places that know an order of steps
+//! 3  admission, client_credentials, administration, declared
+//!                              the only places that know an order of steps
 //! 2  clients keys tokens revocation throttle failures quota parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
@@ -48,6 +49,7 @@ pub mod cli;
 pub mod client_credentials;
 pub mod clients;
 pub mod config;
+pub mod declared;
 pub mod failures;
 pub mod files;
 pub mod http;

@@ -4,6 +4,7 @@
 //! fails in one line that says what to do. [`Server::run`] serves until it is told to stop, then drains,
 //! returns what it holds and closes the store. The route table is in `server::routes`, and nowhere else.
 
+mod declared;
 mod routes;
 
 use std::io;
@@ -22,6 +23,7 @@ use crate::audit::Audit;
 use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::{Clients, Secret};
 use crate::config::{ClientDefaults, Config, Edition};
+use crate::declared::{DeclarationError, SecretError};
 use crate::failures::{Failures, Sum};
 use crate::files;
 use crate::http::answer::Site;
@@ -110,6 +112,12 @@ pub enum StartError {
     /// There is no certificate to serve with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The file that `clients_file` names declares nothing.
+    #[error(transparent)]
+    Declaration(#[from] DeclarationError),
+    /// A declared client's secret could not be made or kept.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The first key or the first client could not be made.
     #[error("the first start could not be finished: {0}")]
     First(#[from] ChangeError),
@@ -139,6 +147,8 @@ impl Server {
     /// Takes the ports, opens the data folder, and makes what a first start needs. Must be called on the
     /// runtime that [`run`](Self::run) is then called on.
     pub async fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
+        // First, for a fault in it is the only thing here that a slip of the pen makes.
+        let declared = declared::read(&config)?;
         let (https, http) = bind(&config)?;
         let port = https.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
         let issuer = config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
@@ -161,6 +171,9 @@ impl Server {
         let parts = assemble(&config, &issuer, store.clone(), clock).await?;
         let server = Self { config, issuer, https, http, tls: Arc::new(tls), store, parts };
         server.first_start().await?;
+        if let Some(declared) = declared {
+            server.register_declared(&declared).await?;
+        }
         Ok(server)
     }
 

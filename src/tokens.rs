@@ -231,6 +231,7 @@ mod tests {
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
+            retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),

@@ -20,6 +20,7 @@ use super::credentials::{self, Credentials, Found};
 use super::output;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::config::{DEFAULT_PORT, Environment};
+use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
 /// How long one call may take.
@@ -88,6 +89,7 @@ pub(super) struct NobodyThere(String);
 pub(super) struct Administration {
     connection: Connection,
     authorization: String,
+    client_id: ClientId,
 }
 
 impl Connection {
@@ -285,7 +287,14 @@ impl Administration {
         let token = text(&answer, "access_token")
             .ok_or_else(|| anyhow!("{} answered without an access token", connection.server))?;
         let authorization = format!("Bearer {token}");
-        Ok(Self { connection, authorization })
+        // The server knows it, so it is one.
+        let client_id = ClientId::parse(&credentials.client_id)?;
+        Ok(Self { connection, authorization, client_id })
+    }
+
+    /// Whose credentials are used.
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client_id
     }
 
     /// The server's address.

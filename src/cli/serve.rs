@@ -69,7 +69,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let patience_s = config.http.shutdown_timeout.as_secs();
     // Before anybody is told that the server is there: a signal from then on is one to stop.
     let mut signals = Signals::listen()?;
-    let server = Server::open(config, Arc::new(SystemClock::new())).await?;
+    // What was begun at a start is on disk or it is not: nothing has to be put away.
+    let server = tokio::select! {
+        opened = Server::open(config, Arc::new(SystemClock::new())) => opened?,
+        () = signals.next() => bail!("stopped before it was ready; the next start goes on from there"),
+    };
     let text = welcome::text(&welcome::Running {
         edition,
         issuer: server.issuer(),

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
 use super::{Environment, VARIABLE_PREFIX};
+use crate::oauth::fault::nearest;
 
 /// Variables that are not settings: where the settings are, and the command line's credentials.
 const NOT_SETTINGS: [&str; 4] =
@@ -376,15 +377,14 @@ impl Raw {
         if self.known.keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
             return format!("must be a table: [{key}]");
         }
-        let nearest = self.known.keys().map(|known| (distance(key, known), known)).min();
-        match nearest {
-            Some((distance, known)) if distance <= 2.max(key.len() / 3) => match origin {
+        match nearest(key, self.known.keys().copied()) {
+            Some(known) => match origin {
                 Origin::Variable(_) => format!("is not a setting; did you mean {}?", variable(known)),
                 Origin::File { .. } | Origin::Flag(_) | Origin::Default => {
                     format!("is not a setting; did you mean {known}?")
                 }
             },
-            _ => "is not a setting; data/boomgate.toml in the source lists them all".to_owned(),
+            None => "is not a setting; data/boomgate.toml in the source lists them all".to_owned(),
         }
     }
 }
@@ -408,44 +408,5 @@ fn typed(value: &DeValue<'_>) -> Value {
         DeValue::Float(_) => Value::Other("a number with a fraction"),
         DeValue::Datetime(_) => Value::Other("a time"),
         DeValue::Table(_) => Value::Other("a table"),
-    }
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = index;
-        let mut left = index + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, against) in row.iter_mut().skip(1).zip(other.chars()) {
-            let changed = diagonal + usize::from(letter != against);
-            diagonal = *cell;
-            left = changed.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn a_distance_counts_the_letters_between_two_words() {
-        for (one, other, expected) in [
-            ("", "", 0),
-            ("burst", "burst", 0),
-            ("brust", "burst", 2),
-            ("burs", "burst", 1),
-            ("", "burst", 5),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(one, other), expected, "{one} {other}");
-            assert_eq!(distance(other, one), expected, "{other} {one}");
-        }
     }
 }

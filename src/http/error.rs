@@ -492,6 +492,7 @@ impl From<crate::administration::ChangeError> for Problem {
             ChangeError::AlreadyRegistered
             | ChangeError::LastAdministrator
             | ChangeError::TooManySecrets { .. }
+            | ChangeError::SecretKnown
             | ChangeError::LastSecret => Self::new(ProblemKind::Conflict, sentence(&error)),
             ChangeError::ClientUnknown | ChangeError::SecretUnknown => {
                 Self::new(ProblemKind::NotFound, sentence(&error))

@@ -345,6 +345,7 @@ mod tests {
                 limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,
                 secrets: vec![],
+                retired_secrets: Vec::new(),
                 tokens_valid_from: now,
                 created_at: now,
                 updated_at: now,

@@ -18,7 +18,7 @@ const PUBLIC: [(&str, &str, u16); 10] = [
     ("POST", "/oauth2/introspect", 400),
 ];
 
-const PROTECTED: [(&str, &str); 35] = [
+const PROTECTED: [(&str, &str); 36] = [
     ("GET", "/parking/zones"),
     ("POST", "/parking/zones"),
     ("GET", "/parking/zones/00000000-0000-4000-8000-000000000000"),
@@ -42,6 +42,7 @@ const PROTECTED: [(&str, &str); 35] = [
     ("GET", "/admin/clients/demo-reader/usage"),
     ("POST", "/admin/revocations"),
     ("GET", "/admin/audit"),
+    ("GET", "/admin/terms"),
     ("GET", "/admin/keys"),
     ("POST", "/admin/keys/rotate"),
     ("POST", "/admin/keys/import"),
