@@ -13,7 +13,7 @@
 //! 2  clients keys tokens revocation throttle failures quota parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
-//! 0  oauth, time               words of the field; no I/O
+//! 0  oauth, time, counts       words of the field; the clock; numbers for metrics
 //! ```
 //!
 //! # The two walks
@@ -48,6 +48,7 @@ pub mod cli;
 pub mod client_credentials;
 pub mod clients;
 pub mod config;
+pub mod counts;
 pub mod failures;
 pub mod files;
 pub mod http;
