@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub use self::registered::entity_tag;
 use crate::audit::{Action, Entry};
 use crate::clients::{Client, Clients, Secret, Status};
+use crate::counts::{Counts, Label};
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
@@ -41,6 +42,52 @@ pub struct Administration {
     keys: Arc<Keys>,
     /// When a client's exposed secret was last written down. As many entries as clients, at most.
     exposed: HashMap<ClientId, UnixSeconds>,
+    made: Counts<Action>,
+}
+
+/// As the audit log has it.
+impl Label for Action {
+    const ALL: &'static [Self] = &[
+        Self::ClientRegistered,
+        Self::ClientChanged,
+        Self::ClientSuspended,
+        Self::ClientResumed,
+        Self::ClientDeleted,
+        Self::SecretRotated,
+        Self::SecretDeleted,
+        Self::ClientTokensRevoked,
+        Self::TokenRevoked,
+        Self::TokenBurned,
+        Self::SecretExposed,
+        Self::KeyCreated,
+        Self::KeyImported,
+        Self::KeyRevoked,
+        Self::KeyForgotten,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ClientRegistered => "client_registered",
+            Self::ClientChanged => "client_changed",
+            Self::ClientSuspended => "client_suspended",
+            Self::ClientResumed => "client_resumed",
+            Self::ClientDeleted => "client_deleted",
+            Self::SecretRotated => "secret_rotated",
+            Self::SecretDeleted => "secret_deleted",
+            Self::ClientTokensRevoked => "client_tokens_revoked",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenBurned => "token_burned",
+            Self::SecretExposed => "secret_exposed",
+            Self::KeyCreated => "key_created",
+            Self::KeyImported => "key_imported",
+            Self::KeyRevoked => "key_revoked",
+            Self::KeyForgotten => "key_forgotten",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
 }
 
 /// On whose behalf a change is made.
@@ -108,7 +155,12 @@ impl Administration {
         revocation: Arc<Revocation>,
         keys: Arc<Keys>,
     ) -> Self {
-        Self { store, clock, clients, revocation, keys, exposed: HashMap::new() }
+        Self { store, clock, clients, revocation, keys, exposed: HashMap::new(), made: Counts::new() }
+    }
+
+    /// How many changes were made so far, by their word in the audit log.
+    pub fn made(&self) -> impl Iterator<Item = (Action, u64)> + '_ {
+        self.made.totals()
     }
 
     /// Registers a client under `client_id` with this secret.
@@ -202,8 +254,23 @@ impl Administration {
     /// The change and its entry, together or not at all; `None` when the change's conditions do not hold.
     async fn commit(&self, change: Txn, entry: &Entry) -> Result<Option<Revision>, StoreError> {
         match self.store.commit(change.and(entry.append()?)).await? {
-            Outcome::Committed(revision) => Ok(Some(revision)),
+            Outcome::Committed(revision) => {
+                self.made.add_one(entry.action);
+                Ok(Some(revision))
+            }
             Outcome::Conflict => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_stands_at_its_index_and_has_its_name_in_the_audit_log() {
+        for (place, action) in Action::ALL.iter().enumerate() {
+            assert_eq!((action.index(), serde_json::json!(action.name())), (place, serde_json::json!(action)));
         }
     }
 }

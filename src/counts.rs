@@ -29,10 +29,10 @@ pub trait Label: Copy + 'static {
 
 /// Makes an enum that is a [`Label`]: `Variant = "value"`, one a line.
 macro_rules! label {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$of:meta])* $variant:ident = $value:literal,)+ }) => {
+    ($(#[$doc:meta])* $visible:vis enum $name:ident { $($(#[$of:meta])* $variant:ident = $value:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$of])* $variant,)+ }
+        $visible enum $name { $($(#[$of])* $variant,)+ }
 
         impl $crate::counts::Label for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
@@ -246,7 +246,7 @@ mod tests {
 
     label! {
         /// For these tests.
-        pub enum Fruit {
+        enum Fruit {
             /// One.
             Apple = "apple",
             /// Another.
@@ -257,13 +257,13 @@ mod tests {
     #[test]
     fn counts_of_all_threads_are_summed_and_every_value_is_there_from_the_start() {
         let (counts, counter) = (Counts::<Fruit>::new(), Counter::default());
-        assert_eq!(counts.totals().map(|(fruit, total)| (fruit.name(), total)).collect::<Vec<_>>(), [
-            ("apple", 0),
-            ("pear", 0)
-        ]);
+        assert_eq!(
+            counts.totals().map(|(fruit, total)| (fruit.name(), total)).collect::<Vec<_>>(),
+            [("apple", 0), ("pear", 0)]
+        );
         // More threads than shards: some share one.
         std::thread::scope(|scope| {
-            for _ in 0..SHARDS * 2 + 1 {
+            for _ in 0..=(SHARDS * 2) {
                 scope.spawn(|| {
                     for _ in 0..1_000 {
                         counts.add_one(Fruit::Pear);
