@@ -84,6 +84,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `http_listen`: an address that answers plain HTTP with a refusal; by default none.
     pub http_listen: Option<SocketAddr>,
+    /// `ops_listen`: an address that answers `/livez`, `/readyz` and `/metrics` over plain HTTP, to anybody
+    /// who reaches it; by default none.
+    pub ops_listen: Option<SocketAddr>,
     /// `data_dir`: the folder of everything that is kept; by default `data`, from where the server was
     /// started.
     pub data_dir: PathBuf,
@@ -203,6 +206,9 @@ pub struct Log {
     pub format: LogFormat,
     /// `level`: directives of tracing's `EnvFilter`, checked; by default `info`.
     pub level: String,
+    /// `access`: whether each request is a line, at `info`; by default false, and without it each is one at
+    /// `debug`.
+    pub access: bool,
     /// Whether lines for people have colours: not a setting; on a terminal, unless `NO_COLOR` is set.
     pub color: bool,
 }
@@ -336,6 +342,7 @@ impl Config {
     fn read(edition: Edition, environment: &Environment, raw: &mut Raw) -> Self {
         let listen = read_listen(edition, raw);
         let http_listen = read_http_listen(edition, raw, &listen);
+        let ops_listen = read_ops_listen(edition, raw, &listen, http_listen);
         let (audiences, default_audience) = read_audiences(raw);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let workers = raw.number("workers", 0..=1_024, 0_usize);
@@ -343,6 +350,7 @@ impl Config {
             edition,
             listen,
             http_listen,
+            ops_listen,
             data_dir: raw.text("data_dir", "the path of a folder", path).unwrap_or_else(|| "data".into()),
             issuer: raw.text("issuer", "https://HOST or https://HOST:PORT, with nothing after it", issuer),
             default_audience,
@@ -402,6 +410,23 @@ fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> O
     refuse_beyond_loopback(edition, raw, "http_listen", address);
     if listen.contains(&address) && address.port() != 0 {
         raw.fault("http_listen", format!("must not be {address}, which listen has: plain HTTP is refused there too"));
+    }
+    Some(address)
+}
+
+fn read_ops_listen(
+    edition: Edition,
+    raw: &mut Raw,
+    listen: &[SocketAddr],
+    http_listen: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    let address = raw.text("ops_listen", "an address and a port such as 127.0.0.1:9464", |text| text.parse().ok())?;
+    refuse_beyond_loopback(edition, raw, "ops_listen", address);
+    let others =
+        listen.iter().map(|taken| (taken, "listen")).chain(http_listen.iter().map(|taken| (taken, "http_listen")));
+    let taken = others.into_iter().find(|(taken, _)| **taken == address && address.port() != 0);
+    if let Some((_, other)) = taken {
+        raw.fault("ops_listen", format!("must not be {address}, which {other} has: metrics need a port of their own"));
     }
     Some(address)
 }
@@ -467,6 +492,7 @@ fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
     Log {
         format: format.unwrap_or(if environment.terminal { LogFormat::Pretty } else { LogFormat::Json }),
         level: level.unwrap_or_else(|| "info".to_owned()),
+        access: raw.boolean("log.access", false),
         color: environment.terminal && environment.get("NO_COLOR").is_none(),
     }
 }

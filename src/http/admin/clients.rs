@@ -30,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/clients")
+                .name("/clients")
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .route(web::post().to(register))
@@ -37,6 +38,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/clients/{client_id}")
+                .name("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
                 .route(web::patch().to(change))
