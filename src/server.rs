@@ -70,13 +70,20 @@ struct Ports {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody has the port.
-    #[error("{0} is in use by another program: stop that one, or choose another address with --listen")]
-    PortInUse(SocketAddr),
+    #[error("{address} is in use by another program: stop that one, or choose another address with {setting}")]
+    PortInUse {
+        /// What was tried.
+        address: SocketAddr,
+        /// What says so.
+        setting: &'static str,
+    },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}; choose another address with --listen")]
+    #[error("cannot listen on {address}: {cause}; choose another address with {setting}")]
     Listen {
         /// What was tried.
         address: SocketAddr,
+        /// What says so.
+        setting: &'static str,
         /// What the system said.
         cause: io::Error,
     },
@@ -391,7 +398,7 @@ fn bind(config: &Config) -> Result<Ports, StartError> {
         let chosen = https.first().and_then(|listener| listener.local_addr().ok()).map(|first| first.port());
         let address =
             SocketAddr::new(address.ip(), if address.port() == 0 { chosen.unwrap_or(0) } else { address.port() });
-        match listen(address) {
+        match listen(address, "--listen") {
             Ok(listener) => https.push(listener),
             // A machine without IPv6 still has the other loopback address.
             Err(StartError::Listen { cause, .. })
@@ -402,14 +409,14 @@ fn bind(config: &Config) -> Result<Ports, StartError> {
             Err(error) => return Err(error),
         }
     }
-    let http = config.http_listen.map(listen).transpose()?;
-    let ops = config.ops_listen.map(listen).transpose()?;
+    let http = config.http_listen.map(|address| listen(address, "http_listen")).transpose()?;
+    let ops = config.ops_listen.map(|address| listen(address, "ops_listen")).transpose()?;
     Ok(Ports { https, http, ops })
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|cause| {
         let in_use = cause.kind() == io::ErrorKind::AddrInUse;
-        if in_use { StartError::PortInUse(address) } else { StartError::Listen { address, cause } }
+        if in_use { StartError::PortInUse { address, setting } } else { StartError::Listen { address, setting, cause } }
     })
 }
