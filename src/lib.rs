@@ -40,6 +40,8 @@
 //!   clock of its own: actix-governor's, on token requests by address.)
 //! - One crypto stack: ring, for TLS, tokens, certificates and digests.
 //! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
+//! - Each room counts what it decides ([`counts`]), and [`http::metrics`] tells all of it: a label is a closed
+//!   set, and no worker waits for another to count.
 
 pub mod administration;
 pub mod admission;

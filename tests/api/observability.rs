@@ -90,6 +90,19 @@ async fn every_counter_is_there_from_the_start() {
 }
 
 #[tokio::test]
+async fn the_readme_names_every_metric() {
+    let server = start_with_ops().await;
+    let text = String::from_utf8(ops(server.ops.unwrap(), Method::GET, "/metrics").await.body).unwrap();
+    let (_, section) = include_str!("../../README.md").split_once("## Watch it\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let named = |name: &&str| section.contains(&format!("`{name}`")) || name.starts_with("boomgate_quota_");
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let (ours, others): (Vec<_>, Vec<_>) = families.partition(|name| !name.starts_with("process_"));
+    let unnamed: Vec<_> = ours.into_iter().filter(|name| !named(name)).collect();
+    assert_eq!((unnamed, others.len()), (vec!["boomgate_build_info"], 6));
+}
+
+#[tokio::test]
 async fn every_reason_for_a_denial_has_a_counter_of_its_own() {
     let server = start_with_ops().await;
     let admin = server.admin_token().await;
