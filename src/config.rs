@@ -84,6 +84,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `http_listen`: an address that answers plain HTTP with a refusal; by default none.
     pub http_listen: Option<SocketAddr>,
+    /// `ops_listen`: an address that answers `/livez`, `/readyz` and `/metrics` over plain HTTP, to anybody
+    /// who reaches it; by default none.
+    pub ops_listen: Option<SocketAddr>,
     /// `data_dir`: the folder of everything that is kept; by default `data`, from where the server was
     /// started.
     pub data_dir: PathBuf,
@@ -205,6 +208,9 @@ pub struct Log {
     pub format: LogFormat,
     /// `level`: directives of tracing's `EnvFilter`, checked; by default `info`.
     pub level: String,
+    /// `access`: whether each request is a line, at `info`; by default false, and without it each is one at
+    /// `debug`.
+    pub access: bool,
     /// Whether lines for people have colours: not a setting; on a terminal, unless `NO_COLOR` is set.
     pub color: bool,
 }
@@ -352,12 +358,14 @@ impl Config {
     fn read(edition: Edition, environment: &Environment, raw: &mut Raw) -> Self {
         let listen = read_listen(edition, raw);
         let http_listen = read_http_listen(edition, raw, &listen);
+        let ops_listen = read_ops_listen(edition, raw, &listen, http_listen);
         let issuer = read_issuer(raw, &listen);
         let (audiences, default_audience) = read_audiences(raw);
         Self {
             edition,
             listen,
             http_listen,
+            ops_listen,
             data_dir: raw.text_or("data_dir", "the path of a folder", ("data", "data".into()), path),
             issuer,
             default_audience,
@@ -448,6 +456,23 @@ fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> O
     Some(address)
 }
 
+fn read_ops_listen(
+    edition: Edition,
+    raw: &mut Raw,
+    listen: &[SocketAddr],
+    http_listen: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    let address = raw.text("ops_listen", "an address and a port such as 127.0.0.1:9464", |text| text.parse().ok())?;
+    refuse_beyond_loopback(edition, raw, "ops_listen", address);
+    let others =
+        listen.iter().map(|taken| (taken, "listen")).chain(http_listen.iter().map(|taken| (taken, "http_listen")));
+    let taken = others.into_iter().find(|(taken, _)| **taken == address && address.port() != 0);
+    if let Some((_, other)) = taken {
+        raw.fault("ops_listen", format!("must not be {address}, which {other} has: metrics need a port of their own"));
+    }
+    Some(address)
+}
+
 /// The sandbox's secrets are printed in the documentation.
 fn refuse_beyond_loopback(edition: Edition, raw: &mut Raw, key: &'static str, address: SocketAddr) {
     if edition == Edition::Sandbox && !address.ip().is_loopback() {
@@ -512,7 +537,8 @@ fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
     let directives = |text: &str| EnvFilter::try_new(text).is_ok_and(|_| !text.is_empty()).then(|| text.to_owned());
     let expected = "a level such as info, or directives such as info,boomgate=debug";
     let level = raw.text_or("log.level", expected, ("info", "info".to_owned()), directives);
-    Log { format, level, color: environment.terminal && environment.get("NO_COLOR").is_none() }
+    let access = raw.boolean("log.access", false);
+    Log { format, level, access, color: environment.terminal && environment.get("NO_COLOR").is_none() }
 }
 
 fn seconds(raw: &mut Raw, key: &'static str, range: RangeInclusive<u64>, default: u64) -> Duration {

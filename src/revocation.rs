@@ -46,6 +46,12 @@ impl Revocation {
         self.view.load().by_jti.contains_key(jti)
     }
 
+    /// How many revocations are in force.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.view.load().by_jti.len()
+    }
+
     /// The write that revokes the token of this `jti`, which expires at `expires_at`. To revoke it again
     /// changes nothing.
     pub fn revoke(&self, jti: &Uuid, expires_at: UnixSeconds) -> Result<Txn, StoreError> {

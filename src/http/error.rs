@@ -561,6 +561,12 @@ impl OauthError {
         self
     }
 
+    /// `error` of the answer.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// The endpoint takes POST alone.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -34,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig) {
         config
             .service(
                 web::resource(zones)
+                    .name(zones)
                     .route(web::get().to(list))
                     .route(web::head().to(list))
                     .route(web::post().to(create))
@@ -41,6 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
             )
             .service(
                 web::resource(format!("{zones}/{{id}}"))
+                    .name(&format!("{zones}/{{id}}"))
                     .route(web::get().to(show))
                     .route(web::head().to(show))
                     .route(web::put().to(replace))
@@ -295,7 +297,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::admission::Admission;
+    use crate::admission::{Admission, Reason};
     use crate::clients::{Client, Clients, Status};
     use crate::http::answer::{Complete, Site};
     use crate::keys::{Algorithm, Keys};
@@ -379,7 +381,7 @@ mod tests {
                 .service(web::scope("/v3").configure(routes))
                 .configure(routes)
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
-                .wrap(Complete);
+                .wrap(Complete::new(&Arc::default(), "https"));
             let app = init_service(app).await;
             let mut request = TestRequest::default()
                 .method(Method::from_bytes(method.as_bytes()).unwrap())
@@ -687,5 +689,14 @@ mod tests {
         assert_eq!((refused.status, refused.header("retry-after").as_str()), (503, "1"));
         assert_eq!(refused.problem(), "unavailable");
         assert_eq!(gate.get(&location).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_quota_that_cannot_be_asked_is_503_and_counted_as_such() {
+        let gate = Gate::open().await;
+        gate.store.close().await.unwrap();
+        assert_eq!(gate.get("/parking/zones").await.status, 503);
+        let denied = gate.admission.decisions().denied.totals().filter(|(_, count)| *count > 0);
+        assert_eq!(denied.collect::<Vec<_>>(), [(Reason::StoreUnavailable, 1)]);
     }
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
+use crate::http::answer::note_caller;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
 use crate::http::token::{read_inspection, source};
@@ -25,6 +26,7 @@ pub async fn revoke(
 ) -> Result<HttpResponse, OauthError> {
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
+    note_caller(&request, &client.client_id);
     if let Ok(token) = admission.genuine(&token) {
         if token.client_id != client.client_id {
             return Err(OauthError::new(

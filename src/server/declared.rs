@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{Server, StartError, terms};
+use super::parts::terms;
+use super::{Server, StartError};
 use crate::administration::{Actor, ChangeError};
 use crate::clients::Secret;
 use crate::config::{Config, Environment};

@@ -26,6 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/clients")
+                .name("/clients")
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .route(web::post().to(register))
@@ -33,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/clients/{client_id}")
+                .name("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
                 .route(web::patch().to(change))
@@ -41,6 +43,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/terms")
+                .name("/admin/terms")
                 .route(web::get().to(offered))
                 .route(web::head().to(offered))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),

@@ -26,16 +26,19 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/clients/{client_id}/secrets")
+                .name("/clients/{client_id}/secrets")
                 .route(web::post().to(rotate))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         )
         .service(
             web::resource("/clients/{client_id}/secrets/{secret_id}")
+                .name("/clients/{client_id}/secrets/{secret_id}")
                 .route(web::delete().to(delete))
                 .default_service(web::to(|caller| not_allowed(caller, "DELETE"))),
         )
         .service(
             web::resource("/clients/{client_id}/revoke-tokens")
+                .name("/clients/{client_id}/revoke-tokens")
                 .route(web::post().to(revoke_tokens))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         );
