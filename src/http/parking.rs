@@ -231,14 +231,14 @@ fn parse(body: &[u8]) -> Result<Document, Problem> {
 
 fn with_zone(status: StatusCode, etag: &EntityTag, body: Bytes) -> HttpResponse {
     let mut response = HttpResponse::with_body(status, body);
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().append(CONTENT_TYPE, JSON);
     with_etag(response.map_into_boxed_body(), etag)
 }
 
 fn with_etag(mut response: HttpResponse, etag: &EntityTag) -> HttpResponse {
     // A tag is visible ASCII: there is no other case.
     if let Ok(value) = HeaderValue::from_maybe_shared(etag.as_bytes().clone()) {
-        response.headers_mut().insert(ETAG, value);
+        response.headers_mut().append(ETAG, value);
     }
     response
 }

@@ -4,6 +4,8 @@
 //! seconds, `r` what remains, `t` the seconds until it is whole again. An unlimited client has no policy
 //! for the day.
 
+use std::cell::RefCell;
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::admission::Standing;
@@ -15,26 +17,56 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Adds both fields to an answer that has neither.
 pub fn append(headers: &mut HeaderMap, standing: &Standing) {
     let permits = &standing.permits;
-    let (mut policy, mut state) = (Text::new(), Text::new());
-    policy.push("\"second\";q=").number(permits.burst).push(";w=").number(permits.window_s);
+    let day = standing.units.and_then(|units| Some((units.daily_quota?, units.remaining?, units.resets_in_s)));
+    let limits = Limits { burst: permits.burst, window_s: permits.window_s, daily_quota: day.map(|(quota, ..)| quota) };
+    if let Some(policy) = policy(limits) {
+        headers.append(RATE_LIMIT_POLICY, policy);
+    }
+    let mut state = Text::new();
     state.push("\"second\";r=").number(permits.remaining).push(";t=").number(permits.whole_in_s);
-    if let Some(units) = &standing.units
-        && let (Some(quota), Some(remaining)) = (units.daily_quota, units.remaining)
-    {
-        policy.push(", \"day\";q=").number(quota).push(";w=").number(SECONDS_PER_DAY);
-        state.push(", \"day\";r=").number(remaining).push(";t=").number(units.resets_in_s);
+    if let Some((_, remaining, resets_in_s)) = day {
+        state.push(", \"day\";r=").number(remaining).push(";t=").number(resets_in_s);
     }
-    for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-        if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
-            headers.append(name, value);
+    if let Some(state) = state.value() {
+        headers.append(RATE_LIMIT, state);
+    }
+}
+
+/// What a policy says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Limits {
+    burst: u32,
+    window_s: u64,
+    daily_quota: Option<u64>,
+}
+
+/// The policy of these limits: that of the answer before, on the same thread, where they are the same. Most
+/// clients have the limits that most have.
+fn policy(limits: Limits) -> Option<HeaderValue> {
+    thread_local! {
+        static LAST: RefCell<Option<(Limits, HeaderValue)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if let Some((same, policy)) = last
+            && *same == limits
+        {
+            return Some(policy.clone());
         }
-    }
+        let mut text = Text::new();
+        text.push("\"second\";q=").number(limits.burst).push(";w=").number(limits.window_s);
+        if let Some(quota) = limits.daily_quota {
+            text.push(", \"day\";q=").number(quota).push(";w=").number(SECONDS_PER_DAY);
+        }
+        let policy = text.value()?;
+        *last = Some((limits, policy.clone()));
+        Some(policy)
+    })
 }
 
 /// The longest value: five numbers of at most 20 digits, and the text between them.
 const MAX_TEXT_BYTES: usize = 160;
 
-/// A field value that grows. Every answer has two, so they are not made by `format!`, nor on the heap.
+/// A field value that grows. Every answer has one, so it is not made by `format!`, nor on the heap.
 struct Text {
     bytes: [u8; MAX_TEXT_BYTES],
     len: usize,
@@ -57,8 +89,9 @@ impl Text {
         self.push(itoa::Buffer::new().format(number))
     }
 
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+    /// As a field's value, which what is pushed here always can be.
+    fn value(&self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(self.bytes.get(..self.len)?).ok()
     }
 }
 
