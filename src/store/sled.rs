@@ -7,12 +7,17 @@
 //!
 //! What else sled leaves unsynced (its `conf`, the folders) is synced when the store opens. Its tree is
 //! used as a map alone: no sled transaction, subscriber, background flush or blob.
+//!
+//! A disk that fails (full, read-only, broken) does not end the store. What a failed batch left is unknown,
+//! so sled is let go of, everything is refused, and the folder is opened again until that succeeds; then
+//! every watch is told to read afresh. The folder stays locked meanwhile.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
@@ -20,6 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sled::{Batch, Db};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::watch::Feed;
@@ -57,12 +63,20 @@ const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 const RELEASE_ROUNDS: u32 = 5_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
+/// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a flush that has not come back is looked at: see [`flush`].
+const FLUSH_LOOK: Duration = Duration::from_millis(500);
+/// How much of the file is written again at a time, in bytes.
+const REWRITE_BYTES: usize = 256 * 1024;
+
 /// A store in a folder of this machine's disk, held by one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
-    /// `None` once closed, or once a sync has failed: what is on the disk is then unknown until the
-    /// store is opened again. The committer holds it for writing while a batch is under way.
-    db: Arc<RwLock<Option<Db>>>,
+    /// Why there is none, once closed, or from a failed batch until the folder is open again. The committer
+    /// holds it for writing while a batch is under way.
+    db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<Feed>,
     queue: mpsc::Sender<Work>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -86,15 +100,13 @@ impl SledStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir)?;
         let lock = hold(dir)?;
-        remove_unfinished(dir).map_err(|cause| unavailable(dir, cause))?;
-        let db = sled_config(dir).open().map_err(|cause| unavailable(dir, cause))?;
-        let file = File::open(dir.join("db")).map_err(|cause| unavailable(dir, cause))?;
-        make_durable(dir, &db, &file).map_err(|cause| unavailable(dir, cause))?;
+        let (db, file) = open_sled(dir).map_err(|cause| unavailable(dir, cause))?;
+        let timer = runtime::Builder::new_current_thread().enable_time().build().map_err(StoreError::unavailable)?;
 
-        let db = Arc::new(RwLock::new(Some(db)));
+        let db = Arc::new(RwLock::new(Ok(db)));
         let feed = Arc::new(Feed::new());
         let (queue, queued) = mpsc::channel(QUEUE);
-        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, queued, lock };
+        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, timer, queued, lock };
         let committer = thread::Builder::new()
             .name("store-committer".into())
             .spawn(move || committer.run())
@@ -111,8 +123,10 @@ impl SledStore {
         let answer = tokio::task::spawn_blocking(move || {
             // Poisoned means that the committer panicked half-way: what it left is not to be shown.
             let db = db.read().map_err(|_| StoreError::closed())?;
-            let db = db.as_ref().ok_or_else(StoreError::closed)?;
-            read(db).map_err(StoreError::unavailable)
+            match &*db {
+                Ok(db) => read(db).map_err(StoreError::unavailable),
+                Err(cause) => Err(cause.clone()),
+            }
         });
         answer.await.map_err(StoreError::unavailable)?
     }
@@ -169,10 +183,12 @@ impl Store for SledStore {
 
 /// The thread that makes every write.
 struct Committer {
-    db: Arc<RwLock<Option<Db>>>,
+    db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<Feed>,
     /// sled's file, to sync it.
     file: File,
+    /// For waits that have an end.
+    timer: Runtime,
     /// Held while anything of sled is alive.
     lock: Lock,
     /// Dropped last: `close` waits for that.
@@ -185,13 +201,18 @@ impl Committer {
         while open {
             let mut batch = Vec::new();
             open = self.take(&mut batch);
-            if !batch.is_empty() {
-                self.make(batch);
+            if let Err(cause) = self.make(batch) {
+                open = open && self.recover(&cause);
             }
         }
         self.feed.close();
-        self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        let db = std::mem::replace(&mut *self.held(), Err(StoreError::closed()));
+        db.map_or_else(|_| (), let_go);
         self.lock.wait_for_sled();
+    }
+
+    fn held(&self) -> std::sync::RwLockWriteGuard<'_, Result<Db, StoreError>> {
+        self.db.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for work and takes what is there, up to the bound; `false` if no more will be taken.
@@ -217,23 +238,22 @@ impl Committer {
         }
     }
 
-    /// Applies the batch, makes it durable, tells the watches, then the callers.
-    fn make(&self, batch: Vec<Request>) {
-        let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
+    /// Applies the batch, makes it durable, tells the watches, then the callers. After an `Err` there is no
+    /// database any more, and what became of the batch is unknown.
+    fn make(&self, batch: Vec<Request>) -> Result<(), StoreError> {
         let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
+        let mut held = self.held();
         let made = match &*held {
-            Some(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
-            None => Err(StoreError::closed()),
+            Ok(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
+            Err(cause) => Err(cause.clone()),
         };
-        let outcomes: Vec<_> = match made {
-            Ok(made) => made.into_iter().map(|changes| Ok(self.publish(changes))).collect(),
+        let (outcomes, result): (Vec<_>, _) = match made {
+            Ok(made) => (made.into_iter().map(|changes| Ok(self.publish(changes))).collect(), Ok(())),
             Err(cause) => {
-                if let Some(db) = held.take() {
-                    tracing::error!(%cause, "the store failed to write, and answers nothing until the next start");
-                    self.feed.close();
-                    drop(db);
+                if let Ok(db) = std::mem::replace(&mut *held, Err(cause.clone())) {
+                    let_go(db);
                 }
-                answers.iter().map(|_| Err(cause.clone())).collect()
+                (answers.iter().map(|_| Err(cause.clone())).collect(), Err(cause))
             }
         };
         drop(held);
@@ -241,19 +261,89 @@ impl Committer {
             // Nobody may be waiting any more; the commit stands.
             let _ = answer.send(outcome);
         }
+        result
+    }
+
+    /// Opens the folder again, however often it takes, and refuses what comes meanwhile; `false` if the
+    /// store is to close first.
+    fn recover(&mut self, cause: &StoreError) -> bool {
+        tracing::error!(%cause, "the store failed to write: it refuses every change until its folder opens again");
+        let (mut pause, mut told) = (FIRST_PAUSE, String::new());
+        loop {
+            if !self.refuse_for(pause, cause) {
+                return false;
+            }
+            match self.open_again() {
+                Ok(()) => {
+                    tracing::warn!("the store's folder is open again, and nothing that was acknowledged is lost");
+                    return true;
+                }
+                Err(cause) => {
+                    // The same line once, not at every attempt.
+                    let text = cause.to_string();
+                    if text != told {
+                        tracing::warn!(%cause, "the store's folder does not open yet; it is tried again");
+                        told = text;
+                    }
+                }
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Refuses every commit that comes in this time; `false` if the store is to close.
+    fn refuse_for(&mut self, pause: Duration, cause: &StoreError) -> bool {
+        let queued = &mut self.queued;
+        self.timer.block_on(async {
+            let mut over = std::pin::pin!(tokio::time::sleep(pause));
+            loop {
+                let work = tokio::select! {
+                    biased;
+                    () = &mut over => return true,
+                    work = queued.recv() => work,
+                };
+                match work {
+                    // Nobody may be waiting any more.
+                    Some(Work::Commit(request)) => drop(request.answer.send(Err(cause.clone()))),
+                    Some(Work::Close) | None => return false,
+                }
+            }
+        })
+    }
+
+    fn open_again(&mut self) -> io::Result<()> {
+        if !self.lock.wait_for_sled() {
+            return Err(io::Error::other("sled still holds its file"));
+        }
+        let dir = &self.lock.dir;
+        write_again(&dir.join("db"))?;
+        let (db, file) = caught(|| open_sled(dir))?;
+        // A disk that has failed once is not taken at its word: every page is read before one is shown.
+        if let Err(cause) = caught(|| Ok(db.iter().try_for_each(|entry| entry.map(drop))?)) {
+            let_go(db);
+            return Err(cause);
+        }
+        self.file = file;
+        let mut held = self.held();
+        *held = Ok(db);
+        // Before any read can show what the failed batch left.
+        self.feed.resync();
+        Ok(())
     }
 
     /// The changes that each transaction made; `None` for one whose checks did not hold.
-    fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> Result<Vec<Option<Vec<Change>>>, io::Error> {
-        let mut made = Vec::with_capacity(txns.len());
-        for txn in txns {
-            made.push(apply(db, txn)?);
-        }
-        if made.iter().flatten().any(|changes| !changes.is_empty()) {
-            db.flush()?;
-            self.file.sync_data()?;
-        }
-        Ok(made)
+    fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> io::Result<Vec<Option<Vec<Change>>>> {
+        caught(|| {
+            let mut made = Vec::with_capacity(txns.len());
+            for txn in txns {
+                made.push(apply(db, txn)?);
+            }
+            if made.iter().flatten().any(|changes| !changes.is_empty()) {
+                self.timer.block_on(flush(db))?;
+                self.file.sync_data()?;
+            }
+            Ok(made)
+        })
     }
 
     fn publish(&self, changes: Option<Vec<Change>>) -> Outcome {
@@ -283,6 +373,61 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
     Ok(Some(txn.writes))
 }
 
+/// Writes sled's log. A write that fails on one of sled's own threads may not wake whoever waits for it, who
+/// then would wait for ever; asked for another flush, sled looks at what failed and wakes everybody.
+async fn flush(db: &Db) -> Result<(), sled::Error> {
+    let mut flushed = std::pin::pin!(db.flush_async());
+    loop {
+        match tokio::time::timeout(FLUSH_LOOK, &mut flushed).await {
+            Ok(flushed) => return flushed.map(drop),
+            // A disk that is only slow is waited for.
+            Err(_) if db.context.global_error().is_ok() => {}
+            Err(_) => return db.flush().map(drop),
+        }
+    }
+}
+
+/// What `act` returns; a panic in sled is an error like any other of the disk's.
+fn caught<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(io::Error::other("sled panicked")))
+}
+
+/// Drops the database. sled syncs its file then, and panics if it cannot.
+fn let_go(db: Db) {
+    if caught(|| {
+        drop(db);
+        Ok(())
+    })
+    .is_err()
+    {
+        tracing::warn!("sled could not close its files as it should");
+    }
+}
+
+/// Writes the file over with what it holds. After a sync that failed, the kernel takes pages for written
+/// that are not on the disk; only what is written again is sure to be synced.
+fn write_again(path: &Path) -> io::Result<()> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let mut buffer = vec![0; REWRITE_BYTES];
+    let mut at = 0;
+    loop {
+        let count = file.read_at(&mut buffer, at)?;
+        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
+        file.write_all_at(read, at)?;
+        at += u64::try_from(count).map_err(io::Error::other)?;
+    }
+    file.sync_all()
+}
+
+/// Opens sled in a folder that is locked, with all that it relies on synced.
+fn open_sled(dir: &Path) -> io::Result<(Db, File)> {
+    remove_unfinished(dir)?;
+    let db = sled_config(dir).open()?;
+    let file = File::open(dir.join("db"))?;
+    make_durable(dir, &db, &file)?;
+    Ok((db, file))
+}
+
 fn sled_config(dir: &Path) -> sled::Config {
     sled::Config::new()
         .path(dir)
@@ -302,16 +447,17 @@ struct Lock {
 
 impl Lock {
     /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
-    /// a moment after the database is gone.
-    fn wait_for_sled(&self) {
-        let Ok(db) = File::open(self.dir.join("db")) else { return };
+    /// a moment after the database is gone. `false` if they still do.
+    fn wait_for_sled(&self) -> bool {
+        let Ok(db) = File::open(self.dir.join("db")) else { return true };
         for _ in 0..RELEASE_ROUNDS {
             match db.try_lock() {
-                Ok(()) | Err(TryLockError::Error(_)) => return,
+                Ok(()) | Err(TryLockError::Error(_)) => return true,
                 Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
             }
         }
         tracing::warn!("sled still holds its file; this process may be unable to open the store again");
+        false
     }
 }
 
