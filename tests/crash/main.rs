@@ -1,5 +1,8 @@
-//! A real server process under real requests, killed at a random moment, again and again: what was
-//! acknowledged is there, and no quota is exceeded. And the same process, stopped as it should be.
+//! A real server process under real requests, killed at a random moment, again and again: clients with all
+//! that was changed of them, zones, revocations and keys that were acknowledged are there, the audit log is
+//! unbroken, and no quota is exceeded. And the same process, stopped as it should be.
+//!
+//! What the kernel holds outlives the process: this does not try a power cut (`tests/powercut` does).
 //!
 //! `make crash` runs 200 rounds; `BOOMGATE_CRASH_ROUNDS` sets another number, and `BOOMGATE_CRASH_SEED`
 //! repeats the choices of another run (moments are the machine's own).
@@ -13,6 +16,8 @@
     reason = "a test program exports nothing, and a test that cannot go on fails"
 )]
 
+mod audit;
+mod clients;
 mod gate;
 mod ledger;
 mod load;

@@ -86,9 +86,10 @@ async fn a_server_outlives_a_full_disk_a_read_only_one_and_one_with_errors() {
         ("one sync fails", shim::SYNCS, shim::EIO, 0, 1, Lasts::Once),
         ("one write fails", shim::WRITES, shim::EIO, 0, 1, Lasts::Once),
         ("the second write fails", shim::WRITES, shim::EIO, 1, 1, Lasts::Once),
-        // sled tells nobody of these when it is the first write of a batch whose second succeeds.
         ("one write-back fails", shim::SYNC_RANGES, shim::EIO, 0, 1, Lasts::Once),
         ("the second write-back fails", shim::SYNC_RANGES, shim::EIO, 1, 1, Lasts::Once),
+        // sled wakes nobody when this is the first write of a batch, and all others have succeeded.
+        ("one write-back fails late", shim::LATE_SYNC_RANGES, shim::EIO, 0, 1, Lasts::Once),
         ("the disk fails while it is opened again", shim::ALL, shim::EIO, 1, 3, Lasts::Once),
         ("the disk fails late while it is opened again", shim::ALL, shim::EIO, 2, 12, Lasts::Once),
     ];

@@ -33,6 +33,7 @@ pub struct Faults {
 pub const WRITES: &str = "ow";
 pub const SYNCS: &str = "s";
 pub const SYNC_RANGES: &str = "r";
+pub const LATE_SYNC_RANGES: &str = "rd";
 pub const ALL: &str = "owsr";
 
 pub const EIO: i32 = 5;
