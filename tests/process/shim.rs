@@ -11,14 +11,17 @@ pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/shim.c");
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{}.so", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (draft, library) = (folder.join(format!("shim.{}", std::process::id())), folder.join("shim.so"));
         let compiled = Command::new("cc")
             .args(["-O1", "-shared", "-fPIC", "-o"])
-            .args([&library, &source])
+            .args([&draft, &source])
             .args(["-ldl", "-lpthread"])
             .stdin(Stdio::null())
             .status();
         assert!(compiled.expect("a C compiler, `cc`").success(), "tests/process/shim.c is not compiled");
+        // Whoever has the former one open keeps it.
+        fs::rename(draft, &library).unwrap();
         library
     })
 }
