@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, web};
 use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use boomgate::listener::{Bounds, serve};
+use boomgate::listener::{Bounds, Sockets};
 use boomgate::time::SystemClock;
 use boomgate::tls::{Tls, TlsSettings};
 use ring::rand::SystemRandom;
@@ -42,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     };
     let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
     actix_web::rt::System::new().block_on(async move {
-        let server = serve(vec![listener], None, tls.server_config(), bounds, app, refuse)?;
+        let server = Sockets::new(bounds).https(vec![listener], tls.server_config(), app, refuse)?.serve();
         writeln!(std::io::stdout(), "ready")?;
         Ok(server.await?)
     })

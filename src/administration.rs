@@ -83,6 +83,12 @@ pub enum ChangeError {
         /// The secret that was there first.
         older: Uuid,
     },
+    /// The caller chose a secret that is, or was, one of the client's.
+    #[error(
+        "the client has this secret already, or had it once: send another as client_secret, or leave it out and the \
+         server makes one"
+    )]
+    SecretKnown,
     /// The client has no such secret.
     #[error("the client has no secret of this secret_id")]
     SecretUnknown,
@@ -133,6 +139,7 @@ impl Administration {
             limits,
             status: Status::Active,
             secrets: vec![secret],
+            retired_secrets: Vec::new(),
             // An identifier that was another client's once does not bring that one's tokens back.
             tokens_valid_from: now,
             created_at: now,

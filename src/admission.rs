@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::{Client, Clients, Status};
+use crate::counts::{Counter, Counts, label};
 use crate::oauth::bearer::{self, BearerFault};
 pub use crate::oauth::registration::ADMIN_AUDIENCE;
-use crate::quota::{DayUsed, Quota, Units};
+use crate::quota::{DayUsed, Leases, Quota, Units};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Permits, Throttle};
@@ -26,6 +27,18 @@ pub struct Admission {
     quota: Quota,
     /// The audience of the partner API.
     public_audience: String,
+    decisions: Decisions,
+}
+
+/// What was decided so far.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// Requests that reached their handler.
+    pub admitted: Counter,
+    /// Requests that did not, by what failed first.
+    pub denied: Counts<Reason>,
+    /// Requests that waited for a quota block.
+    pub waited: Counter,
 }
 
 /// An API of this server: each has an audience of its own.
@@ -101,6 +114,69 @@ pub enum Denial {
     Store(StoreError),
 }
 
+label! {
+    /// A [`Denial`], as metrics have it.
+    pub enum Reason {
+        /// [`Denial::TokenMissing`]
+        TokenMissing = "token_missing",
+        /// [`Denial::TokenMisplaced`]
+        TokenMisplaced = "token_misplaced",
+        /// [`TokenFault::Malformed`]
+        TokenMalformed = "token_malformed",
+        /// [`TokenFault::UnknownKey`]
+        UnknownKey = "unknown_key",
+        /// [`TokenFault::BadSignature`]
+        BadSignature = "bad_signature",
+        /// [`TokenFault::WrongIssuer`]
+        WrongIssuer = "wrong_issuer",
+        /// [`TokenFault::Expired`]
+        TokenExpired = "token_expired",
+        /// [`Denial::WrongAudience`]
+        WrongAudience = "wrong_audience",
+        /// [`Denial::Revoked`]
+        TokenRevoked = "token_revoked",
+        /// [`Denial::AudienceWithdrawn`]
+        AudienceWithdrawn = "audience_withdrawn",
+        /// [`Denial::ClientSuspended`]
+        ClientSuspended = "client_suspended",
+        /// [`Denial::ClientUnknown`]
+        ClientUnknown = "client_unknown",
+        /// [`Denial::Throttled`]
+        Throttled = "throttled",
+        /// [`Denial::QuotaExceeded`]
+        QuotaExceeded = "quota_exceeded",
+        /// [`Denial::InsufficientScope`]
+        InsufficientScope = "insufficient_scope",
+        /// [`Denial::Store`]
+        StoreUnavailable = "store_unavailable",
+    }
+}
+
+impl Denial {
+    /// What it is counted as.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::TokenMissing => Reason::TokenMissing,
+            Self::TokenMisplaced(_) => Reason::TokenMisplaced,
+            Self::Token(TokenFault::Malformed) => Reason::TokenMalformed,
+            Self::Token(TokenFault::UnknownKey) => Reason::UnknownKey,
+            Self::Token(TokenFault::BadSignature) => Reason::BadSignature,
+            Self::Token(TokenFault::WrongIssuer) => Reason::WrongIssuer,
+            Self::Token(TokenFault::Expired) => Reason::TokenExpired,
+            Self::WrongAudience => Reason::WrongAudience,
+            Self::Revoked => Reason::TokenRevoked,
+            Self::AudienceWithdrawn => Reason::AudienceWithdrawn,
+            Self::ClientSuspended => Reason::ClientSuspended,
+            Self::ClientUnknown => Reason::ClientUnknown,
+            Self::Throttled(_) => Reason::Throttled,
+            Self::QuotaExceeded(_) => Reason::QuotaExceeded,
+            Self::InsufficientScope(_) => Reason::InsufficientScope,
+            Self::Store(_) => Reason::StoreUnavailable,
+        }
+    }
+}
+
 /// How far the walk came without waiting.
 pub enum Walk {
     /// To its end.
@@ -120,6 +196,8 @@ pub struct Waiting {
 pub struct Decision {
     /// Whether the request may proceed.
     pub outcome: Result<Admitted, Denial>,
+    /// Who was refused, if that is known: from the throttle on.
+    pub refused: Option<Arc<Client>>,
     /// Known from the throttle on.
     pub standing: Option<Standing>,
 }
@@ -135,22 +213,51 @@ impl Admission {
         quota: Quota,
         public_audience: String,
     ) -> Self {
-        Self { tokens, revocation, clients, throttle, quota, public_audience }
+        let decisions = Decisions::default();
+        Self { tokens, revocation, clients, throttle, quota, public_audience, decisions }
+    }
+
+    /// What was decided so far.
+    #[must_use]
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// What was leased of quotas so far.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        self.quota.leases()
+    }
+
+    /// How many clients' quotas are held in memory.
+    #[must_use]
+    pub fn quotas_held(&self) -> usize {
+        self.quota.held()
     }
 
     /// The whole walk, for a request with these `Authorization` values and this query string. Waits for
     /// nothing: where a quota block has to be leased first, it says so, and [`wait`](Self::wait) goes on.
     pub fn admit<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: Right) -> Walk {
-        let admitted = match self.identify(authorization, query, right.api) {
+        let walk = self.walk(authorization, query, right);
+        match &walk {
+            Walk::Decided(decision) => self.decisions.count(&decision.outcome),
+            Walk::Waiting(_) => self.decisions.waited.add_one(),
+        }
+        walk
+    }
+
+    fn walk<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: Right) -> Walk {
+        let admitted = match self.known(authorization, query, right.api) {
             Ok(admitted) => admitted,
-            Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), standing: None }),
+            Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), refused: None, standing: None }),
         };
         let Client { client_id, limits, .. } = &*admitted.client;
         let permits = self.throttle.check(client_id, *limits);
         if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
             let units = self.quota.known(client_id, *limits);
             let standing = Some(Standing { permits, units });
-            return Walk::Decided(Decision { outcome: Err(Denial::Throttled(wait)), standing });
+            let refused = Some(admitted.client);
+            return Walk::Decided(Decision { outcome: Err(Denial::Throttled(wait)), refused, standing });
         }
         match self.quota.spend_held(client_id, *limits) {
             Some(units) => Walk::Decided(decide(admitted, permits, units, right)),
@@ -161,17 +268,30 @@ impl Admission {
     /// Goes on with a walk that ran out of held units: leases, then decides.
     pub async fn wait(&self, waiting: Waiting) -> Decision {
         let Waiting { admitted, permits, right } = waiting;
-        match self.quota.spend(&admitted.client.client_id, admitted.client.limits).await {
+        let decision = match self.quota.spend(&admitted.client.client_id, admitted.client.limits).await {
             Ok(units) => decide(admitted, permits, units, right),
             Err(error) => {
                 let standing = Some(Standing { permits, units: None });
-                Decision { outcome: Err(Denial::Store(error)), standing }
+                Decision { outcome: Err(Denial::Store(error)), refused: Some(admitted.client), standing }
             }
-        }
+        };
+        self.decisions.count(&decision.outcome);
+        decision
     }
 
-    /// The walk up to the throttle: who calls, at no cost to any limit.
+    /// The walk up to the throttle, as all that is asked: who calls, at no cost to any limit.
     pub fn identify<'r>(
+        &self,
+        authorization: impl Iterator<Item = &'r [u8]>,
+        query: &str,
+        api: Api,
+    ) -> Result<Admitted, Denial> {
+        let outcome = self.known(authorization, query, api);
+        self.decisions.count(&outcome);
+        outcome
+    }
+
+    fn known<'r>(
         &self,
         authorization: impl Iterator<Item = &'r [u8]>,
         query: &str,
@@ -248,10 +368,23 @@ impl Admission {
 /// The walk from the quota on.
 fn decide(admitted: Admitted, permits: Permits, units: Units, right: Right) -> Decision {
     let missing = right.scope_token.filter(|scope_token| !admitted.may(scope_token));
-    let outcome = match missing {
-        _ if !units.admitted => Err(Denial::QuotaExceeded(units)),
-        Some(scope_token) => Err(Denial::InsufficientScope(scope_token)),
-        None => Ok(admitted),
+    let denial = match missing {
+        _ if !units.admitted => Some(Denial::QuotaExceeded(units)),
+        Some(scope_token) => Some(Denial::InsufficientScope(scope_token)),
+        None => None,
     };
-    Decision { outcome, standing: Some(Standing { permits, units: Some(units) }) }
+    let (outcome, refused) = match denial {
+        Some(denial) => (Err(denial), Some(admitted.client)),
+        None => (Ok(admitted), None),
+    };
+    Decision { outcome, refused, standing: Some(Standing { permits, units: Some(units) }) }
+}
+
+impl Decisions {
+    fn count(&self, outcome: &Result<Admitted, Denial>) {
+        match outcome {
+            Ok(_) => self.admitted.add_one(),
+            Err(denial) => self.denied.add_one(denial.reason()),
+        }
+    }
 }

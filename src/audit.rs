@@ -6,19 +6,19 @@
 //! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
 
 mod chain;
+mod event;
 mod salvage;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 pub use self::chain::{Break, Chain, EntryDigest};
+pub use self::event::{Action, Event, Outcome};
 pub use self::salvage::{Traces, traces};
-use crate::oauth::credentials::ClientId;
+use crate::counts::Counts;
 use crate::store::{self, Key, Keyspace, Revision, Store, StoreError, Txn, Value};
-use crate::time::UnixSeconds;
 
 /// The most entries that one page of a search looks at.
 pub const MAX_LOOKED_AT: u64 = 1_000;
@@ -29,76 +29,6 @@ const MAX_RACES: usize = 32;
 
 const ENTRIES: Keyspace<Entry> = Keyspace::new("audit");
 const HEAD: Keyspace<Head> = Keyspace::new("audit-head");
-
-/// One thing that was done, or tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// When.
-    pub at: UnixSeconds,
-    /// Who; `None` is this program itself, as at its first start, or nobody who proved to be somebody.
-    pub actor: Option<ClientId>,
-    /// What.
-    pub action: Action,
-    /// To whom or what: a `client_id`, a `jti` or a `kid`; empty where failures name no registered client.
-    pub subject: String,
-    /// Where the request came from; of failures, the network that they are counted by.
-    pub source: Option<IpAddr>,
-    /// Which request it was.
-    pub request_id: Option<String>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// How many attempts this entry stands for, where it is more than an event of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u64>,
-}
-
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was done.
-    Done,
-    /// It was refused, and nothing was changed.
-    Refused,
-}
-
-/// What can be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// A client was registered.
-    ClientRegistered,
-    /// A client's name, limits, scope, audience or token lifetime was changed.
-    ClientChanged,
-    /// A client was suspended.
-    ClientSuspended,
-    /// A suspended client is active again.
-    ClientResumed,
-    /// A client was deleted, with its secrets and its usage.
-    ClientDeleted,
-    /// A client was given another secret, beside or instead of those that it had.
-    SecretRotated,
-    /// A secret of a client's was deleted.
-    SecretDeleted,
-    /// All tokens of a client were revoked.
-    ClientTokensRevoked,
-    /// A token was revoked at its client's wish, or by an operator.
-    TokenRevoked,
-    /// A token came over plain HTTP and was revoked.
-    TokenBurned,
-    /// A client's right secret came where others may read it: in a query string, or over plain HTTP.
-    SecretExposed,
-    /// A signing key was made, or one that waited to sign was brought forward.
-    KeyCreated,
-    /// An operator's signing key was taken in.
-    KeyImported,
-    /// A signing key was taken away, and its tokens with it.
-    KeyRevoked,
-    /// A signing key was deleted because its last token had expired.
-    KeyForgotten,
-    /// Somebody did not prove to be the client that they named, once or more often.
-    AuthenticationFailed,
-}
 
 /// An event in its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +88,7 @@ pub struct Audit {
     /// Held from the choice of a number to the end of its commit: one entry at a time. The head as it was
     /// last seen, so that it is read from the store only when another node may have moved it.
     turn: Mutex<Option<Seen>>,
+    written: Counts<Action>,
 }
 
 #[derive(Clone)]
@@ -171,7 +102,12 @@ impl Audit {
     /// The log in this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, turn: Mutex::new(None) }
+        Self { store, turn: Mutex::new(None), written: Counts::new() }
+    }
+
+    /// How many entries this process has written, by what they tell of.
+    pub fn written(&self) -> impl Iterator<Item = (Action, u64)> + '_ {
+        self.written.totals()
     }
 
     /// Makes a change and writes its event down, together or not at all; `None` when the change's own
@@ -195,6 +131,7 @@ impl Audit {
             let link = link.put(key, stored.clone()).put(key_of(entry.number), ENTRIES.encode(&entry)?);
             if let store::Outcome::Committed(revision) = self.store.commit(change.clone().and(link)).await? {
                 *turn = Some(Seen { head, stored: Some(stored) });
+                self.written.add_one(event.action);
                 return Ok(Some(revision));
             }
             let now = self.see().await?;
@@ -347,7 +284,9 @@ fn key_of(number: u64) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::credentials::ClientId;
     use crate::store::MemoryStore;
+    use crate::time::UnixSeconds;
 
     fn event(number: u64) -> Event {
         Event {

@@ -6,18 +6,24 @@
 #![allow(clippy::doc_markdown, reason = "clap prints the comments of options as they stand")]
 
 mod audit;
+mod ca;
 mod client;
+mod config;
 mod connection;
 mod credentials;
+mod doctor;
+mod healthcheck;
 mod key;
 mod output;
+mod pages;
+mod progress;
 mod serve;
 mod token;
 mod welcome;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::Environment;
 
@@ -41,7 +47,8 @@ const EXAMPLES: &str = "Examples:
   boomgate sandbox                                   try it, with demo clients, on this machine
   boomgate serve --config boomgate.toml              run it for real
   boomgate client add --name Curbside --scope 'read:zones write:zones'
-  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox";
+  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox
+  boomgate doctor --config boomgate.toml             what is wrong with a set-up, and how to mend it";
 
 #[derive(Subcommand)]
 enum Command {
@@ -55,8 +62,20 @@ enum Command {
     Key(key::Options),
     /// Look at who did what, and prove that nothing was altered
     Audit(audit::Options),
-    /// Get access tokens
+    /// Get, explain and revoke access tokens
     Token(token::Options),
+    /// Check and show the settings
+    Config(config::Options),
+    /// Export the certificate authority, and have this machine trust it
+    Ca(ca::Options),
+    /// Find out what is wrong with a set-up, and how to mend it
+    Doctor(doctor::Options),
+    /// Ask whether the server is ready; for containers
+    Healthcheck(healthcheck::Options),
+    /// Print a shell's completions of this program
+    Completions(pages::CompletionOptions),
+    /// Print the manual, or write it as one page for each command
+    Man(pages::ManOptions),
 }
 
 /// Does what the arguments say.
@@ -70,6 +89,12 @@ pub fn run() -> ExitCode {
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
+        Command::Config(options) => config::run(options, &environment),
+        Command::Ca(options) => ca::run(&options, &environment),
+        Command::Doctor(options) => doctor::run(options, &environment),
+        Command::Healthcheck(options) => healthcheck::run(options, &environment),
+        Command::Completions(options) => pages::completions(&options, &mut Arguments::command()),
+        Command::Man(options) => pages::man(&options, Arguments::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::{Client, Clients, Status};
+use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
 use crate::keys::KeyError;
 use crate::oauth::credentials::{ClientAuthentication, Method};
+use crate::oauth::error::ErrorCode;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{RequestFault, TokenRequest};
 use crate::time::SharedClock;
@@ -23,6 +25,39 @@ pub struct ClientCredentials {
     failures: Arc<Failures>,
     clock: SharedClock,
     targets: Targets,
+    answers: Answers,
+}
+
+/// What token requests were answered so far.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Tokens that were issued.
+    pub issued: Counter,
+    /// Token requests that got none, by the code that they were answered: whoever answers counts them,
+    /// for some are refused before the walk begins.
+    pub refused: Counts<ErrorCode>,
+    /// Client authentications that failed, at the token endpoint or at another.
+    pub failed_authentications: Counter,
+}
+
+impl Label for ErrorCode {
+    const ALL: &'static [Self] = &[
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+        Self::InvalidTarget,
+        Self::TemporarilyUnavailable,
+    ];
+
+    fn name(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
 }
 
 /// What a token request may name as its target.
@@ -70,7 +105,13 @@ impl ClientCredentials {
         clock: SharedClock,
         targets: Targets,
     ) -> Self {
-        Self { clients, tokens, failures, clock, targets }
+        Self { clients, tokens, failures, clock, targets, answers: Answers::default() }
+    }
+
+    /// What token requests were answered so far.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// The whole walk, for a request from `source`.
@@ -87,6 +128,7 @@ impl ClientCredentials {
             return Err(TokenError::ScopeNotAssigned { assigned: client.scope.clone() });
         }
         let issued = self.tokens.issue(&client, audience, scope).map_err(TokenError::Signing)?;
+        self.answers.issued.add_one();
         Ok((client, issued))
     }
 
@@ -99,6 +141,7 @@ impl ClientCredentials {
         source: IpAddr,
     ) -> Result<Arc<Client>, TokenError> {
         let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
+            self.answers.failed_authentications.add_one();
             let registered = self.clients.get(&authentication.client_id);
             let registered = registered.as_ref().map(|client| &client.client_id);
             return Err(match self.failures.count(&authentication.client_id, registered, source) {
@@ -116,5 +159,17 @@ impl ClientCredentials {
 impl From<RequestFault> for TokenError {
     fn from(fault: RequestFault) -> Self {
         Self::Request(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_code_stands_at_its_index() {
+        for (place, code) in ErrorCode::ALL.iter().enumerate() {
+            assert_eq!(code.index(), place, "{}", code.as_str());
+        }
     }
 }

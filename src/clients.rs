@@ -9,21 +9,24 @@ mod uses;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
 
 use self::uses::SecretUses;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, SecretDigest};
+use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, Fingerprint, SecretDigest};
 use crate::oauth::limits::Limits;
-use crate::oauth::scope::Scope;
+use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
+use crate::oauth::scope::{Scope, WRITE_ADMIN};
 use crate::store::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
 /// The most secrets that one client has at a time.
 pub const MAX_SECRETS: usize = 2;
+/// The most secrets of one client's that are remembered after their end.
+const MAX_RETIRED: usize = 16;
 /// The most clients that one page of a search looks at.
 pub const MAX_LOOKED_AT: usize = 10_000;
 
@@ -48,6 +51,9 @@ pub struct Client {
     pub status: Status,
     /// Its secrets; at most [`MAX_SECRETS`].
     pub secrets: Vec<Secret>,
+    /// Secrets that were its own once, the latest last: they do not come back. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired_secrets: Vec<Fingerprint>,
     /// Tokens that were issued before are dead.
     #[serde(default)]
     pub tokens_valid_from: UnixSeconds,
@@ -132,9 +138,12 @@ impl Clients {
         found
     }
 
-    /// The first clients that `wanted` takes, `most` at most. Looks at all of them.
-    pub fn select(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
-        self.view.load().by_id.values().filter(|client| wanted(client)).take(most).cloned().collect()
+    /// The first clients that are registered to administer this server and that `wanted` takes, `most` at
+    /// most. Looks at no others, however many there are.
+    pub fn administrators(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<ClientId> {
+        let registry = self.view.load();
+        let clients = registry.administrators.iter().filter_map(|client_id| registry.by_id.get(client_id));
+        clients.filter(|client| wanted(client)).take(most).map(|client| client.client_id.clone()).collect()
     }
 
     /// How many there are.
@@ -232,6 +241,41 @@ impl Client {
         self.secrets.iter().filter(move |secret| secret.is_live(now))
     }
 
+    /// All that a registration says, as it is now.
+    #[must_use]
+    pub fn registration(&self) -> Registration {
+        Registration {
+            client_name: self.client_name.clone(),
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            token_ttl: self.token_ttl,
+            limits: self.limits,
+        }
+    }
+
+    /// Whether its registration makes it an administrator: it can change who may call, if it is active and
+    /// has a secret that is good.
+    #[must_use]
+    pub fn is_for_administration(&self) -> bool {
+        self.scope.contains(WRITE_ADMIN) && self.audience.iter().any(|audience| audience == ADMIN_AUDIENCE)
+    }
+
+    /// Whether this secret is one of its own, or was once.
+    #[must_use]
+    pub fn knows(&self, fingerprint: Fingerprint) -> bool {
+        let mut kept = self.secrets.iter().map(Secret::fingerprint);
+        self.retired_secrets.contains(&fingerprint) || kept.any(|kept| kept == fingerprint)
+    }
+
+    /// Drops the secrets that `wanted` does not take, and remembers that they were there.
+    pub fn retire_secrets(&mut self, wanted: impl Fn(&Secret) -> bool) {
+        let dropped = self.secrets.iter().filter(|secret| !wanted(secret)).map(Secret::fingerprint);
+        self.retired_secrets.extend(dropped);
+        let surplus = self.retired_secrets.len().saturating_sub(MAX_RETIRED);
+        self.retired_secrets.drain(..surplus);
+        self.secrets.retain(wanted);
+    }
+
     fn has(&self, secret_id: &Uuid) -> bool {
         self.secrets.iter().any(|secret| secret.secret_id == *secret_id)
     }
@@ -242,6 +286,12 @@ impl Secret {
     #[must_use]
     pub fn is_live(&self, now: UnixSeconds) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// What may be told of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.sha256.fingerprint()
     }
 
     /// A new secret, and what is kept of it. `Err` when the system gives no randomness.
@@ -264,23 +314,35 @@ impl Secret {
 #[derive(Clone, Default)]
 struct Registry {
     by_id: OrdMap<ClientId, Arc<Client>>,
+    administrators: OrdSet<ClientId>,
 }
 
 impl Projection for Registry {
     type Record = Client;
     const KEYSPACE: Keyspace<Client> = CLIENTS;
 
-    fn put(&mut self, _id: &str, client: Client) {
+    fn put(&mut self, id: &str, mut client: Client) {
+        if client.is_for_administration() {
+            self.administrators.insert(client.client_id.clone());
+        } else {
+            self.administrators.remove(id);
+        }
+        // A list that was read grows by fours, and most of these hold one: a third of a client's memory.
+        client.secrets.shrink_to_fit();
+        client.audience.shrink_to_fit();
         self.by_id.insert(client.client_id.clone(), Arc::new(client));
     }
 
     fn delete(&mut self, id: &str) {
+        self.administrators.remove(id);
         self.by_id.remove(id);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::store::{MemoryStore, Outcome};
 
@@ -294,6 +356,7 @@ mod tests {
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
+            retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),
@@ -324,9 +387,60 @@ mod tests {
             }
         }
         assert_eq!((pages, found.len()), (vec![0, 0, 1], 1));
-        let first = clients.list(None, 25, |_| true);
+        let looked_at = Cell::new(0);
+        let page = |after: Option<&str>| {
+            looked_at.set(0);
+            clients.list(after, 25, |_| {
+                looked_at.set(looked_at.get() + 1);
+                true
+            })
+        };
+        let first = page(None);
         assert_eq!((first.clients.len(), first.more_after.unwrap().as_str()), (25, "client-000024"));
-        let last = clients.list(Some(&format!("client-{:06}", number - 26)), 25, |_| true);
+        assert_eq!(looked_at.get(), 25, "a page costs what it shows, however many clients there are");
+        let last = page(Some(&format!("client-{:06}", number - 26)));
         assert_eq!((last.clients.len(), last.more_after), (25, None));
+        assert_eq!(looked_at.get(), 25, "and however far it is from the first");
+    }
+
+    #[test]
+    fn an_administrator_is_found_among_administrators_alone() {
+        let mut registry = Registry::default();
+        (0..100).for_each(|number| registry.put("", client(number)));
+        let mut admin = client(7);
+        admin.scope = Scope::parse("write:admin").unwrap();
+        let id = admin.client_id.clone();
+        registry.put(id.as_str(), admin.clone());
+        assert!(registry.administrators.is_empty(), "the scope alone is not enough");
+        admin.audience.push(ADMIN_AUDIENCE.to_owned());
+        registry.put(id.as_str(), admin.clone());
+        assert_eq!(registry.administrators.iter().collect::<Vec<_>>(), [&id]);
+        registry.put(id.as_str(), client(7));
+        assert!(registry.administrators.is_empty(), "a narrowed scope is in force at once");
+        registry.put(id.as_str(), admin);
+        registry.delete(id.as_str());
+        assert_eq!((registry.administrators.len(), registry.by_id.len()), (0, 99));
+    }
+
+    #[test]
+    fn secrets_that_have_gone_are_remembered_up_to_a_bound() {
+        let now = UnixSeconds::new(0);
+        let secret = |number: usize| Secret::keep(&ClientSecret::new(number.to_string().into()), now);
+        let mut client = client(0);
+        for number in 0..MAX_RETIRED + 3 {
+            client.secrets = vec![secret(number)];
+            assert!(client.knows(secret(number).fingerprint()));
+            client.retire_secrets(|_| false);
+        }
+        assert!(client.secrets.is_empty());
+        assert_eq!(client.retired_secrets.len(), MAX_RETIRED);
+        assert!(!client.knows(secret(2).fingerprint()) && client.knows(secret(3).fingerprint()));
+        let written = serde_json::to_string(&client).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
+        let before = written.replace("\"retired_secrets\"", "\"something_else\"");
+        assert!(
+            serde_json::from_str::<Client>(&before).unwrap().retired_secrets.is_empty(),
+            "an older record reads too"
+        );
     }
 }

@@ -20,8 +20,8 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use tracing_subscriber::EnvFilter;
 
-pub use self::raw::Fault;
-use self::raw::Raw;
+pub use self::raw::{Fault, Origin, Setting};
+use self::raw::{Finished, Raw};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::keys::Algorithm;
 use crate::oauth::scope::{READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
@@ -84,6 +84,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `http_listen`: an address that answers plain HTTP with a refusal; by default none.
     pub http_listen: Option<SocketAddr>,
+    /// `ops_listen`: an address that answers `/livez`, `/readyz` and `/metrics` over plain HTTP, to anybody
+    /// who reaches it; by default none.
+    pub ops_listen: Option<SocketAddr>,
     /// `data_dir`: the folder of everything that is kept; by default `data`, from where the server was
     /// started.
     pub data_dir: PathBuf,
@@ -104,6 +107,8 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     /// `key_rotation_days`: after how many days of signing a key is replaced; by default 30, and 0 is never.
     pub key_rotation_days: u64,
+    /// `clients_file`: a file that declares clients, made true at each start; by default none.
+    pub clients_file: Option<PathBuf>,
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
@@ -203,6 +208,9 @@ pub struct Log {
     pub format: LogFormat,
     /// `level`: directives of tracing's `EnvFilter`, checked; by default `info`.
     pub level: String,
+    /// `access`: whether each request is a line, at `info`; by default false, and without it each is one at
+    /// `debug`.
+    pub access: bool,
     /// Whether lines for people have colours: not a setting; on a terminal, unless `NO_COLOR` is set.
     pub color: bool,
 }
@@ -227,7 +235,8 @@ pub struct Flags {
     pub file: Option<PathBuf>,
 }
 
-/// What this program reads of its environment. It may hold a client's secret, so it does not print.
+/// The environment, which a file of declared clients may name any variable of. It may hold secrets, so it
+/// does not print.
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     terminal: bool,
@@ -238,20 +247,26 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: io::stderr().is_terminal() }
+        Self { variables: variables.collect(), terminal: io::stderr().is_terminal() }
     }
 
     /// These variables, and no terminal.
     #[must_use]
     pub fn new<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
-        Self { variables: variables.filter(|(name, _)| is_ours(name)).collect(), terminal: false }
+        Self { variables: variables.collect(), terminal: false }
     }
 
-    /// The value of a `BOOMGATE_…` variable or of `NO_COLOR`; `None` when it is not set, empty, or not UTF-8.
+    /// The value of a variable; `None` when it is not set, empty, or not UTF-8.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a person reads standard error.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// The folder that `BOOMGATE_DATA_DIR` names.
@@ -263,10 +278,6 @@ impl Environment {
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
-}
-
-fn is_ours(name: &str) -> bool {
-    name.starts_with(VARIABLE_PREFIX) || name == "NO_COLOR"
 }
 
 /// Why there are no settings.
@@ -300,6 +311,15 @@ impl fmt::Display for Lines<'_> {
 impl Config {
     /// Reads the settings of all sources.
     pub fn load(edition: Edition, flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        Self::load_with_origins(edition, flags, environment).map(|(config, _)| config)
+    }
+
+    /// The same, and beside it every setting with where it was given, in alphabetical order.
+    pub fn load_with_origins(
+        edition: Edition,
+        flags: &Flags,
+        environment: &Environment,
+    ) -> Result<(Self, Vec<Setting>), ConfigError> {
         let mut raw = Raw::new();
         if let Some(path) = flags.file.clone().or_else(|| environment.path(FILE_VARIABLE)) {
             let text = std::fs::read_to_string(&path)
@@ -308,14 +328,16 @@ impl Config {
         }
         raw.add_variables(environment);
         raw.add_flag("--listen", "listen", &flags.listen);
+        if let Some(data_dir) = &flags.data_dir {
+            raw.add_single_flag("--data-dir", "data_dir", data_dir.display().to_string());
+        }
         let mut config = Self::read(edition, environment, &mut raw);
         if let Some(data_dir) = &flags.data_dir {
+            // A path need not be text.
             config.data_dir.clone_from(data_dir);
         }
-        match raw.finish().0 {
-            faults if faults.is_empty() => Ok(config),
-            faults => Err(ConfigError::Faults(faults)),
-        }
+        let Finished { faults, settings } = raw.finish();
+        if faults.is_empty() { Ok((config, settings)) } else { Err(ConfigError::Faults(faults)) }
     }
 
     /// What everything is when nothing is set, away from a terminal.
@@ -329,30 +351,35 @@ impl Config {
     pub fn keys() -> BTreeSet<&'static str> {
         let mut raw = Raw::new();
         Self::read(Edition::Serve, &Environment::new([]), &mut raw);
-        raw.finish().1
+        raw.finish().settings.into_iter().map(|setting| setting.key).collect()
     }
 
     /// Reads every key there is; what is wrong is a fault in `raw`, and has its default here.
     fn read(edition: Edition, environment: &Environment, raw: &mut Raw) -> Self {
         let listen = read_listen(edition, raw);
         let http_listen = read_http_listen(edition, raw, &listen);
+        let ops_listen = read_ops_listen(edition, raw, &listen, http_listen);
+        let issuer = read_issuer(raw, &listen);
         let (audiences, default_audience) = read_audiences(raw);
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = raw.number("workers", 0..=1_024, 0_usize);
         Self {
             edition,
             listen,
             http_listen,
-            data_dir: raw.text("data_dir", "the path of a folder", path).unwrap_or_else(|| "data".into()),
-            issuer: raw.text("issuer", "https://HOST or https://HOST:PORT, with nothing after it", issuer),
+            ops_listen,
+            data_dir: raw.text_or("data_dir", "the path of a folder", ("data", "data".into()), path),
+            issuer,
             default_audience,
             audiences,
             scopes: read_scopes(raw),
-            signing_algorithm: raw
-                .text("signing_algorithm", "\"ES256\" or \"EdDSA\"", signing_algorithm)
-                .unwrap_or(Algorithm::Es256),
+            signing_algorithm: raw.text_or(
+                "signing_algorithm",
+                "\"ES256\" or \"EdDSA\"",
+                ("ES256", Algorithm::Es256),
+                signing_algorithm,
+            ),
             key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
-            workers: if workers == 0 { cores } else { workers },
+            clients_file: raw.text("clients_file", "the path of a TOML or JSON file", path),
+            workers: read_workers(raw),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
             token_endpoint: TokenEndpoint {
@@ -385,7 +412,11 @@ impl Config {
 const ADDRESS: &str = "an address and a port such as 127.0.0.1:8443, [::1]:8443 or localhost:8443";
 
 fn read_listen(edition: Edition, raw: &mut Raw) -> Vec<SocketAddr> {
-    let Some(named) = raw.list("listen", ADDRESS, addresses) else { return loopback(DEFAULT_PORT).to_vec() };
+    let Some(named) = raw.list("listen", ADDRESS, addresses) else {
+        let listen = loopback(DEFAULT_PORT);
+        raw.turns_out("listen", listen.map(|address| address.to_string()).as_slice());
+        return listen.to_vec();
+    };
     let mut listen: Vec<SocketAddr> = Vec::new();
     for address in named.into_iter().flatten() {
         if listen.contains(&address) && address.port() != 0 {
@@ -394,7 +425,26 @@ fn read_listen(edition: Edition, raw: &mut Raw) -> Vec<SocketAddr> {
         refuse_beyond_loopback(edition, raw, "listen", address);
         listen.push(address);
     }
+    raw.turns_out("listen", listen.iter().map(SocketAddr::to_string).collect::<Vec<_>>());
     listen
+}
+
+fn read_issuer(raw: &mut Raw, listen: &[SocketAddr]) -> Option<String> {
+    let named = raw.text("issuer", "https://HOST or https://HOST:PORT, with nothing after it", issuer);
+    if named.is_none() {
+        // With port 0 it is known once the port is.
+        let port = listen.first().map(SocketAddr::port).filter(|port| *port != 0);
+        raw.turns_out("issuer", port.map(|port| format!("https://localhost:{port}")));
+    }
+    named
+}
+
+fn read_workers(raw: &mut Raw) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = raw.number("workers", 0..=512, 0);
+    let workers = if workers == 0 { cores } else { workers };
+    raw.turns_out("workers", workers);
+    workers
 }
 
 fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> Option<SocketAddr> {
@@ -402,6 +452,23 @@ fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> O
     refuse_beyond_loopback(edition, raw, "http_listen", address);
     if listen.contains(&address) && address.port() != 0 {
         raw.fault("http_listen", format!("must not be {address}, which listen has: plain HTTP is refused there too"));
+    }
+    Some(address)
+}
+
+fn read_ops_listen(
+    edition: Edition,
+    raw: &mut Raw,
+    listen: &[SocketAddr],
+    http_listen: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    let address = raw.text("ops_listen", "an address and a port such as 127.0.0.1:9464", |text| text.parse().ok())?;
+    refuse_beyond_loopback(edition, raw, "ops_listen", address);
+    let others =
+        listen.iter().map(|taken| (taken, "listen")).chain(http_listen.iter().map(|taken| (taken, "http_listen")));
+    let taken = others.into_iter().find(|(taken, _)| **taken == address && address.port() != 0);
+    if let Some((_, other)) = taken {
+        raw.fault("ops_listen", format!("must not be {address}, which {other} has: metrics need a port of their own"));
     }
     Some(address)
 }
@@ -426,6 +493,7 @@ fn read_audiences(raw: &mut Raw) -> (Vec<String>, Option<String>) {
         raw.fault("audiences", format!("must name an API set beside {ADMIN_AUDIENCE}"));
     }
     audiences.push(ADMIN_AUDIENCE.to_owned());
+    raw.turns_out("audiences", audiences.as_slice());
     let default_audience = raw.text("default_audience", "1 to 200 visible ASCII characters", audience);
     if default_audience.as_ref().is_some_and(|default| !audiences.contains(default)) {
         raw.fault("default_audience", format!("must be one of: {}", audiences.join(", ")));
@@ -437,7 +505,9 @@ fn read_scopes(raw: &mut Raw) -> BTreeSet<String> {
     let one_token = |text: &str| Scope::parse(text).is_ok_and(|_| !text.contains(' ')).then(|| text.to_owned());
     let named = raw.list("scopes", "one scope token such as read:zones (RFC 6749 section 3.3)", one_token);
     let named = named.unwrap_or_else(|| [READ_ZONES, WRITE_ZONES].map(str::to_owned).to_vec());
-    named.into_iter().chain([READ_ADMIN, WRITE_ADMIN].map(str::to_owned)).collect()
+    let scopes: BTreeSet<String> = named.into_iter().chain([READ_ADMIN, WRITE_ADMIN].map(str::to_owned)).collect();
+    raw.turns_out("scopes", scopes.iter().cloned().collect::<Vec<_>>());
+    scopes
 }
 
 fn read_tls(raw: &mut Raw) -> Tls {
@@ -453,22 +523,22 @@ fn read_tls(raw: &mut Raw) -> Tls {
     }
     let files = certificate.zip(private_key);
     let names = raw.list("tls.names", "a host name or an IP address", host).unwrap_or_default();
+    raw.turns_out("tls.names", names.as_slice());
     Tls { files: files.map(|(certificate, private_key)| CertificateFiles { certificate, private_key }), names }
 }
 
 fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
-    let format = raw.text("log.format", "\"pretty\" or \"json\"", |text| match text {
+    let default = if environment.terminal { ("pretty", LogFormat::Pretty) } else { ("json", LogFormat::Json) };
+    let format = raw.text_or("log.format", "\"pretty\" or \"json\"", default, |text| match text {
         "pretty" => Some(LogFormat::Pretty),
         "json" => Some(LogFormat::Json),
         _ => None,
     });
     let directives = |text: &str| EnvFilter::try_new(text).is_ok_and(|_| !text.is_empty()).then(|| text.to_owned());
-    let level = raw.text("log.level", "a level such as info, or directives such as info,boomgate=debug", directives);
-    Log {
-        format: format.unwrap_or(if environment.terminal { LogFormat::Pretty } else { LogFormat::Json }),
-        level: level.unwrap_or_else(|| "info".to_owned()),
-        color: environment.terminal && environment.get("NO_COLOR").is_none(),
-    }
+    let expected = "a level such as info, or directives such as info,boomgate=debug";
+    let level = raw.text_or("log.level", expected, ("info", "info".to_owned()), directives);
+    let access = raw.boolean("log.access", false);
+    Log { format, level, access, color: environment.terminal && environment.get("NO_COLOR").is_none() }
 }
 
 fn seconds(raw: &mut Raw, key: &'static str, range: RangeInclusive<u64>, default: u64) -> Duration {

@@ -7,6 +7,7 @@
 //! the key and nothing else. Only the algorithm that a key was made for is ever used with it.
 
 mod change;
+mod jwk;
 mod signing;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 pub use self::change::{Planned, Start};
+pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
 pub use self::signing::{Algorithm, SigningKey};
 use crate::store::{Keyspace, Projection, Revision, Store, StoreError, View};
@@ -25,9 +27,10 @@ const KEYS: Keyspace<StoredKey> = Keyspace::new("keys");
 
 /// For how long a resource server may keep the JWK Set, in seconds.
 pub const JWK_SET_MAX_AGE_S: u64 = 300;
-/// For how long a new key is in the JWK Set before it signs, in seconds: as long again as the set may be
-/// kept, for clocks that differ and answers that travel.
-pub const PUBLISHED_FOR_S: u64 = 2 * JWK_SET_MAX_AGE_S;
+/// For how long a new key is in the JWK Set before it signs, in seconds: three times as long as the set may be
+/// kept, for clocks that differ, answers that travel, and libraries that keep it for 10 minutes whatever it
+/// says (jose does).
+pub const PUBLISHED_FOR_S: u64 = 3 * JWK_SET_MAX_AGE_S;
 /// How long before its moment a scheduled key is published, in seconds: for resource servers that read the
 /// JWK Set less often than it says.
 pub const SCHEDULED_AHEAD_S: u64 = SECONDS_PER_DAY;

@@ -9,11 +9,12 @@
 //! 6  main, cli                 arguments → configuration → run, or a call to a running server
 //! 5  server, config, tls, listener, telemetry        assembly and the route table
 //! 4  http, sandbox             the only floor that knows actix; the demo clients
-//! 3  admission, client_credentials, administration   the only places that know an order of steps
+//! 3  admission, client_credentials, administration, declared
+//!                              the only places that know an order of steps
 //! 2  clients keys tokens revocation throttle failures quota parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
-//! 0  oauth, time               words of the field; no I/O
+//! 0  oauth, time, counts       words of the field; the clock; numbers for metrics
 //! ```
 //!
 //! # The two walks
@@ -40,6 +41,8 @@
 //!   clock of its own: actix-governor's, on token requests by address.)
 //! - One crypto stack: ring, for TLS, tokens, certificates and digests.
 //! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
+//! - Each room counts what it decides ([`counts`]), and [`http::metrics`] tells all of it: a label is a closed
+//!   set, and no worker waits for another to count.
 
 pub mod administration;
 pub mod admission;
@@ -48,6 +51,8 @@ pub mod cli;
 pub mod client_credentials;
 pub mod clients;
 pub mod config;
+pub mod counts;
+pub mod declared;
 pub mod failures;
 pub mod files;
 pub mod http;

@@ -3,8 +3,8 @@
 //! The first byte of a connection to the TLS port tells a TLS hello from plain HTTP; a plain request gets
 //! the clear app's answer and the connection is closed. Behind TLS, ALPN chooses HTTP/2 or HTTP/1.1, and
 //! one instance of the secure app on each worker answers both. HTTP/1.1 is actix-http's; [`http2`] is
-//! ours, for actix's has no bound on streams, headers and idle time and no drain. Nothing here knows a
-//! route.
+//! ours, for actix's has no bound on streams, headers and idle time and no drain. Two ports for plain HTTP
+//! may be beside it: one whose app refuses, one for operators. Nothing here knows a route.
 
 mod http2;
 mod silence;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Request};
-use actix_server::{GracefulShutdownSignal, Server};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use futures_util::future::{LocalBoxFuture, ready};
@@ -31,6 +31,7 @@ use tracing::debug;
 
 use self::http2::Http2;
 use self::silence::{Metered, until_silent};
+use crate::counts::{Counter, Counts, label};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1). No HTTP request
 /// starts with it.
@@ -76,61 +77,175 @@ impl Default for Bounds {
     }
 }
 
-/// Accepts on every listener until the returned server is stopped; it must be awaited to run, and leaves
-/// signals alone. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
-/// section 6.8), and waits for answers under way.
+/// The sockets of a server, before it runs.
 ///
 /// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
-/// `secure_app` answers what comes over TLS on `https`; `clear_app` what comes in the clear on `https` and
-/// on `http`.
-pub fn serve<A, IA, SA, BA, C, IC, SC, BC>(
-    https: Vec<TcpListener>,
-    http: Option<TcpListener>,
-    mut tls: rustls::ServerConfig,
-    mut bounds: Bounds,
-    secure_app: A,
-    clear_app: C,
-) -> io::Result<Server>
-where
-    A: Fn() -> IA + Send + Clone + 'static,
-    IA: IntoServiceFactory<SA, Request>,
-    SA: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BA>> + 'static,
-    SA: ServiceFactory<Request, Response = ServiceResponse<BA>, Error = actix_web::Error>,
-    BA: MessageBody + 'static,
-    C: Fn() -> IC + Send + Clone + 'static,
-    IC: IntoServiceFactory<SC, Request>,
-    SC: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BC>> + 'static,
-    SC: ServiceFactory<Request, Response = ServiceResponse<BC>, Error = actix_web::Error>,
-    BC: MessageBody + 'static,
-{
-    bounds.silence_timeout = bounds.silence_timeout.max(bounds.keep_alive);
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+pub struct Sockets {
+    builder: ServerBuilder,
+    bounds: Bounds,
+    stopping: GracefulShutdownSignal,
+    connections: Arc<Connections>,
+}
 
-    let mut builder = Server::build()
-        .disable_signals()
-        .workers(bounds.workers.clamp(1, 512))
-        .max_concurrent_connections(bounds.max_connections)
-        .shutdown_timeout(bounds.shutdown_timeout.as_secs());
-    let stopping = builder.graceful_shutdown_signal();
+label! {
+    /// What became of a connection that was accepted.
+    pub enum Opening {
+        /// It speaks HTTP/1.1 or 1.0 over TLS.
+        Http1 = "http1",
+        /// It speaks HTTP/2 over TLS.
+        Http2 = "http2",
+        /// It speaks in the clear: to be refused, or on the port for operators.
+        Clear = "clear",
+        /// It said nothing, or no TLS that could be agreed on.
+        Failed = "failed",
+        /// It took too long over that.
+        TimedOut = "timed_out",
+    }
+}
 
-    for listener in https {
-        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
-        let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
-        builder = builder.listen("https", listener, move || {
+/// How many connections there were and are.
+#[derive(Debug, Default)]
+pub struct Connections {
+    opened: Counts<Opening>,
+    ended: Counter,
+}
+
+impl Connections {
+    /// Connections so far, by what became of them.
+    pub fn opened(&self) -> impl Iterator<Item = (Opening, u64)> + '_ {
+        self.opened.totals()
+    }
+
+    /// How many are open now, once they know what they speak.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        // Those that ended are read first: what ends meanwhile is then counted as open, never below none.
+        let ended = self.ended.total();
+        let is_open = |opening: &Opening| !matches!(opening, Opening::Failed | Opening::TimedOut);
+        let opened: u64 = self.opened().filter(|(opening, _)| is_open(opening)).map(|(_, count)| count).sum();
+        opened.saturating_sub(ended)
+    }
+
+    fn begin(self: &Arc<Self>, opening: Opening) -> Open {
+        self.opened.add_one(opening);
+        Open(Arc::clone(self))
+    }
+}
+
+/// A connection while it is open.
+struct Open(Arc<Connections>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.ended.add_one();
+    }
+}
+
+impl Sockets {
+    /// None yet.
+    #[must_use]
+    pub fn new(mut bounds: Bounds) -> Self {
+        bounds.silence_timeout = bounds.silence_timeout.max(bounds.keep_alive);
+        let builder = Server::build()
+            .disable_signals()
+            .workers(bounds.workers.clamp(1, 512))
+            .max_concurrent_connections(bounds.max_connections)
+            .shutdown_timeout(bounds.shutdown_timeout.as_secs());
+        let stopping = builder.graceful_shutdown_signal();
+        Self { builder, bounds, stopping, connections: Arc::default() }
+    }
+
+    /// How many connections these sockets have.
+    #[must_use]
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
+    }
+
+    /// `secure_app` answers what comes over TLS, `clear_app` what comes in the clear all the same.
+    pub fn https<A, IA, SA, BA, C, IC, SC, BC>(
+        mut self,
+        listeners: Vec<TcpListener>,
+        mut tls: rustls::ServerConfig,
+        secure_app: A,
+        clear_app: C,
+    ) -> io::Result<Self>
+    where
+        A: Fn() -> IA + Send + Clone + 'static,
+        IA: IntoServiceFactory<SA, Request>,
+        SA: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BA>> + 'static,
+        SA: ServiceFactory<Request, Response = ServiceResponse<BA>, Error = actix_web::Error>,
+        BA: MessageBody + 'static,
+        C: Fn() -> IC + Send + Clone + 'static,
+        IC: IntoServiceFactory<SC, Request>,
+        SC: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<BC>> + 'static,
+        SC: ServiceFactory<Request, Response = ServiceResponse<BC>, Error = actix_web::Error>,
+        BC: MessageBody + 'static,
+    {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        for listener in listeners {
+            let port = TlsPort {
+                acceptor: acceptor.clone(),
+                bounds: self.bounds,
+                stopping: self.stopping.clone(),
+                connections: self.connections(),
+            };
             let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
-            let start_secure = move || start(&secure_app);
-            let start_clear = move || start(&clear_app);
-            https_port(acceptor.clone(), bounds, stopping.clone(), start_secure, start_clear)
-        })?;
+            self.builder = self.builder.listen("https", listener, move || {
+                let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
+                https_port(port.clone(), move || start(&secure_app), move || start(&clear_app))
+            })?;
+        }
+        Ok(self)
     }
-    if let Some(listener) = http {
-        builder = builder.listen("http", listener, move || {
-            let clear_app = clear_app.clone();
-            http_port(bounds, stopping.clone(), move || start(&clear_app))
-        })?;
+
+    /// `app` answers plain HTTP, one request a connection.
+    pub fn http<A, I, S, B>(self, listener: TcpListener, app: A) -> io::Result<Self>
+    where
+        A: Fn() -> I + Send + Clone + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<B>> + 'static,
+        S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+        B: MessageBody + 'static,
+    {
+        self.plain("http", listener, KeepAlive::Disabled, app)
     }
-    Ok(builder.run())
+
+    /// `app` answers plain HTTP to those who look after the server, on connections that last.
+    pub fn ops<A, I, S, B>(self, listener: TcpListener, app: A) -> io::Result<Self>
+    where
+        A: Fn() -> I + Send + Clone + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<B>> + 'static,
+        S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+        B: MessageBody + 'static,
+    {
+        let keep_alive = self.bounds.keep_alive.into();
+        self.plain("ops", listener, keep_alive, app)
+    }
+
+    fn plain<A, I, S, B>(mut self, name: &str, listener: TcpListener, keep_alive: KeepAlive, app: A) -> io::Result<Self>
+    where
+        A: Fn() -> I + Send + Clone + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, InitError = (), Service: Answers<B>> + 'static,
+        S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+        B: MessageBody + 'static,
+    {
+        let (bounds, stopping, connections) = (self.bounds, self.stopping.clone(), self.connections());
+        self.builder = self.builder.listen(name, listener, move || {
+            let app = app.clone();
+            http_port(bounds, keep_alive, stopping.clone(), connections.clone(), move || start(&app))
+        })?;
+        Ok(self)
+    }
+
+    /// Accepts on every socket until the returned server is stopped; it must be awaited to run, and leaves
+    /// signals alone. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
+    /// section 6.8), and waits for answers under way.
+    pub fn serve(self) -> Server {
+        self.builder.run()
+    }
 }
 
 /// What an `actix_web::App` is once started: one worker's instance, which is always ready.
@@ -156,11 +271,18 @@ where
     Box::pin(async move { starting.await.map(Rc::new) })
 }
 
-/// What serves the connections to one TLS port on one worker.
-fn https_port<S, B, C, D>(
+/// What the connections to one TLS port share.
+#[derive(Clone)]
+struct TlsPort {
     acceptor: TlsAcceptor,
     bounds: Bounds,
     stopping: GracefulShutdownSignal,
+    connections: Arc<Connections>,
+}
+
+/// What serves the connections to one TLS port on one worker.
+fn https_port<S, B, C, D>(
+    port: TlsPort,
     start_secure: impl Fn() -> Starting<S>,
     start_clear: impl Fn() -> Starting<C>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
@@ -171,15 +293,15 @@ where
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+        let TlsPort { acceptor, bounds, stopping, connections } = port.clone();
         let (secure, clear) = (start_secure(), start_clear());
         async move {
             let (secure, clear) = (secure.await?, clear.await?);
+            let clear = Rc::new(http1(clear, KeepAlive::Disabled, bounds, stopping.clone()).await?);
             let http1 = Rc::new(http1(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stopping.clone()).await?);
-            let clear = Rc::new(http1_once(clear, bounds, stopping.clone()).await?);
             let http2 = Rc::new(Http2::new(secure, bounds, stopping.clone()));
             Ok(fn_service(move |stream: TcpStream| {
-                let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+                let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
                 let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
                 async move {
                     let peer = stream.peer_addr().ok();
@@ -190,14 +312,27 @@ where
                     let limit = bounds.silence_timeout;
                     match opened {
                         Ok(Ok(Opened::Http2(io))) => {
+                            let _open = connections.begin(Opening::Http2);
                             if let Err(error) = http2.serve(*io, peer).await {
                                 debug!(?peer, %error, "an HTTP/2 connection ended early");
                             }
                         }
-                        Ok(Ok(Opened::Http1(io))) => until_silent(limit, *io, |io| http1.call((io, peer))).await,
-                        Ok(Ok(Opened::Clear(io))) => until_silent(limit, io, |io| clear.call((io, peer))).await,
-                        Ok(Err(error)) => debug!(?peer, %error, "a connection was not opened"),
-                        Err(_) => debug!(?peer, "a connection took too long to open"),
+                        Ok(Ok(Opened::Http1(io))) => {
+                            let _open = connections.begin(Opening::Http1);
+                            until_silent(limit, *io, |io| http1.call((io, peer))).await;
+                        }
+                        Ok(Ok(Opened::Clear(io))) => {
+                            let _open = connections.begin(Opening::Clear);
+                            until_silent(limit, io, |io| clear.call((io, peer))).await;
+                        }
+                        Ok(Err(error)) => {
+                            connections.opened.add_one(Opening::Failed);
+                            debug!(?peer, %error, "a connection was not opened");
+                        }
+                        Err(_) => {
+                            connections.opened.add_one(Opening::TimedOut);
+                            debug!(?peer, "a connection took too long to open");
+                        }
                     }
                     Ok::<_, ()>(())
                 }
@@ -206,10 +341,12 @@ where
     })
 }
 
-/// What serves the connections to the port for plain HTTP on one worker.
+/// What serves the connections to a port for plain HTTP on one worker.
 fn http_port<C, D>(
     bounds: Bounds,
+    keep_alive: KeepAlive,
     stopping: GracefulShutdownSignal,
+    connections: Arc<Connections>,
     start_clear: impl Fn() -> Starting<C>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
 where
@@ -217,13 +354,14 @@ where
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let (clear, stopping) = (start_clear(), stopping.clone());
+        let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(http1_once(clear.await?, bounds, stopping.clone()).await?);
+            let clear = Rc::new(http1(clear.await?, keep_alive, bounds, stopping.clone()).await?);
             Ok(fn_service(move |stream: TcpStream| {
-                let clear = Rc::clone(&clear);
+                let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
+                    let _open = connections.begin(Opening::Clear);
                     until_silent(bounds.silence_timeout, stream, |io| clear.call((io, peer))).await;
                     Ok::<_, ()>(())
                 }
@@ -254,20 +392,6 @@ async fn open(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Opened> {
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Box::new(stream);
     Ok(if is_http2 { Opened::Http2(stream) } else { Opened::Http1(stream) })
-}
-
-/// HTTP/1.1, one answer a connection.
-async fn http1_once<T, S, B>(
-    app: Rc<S>,
-    bounds: Bounds,
-    stopping: GracefulShutdownSignal,
-) -> Result<impl Service<(Metered<T>, Option<SocketAddr>), Response = (), Error = DispatchError>, ()>
-where
-    T: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: Answers<B>,
-    B: MessageBody + 'static,
-{
-    http1(app, KeepAlive::Disabled, bounds, stopping).await
 }
 
 /// HTTP/1.1 and 1.0. actix-http's own bounds: a head of 128 KiB and 96 header fields (431), a malformed

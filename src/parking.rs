@@ -127,6 +127,12 @@ impl Parking {
         self.view.load().get(id).cloned()
     }
 
+    /// How many zones there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.view.load().count()
+    }
+
     /// A page of the zones that the request's filter admits, from memory.
     ///
     /// Who follows [`Page::next`] to the end meets each zone that was there all the while exactly once,

@@ -17,6 +17,7 @@ use papaya::HashMap;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
+use crate::counts;
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
 use crate::store::{Keyspace, Outcome, Store, StoreError, Txn};
@@ -52,6 +53,20 @@ pub struct Quota {
     counters: Arc<HashMap<ClientId, Arc<Counter>>>,
     /// Where leases are taken: a caller that goes away must not take a leased block with it.
     leasing: Handle,
+    leases: Arc<Leases>,
+}
+
+/// What was leased so far.
+#[derive(Debug, Default)]
+pub struct Leases {
+    /// Blocks that the store has recorded.
+    pub blocks: counts::Counter,
+    /// Units in them.
+    pub units: counts::Counter,
+    /// Units of them that were not spent and went back.
+    pub returned: counts::Counter,
+    /// Blocks that could not be leased, because the store did not answer.
+    pub failed: counts::Counter,
 }
 
 /// Where a client stands today.
@@ -91,7 +106,7 @@ impl Quota {
     /// as long as the server: leases run there.
     #[must_use]
     pub fn open(store: Arc<dyn Store>, clock: SharedClock) -> Self {
-        Self { store, clock, counters: Arc::new(HashMap::new()), leasing: Handle::current() }
+        Self { store, clock, counters: Arc::new(HashMap::new()), leasing: Handle::current(), leases: Arc::default() }
     }
 
     /// Spends one unit of the client's day, if one is left. Waits for the store only when this process
@@ -115,7 +130,7 @@ impl Quota {
         let counter = counters.get(client_id)?;
         let (step, outdated) = counter.lock().spend(now.day(), limits);
         if let Some(outdated) = outdated {
-            self.leasing.spawn(settle_logged(self.store.clone(), client_id.clone(), outdated));
+            self.leasing.spawn(settle_logged(self.store.clone(), client_id.clone(), outdated, self.leases.clone()));
         }
         match step {
             Step::Spent { count, then_lease } => {
@@ -189,7 +204,7 @@ impl Quota {
             // Waits for a lease under way: its units are held from then on.
             let _turn = counter.turn.lock().await;
             let outdated = counter.lock().close();
-            settle(&*self.store, &client_id, outdated).await
+            settle(&*self.store, &client_id, outdated, &self.leases).await
         });
         let outcomes: Vec<_> = settled.buffer_unordered(SETTLED_AT_ONCE).collect().await;
         outcomes.into_iter().collect()
@@ -198,6 +213,18 @@ impl Quota {
     /// Forgets clients that `keep` does not know any more.
     pub fn retain(&self, keep: impl Fn(&ClientId) -> bool) {
         self.counters.pin().retain(|client_id, _| keep(client_id));
+    }
+
+    /// What was leased so far.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// How many clients' units are held here.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.counters.len()
     }
 
     fn counter(&self, client_id: &ClientId) -> Arc<Counter> {
@@ -212,7 +239,7 @@ impl Quota {
         day: Day,
         limits: Limits,
     ) -> tokio::task::JoinHandle<Result<(), StoreError>> {
-        let (store, client_id) = (self.store.clone(), client_id.clone());
+        let (store, client_id, tally) = (self.store.clone(), client_id.clone(), self.leases.clone());
         self.leasing.spawn(async move {
             let _turn = counter.turn.lock().await;
             // Whoever had the turn before may have leased enough.
@@ -220,10 +247,11 @@ impl Quota {
             let leased = match wanted {
                 None => Err(StoreError::Unavailable("the server is stopping".into())),
                 Some(0) => Ok(()),
-                Some(block) => lease_block(&*store, &client_id, &counter, day, limits, block).await,
+                Some(block) => lease_block(&*store, &client_id, &counter, day, limits, block, &tally).await,
             };
             counter.lock().leasing = false;
             if let Err(error) = &leased {
+                tally.failed.add_one();
                 tracing::error!(%client_id, %error, "no quota block could be leased");
             }
             leased
@@ -239,6 +267,7 @@ async fn lease_block(
     day: Day,
     limits: Limits,
     block: u64,
+    tally: &Leases,
 ) -> Result<(), StoreError> {
     for _ in 0..MAX_RACES {
         let id = lease_id(client_id, day);
@@ -257,9 +286,11 @@ async fn lease_block(
         };
         let record = Leased { units: leased.saturating_add(granted) };
         if let Outcome::Committed(_) = store.commit(txn.put(key, LEASES.encode(&record)?)).await? {
+            tally.blocks.add_one();
+            tally.units.add(granted);
             let outdated = counter.lock().hold(day, record.units, granted);
             return match outdated {
-                Some(outdated) => settle(store, client_id, outdated).await,
+                Some(outdated) => settle(store, client_id, outdated, tally).await,
                 None => Ok(()),
             };
         }
@@ -276,7 +307,7 @@ async fn forget_outdated(store: &dyn Store, client_id: &ClientId, today: Day) ->
 }
 
 /// Records that the units still held of a day were not spent.
-async fn settle(store: &dyn Store, client_id: &ClientId, outdated: Outdated) -> Result<(), StoreError> {
+async fn settle(store: &dyn Store, client_id: &ClientId, outdated: Outdated, tally: &Leases) -> Result<(), StoreError> {
     if outdated.held == 0 {
         return Ok(());
     }
@@ -287,14 +318,15 @@ async fn settle(store: &dyn Store, client_id: &ClientId, outdated: Outdated) -> 
         let key = LEASES.key(&id);
         let txn = Txn::new().equals(key.clone(), value).put(key, LEASES.encode(&returned)?);
         if let Outcome::Committed(_) = store.commit(txn).await? {
+            tally.returned.add(outdated.held.min(record.units));
             return Ok(());
         }
     }
     Err(lost_races())
 }
 
-async fn settle_logged(store: Arc<dyn Store>, client_id: ClientId, outdated: Outdated) {
-    if let Err(error) = settle(&*store, &client_id, outdated).await {
+async fn settle_logged(store: Arc<dyn Store>, client_id: ClientId, outdated: Outdated, tally: Arc<Leases>) {
+    if let Err(error) = settle(&*store, &client_id, outdated, &tally).await {
         tracing::warn!(%client_id, day = %outdated.day, units = outdated.held, %error, "a past day's unspent units stay counted as used");
     }
 }

@@ -1,7 +1,7 @@
 //! Which access tokens are dead before their time.
 //!
-//! Owns the keys under `revocations/`: one for each revoked `jti`, kept until the token's own expiry and
-//! then swept. A revocation is durable before it is answered, and in memory from then on; the question
+//! Owns the keys under `revocations/`: one for each revoked `jti`, kept until a day after the token's own
+//! expiry and then swept. A revocation is durable before it is answered, and in memory from then on; the question
 //! on every request is a look into memory.
 
 use std::sync::Arc;
@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::{Keyspace, Projection, Revision, Store, StoreError, Txn, View};
-use crate::time::UnixSeconds;
+use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
+/// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
+/// while, and is set right, brings no revoked token back.
+const KEPT_FOR_S: u64 = SECONDS_PER_DAY;
 /// How many forgotten revocations one sweep deletes in one commit.
 const SWEEP_BATCH: usize = 100;
 
@@ -43,6 +46,12 @@ impl Revocation {
         self.view.load().by_jti.contains_key(jti)
     }
 
+    /// How many revocations are in force.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.view.load().by_jti.len()
+    }
+
     /// The write that revokes the token of this `jti`, which expires at `expires_at`. To revoke it again
     /// changes nothing.
     pub fn revoke(&self, jti: &Uuid, expires_at: UnixSeconds) -> Result<Txn, StoreError> {
@@ -54,11 +63,16 @@ impl Revocation {
         self.view.reach(revision).await;
     }
 
-    /// Forgets the revocations of tokens that had expired at `now`; returns how many.
+    /// Forgets the revocations of tokens that had expired a day before `now`; returns how many.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
         let expired: Vec<Uuid> = {
             let tokens = self.view.load();
-            tokens.by_jti.iter().filter(|(_, expires_at)| **expires_at <= now).map(|(jti, _)| *jti).collect()
+            tokens
+                .by_jti
+                .iter()
+                .filter(|(_, expires_at)| expires_at.plus(KEPT_FOR_S) <= now)
+                .map(|(jti, _)| *jti)
+                .collect()
         };
         for batch in expired.chunks(SWEEP_BATCH) {
             let txn = batch.iter().fold(Txn::new(), |txn, jti| txn.delete(REVOCATIONS.key(jti)));
@@ -87,5 +101,26 @@ impl Projection for RevokedTokens {
         if let Ok(jti) = id.parse::<Uuid>() {
             self.by_jti.remove(&jti);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{MemoryStore, Outcome};
+
+    #[tokio::test]
+    async fn a_revocation_outlives_its_token_by_a_day_and_then_is_forgotten() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let revocation = Revocation::open(store.clone()).await.unwrap();
+        let (jti, expires_at) = (Uuid::new_v4(), UnixSeconds::new(1_700_000_000));
+        let revoked = store.commit(revocation.revoke(&jti, expires_at).unwrap()).await.unwrap();
+        let Outcome::Committed(revision) = revoked else { panic!("nothing is checked") };
+        revocation.reach(revision).await;
+
+        assert_eq!(revocation.sweep(expires_at.plus(SECONDS_PER_DAY - 1)).await.unwrap(), 0);
+        assert!(revocation.is_revoked(&jti), "also while the clock was a day ahead");
+        assert_eq!(revocation.sweep(expires_at.plus(SECONDS_PER_DAY)).await.unwrap(), 1);
+        assert!(store.scan(b"revocations/", None, 10).await.unwrap().is_empty());
     }
 }

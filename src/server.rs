@@ -4,43 +4,38 @@
 //! fails in one line that says what to do. [`Server::run`] serves until it is told to stop, then drains,
 //! returns what it holds and closes the store. The route table is in `server::routes`, and nowhere else.
 
+mod declared;
+mod parts;
 mod routes;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
-use crate::administration::{Actor, Administration, ChangeError, OPERATOR_LIMITS};
-use crate::admission::{ADMIN_AUDIENCE, Admission};
-use crate::audit::Audit;
-use crate::client_credentials::{ClientCredentials, Targets};
-use crate::clients::{Clients, Secret};
-use crate::config::{ClientDefaults, Config, Edition};
-use crate::failures::{Failures, Sum};
+use self::parts::{Outside, Parts, assemble};
+use crate::administration::{Actor, ChangeError, OPERATOR_LIMITS};
+use crate::admission::ADMIN_AUDIENCE;
+use crate::clients::Secret;
+use crate::config::{Config, Edition};
+use crate::declared::{DeclarationError, SecretError};
+use crate::failures::Sum;
 use crate::files;
 use crate::http::answer::Site;
-use crate::http::token::SourceLimit;
-use crate::keys::{Keys, Schedule};
-use crate::listener::{self, Bounds};
+use crate::listener::{Bounds, Sockets};
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Limits;
-use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::registration::Registration;
 use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
-use crate::parking::Parking;
-use crate::quota::Quota;
-use crate::revocation::Revocation;
 use crate::sandbox::demo;
-use crate::store::{Keyspace, Outcome, SledStore, Store, StoreError, Txn};
-use crate::throttle::Throttle;
+use crate::store::{Keyspace, Outcome, SledStore, Store, StoreError, TimedStore, Txn};
 use crate::time::{SharedClock, SystemClock};
 use crate::tls::{Tls, TlsError, TlsSettings};
-use crate::tokens::Tokens;
 
 /// Where the credentials of the first client are, in the data folder.
 const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
@@ -59,40 +54,39 @@ pub struct Server {
     issuer: String,
     https: Vec<TcpListener>,
     http: Option<TcpListener>,
+    ops: Option<TcpListener>,
+    sockets: Sockets,
     tls: Arc<Tls>,
-    store: Arc<dyn Store>,
+    store: Arc<TimedStore>,
+    stopping: Arc<AtomicBool>,
     parts: Parts,
 }
 
-/// What handlers use, each by its own name.
-#[derive(Clone)]
-struct Parts {
-    admission: Data<Admission>,
-    grants: Data<ClientCredentials>,
-    changes: Data<Administration>,
-    audit: Data<Audit>,
-    clients: Data<Clients>,
-    revocation: Arc<Revocation>,
-    failures: Arc<Failures>,
-    keys: Data<Keys>,
-    key_schedule: Data<Schedule>,
-    parking: Data<Parking>,
-    terms: Data<Terms>,
-    clock: Data<SharedClock>,
-    source_limit: SourceLimit,
+/// Ports that are taken.
+struct Ports {
+    https: Vec<TcpListener>,
+    http: Option<TcpListener>,
+    ops: Option<TcpListener>,
 }
 
 /// Why a server did not start: one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody has the port.
-    #[error("{0} is in use by another program: stop that one, or choose another address with --listen")]
-    PortInUse(SocketAddr),
+    #[error("{address} is in use by another program: stop that one, or choose another address with {setting}")]
+    PortInUse {
+        /// What was tried.
+        address: SocketAddr,
+        /// What says so.
+        setting: &'static str,
+    },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}; choose another address with --listen")]
+    #[error("cannot listen on {address}: {cause}; choose another address with {setting}")]
     Listen {
         /// What was tried.
         address: SocketAddr,
+        /// What says so.
+        setting: &'static str,
         /// What the system said.
         cause: io::Error,
     },
@@ -110,6 +104,12 @@ pub enum StartError {
     /// There is no certificate to serve with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The file that `clients_file` names declares nothing.
+    #[error(transparent)]
+    Declaration(#[from] DeclarationError),
+    /// A declared client's secret could not be made or kept.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The first key or the first client could not be made.
     #[error("the first start could not be finished: {0}")]
     First(#[from] ChangeError),
@@ -139,15 +139,17 @@ impl Server {
     /// Takes the ports, opens the data folder, and makes what a first start needs. Must be called on the
     /// runtime that [`run`](Self::run) is then called on.
     pub async fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
-        let (https, http) = bind(&config)?;
+        // First, for a fault in it is the only thing here that a slip of the pen makes.
+        let declared = declared::read(&config)?;
+        let Ports { https, http, ops } = bind(&config)?;
         let port = https.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
         let issuer = config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
         files::make_folder(&config.data_dir)
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
 
         refuse_exposed(&config.data_dir)?;
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data_dir.join("db"))?);
-        let tls = Tls::open(
+        let store = Arc::new(TimedStore::new(Arc::new(SledStore::open(&config.data_dir.join("db"))?)));
+        let tls = Arc::new(Tls::open(
             TlsSettings {
                 dir: config.data_dir.join("tls"),
                 certificate: config.tls.files.as_ref().map(|files| files.certificate.clone()),
@@ -156,11 +158,17 @@ impl Server {
             },
             // Clients judge a certificate by their own clock: a sandbox that moves its own must not.
             Arc::new(SystemClock::new()),
-        )?;
+        )?);
         refuse_other_edition(&*store, &config).await?;
-        let parts = assemble(&config, &issuer, store.clone(), clock).await?;
-        let server = Self { config, issuer, https, http, tls: Arc::new(tls), store, parts };
+        let sockets = Sockets::new(bounds(&config));
+        let stopping = Arc::<AtomicBool>::default();
+        let outside = Outside { tls: tls.clone(), connections: sockets.connections(), stopping: stopping.clone() };
+        let parts = assemble(&config, &issuer, store.clone(), clock, outside).await?;
+        let server = Self { config, issuer, https, http, ops, sockets, tls, store, stopping, parts };
         server.first_start().await?;
+        if let Some(declared) = declared {
+            server.register_declared(&declared).await?;
+        }
         Ok(server)
     }
 
@@ -194,36 +202,42 @@ impl Server {
         self.http.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// The address for probes and metrics over plain HTTP, if there is one.
+    #[must_use]
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
     /// Serves until `stop` is ready; then drains requests under way, returns unspent quota and closes the
     /// store.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { config, issuer, https, http, tls, store, parts } = self;
-        let bounds = Bounds {
-            workers: config.workers,
-            max_connections: config.http.max_connections,
-            handshake_timeout: config.http.handshake_timeout,
-            request_timeout: config.http.request_timeout,
-            keep_alive: config.http.keep_alive,
-            shutdown_timeout: config.http.shutdown_timeout,
-            ..Bounds::default()
-        };
+        let Self { issuer, https, http, ops, sockets, tls, store, stopping, parts, .. } = self;
         let secure_site = Data::new(Site { issuer: issuer.clone(), secure: true });
         let clear_site = Data::new(Site { issuer, secure: false });
-        let (for_secure, for_clear) = (parts.clone(), parts.clone());
-        let server = listener::serve(
-            https,
-            http,
-            tls.server_config(),
-            bounds,
-            move || routes::secure_app(&for_secure, &secure_site),
-            move || routes::clear_app(&for_clear, &clear_site),
-        )?;
+        let secure_app = {
+            let parts = parts.clone();
+            move || routes::secure_app(&parts, &secure_site)
+        };
+        let clear_app = {
+            let (parts, site) = (parts.clone(), clear_site.clone());
+            move || routes::clear_app(&parts, &site)
+        };
+        let mut sockets = sockets.https(https, tls.server_config(), secure_app, clear_app.clone())?;
+        if let Some(http) = http {
+            sockets = sockets.http(http, clear_app)?;
+        }
+        if let Some(ops) = ops {
+            let parts = parts.clone();
+            sockets = sockets.ops(ops, move || routes::ops_app(&parts, &clear_site))?;
+        }
+        let server = sockets.serve();
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
         let handle = server.handle();
         let mut running = std::pin::pin!(actix_web::rt::spawn(server));
         let ended = tokio::select! {
             ended = &mut running => ended,
             () = stop => {
+                stopping.store(true, Ordering::Relaxed);
                 // Resolves once every answer under way is sent, or the time for that is over.
                 handle.stop(true).await;
                 running.await
@@ -349,72 +363,15 @@ fn refuse_exposed(data_dir: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn assemble(
-    config: &Config,
-    issuer: &str,
-    store: Arc<dyn Store>,
-    clock: SharedClock,
-) -> Result<Parts, StartError> {
-    let clients = Arc::new(Clients::open(store.clone()).await?);
-    let keys = Arc::new(Keys::open(store.clone()).await?);
-    let revocation = Arc::new(Revocation::open(store.clone()).await?);
-    let parking = Parking::open(store.clone(), clock.clone()).await?;
-    let terms = terms(config);
-    let public_audience = terms.audiences.first().cloned();
-    let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
-    let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), issuer.to_owned(), config.token_cache_entries));
-    let admission = Admission::new(
-        tokens.clone(),
-        revocation.clone(),
-        clients.clone(),
-        Throttle::new(clock.clone()),
-        Quota::open(store.clone(), clock.clone()),
-        public_audience.clone(),
-    );
-    let failed = &config.failed_authentications;
-    let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
-    let grants = ClientCredentials::new(
-        clients.clone(),
-        tokens,
-        failures.clone(),
-        clock.clone(),
-        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
-    );
-    let audit = Arc::new(Audit::new(store.clone()));
-    let changes =
-        Administration::new(store, audit.clone(), clock.clone(), clients.clone(), revocation.clone(), keys.clone());
-    let source = &config.token_endpoint;
-    let source_limit = SourceLimit::new(source.requests_per_second, source.burst)
-        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
-    Ok(Parts {
-        admission: Data::new(admission),
-        grants: Data::new(grants),
-        changes: Data::new(changes),
-        audit: Data::from(audit),
-        clients: Data::from(clients),
-        revocation,
-        failures,
-        keys: Data::from(keys),
-        key_schedule: Data::new(Schedule {
-            algorithm: config.signing_algorithm,
-            rotation_days: config.key_rotation_days,
-        }),
-        parking: Data::new(parking),
-        terms: Data::new(terms),
-        clock: Data::new(clock),
-        source_limit,
-    })
-}
-
-/// What this server offers to clients.
-fn terms(config: &Config) -> Terms {
-    let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota } = config.client_defaults;
-    Terms {
-        scopes: config.scopes.clone(),
-        audiences: config.audiences.clone(),
-        token_ttl_s: config.edition.token_ttl_s(),
-        default_token_ttl_s: token_ttl_s,
-        default_limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        workers: config.workers,
+        max_connections: config.http.max_connections,
+        handshake_timeout: config.http.handshake_timeout,
+        request_timeout: config.http.request_timeout,
+        keep_alive: config.http.keep_alive,
+        shutdown_timeout: config.http.shutdown_timeout,
+        ..Bounds::default()
     }
 }
 
@@ -462,14 +419,14 @@ async fn write_down(parts: &Parts, failures: Vec<Sum>) -> Result<(), StoreError>
     Ok(())
 }
 
-fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), StartError> {
+fn bind(config: &Config) -> Result<Ports, StartError> {
     let mut https: Vec<TcpListener> = Vec::new();
     for address in &config.listen {
         // With port 0 the system chooses one, for all addresses the same.
         let chosen = https.first().and_then(|listener| listener.local_addr().ok()).map(|first| first.port());
         let address =
             SocketAddr::new(address.ip(), if address.port() == 0 { chosen.unwrap_or(0) } else { address.port() });
-        match listen(address) {
+        match listen(address, "--listen") {
             Ok(listener) => https.push(listener),
             // A machine without IPv6 still has the other loopback address.
             Err(StartError::Listen { cause, .. })
@@ -480,13 +437,14 @@ fn bind(config: &Config) -> Result<(Vec<TcpListener>, Option<TcpListener>), Star
             Err(error) => return Err(error),
         }
     }
-    let http = config.http_listen.map(listen).transpose()?;
-    Ok((https, http))
+    let http = config.http_listen.map(|address| listen(address, "http_listen")).transpose()?;
+    let ops = config.ops_listen.map(|address| listen(address, "ops_listen")).transpose()?;
+    Ok(Ports { https, http, ops })
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|cause| {
         let in_use = cause.kind() == io::ErrorKind::AddrInUse;
-        if in_use { StartError::PortInUse(address) } else { StartError::Listen { address, cause } }
+        if in_use { StartError::PortInUse { address, setting } } else { StartError::Listen { address, setting, cause } }
     })
 }

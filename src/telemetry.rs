@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Log, LogFormat};
+use crate::http::answer::ACCESS;
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -28,18 +29,24 @@ pub enum TelemetryError {
 /// Starts the log of this process; once.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.level)?;
+    let access = log.access;
+    let is_told = move |event: &Metadata<'_>| is_told(event, access);
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match log.format {
         LogFormat::Pretty => lines.with_ansi(log.color).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(registry().with(lines.with_filter(filter_fn(is_told))).with(filter).try_init()?)
+    // Filters of the whole log, and not of one layer: `tracing::enabled!` would confuse those.
+    Ok(registry().with(lines).with(filter_fn(is_told)).with(filter).try_init()?)
 }
 
-/// Whether an event may be told at any level: our own, and what other crates say is wrong. Below that they
+/// Whether an event may be told at any level: a request's line if those are asked for, our own, and what other crates say is wrong. Below that they
 /// print requests as they came, with tokens and secrets in them. actix-http calls each malformed request
 /// an error: whoever sends those would fill the disk.
-fn is_told(event: &Metadata<'_>) -> bool {
+fn is_told(event: &Metadata<'_>, access: bool) -> bool {
     let target = event.target();
+    if target == ACCESS {
+        return access;
+    }
     target.starts_with("boomgate") || (*event.level() <= Level::WARN && !target.starts_with("actix_http"))
 }

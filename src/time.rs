@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// Seconds in a UTC day; UTC as Unix counts it has no leap seconds.
 pub const SECONDS_PER_DAY: u64 = 86_400;
@@ -156,6 +156,13 @@ impl UnixSeconds {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         u64::try_from(moment.unix_timestamp()).ok().map(Self::new)
     }
+
+    /// Reads an HTTP date, such as that of the `Date` field (RFC 9110 section 5.6.7).
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+        u64::try_from(moment.unix_timestamp()).ok().map(Self::new)
+    }
 }
 
 impl fmt::Display for UnixSeconds {
@@ -226,6 +233,13 @@ mod tests {
         for text in ["", "2021-01-25", "1969-12-31T23:59:59Z", "2021-13-01T00:00:00Z", "1611587601"] {
             assert_eq!(UnixSeconds::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_http_date_is_a_moment() {
+        let moment = UnixSeconds::parse_http_date("Mon, 25 Jan 2021 15:13:21 GMT");
+        assert_eq!(moment, UnixSeconds::parse("2021-01-25T15:13:21Z"));
+        assert_eq!(UnixSeconds::parse_http_date("yesterday"), None);
     }
 
     #[test]

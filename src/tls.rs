@@ -6,6 +6,7 @@
 //! TLS 1.2 and 1.3 on ring, nothing else; no client certificates. Sockets are `listener`'s.
 
 mod authority;
+mod facts;
 mod pem;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use self::authority::Authority;
+pub use self::facts::CertificateFacts;
 use self::pem::PemFiles;
 use crate::time::{SharedClock, UnixSeconds};
 

@@ -12,6 +12,7 @@ use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use crate::clients::Client;
+use crate::counts::{Counts, label};
 use crate::keys::{Algorithm, KeyError, Keys, SigningKey};
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
@@ -24,6 +25,17 @@ pub struct Tokens {
     clock: SharedClock,
     issuer: String,
     verified: Cache<Box<str>, Arc<AccessToken>>,
+    lookups: Counts<Lookup>,
+}
+
+label! {
+    /// Whether a token that came was remembered.
+    pub enum Lookup {
+        /// It was: no signature to check.
+        Hit = "hit",
+        /// It was not: its signature, if it had one, was checked.
+        Miss = "miss",
+    }
 }
 
 /// An access token that is genuine: this server issued it.
@@ -83,7 +95,7 @@ impl Tokens {
     /// Issues in the name of `issuer`, and remembers up to `cache_entries` verified tokens.
     #[must_use]
     pub fn new(keys: Arc<Keys>, clock: SharedClock, issuer: String, cache_entries: usize) -> Self {
-        Self { keys, clock, issuer, verified: Cache::new(cache_entries) }
+        Self { keys, clock, issuer, verified: Cache::new(cache_entries), lookups: Counts::new() }
     }
 
     /// A new token for `client`: one signature.
@@ -112,16 +124,29 @@ impl Tokens {
     /// time, a look into memory from then on.
     pub fn verify(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
         if let Some(verified) = self.verified.get(token) {
+            self.lookups.add_one(Lookup::Hit);
             // A key that is gone takes its tokens with it, remembered or not.
             if !self.keys.verifies(&verified.kid) {
                 return Err(TokenFault::UnknownKey);
             }
             return self.current(verified);
         }
+        self.lookups.add_one(Lookup::Miss);
         let verified = Arc::new(self.check(token)?);
         let current = self.current(verified)?;
         self.verified.insert(token.into(), current.clone());
         Ok(current)
+    }
+
+    /// How often a token that came was remembered, and how often not.
+    pub fn lookups(&self) -> impl Iterator<Item = (Lookup, u64)> + '_ {
+        self.lookups.totals()
+    }
+
+    /// How many verified tokens are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.verified.len()
     }
 
     fn current(&self, verified: Arc<AccessToken>) -> Result<Arc<AccessToken>, TokenFault> {
@@ -231,6 +256,7 @@ mod tests {
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
+            retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),

@@ -1,6 +1,11 @@
 //! The program as people and scripts call it: a real process, its output, its exit code.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+#[path = "cli/explained.rs"]
+mod explained;
+#[path = "cli/set_up.rs"]
+mod set_up;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};

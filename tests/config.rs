@@ -97,6 +97,7 @@ fn every_setting_arrives_where_it_is_read() {
     let file = "
         listen = ['0.0.0.0:443']
         http_listen = '0.0.0.0:80'
+        ops_listen = '127.0.0.1:9464'
         issuer = 'https://gate.example.com'
         audiences = ['parking', 'admin.api.boomgate', 'billing']
         default_audience = 'billing'
@@ -116,8 +117,10 @@ fn every_setting_arrives_where_it_is_read() {
         [log]
         format = 'pretty'
         level = 'warn,boomgate=debug'
+        access = true
     ";
     let config = load(Edition::Serve, file, &[]).unwrap();
+    assert_eq!(config.ops_listen, Some("127.0.0.1:9464".parse().unwrap()));
     assert_eq!(config.http_listen, Some("0.0.0.0:80".parse().unwrap()));
     assert_eq!(config.issuer.as_deref(), Some("https://gate.example.com"));
     assert_eq!(config.audiences, ["parking", "billing", "admin.api.boomgate"]);
@@ -130,6 +133,7 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.tls.names, ["*.example.com", "192.0.2.1"]);
     assert_eq!(config.http.keep_alive, Duration::from_secs(5));
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Pretty, "warn,boomgate=debug"));
+    assert!(config.log.access);
 }
 
 #[test]
@@ -161,7 +165,7 @@ certificate = 'chain.pem'
          boomgate.toml:10: tls.certificate needs tls.private_key beside it\n  \
          BOOMGATE_TOKEN_ENDPOINT_BURST: token_endpoint_burst is not a setting; \
          did you mean BOOMGATE_TOKEN_ENDPOINT__BURST?\n  \
-         BOOMGATE_WORKERS: workers must be a whole number from 0 to 1024, not \"many\""
+         BOOMGATE_WORKERS: workers must be a whole number from 0 to 512, not \"many\""
     );
 }
 
@@ -186,6 +190,16 @@ fn one_fault_is_one_line() {
             "1: http_listen must not be [::1]:8443, which listen has: plain HTTP is refused there too",
         ),
         (
+            "ops_listen = '127.0.0.1:8443'",
+            "1: ops_listen must not be 127.0.0.1:8443, which listen has: metrics need a port of their own",
+        ),
+        (
+            "http_listen = '[::1]:80'\nops_listen = '[::1]:80'",
+            "2: ops_listen must not be [::1]:80, which http_listen has: metrics need a port of their own",
+        ),
+        ("ops_listen = 'here'", "1: ops_listen must be an address and a port such as 127.0.0.1:9464, not \"here\""),
+        ("log.access = 'yes'", "1: log.access must be true or false, not \"yes\""),
+        (
             "issuer = 'https://a.example/'",
             "1: issuer must be https://HOST or https://HOST:PORT, with nothing after it, not \"https://a.example/\"",
         ),
@@ -209,13 +223,10 @@ fn one_fault_is_one_line() {
         ("signing_algorithm = 'RS256'", "1: signing_algorithm must be \"ES256\" or \"EdDSA\", not \"RS256\""),
         ("key_rotation_days = -1", "1: key_rotation_days must be a whole number from 0 to 3650, not -1"),
         ("sample_zones = 'yes'", "1: sample_zones must be true or false, not \"yes\""),
-        ("workers = -1", "1: workers must be a whole number from 0 to 1024, not -1"),
-        (
-            "workers = 99999999999999999999",
-            "1: workers must be a whole number from 0 to 1024, not 99999999999999999999",
-        ),
-        ("workers = '2'", "1: workers must be a whole number from 0 to 1024, not \"2\""),
-        ("workers = 2026-01-01", "1: workers must be a whole number from 0 to 1024, not a time"),
+        ("workers = -1", "1: workers must be a whole number from 0 to 512, not -1"),
+        ("workers = 99999999999999999999", "1: workers must be a whole number from 0 to 512, not 99999999999999999999"),
+        ("workers = '2'", "1: workers must be a whole number from 0 to 512, not \"2\""),
+        ("workers = 2026-01-01", "1: workers must be a whole number from 0 to 512, not a time"),
         ("log.format = 'xml'", "1: log.format must be \"pretty\" or \"json\", not \"xml\""),
         (
             "log.level = 'boomgate=loud'",
@@ -265,7 +276,9 @@ fn the_sandbox_listens_on_loopback_alone() {
     let refused = "boomgate.toml:1: listen must not be 0.0.0.0:8443: the sandbox has demo secrets that everybody \
                    knows, so it answers this machine alone; use 127.0.0.1:8443, or `boomgate serve` for others";
     assert_eq!(load(Edition::Sandbox, "listen = ['0.0.0.0:8443']", &[]).unwrap_err(), refused);
-    for file in ["listen = ['[::]:1']", "listen = ['192.0.2.1:1']", "http_listen = '0.0.0.0:1'"] {
+    for file in
+        ["listen = ['[::]:1']", "listen = ['192.0.2.1:1']", "http_listen = '0.0.0.0:1'", "ops_listen = '[::]:1'"]
+    {
         assert!(load(Edition::Sandbox, file, &[]).is_err(), "{file}");
         assert!(load(Edition::Serve, file, &[]).is_ok(), "{file}");
     }

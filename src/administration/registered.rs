@@ -11,8 +11,7 @@ use crate::audit::Action;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, Status};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::precondition::{Condition, EntityTag};
-use crate::oauth::registration::{ADMIN_AUDIENCE, Patch};
-use crate::oauth::scope::WRITE_ADMIN;
+use crate::oauth::registration::Patch;
 use crate::quota;
 use crate::store::{StoreError, Txn};
 use crate::time::UnixSeconds;
@@ -82,11 +81,14 @@ impl Administration {
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
+            if client.knows(secret.fingerprint()) {
+                return Err(ChangeError::SecretKnown);
+            }
             let end = now.plus(previous_expires_in_s);
             for previous in &mut client.secrets {
                 previous.expires_at = Some(previous.expires_at.map_or(end, |earlier| earlier.min(end)));
             }
-            client.secrets.retain(|previous| previous.is_live(now));
+            client.retire_secrets(|previous| previous.is_live(now));
             if client.secrets.len() >= MAX_SECRETS
                 && let Some(older) = client.secrets.first()
             {
@@ -107,7 +109,7 @@ impl Administration {
     ) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
             let before = client.secrets.len();
-            client.secrets.retain(|secret| secret.secret_id != *secret_id);
+            client.retire_secrets(|secret| secret.secret_id != *secret_id);
             if client.secrets.len() == before {
                 return Err(ChangeError::SecretUnknown);
             }
@@ -166,8 +168,8 @@ impl Administration {
     async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
         let now = self.clock.now();
         let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client, now);
-        for other in self.clients.select(MAX_ADMINISTRATORS, is_other) {
-            if let Some((other, stored)) = self.stored_administrator(&other.client_id, now).await? {
+        for other in self.clients.administrators(MAX_ADMINISTRATORS, is_other) {
+            if let Some((other, stored)) = self.stored_administrator(&other, now).await? {
                 return Ok(Clients::unchanged(&other.client_id, stored));
             }
         }
@@ -209,8 +211,5 @@ fn apply(patch: &Patch, client: &mut Client) {
 
 /// Whether a client can change who may call, and so undo a mistake.
 fn is_administrator(client: &Client, now: UnixSeconds) -> bool {
-    client.status == Status::Active
-        && client.scope.contains(WRITE_ADMIN)
-        && client.audience.iter().any(|audience| audience == ADMIN_AUDIENCE)
-        && client.live_secrets(now).next().is_some()
+    client.status == Status::Active && client.is_for_administration() && client.live_secrets(now).next().is_some()
 }

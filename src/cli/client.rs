@@ -1,6 +1,7 @@
 //! `boomgate client`: who may call.
 
 mod change;
+mod sync;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::change::{Changes, Rotation, Span};
+use self::sync::Sync;
 use super::connection::{Administration, ConnectionOptions, text};
 use super::output::{self, Table};
 use crate::config::Environment;
@@ -23,7 +25,8 @@ const EXAMPLES: &str = "Examples:
   boomgate client show demo-reader --json
   boomgate client edit demo-reader --daily-quota 50000
   boomgate client rotate-secret demo-reader --previous-expires-in 3600
-  boomgate client usage demo-reader --days 7";
+  boomgate client usage demo-reader --days 7
+  boomgate client sync clients.toml --dry-run";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
@@ -64,6 +67,9 @@ enum Command {
     RevokeTokens(Which),
     /// Show what a client used of its daily quota
     Usage(Span),
+    /// Register and change clients until they are as a file declares them; the plan is printed first
+    #[command(before_help = sync::EXAMPLES)]
+    Sync(Sync),
 }
 
 #[derive(Args)]
@@ -222,6 +228,7 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, json),
         Command::RevokeTokens(which) => change::revoke_tokens(&server, &which, json),
         Command::Usage(span) => change::usage(&server, &span, json),
+        Command::Sync(options) => sync::sync(&server, &options, environment, json),
     }
 }
 
@@ -246,11 +253,39 @@ fn add(server: &Administration, registration: Registration, json: bool) -> anyho
 /// Prints each page as it arrives, so that a list of any length takes no more memory than one.
 fn list(server: &Administration, search: Option<&str>, json: bool) -> anyhow::Result<()> {
     let mut table = Table::new(["CLIENT ID", "NAME", "STATUS", "SCOPE", "THROTTLE", "DAILY QUOTA"]);
-    let mut cursor: Option<String> = None;
     let mut comma = "";
     if json {
         output::print("[")?;
     }
+    pages(server, search, |clients, is_last| {
+        if json {
+            for client in clients {
+                output::print(&format!("{comma}{client}"))?;
+                comma = ",";
+            }
+            return Ok(());
+        }
+        let rows = clients.iter().map(|client| Ok(Client::read(client)?.row()));
+        let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
+        // A search may have an empty page on the way.
+        if !rows.is_empty() || is_last {
+            output::print(&table.page(&rows))?;
+        }
+        Ok(())
+    })?;
+    if json {
+        output::print("]")?;
+    }
+    Ok(())
+}
+
+/// Hands over each page of the list, with whether it is the last.
+fn pages(
+    server: &Administration,
+    search: Option<&str>,
+    mut each: impl FnMut(&[Value], bool) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut cursor: Option<String> = None;
     loop {
         let mut query = vec![("limit", PAGE)];
         query.extend(search.map(|text| ("q", text)));
@@ -259,29 +294,13 @@ fn list(server: &Administration, search: Option<&str>, json: bool) -> anyhow::Re
         let clients = page.get("data").and_then(Value::as_array);
         let clients = clients.ok_or_else(|| anyhow!("{} answered without a list of clients", server.server()))?;
         let next = text(&page, "next_cursor").map(str::to_owned);
-        if json {
-            for client in clients {
-                output::print(&format!("{comma}{client}"))?;
-                comma = ",";
-            }
-        } else {
-            let rows = clients.iter().map(|client| Ok(Client::read(client)?.row()));
-            let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
-            // A search may have an empty page on the way.
-            if !rows.is_empty() || next.is_none() {
-                output::print(&table.page(&rows))?;
-            }
-        }
+        each(clients, next.is_none())?;
         // A server that points back at the same page would never end.
         if next.is_none() || next == cursor {
-            break;
+            return Ok(());
         }
         cursor = next;
     }
-    if json {
-        output::print("]")?;
-    }
-    Ok(())
 }
 
 fn show(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {

@@ -17,11 +17,14 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::{Agent, Body};
 
 use super::credentials::{self, Credentials, Found};
+use super::output;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::config::{DEFAULT_PORT, Environment};
+use crate::oauth::credentials::ClientId;
+use crate::time::UnixSeconds;
 
 /// How long one call may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer that is read: a page of 100 clients is far below.
 const MAX_ANSWER_BYTES: u64 = 4 * 1_024 * 1_024;
 
@@ -34,17 +37,18 @@ const MAX_WAIT_S: u64 = 5;
 pub(super) struct ConnectionOptions {
     /// The server's address [default: where the credentials are from, else https://localhost:8443]
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
-    server: Option<String>,
+    pub(super) server: Option<String>,
     /// The certificate authority to trust, PEM [default: DATA_DIR/tls/ca.pem]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
-    ca: Option<PathBuf>,
-    /// JSON with client_id and client_secret; BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET do as well
+    pub(super) ca: Option<PathBuf>,
+    /// JSON with client_id and client_secret; BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET, or
+    /// BOOMGATE_CLIENT_SECRET_FILE, do as well
     /// [default: DATA_DIR/admin-credentials.json]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(super) credentials: Option<PathBuf>,
     /// The server's folder [default: BOOMGATE_DATA_DIR, else data]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Connection")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -62,12 +66,30 @@ pub(super) struct Connection {
     agent: Agent,
     server: String,
     ca: PathBuf,
+    timeout: Duration,
 }
+
+/// What a server answered, whatever it was.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// What the server's clock said.
+    pub(super) date: Option<UnixSeconds>,
+    /// `null` when it was not JSON.
+    pub(super) body: Value,
+}
+
+/// Nothing listens where the server should.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no server answers at {0}: start one with `boomgate sandbox` or `boomgate serve`, or name another with --server"
+)]
+pub(super) struct NobodyThere(String);
 
 /// An administrator's access token and where it is good.
 pub(super) struct Administration {
     connection: Connection,
     authorization: String,
+    client_id: ClientId,
 }
 
 impl Connection {
@@ -77,7 +99,17 @@ impl Connection {
         credentials: &Credentials,
         environment: &Environment,
     ) -> anyhow::Result<Self> {
-        let server = options.server.clone().or_else(|| credentials.issuer.clone());
+        Self::within(TIMEOUT, options, credentials.issuer.as_deref(), environment)
+    }
+
+    /// Prepares to call the server that `options` names, or else `issuer`; each call may take so long.
+    pub(super) fn within(
+        timeout: Duration,
+        options: &ConnectionOptions,
+        issuer: Option<&str>,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
+        let server = options.server.as_deref().or(issuer).map(str::to_owned);
         let server = server.unwrap_or_else(|| format!("https://localhost:{DEFAULT_PORT}"));
         let server = server.trim_end_matches('/').to_owned();
         if !server.starts_with("https://") {
@@ -97,11 +129,41 @@ impl Connection {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(timeout))
             .user_agent(concat!("boomgate/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self { agent, server, ca })
+        Ok(Self { agent, server, ca, timeout })
+    }
+
+    /// Asks for what is at `path`, which starts with `/`, once, and takes any answer.
+    pub(super) fn look(&self, path: &str) -> anyhow::Result<Answer> {
+        self.answer(self.agent.get(format!("{}{path}", self.server)).call())
+    }
+
+    /// The same with an access token.
+    pub(super) fn look_with(&self, path: &str, token: &str) -> anyhow::Result<Answer> {
+        let request = self.agent.get(format!("{}{path}", self.server));
+        self.answer(request.header("Authorization", &format!("Bearer {token}")).call())
+    }
+
+    /// Sends a token with a client's credentials to `path`, to be introspected or revoked.
+    pub(super) fn inspect(&self, path: &str, token: &str, credentials: &Credentials) -> anyhow::Result<Answer> {
+        let members = json!({
+            "token": token,
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret.expose(),
+        });
+        self.answer(self.agent.post(format!("{}{path}", self.server)).send_json(&members))
+    }
+
+    fn answer(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Answer> {
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let date = answer.headers().get("Date").and_then(|date| UnixSeconds::parse_http_date(date.to_str().ok()?));
+        let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Answer { status: answer.status().as_u16(), date, body })
     }
 
     /// The server's address.
@@ -154,7 +216,10 @@ impl Connection {
         for _ in 0..MAX_WAITS {
             let answer = send().map_err(|error| self.unreachable(&error))?;
             match wait_asked_for(&answer) {
-                Some(wait) => std::thread::sleep(wait),
+                Some(wait) => {
+                    output::progress(&format!("waiting {} s, as {} asks", wait.as_secs(), self.server));
+                    std::thread::sleep(wait);
+                }
                 None => return self.read(answer),
             }
         }
@@ -176,10 +241,9 @@ impl Connection {
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
         let server = &self.server;
         match error {
-            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => anyhow!(
-                "no server answers at {server}: start one with `boomgate sandbox` or `boomgate serve`, or name \
-                 another with --server"
-            ),
+            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
+                NobodyThere(server.clone()).into()
+            }
             ureq::Error::Io(cause) if is_about_tls(cause) => self.untrusted(cause),
             ureq::Error::Rustls(cause) => self.untrusted(cause),
             ureq::Error::HostNotFound => anyhow!("{server} has no such host: name another with --server"),
@@ -187,7 +251,7 @@ impl Connection {
                 anyhow!("{server:?} is not an address: name the server as https://HOST:PORT with --server")
             }
             ureq::Error::Timeout(_) => {
-                anyhow!("{server} did not answer within {} s: see the server's log", TIMEOUT.as_secs())
+                anyhow!("{server} did not answer within {} s: see the server's log", self.timeout.as_secs())
             }
             ureq::Error::Io(cause) => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
             cause => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
@@ -209,12 +273,28 @@ impl Administration {
     pub(super) fn open(options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Self> {
         let data_dir = options.data_dir(environment);
         let credentials = credentials::find(options.credentials.as_deref(), &data_dir, environment)?;
-        let connection = Connection::new(options, &credentials, environment)?;
-        let answer = connection.token(&credentials, ADMIN_AUDIENCE, None)?;
+        Self::of(&credentials, options, environment)
+    }
+
+    /// The same for a client that is known already.
+    pub(super) fn of(
+        credentials: &Credentials,
+        options: &ConnectionOptions,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
+        let connection = Connection::new(options, credentials, environment)?;
+        let answer = connection.token(credentials, ADMIN_AUDIENCE, None)?;
         let token = text(&answer, "access_token")
             .ok_or_else(|| anyhow!("{} answered without an access token", connection.server))?;
         let authorization = format!("Bearer {token}");
-        Ok(Self { connection, authorization })
+        // The server knows it, so it is one.
+        let client_id = ClientId::parse(&credentials.client_id)?;
+        Ok(Self { connection, authorization, client_id })
+    }
+
+    /// Whose credentials are used.
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client_id
     }
 
     /// The server's address.
@@ -302,7 +382,7 @@ fn is_about_tls(error: &io::Error) -> bool {
 
 /// What a refusal says, in one line: an RFC 9457 problem with all its errors, or an RFC 6749 section 5.2
 /// error.
-fn refusal(status: u16, body: &Value) -> String {
+pub(super) fn refusal(status: u16, body: &Value) -> String {
     let mut said = match (text(body, "title"), text(body, "detail")) {
         (Some(title), Some(detail)) => format!("{}: {}", title.trim_end_matches('.'), detail.trim_end_matches('.')),
         (Some(only), None) | (None, Some(only)) => only.trim_end_matches('.').to_owned(),

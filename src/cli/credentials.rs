@@ -21,6 +21,8 @@ pub(super) const DEMO_FILE: &str = "demo-clients.json";
 const DEMO_ADMIN: &str = "demo-admin";
 const ID_VARIABLE: &str = "BOOMGATE_CLIENT_ID";
 const SECRET_VARIABLE: &str = "BOOMGATE_CLIENT_SECRET";
+/// Names the file that holds the secret and nothing else, as containers get theirs.
+const SECRET_FILE_VARIABLE: &str = "BOOMGATE_CLIENT_SECRET_FILE";
 
 /// A client's credentials.
 pub(super) struct Credentials {
@@ -71,14 +73,16 @@ pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environme
         let text = read(path)?.ok_or_else(|| anyhow!("there is no file {}", path.display()))?;
         return Ok(parse::<Stored>(path, &text)?.found(Found::Named(path.to_owned())));
     }
-    match (environment.get(ID_VARIABLE), environment.get(SECRET_VARIABLE)) {
+    match (environment.get(ID_VARIABLE), secret_in(environment)?) {
         (Some(client_id), Some(client_secret)) => {
-            let stored =
-                Stored { client_id: client_id.to_owned(), client_secret: client_secret.to_owned(), issuer: None };
-            return Ok(stored.found(Found::Variables));
+            let client_secret = ClientSecret::new(client_secret);
+            let client_id = client_id.to_owned();
+            return Ok(Credentials { client_id, client_secret, issuer: None, found: Found::Variables });
         }
-        (Some(_), None) => bail!("{ID_VARIABLE} is set, but {SECRET_VARIABLE} is not: set both"),
-        (None, Some(_)) => bail!("{SECRET_VARIABLE} is set, but {ID_VARIABLE} is not: set both"),
+        (Some(_), None) => {
+            bail!("{ID_VARIABLE} is set, but neither {SECRET_VARIABLE} nor {SECRET_FILE_VARIABLE} is: set one of them")
+        }
+        (None, Some(_)) => bail!("a client secret is set, but {ID_VARIABLE} is not: set it too"),
         (None, None) => {}
     }
     let path = data_dir.join(ADMIN_FILE);
@@ -93,6 +97,35 @@ pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environme
             data_dir.display()
         ),
     }
+}
+
+/// The secret that the environment holds, or that a file holds which it names.
+fn secret_in(environment: &Environment) -> anyhow::Result<Option<Zeroizing<String>>> {
+    match (environment.get(SECRET_VARIABLE), environment.get(SECRET_FILE_VARIABLE)) {
+        (Some(_), Some(_)) => bail!("{SECRET_VARIABLE} and {SECRET_FILE_VARIABLE} are both set: unset one of them"),
+        (Some(secret), None) => Ok(Some(Zeroizing::new(secret.to_owned()))),
+        (None, Some(path)) => {
+            let path = Path::new(path);
+            let text = read(path)?;
+            let text = text.ok_or_else(|| anyhow!("{SECRET_FILE_VARIABLE}: there is no file {}", path.display()))?;
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            let secret = line.strip_suffix('\r').unwrap_or(line);
+            if secret.is_empty() || secret.contains(char::is_control) {
+                bail!("{SECRET_FILE_VARIABLE}: {} must hold one line, the client secret", path.display());
+            }
+            Ok(Some(Zeroizing::new(secret.to_owned())))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// The server's address as its folder has it, where that can be read.
+pub(super) fn issuer_in(data_dir: &Path) -> Option<String> {
+    [ADMIN_FILE, DEMO_FILE].iter().find_map(|name| {
+        let path = data_dir.join(name);
+        let members: Map<String, Value> = parse(&path, &read(&path).ok()??).ok()?;
+        Some(members.get("issuer")?.as_str()?.to_owned())
+    })
 }
 
 /// The credentials of one of the sandbox's demo clients.

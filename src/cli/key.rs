@@ -20,7 +20,7 @@ const KID_CHARS: usize = 43;
 
 const EXAMPLES: &str = "Examples:
   boomgate key list
-  boomgate key rotate                      a new key is published now and signs in 10 minutes
+  boomgate key rotate                      a new key is published now and signs in 15 minutes
   boomgate key rotate --immediately        after a key was stolen; then: boomgate key revoke KID
   boomgate key import rsa.pem              sign with RS256";
 

@@ -1,9 +1,11 @@
 //! What people and programs read: tables, JSON, and what went wrong.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::Value;
+
+use crate::config::Environment;
 
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &anyhow::Error) {
@@ -14,6 +16,18 @@ pub(super) fn complain(error: &anyhow::Error) {
 pub(super) fn talk(text: &str) {
     // Nobody listens: there is nobody to tell.
     let _deaf = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Says to a person who waits what is going on; a program does not want to know.
+pub(super) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        talk(text);
+    }
+}
+
+/// Whether what is printed may have colours: on a terminal, unless `NO_COLOR` is set.
+pub(super) fn color(environment: &Environment) -> bool {
+    io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()
 }
 
 /// Prints data on standard output.

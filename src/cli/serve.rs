@@ -24,6 +24,13 @@ const EXAMPLES: &str = "Examples:
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
 pub(super) struct Options {
+    #[command(flatten)]
+    settings: SettingOptions,
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Args)]
+pub(super) struct SettingOptions {
     /// Where HTTPS is served; may be repeated [default: port 8443 of both loopback addresses]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
@@ -35,6 +42,13 @@ pub(super) struct Options {
     config: Option<PathBuf>,
 }
 
+impl SettingOptions {
+    /// The same, as the configuration reads it.
+    pub(super) fn flags(self) -> Flags {
+        Flags { listen: self.listen, data_dir: self.data_dir, file: self.config }
+    }
+}
+
 pub(super) fn sandbox(options: Options, environment: &Environment) -> anyhow::Result<()> {
     start(Edition::Sandbox, options, environment)
 }
@@ -44,8 +58,7 @@ pub(super) fn serve(options: Options, environment: &Environment) -> anyhow::Resu
 }
 
 fn start(edition: Edition, options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let flags = Flags { listen: options.listen, data_dir: options.data_dir, file: options.config };
-    let config = Config::load(edition, &flags, environment)?;
+    let config = Config::load(edition, &options.settings.flags(), environment)?;
     telemetry::start(&config.log)?;
     System::new().block_on(run(config))
 }
@@ -56,7 +69,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let patience_s = config.http.shutdown_timeout.as_secs();
     // Before anybody is told that the server is there: a signal from then on is one to stop.
     let mut signals = Signals::listen()?;
-    let server = Server::open(config, Arc::new(SystemClock::new())).await?;
+    // What was begun at a start is on disk or it is not: nothing has to be put away.
+    let server = tokio::select! {
+        opened = Server::open(config, Arc::new(SystemClock::new())) => opened?,
+        () = signals.next() => bail!("stopped before it was ready; the next start goes on from there"),
+    };
     let text = welcome::text(&welcome::Running {
         edition,
         issuer: server.issuer(),

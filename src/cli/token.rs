@@ -1,17 +1,33 @@
 //! `boomgate token`: access tokens for people and scripts.
 
-use anyhow::anyhow;
+mod explain;
+mod jwt;
+mod revoke;
+
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::connection::{Connection, ConnectionOptions, text};
-use super::{credentials, output};
+use super::credentials::{self, Credentials};
+use super::output;
 use crate::config::{Environment, PUBLIC_AUDIENCE};
+
+/// The longest text that is read as a token.
+const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
 
 const EXAMPLES: &str = "Examples:
   TOKEN=$(boomgate token get --client demo-reader)
   curl --cacert data/tls/ca.pem -H \"Authorization: Bearer $TOKEN\" https://localhost:8443/parking/zones
 
-  BOOMGATE_CLIENT_ID=… BOOMGATE_CLIENT_SECRET=… boomgate token get --scope read:zones --json";
+  BOOMGATE_CLIENT_ID=… BOOMGATE_CLIENT_SECRET=… boomgate token get --scope read:zones --json
+
+  echo \"$TOKEN\" | boomgate token explain          what it says, and whether it is good
+  echo \"$TOKEN\" | boomgate token revoke           refuse it from the next request on";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
@@ -27,10 +43,8 @@ enum Command {
     /// Print an access token, and nothing else
     #[command(before_help = EXAMPLES)]
     Get {
-        /// A demo client of the sandbox, such as demo-reader; without it, the credentials of --credentials, of
-        /// the environment, or of the data folder's administrator
-        #[arg(long, visible_alias = "client-id", value_name = "NAME", conflicts_with = "credentials")]
-        client: Option<String>,
+        #[command(flatten)]
+        whose: Whose,
         /// The API set to call [default: public.api.passportinc.com; admin.api.boomgate for the administrator]
         #[arg(long)]
         audience: Option<String>,
@@ -38,22 +52,150 @@ enum Command {
         #[arg(long)]
         scope: Option<String>,
     },
+    /// Say what a token says, whether its signature is genuine, and whether the server accepts it
+    #[command(before_help = explain::EXAMPLES)]
+    Explain {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        whose: Whose,
+        /// Read the token alone: ask no server, check no signature
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Revoke a token: it is refused from the next request on
+    #[command(before_help = revoke::EXAMPLES)]
+    Revoke {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        whose: Whose,
+    },
+}
+
+/// Whose credentials are used.
+#[derive(Args)]
+struct Whose {
+    /// A demo client of the sandbox, such as demo-reader; without it, the credentials of --credentials, of
+    /// the environment, or of the data folder's administrator
+    #[arg(long, visible_alias = "client-id", value_name = "NAME", conflicts_with = "credentials")]
+    client: Option<String>,
+}
+
+impl Whose {
+    fn credentials(&self, options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Credentials> {
+        let data_dir = options.data_dir(environment);
+        match &self.client {
+            Some(client) => credentials::of_demo(client, &data_dir),
+            None => credentials::find(options.credentials.as_deref(), &data_dir, environment),
+        }
+    }
+}
+
+/// Where a token comes from: never from an argument, which the whole machine can read.
+#[derive(Args)]
+struct Which {
+    /// The file that holds the token, or the token endpoint's whole answer; - is standard input
+    #[arg(default_value = "-", hide_default_value = true)]
+    file: PathBuf,
 }
 
 pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
-    let Command::Get { client, audience, scope } = &options.command;
-    let data_dir = options.connection.data_dir(environment);
-    let credentials = match client {
-        Some(client) => credentials::of_demo(client, &data_dir)?,
-        None => credentials::find(options.connection.credentials.as_deref(), &data_dir, environment)?,
-    };
-    let audience = audience.as_deref().unwrap_or_else(|| credentials.found.audience(PUBLIC_AUDIENCE));
-    let connection = Connection::new(&options.connection, &credentials, environment)?;
-    let answer = connection.token(&credentials, audience, scope.as_deref())?;
-    if options.connection.json {
+    let connection = &options.connection;
+    match &options.command {
+        Command::Get { whose, audience, scope } => {
+            let credentials = whose.credentials(connection, environment)?;
+            get(&credentials, audience.as_deref(), scope.as_deref(), connection, environment)
+        }
+        Command::Explain { which, whose, offline } => {
+            let token = which.read()?;
+            let credentials = || whose.credentials(connection, environment);
+            explain::explain(&token, credentials, *offline, connection, environment)
+        }
+        Command::Revoke { which, whose } => {
+            let token = which.read()?;
+            revoke::revoke(&token, &whose.credentials(connection, environment)?, connection, environment)
+        }
+    }
+}
+
+fn get(
+    credentials: &Credentials,
+    audience: Option<&str>,
+    scope: Option<&str>,
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> anyhow::Result<()> {
+    let audience = audience.unwrap_or_else(|| credentials.found.audience(PUBLIC_AUDIENCE));
+    let connection = Connection::new(options, credentials, environment)?;
+    let answer = connection.token(credentials, audience, scope)?;
+    if options.json {
         return Ok(output::print_json(&answer)?);
     }
     let token = text(&answer, "access_token");
     let token = token.ok_or_else(|| anyhow!("{} answered without an access token", connection.server()))?;
     Ok(output::print(token)?)
+}
+
+impl Which {
+    fn read(&self) -> anyhow::Result<Zeroizing<String>> {
+        let is_standard_input = self.file == Path::new("-");
+        // The name is the token then, so it is not shown.
+        if jwt::looks_like_one(&self.file.to_string_lossy()) {
+            bail!(
+                "a token is a secret, so it is never an argument, which all users of this machine can see: pipe it in, or \
+                 name a file that holds it"
+            );
+        }
+        if is_standard_input && io::stdin().is_terminal() {
+            output::talk("Paste the token, then press Enter and Ctrl-D.");
+        }
+        let name = if is_standard_input { "standard input".to_owned() } else { self.file.display().to_string() };
+        let unreadable = |error: io::Error| anyhow!("cannot read {name}: {error}; name a file that holds the token");
+        let source: Box<dyn io::Read> = if is_standard_input {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(std::fs::File::open(&self.file).map_err(unreadable)?)
+        };
+        let mut text = Zeroizing::new(String::new());
+        source.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text).map_err(|error| {
+            let is_binary = error.kind() == io::ErrorKind::InvalidData;
+            if is_binary { anyhow!("{name} holds no token: it is not text") } else { unreadable(error) }
+        })?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_TOKEN_BYTES {
+            bail!("{name} holds no token: it is over {MAX_TOKEN_BYTES} bytes");
+        }
+        Ok(token_in(&text))
+    }
+}
+
+/// The token in what people have at hand: alone, after `Bearer`, or in the token endpoint's answer.
+fn token_in(text: &str) -> Zeroizing<String> {
+    let text = text.trim();
+    let whole = |text: &str| Zeroizing::new(text.to_owned());
+    if text.starts_with('{')
+        && let Ok(answer) = serde_json::from_str::<Value>(text)
+        && let Some(token) = answer.get("access_token").and_then(Value::as_str)
+    {
+        return whole(token);
+    }
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => whole(token.trim_start()),
+        _ => whole(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_in;
+
+    #[test]
+    fn a_token_is_found_in_what_people_have_at_hand() {
+        for text in ["a.b.c", "\n a.b.c\r\n", "Bearer a.b.c", "bearer  a.b.c\n", r#"{"access_token": "a.b.c"}"#] {
+            assert_eq!(token_in(text).as_str(), "a.b.c", "{text:?}");
+        }
+        for text in ["", "{", "{}", "a b", "Bearer"] {
+            assert_eq!(token_in(text).as_str(), text);
+        }
+    }
 }

@@ -4,17 +4,20 @@
 //! uppermost counts. [`Raw`] knows no setting by name: whoever reads a key makes it known, so the list of
 //! what can be set is written once, where it is read. What nobody has read in the end is unknown.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
 use super::{Environment, VARIABLE_PREFIX};
+use crate::oauth::fault::nearest;
 
 /// Variables that are not settings: where the settings are, and the command line's credentials.
-const NOT_SETTINGS: [&str; 3] = ["BOOMGATE_CONFIG", "BOOMGATE_CLIENT_ID", "BOOMGATE_CLIENT_SECRET"];
+const NOT_SETTINGS: [&str; 4] =
+    ["BOOMGATE_CONFIG", "BOOMGATE_CLIENT_ID", "BOOMGATE_CLIENT_SECRET", "BOOMGATE_CLIENT_SECRET_FILE"];
 /// The most of a wrong value that is shown, in characters.
 const MAX_SHOWN: usize = 60;
 
@@ -28,11 +31,8 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Origin::File { path, line } => write!(out, "{}:{line}: ", path.display())?,
-            Origin::Variable(name) => write!(out, "{name}: ")?,
-            Origin::Flag(name) => write!(out, "{name}: ")?,
-            Origin::Default => {}
+        if self.origin != Origin::Default {
+            write!(out, "{}: ", self.origin)?;
         }
         if !self.key.is_empty() {
             write!(out, "{} ", self.key.escape_debug())?;
@@ -43,15 +43,42 @@ impl fmt::Display for Fault {
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    /// On this line of a file.
-    File { path: PathBuf, line: usize },
-    /// In a variable of the environment.
+pub enum Origin {
+    /// On a line of a file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In this variable of the environment.
     Variable(String),
-    /// On the command line.
+    /// On the command line, with this flag.
     Flag(&'static str),
     /// Nowhere.
     Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(out, "{}:{line}", path.display()),
+            Self::Variable(name) => out.write_str(name),
+            Self::Flag(name) => out.write_str(name),
+            Self::Default => out.write_str("default"),
+        }
+    }
+}
+
+/// A setting, what it is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name in the file.
+    pub key: &'static str,
+    /// What counts; `null` where there is no value.
+    pub value: Json,
+    /// Where that was given.
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +95,17 @@ enum Value {
 }
 
 impl Value {
+    /// As `boomgate config show` has it. A setting that is read as a number says so itself.
+    fn json(&self) -> Json {
+        match self {
+            Self::Untyped(text) | Self::Text(text) => text.as_str().into(),
+            Self::Integer(Some(number), _) => (*number).into(),
+            Self::Boolean(value) => (*value).into(),
+            Self::List(members) => members.as_slice().into(),
+            Self::Integer(None, _) | Self::Other(_) => Json::Null,
+        }
+    }
+
     fn whole_number(&self) -> Option<u64> {
         match self {
             Self::Integer(number, _) => *number,
@@ -96,14 +134,23 @@ impl fmt::Display for Value {
 /// All that was given.
 pub(super) struct Raw {
     given: BTreeMap<String, (Value, Origin)>,
-    known: BTreeSet<&'static str>,
+    /// What has been read, and what it turned out to be.
+    known: BTreeMap<&'static str, Json>,
     faults: Vec<Fault>,
+}
+
+/// What there is to say when all has been read.
+pub(super) struct Finished {
+    /// Unknown keys among them, in the order of the file.
+    pub(super) faults: Vec<Fault>,
+    /// Every key there is, in alphabetical order.
+    pub(super) settings: Vec<Setting>,
 }
 
 impl Raw {
     /// Nothing: every key has its default.
     pub(super) fn new() -> Self {
-        Self { given: BTreeMap::new(), known: BTreeSet::new(), faults: Vec::new() }
+        Self { given: BTreeMap::new(), known: BTreeMap::new(), faults: Vec::new() }
     }
 
     /// Lays a file over what is there.
@@ -153,7 +200,8 @@ impl Raw {
                 continue;
             }
             let key = rest.to_lowercase().replace("__", ".");
-            let value = value.to_str().map_or(Value::Other("not UTF-8"), |text| Value::Untyped(text.to_owned()));
+            let value =
+                value.to_str().map_or(Value::Other("bytes that are not UTF-8"), |text| Value::Untyped(text.to_owned()));
             self.given.insert(key, (value, Origin::Variable(name.clone())));
         }
     }
@@ -163,6 +211,11 @@ impl Raw {
         if !values.is_empty() {
             self.given.insert(key.to_owned(), (Value::List(values.to_vec()), Origin::Flag(flag)));
         }
+    }
+
+    /// The same for a flag that is given once.
+    pub(super) fn add_single_flag(&mut self, flag: &'static str, key: &str, value: String) {
+        self.given.insert(key.to_owned(), (Value::Untyped(value), Origin::Flag(flag)));
     }
 
     /// Says that what was given for `key`, or not given, is wrong. `detail` starts with a verb.
@@ -177,22 +230,34 @@ impl Raw {
     }
 
     fn given(&mut self, key: &'static str) -> Option<Value> {
-        self.known.insert(key);
-        self.given.get(key).map(|(value, _)| value.clone())
+        let given = self.given.get(key).map(|(value, _)| value.clone());
+        self.known.insert(key, given.as_ref().map_or(Json::Null, Value::json));
+        given
+    }
+
+    /// Says what a setting turned out to be, where that is not what was given.
+    pub(super) fn turns_out(&mut self, key: &'static str, value: impl Into<Json>) {
+        self.known.insert(key, value.into());
     }
 
     /// A whole number in `range`.
     pub(super) fn number<T>(&mut self, key: &'static str, range: RangeInclusive<T>, default: T) -> T
     where
+        T: TryFrom<u64> + PartialOrd + fmt::Display + Copy + Into<Json>,
+    {
+        let number = self.number_given(key, range).unwrap_or(default);
+        self.turns_out(key, number);
+        number
+    }
+
+    fn number_given<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> Option<T>
+    where
         T: TryFrom<u64> + PartialOrd + fmt::Display,
     {
-        let Some(value) = self.given(key) else { return default };
+        let value = self.given(key)?;
         let number = value.whole_number().and_then(|number| T::try_from(number).ok());
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        number
-            .filter(|number| range.contains(number))
-            .or_else(|| self.expected(key, &expected, &value))
-            .unwrap_or(default)
+        number.filter(|number| range.contains(number)).or_else(|| self.expected(key, &expected, &value))
     }
 
     /// A whole number in `range`, or the word `unlimited`, which is `None`.
@@ -202,27 +267,33 @@ impl Raw {
         range: RangeInclusive<u64>,
         default: Option<u64>,
     ) -> Option<u64> {
-        let Some(value) = self.given(key) else { return default };
-        if matches!(&value, Value::Text(text) | Value::Untyped(text) if text == "unlimited") {
-            return None;
-        }
-        let expected = format!("a whole number from {} to {}, or \"unlimited\"", range.start(), range.end());
-        value
-            .whole_number()
-            .filter(|number| range.contains(number))
-            .or_else(|| self.expected(key, &expected, &value))
-            .or(default)
+        let number = match self.given(key) {
+            None => default,
+            Some(Value::Text(text) | Value::Untyped(text)) if text == "unlimited" => None,
+            Some(value) => {
+                let expected = format!("a whole number from {} to {}, or \"unlimited\"", range.start(), range.end());
+                let number = value.whole_number().filter(|number| range.contains(number));
+                number.or_else(|| self.expected(key, &expected, &value)).or(default)
+            }
+        };
+        self.turns_out(key, number.map_or_else(|| "unlimited".into(), Json::from));
+        number
     }
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
-        let Some(value) = self.given(key) else { return default };
-        let boolean = match &value {
-            Value::Boolean(boolean) => Some(*boolean),
-            Value::Untyped(text) => text.parse().ok(),
-            Value::Text(_) | Value::Integer(..) | Value::List(_) | Value::Other(_) => None,
-        };
-        boolean.or_else(|| self.expected(key, "true or false", &value)).unwrap_or(default)
+        let given = self.given(key);
+        let boolean = given.and_then(|value| {
+            let boolean = match &value {
+                Value::Boolean(boolean) => Some(*boolean),
+                Value::Untyped(text) => text.parse().ok(),
+                Value::Text(_) | Value::Integer(..) | Value::List(_) | Value::Other(_) => None,
+            };
+            boolean.or_else(|| self.expected(key, "true or false", &value))
+        });
+        let boolean = boolean.unwrap_or(default);
+        self.turns_out(key, boolean);
+        boolean
     }
 
     /// A text that `parse` takes; `expected` says what that is.
@@ -240,6 +311,21 @@ impl Raw {
         parsed.or_else(|| self.expected(key, expected, &value))
     }
 
+    /// The same with a default, in the words of the file.
+    pub(super) fn text_or<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        default: (&str, T),
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let (written, default) = default;
+        self.text(key, expected, parse).unwrap_or_else(|| {
+            self.turns_out(key, written);
+            default
+        })
+    }
+
     /// A list of texts that `parse` takes, at least one; in a variable they are separated by commas.
     /// `expected` says what each of them is.
     pub(super) fn list<T>(
@@ -255,6 +341,7 @@ impl Raw {
                 return self.expected(key, &format!("a list, each member {expected}"), &value);
             }
         };
+        self.turns_out(key, members.as_slice());
         if members.is_empty() {
             self.fault(key, format!("must have at least one member: {expected}"));
             return None;
@@ -271,31 +358,33 @@ impl Raw {
         self.given.contains_key(key)
     }
 
-    /// All faults, unknown keys among them, in the order of the file; and every key that is known.
-    pub(super) fn finish(mut self) -> (Vec<Fault>, BTreeSet<&'static str>) {
+    /// What came of it.
+    pub(super) fn finish(mut self) -> Finished {
         for (key, (_, origin)) in &self.given {
-            if !self.known.contains(key.as_str()) {
+            if !self.known.contains_key(key.as_str()) {
                 let detail = self.why_unknown(key, origin);
                 self.faults.push(Fault { origin: origin.clone(), key: key.clone(), detail });
             }
         }
         self.faults.sort();
-        (self.faults, self.known)
+        let origin = |key| self.given.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
+        let settings =
+            self.known.iter().map(|(key, value)| Setting { key, value: value.clone(), origin: origin(*key) });
+        Finished { settings: settings.collect(), faults: self.faults }
     }
 
     fn why_unknown(&self, key: &str, origin: &Origin) -> String {
-        if self.known.iter().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+        if self.known.keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
             return format!("must be a table: [{key}]");
         }
-        let nearest = self.known.iter().map(|known| (distance(key, known), known)).min();
-        match nearest {
-            Some((distance, known)) if distance <= 2.max(key.len() / 3) => match origin {
+        match nearest(key, self.known.keys().copied()) {
+            Some(known) => match origin {
                 Origin::Variable(_) => format!("is not a setting; did you mean {}?", variable(known)),
                 Origin::File { .. } | Origin::Flag(_) | Origin::Default => {
                     format!("is not a setting; did you mean {known}?")
                 }
             },
-            _ => "is not a setting; data/boomgate.toml in the source lists them all".to_owned(),
+            None => "is not a setting; data/boomgate.toml in the source lists them all".to_owned(),
         }
     }
 }
@@ -319,44 +408,5 @@ fn typed(value: &DeValue<'_>) -> Value {
         DeValue::Float(_) => Value::Other("a number with a fraction"),
         DeValue::Datetime(_) => Value::Other("a time"),
         DeValue::Table(_) => Value::Other("a table"),
-    }
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = index;
-        let mut left = index + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, against) in row.iter_mut().skip(1).zip(other.chars()) {
-            let changed = diagonal + usize::from(letter != against);
-            diagonal = *cell;
-            left = changed.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn a_distance_counts_the_letters_between_two_words() {
-        for (one, other, expected) in [
-            ("", "", 0),
-            ("burst", "burst", 0),
-            ("brust", "burst", 2),
-            ("burs", "burst", 1),
-            ("", "burst", 5),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(one, other), expected, "{one} {other}");
-            assert_eq!(distance(other, one), expected, "{other} {one}");
-        }
     }
 }

@@ -2,25 +2,32 @@
 //!
 //! The request's id (the caller's own if it may be kept), the caller's trace id, HSTS, the `RateLimit`
 //! fields of an authenticated caller; and the body of a [`Problem`], which needs both the request's id and
-//! this server's address.
+//! this server's address. Here too each request is timed for [`Durations`], and told to the log.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use percent_encoding::percent_decode_str;
 use pin_project_lite::pin_project;
 use uuid::Uuid;
 
 use crate::admission::Standing;
+use crate::http::durations::{Durations, Timer, known};
 use crate::http::error::Problem;
 use crate::http::rate_limit_fields;
+use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_TRACE_ID: HeaderName = HeaderName::from_static("passport-labs-client-trace-id");
@@ -60,12 +67,13 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A caller's own id, if it is there once and may be kept.
+/// A caller's own id, if it is there once and may be kept. It is logged, so it must not be a secret.
 fn kept(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
-    (visible && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
+    let secret = value.as_bytes().windows(SECRET_PREFIX.len()).any(|part| part == SECRET_PREFIX.as_bytes());
+    (visible && !secret && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
 }
 
 /// The trace that a request belongs to (W3C Trace Context section 3.2): `00-` and 32 hexadecimal digits.
@@ -77,13 +85,25 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Wraps the whole application; see the module.
-#[derive(Clone, Copy, Debug)]
-pub struct Complete;
+#[derive(Clone, Debug)]
+pub struct Complete {
+    durations: Arc<Durations>,
+    url_scheme: &'static str,
+}
+
+impl Complete {
+    /// For an application that is reached by this scheme; its requests are timed in `durations`.
+    #[must_use]
+    pub fn new(durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
+        Self { durations: Arc::clone(durations), url_scheme }
+    }
+}
 
 /// [`Complete`] around one worker's application.
 #[derive(Debug)]
 pub struct Completing<S> {
     application: S,
+    timer: Rc<Timer>,
 }
 
 impl<S> Transform<S, ServiceRequest> for Complete
@@ -97,7 +117,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(Completing { application }))
+        let timer = Rc::new(Timer::new(&self.durations, self.url_scheme));
+        ready(Ok(Completing { application, timer }))
     }
 }
 
@@ -114,7 +135,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let request_id = RequestId::of(request.headers());
         request.extensions_mut().insert(request_id.clone());
-        Completion { answering: self.application.call(request), request_id: Some(request_id) }
+        let (timer, start) = (Rc::clone(&self.timer), self.timer.start());
+        Completion { answering: self.application.call(request), request_id: Some(request_id), timer, start }
     }
 }
 
@@ -125,6 +147,8 @@ pin_project! {
         #[pin]
         answering: F,
         request_id: Option<RequestId>,
+        timer: Rc<Timer>,
+        start: Duration,
     }
 }
 
@@ -135,7 +159,10 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
         let this = self.project();
         let response = ready!(this.answering.poll(context))?;
         let request_id = this.request_id.take().unwrap_or_else(RequestId::random);
-        Poll::Ready(Ok(complete(response, &request_id)))
+        let response = complete(response, &request_id);
+        let took = this.timer.stop(*this.start, response.request(), response.status());
+        log(&response, &request_id, took);
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -162,7 +189,6 @@ fn complete(mut response: ServiceResponse, request_id: &RequestId) -> ServiceRes
             response = with_body(response, &problem, site, request_id);
         }
     }
-    log(&response, request_id);
     response
 }
 
@@ -179,20 +205,67 @@ fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, requ
     response.map_body(|_, _| BoxBody::new(body))
 }
 
-/// One line for a request, at `debug`: the path without its query, which may hold a secret.
-fn log(response: &ServiceResponse, request_id: &RequestId) {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
+/// How tokens (a JWT's header is a JSON object in base64) and client secrets start.
+const SENSITIVE: [&str; 2] = ["eyJ", SECRET_PREFIX];
+
+/// Where the line of each request goes; `log.access` says whether it is written.
+pub const ACCESS: &str = "boomgate::access";
+
+/// Whether anybody reads what is told of each request: one look at what the log has settled on.
+fn is_logged() -> bool {
+    tracing::enabled!(target: ACCESS, tracing::Level::INFO) || tracing::enabled!(tracing::Level::DEBUG)
+}
+
+/// Who sent a request, for the log.
+struct Caller(ClientId);
+
+/// Notes who sent the request, where the log wants to know.
+pub fn note_caller(request: &HttpRequest, client_id: &ClientId) {
+    if is_logged() {
+        request.extensions_mut().insert(Caller(client_id.clone()));
+    }
+}
+
+/// The path without what may be a token or a secret, put there by mistake, and all after it.
+fn shown(path: &str) -> Cow<'_, str> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    match SENSITIVE.iter().filter_map(|opening| decoded.find(opening)).min() {
+        Some(at) => format!("{}…", decoded.get(..at).unwrap_or_default()).into(),
+        None => path.into(),
+    }
+}
+
+/// One line for a request: for whoever asked for it, else at `debug`. The path without its query, which
+/// may hold a secret.
+fn log(response: &ServiceResponse, request_id: &RequestId, took: Duration) {
+    if !is_logged() {
         return;
     }
     let request = response.request();
-    tracing::debug!(
-        method = %request.method(),
-        path = ?request.path(),
-        status = response.status().as_u16(),
-        %request_id,
-        trace_id = trace_id(request.headers()),
-        "answered"
-    );
+    let method = known(request.method());
+    let status = response.status().as_u16();
+    let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let bytes = match response.response().body().size() {
+        BodySize::Sized(bytes) => Some(bytes),
+        BodySize::None => Some(0),
+        BodySize::Stream => None,
+    };
+    let source = request.peer_addr().map(|address| tracing::field::display(address.ip()));
+    let extensions = request.extensions();
+    let client_id = extensions.get::<Caller>().map(|caller| tracing::field::display(&caller.0));
+    let trace_id = trace_id(request.headers());
+    let path = shown(request.path());
+    let path = path.escape_debug();
+    if tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
+        tracing::info!(
+            target: ACCESS, method, %path, status, duration_us, bytes, client_id, source, %request_id, trace_id,
+            "answered"
+        );
+    } else {
+        tracing::debug!(
+            method, %path, status, duration_us, bytes, client_id, source, %request_id, trace_id, "answered"
+        );
+    }
 }
 
 #[cfg(test)]
@@ -212,11 +285,25 @@ mod tests {
         let id = |value: &str| RequestId::of(&headers(&[(&X_REQUEST_ID, value)])).to_string();
         assert_eq!(id("order-17/\"retry\""), "order-17/\"retry\"");
         assert_eq!(id(&"a".repeat(128)), "a".repeat(128));
-        for refused in ["", "two words", &"a".repeat(129), "\u{e9}"] {
+        for refused in ["", "two words", "a-bg_secret_b", &"a".repeat(129), "\u{e9}"] {
             assert!(Uuid::parse_str(&id(refused)).is_ok(), "{refused}");
         }
         let twice = RequestId::of(&headers(&[(&X_REQUEST_ID, "a"), (&X_REQUEST_ID, "b")]));
         assert!(Uuid::parse_str(&twice.to_string()).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_shown_up_to_what_may_be_secret() {
+        for (path, expected) in [
+            ("/parking/zones/1", "/parking/zones/1"),
+            ("/parking/zones/eyJhbGciOiJFUzI1NiJ9.e30.c2ln/x", "/parking/zones/…"),
+            ("/bg_secret_demoReader", "/…"),
+            ("/a/bg%5Fsecret%5FdemoReader", "/a/…"),
+            ("/%65yJ0", "/…"),
+            ("/%1b[2J", "/%1b[2J"),
+        ] {
+            assert_eq!(shown(path), expected, "{path}");
+        }
     }
 
     #[test]

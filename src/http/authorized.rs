@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::administration::Actor;
 use crate::admission::{Admission, Admitted, Api, Decision, Right, Walk};
-use crate::http::answer::RequestId;
+use crate::http::answer::{RequestId, note_caller};
 use crate::http::error::Problem;
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope;
@@ -118,6 +118,10 @@ impl<R> Authorized<R> {
     fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
         if let Some(standing) = decision.standing {
             request.extensions_mut().insert(standing);
+        }
+        let admitted = decision.outcome.as_ref().ok().map(|admitted| &admitted.client);
+        if let Some(client) = admitted.or(decision.refused.as_ref()) {
+            note_caller(request, &client.client_id);
         }
         Ok(Self { admitted: decision.outcome?, right: PhantomData })
     }

@@ -8,7 +8,7 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
 use crate::http::error::{OauthError, Problem, ProblemKind};
-use crate::oauth::parameters::Format;
+use crate::oauth::parameters::{Format, ParameterFault};
 
 /// The largest body of an OAuth request, in bytes.
 pub const MAX_OAUTH_BYTES: usize = 16 * 1_024;
@@ -44,8 +44,7 @@ pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault
 
 /// Reads the body of a request that may not be compressed: nothing here inflates one.
 pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !request.headers().get_all(CONTENT_ENCODING).all(is_plain) {
+    if is_coded(request) {
         // RFC 9110 section 12.5.3.
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body without a Content-Encoding.")
             .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
@@ -65,11 +64,26 @@ pub async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result
 }
 
 fn as_json(request: &HttpRequest, body: Bytes) -> Result<Bytes, Problem> {
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if Format::of(content_type, &body) != Ok(Format::Json) {
+    if format(request, &body) != Ok(Format::Json) {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json."));
     }
     Ok(body)
+}
+
+/// Whether the body is compressed, or coded in any other way.
+pub fn is_coded(request: &HttpRequest) -> bool {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    !request.headers().get_all(CONTENT_ENCODING).all(is_plain)
+}
+
+/// How the body is written. Two media types say nothing: no two readers agree on which of them counts.
+pub fn format(request: &HttpRequest, body: &[u8]) -> Result<Format, ParameterFault> {
+    let mut content_types = request.headers().get_all(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let content_type = content_types.next();
+    if content_types.next().is_some() {
+        return Err(ParameterFault::MediaType);
+    }
+    Format::of(content_type, body)
 }
 
 impl From<BodyFault> for Problem {

@@ -19,10 +19,12 @@ use crate::http::authorized::{actor, authorization};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::token::source;
-use crate::oauth::bearer;
+use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::parameters::{Format, ParameterFault, Parameters};
 
+/// How many tokens of one request are looked at: each may cost a signature check.
+const MAX_TOKENS: usize = 8;
 /// How much of a body is looked at, in bytes, and for how long: the answer does not wait for the rest.
 const MAX_BYTES: usize = 16 * 1_024;
 const MAX_TIME: Duration = Duration::from_secs(2);
@@ -38,7 +40,7 @@ pub async fn refuse(
 ) -> Result<HttpResponse, Problem> {
     let exposed = Exposed::of(&request, payload).await;
     let mut burned = false;
-    for token in &exposed.tokens {
+    for token in exposed.tokens.iter().take(MAX_TOKENS) {
         if let Ok(token) = admission.genuine(token) {
             changes.burn(&token, &actor(None, &request)).await?;
             burned = true;
@@ -66,17 +68,16 @@ struct Exposed {
 
 impl Exposed {
     async fn of(request: &HttpRequest, payload: Payload) -> Self {
-        let bearer = |value| bearer::parse(std::iter::once(value), "").ok();
+        let fields = request.headers().iter().map(|(_, value)| value.as_bytes());
         let mut exposed = Self {
-            tokens: authorization(request).filter_map(bearer).map(|token| token.to_owned().into()).collect(),
+            tokens: fields.chain([request.query_string().as_bytes()]).flat_map(jwts).collect(),
             credentials: authorization(request).filter_map(basic).collect(),
         };
         exposed.add(Parameters::parse(Format::Form, request.query_string().as_bytes()));
         let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        if let Ok(Ok(body)) = timeout(MAX_TIME, body::read(payload, MAX_BYTES)).await
-            && let Ok(format) = Format::of(content_type, &body)
-        {
-            exposed.add(Parameters::parse(format, &body));
+        if let Ok(Ok(body)) = timeout(MAX_TIME, body::read(payload, MAX_BYTES)).await {
+            exposed.tokens.extend(jwts(&body));
+            exposed.add(Format::of(content_type, &body).and_then(|format| Parameters::parse(format, &body)));
         }
         exposed
     }
@@ -89,6 +90,20 @@ impl Exposed {
             self.credentials.push(ClientAuthentication::from_body(&client_id, secret));
         }
     }
+}
+
+/// Whatever may be an access token in `bytes`: a JWT in the compact form (RFC 7515 section 3.1), wherever it
+/// stands. Whoever read it on its way cares as little as this whether the request was well-formed.
+fn jwts(bytes: &[u8]) -> impl Iterator<Item = Zeroizing<String>> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let runs = bytes.split(move |&byte| !is_part(byte));
+    runs.filter_map(|run| {
+        // The start of every JSON object that opens with a name.
+        let start = run.windows(3).position(|letters| letters == b"eyJ")?;
+        let (_, jwt) = run.split_at_checked(start)?;
+        let has_form = jwt.len() <= MAX_TOKEN_BYTES && jwt.split(|&byte| byte == b'.').count() == 3;
+        has_form.then(|| String::from_utf8_lossy(jwt).into_owned().into())
+    })
 }
 
 fn basic(value: &[u8]) -> Option<ClientAuthentication> {

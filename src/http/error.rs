@@ -492,6 +492,7 @@ impl From<crate::administration::ChangeError> for Problem {
             ChangeError::AlreadyRegistered
             | ChangeError::LastAdministrator
             | ChangeError::TooManySecrets { .. }
+            | ChangeError::SecretKnown
             | ChangeError::LastSecret => Self::new(ProblemKind::Conflict, sentence(&error)),
             ChangeError::ClientUnknown | ChangeError::SecretUnknown => {
                 Self::new(ProblemKind::NotFound, sentence(&error))
@@ -560,6 +561,12 @@ impl OauthError {
         self
     }
 
+    /// `error` of the answer.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// The endpoint takes POST alone.
     #[must_use]
     pub fn method_not_allowed() -> Self {
@@ -573,6 +580,14 @@ impl OauthError {
     pub fn payload_too_large(limit: usize) -> Self {
         Self::new(ErrorCode::InvalidRequest, format!("The body is over {limit} bytes."))
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    /// The body is compressed: nothing here inflates one (RFC 9110 section 12.5.3).
+    #[must_use]
+    pub fn unsupported_coding() -> Self {
+        Self::new(ErrorCode::InvalidRequest, "Send the body without a Content-Encoding.")
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
     }
 
     /// The body did not arrive in time, or not whole.
@@ -699,7 +714,9 @@ impl From<ParameterFault> for OauthError {
         let description = match fault {
             // serde's own text may quote what was sent: only the place is told.
             ParameterFault::Syntax(_) => "The body is not one JSON object of strings.".to_owned(),
-            ParameterFault::MediaType | ParameterFault::NotText(_) | ParameterFault::Repeated(_) => sentence(&fault),
+            ParameterFault::MediaType => sentence(&fault),
+            // A parameter's name has no capital letter at the start of a sentence either.
+            ParameterFault::NotText(_) | ParameterFault::Repeated(_) => format!("{fault}."),
         };
         Self::new(ErrorCode::InvalidRequest, description).with_status(status)
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
-use crate::http::answer::Site;
+use crate::http::answer::{Site, note_caller};
 use crate::http::error::OauthError;
 use crate::http::token::{read_inspection, source};
 use crate::oauth::scope::READ_ADMIN;
@@ -28,6 +28,7 @@ pub async fn introspect(
 ) -> Result<HttpResponse, OauthError> {
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
+    note_caller(&request, &client.client_id);
     let visible = admission
         .introspect(&token)
         .ok()

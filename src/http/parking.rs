@@ -34,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig) {
         config
             .service(
                 web::resource(zones)
+                    .name(zones)
                     .route(web::get().to(list))
                     .route(web::head().to(list))
                     .route(web::post().to(create))
@@ -41,6 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
             )
             .service(
                 web::resource(format!("{zones}/{{id}}"))
+                    .name(&format!("{zones}/{{id}}"))
                     .route(web::get().to(show))
                     .route(web::head().to(show))
                     .route(web::put().to(replace))
@@ -132,7 +134,7 @@ async fn delete(
     Ok(HttpResponse::new(StatusCode::NO_CONTENT))
 }
 
-/// The id in the path, in the one form that the API shows: a zone has one address.
+/// The id in the path: hyphenated, its letters of either case (RFC 9562 section 4).
 fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
     let id = request.match_info().get("id").filter(|id| id.len() == uuid::fmt::Hyphenated::LENGTH);
     id.and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| ParkingError::NotFound.into())
@@ -258,11 +260,11 @@ impl From<ParkingError> for Problem {
 
 impl From<QueryFault> for Problem {
     fn from(fault: QueryFault) -> Self {
-        let kind = match fault {
-            QueryFault::Parameters(_) => ProblemKind::MalformedQuery,
-            QueryFault::Cursor(_) => ProblemKind::InvalidCursor,
-        };
-        Self::new(kind, sentence(&fault.to_string()))
+        // It starts with a parameter's name, which has no capital letter at the start of a sentence either.
+        match fault {
+            QueryFault::Parameters(faults) => Self::new(ProblemKind::MalformedQuery, faults),
+            QueryFault::Cursor(fault) => Self::new(ProblemKind::InvalidCursor, format!("{fault}.")),
+        }
     }
 }
 
@@ -295,7 +297,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::admission::Admission;
+    use crate::admission::{Admission, Reason};
     use crate::clients::{Client, Clients, Status};
     use crate::http::answer::{Complete, Site};
     use crate::keys::{Algorithm, Keys};
@@ -345,6 +347,7 @@ mod tests {
                 limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,
                 secrets: vec![],
+                retired_secrets: Vec::new(),
                 tokens_valid_from: now,
                 created_at: now,
                 updated_at: now,
@@ -378,7 +381,7 @@ mod tests {
                 .service(web::scope("/v3").configure(routes))
                 .configure(routes)
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
-                .wrap(Complete);
+                .wrap(Complete::new(&Arc::default(), "https"));
             let app = init_service(app).await;
             let mut request = TestRequest::default()
                 .method(Method::from_bytes(method.as_bytes()).unwrap())
@@ -686,5 +689,14 @@ mod tests {
         assert_eq!((refused.status, refused.header("retry-after").as_str()), (503, "1"));
         assert_eq!(refused.problem(), "unavailable");
         assert_eq!(gate.get(&location).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_quota_that_cannot_be_asked_is_503_and_counted_as_such() {
+        let gate = Gate::open().await;
+        gate.store.close().await.unwrap();
+        assert_eq!(gate.get("/parking/zones").await.status, 503);
+        let denied = gate.admission.decisions().denied.totals().filter(|(_, count)| *count > 0);
+        assert_eq!(denied.collect::<Vec<_>>(), [(Reason::StoreUnavailable, 1)]);
     }
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
+use crate::http::answer::note_caller;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
 use crate::http::token::{read_inspection, source};
@@ -14,7 +15,8 @@ use crate::oauth::error::ErrorCode;
 use crate::oauth::token_request::InspectionRequest;
 
 /// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
-/// another client's is refused (section 2.1).
+/// another client's is refused (section 2.1). One that is not in force just now is revoked all the same: its
+/// client's audience may be given back before it expires.
 pub async fn revoke(
     request: HttpRequest,
     payload: Payload,
@@ -24,19 +26,15 @@ pub async fn revoke(
 ) -> Result<HttpResponse, OauthError> {
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
-    if let Ok(admitted) = admission.introspect(&token) {
-        if admitted.token.client_id != client.client_id {
+    note_caller(&request, &client.client_id);
+    if let Ok(token) = admission.genuine(&token) {
+        if token.client_id != client.client_id {
             return Err(OauthError::new(
                 ErrorCode::UnauthorizedClient,
                 "The token was issued to another client: only that client may revoke it.",
             ));
         }
-        changes.revoke(&admitted.token, &actor(Some(&client.client_id), &request)).await?;
+        changes.revoke(&token, &actor(Some(&client.client_id), &request)).await?;
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish())
-}
-
-/// Any method but POST.
-pub async fn wrong_method() -> Result<HttpResponse, OauthError> {
-    Err(OauthError::method_not_allowed())
 }

@@ -5,13 +5,14 @@
 //! as RFC 6749 has it, because some clients read `expires_at` as a number.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use actix_governor::governor::NotUntil;
 use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
+use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::middleware::Condition;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
@@ -20,12 +21,14 @@ use zeroize::Zeroizing;
 
 use crate::administration::Administration;
 use crate::client_credentials::ClientCredentials;
+use crate::counts::Counter;
+use crate::http::answer;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body::{self, MAX_OAUTH_BYTES};
 use crate::http::error::OauthError;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
-use crate::oauth::parameters::{Format, Parameters};
+use crate::oauth::parameters::Parameters;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{InspectionRequest, TokenRequest};
 use crate::time::UnixSeconds;
@@ -50,15 +53,23 @@ struct TokenResponse<'t> {
 pub struct SourceLimit {
     enabled: bool,
     config: GovernorConfig<SourceAddress, NoOpMiddleware>,
+    refused: Arc<Counter>,
 }
 
 impl SourceLimit {
     /// `requests_per_second` after a `burst`; 0 requests per second is no limit.
     #[must_use]
     pub fn new(requests_per_second: u32, burst: u32) -> Option<Self> {
-        let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress);
+        let refused = Arc::<Counter>::default();
+        let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress { refused: refused.clone() });
         config.requests_per_second(requests_per_second.max(1).into()).burst_size(burst.max(1));
-        Some(Self { enabled: requests_per_second > 0, config: config.finish()? })
+        Some(Self { enabled: requests_per_second > 0, config: config.finish()?, refused })
+    }
+
+    /// How many requests it refused so far.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.total()
     }
 
     /// Forgets addresses that have been quiet: without it the memory of a flood would stay.
@@ -74,12 +85,14 @@ pub fn routes(config: &mut ServiceConfig, limit: &SourceLimit) {
     config
         .service(
             web::resource("/shared/access-tokens")
+                .name("/shared/access-tokens")
                 .wrap(governor())
                 .route(web::post().to(documented))
                 .default_service(web::to(wrong_method)),
         )
         .service(
             web::resource("/oauth2/token")
+                .name("/oauth2/token")
                 .wrap(governor())
                 .route(web::post().to(strict))
                 .default_service(web::to(wrong_method)),
@@ -106,7 +119,8 @@ async fn strict(
     Ok(answer(&issued, None))
 }
 
-async fn wrong_method(
+/// Any method but POST.
+pub async fn wrong_method(
     request: HttpRequest,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
@@ -115,7 +129,18 @@ async fn wrong_method(
     Err(OauthError::method_not_allowed())
 }
 
+/// One token request: a token, or a refusal that is counted.
 async fn grant(
+    request: &HttpRequest,
+    payload: Payload,
+    grants: &ClientCredentials,
+    changes: &Administration,
+) -> Result<Issued, OauthError> {
+    let granted = try_grant(request, payload, grants, changes).await;
+    granted.inspect_err(|refusal| grants.answers().refused.add_one(refusal.code()))
+}
+
+async fn try_grant(
     request: &HttpRequest,
     payload: Payload,
     grants: &ClientCredentials,
@@ -125,6 +150,7 @@ async fn grant(
     let parameters = read(request, payload).await?;
     let token_request = TokenRequest::parse(authorization(request), parameters)?;
     let (client, issued) = grants.grant(token_request, source(request))?;
+    answer::note_caller(request, &client.client_id);
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
     Ok(issued)
 }
@@ -138,9 +164,11 @@ fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
 
 /// The parameters of an OAuth request's body.
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, OauthError> {
+    if body::is_coded(request) {
+        return Err(OauthError::unsupported_coding());
+    }
     let body = body::read(payload, MAX_OAUTH_BYTES).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let format = Format::of(content_type, &body)?;
+    let format = body::format(request, &body)?;
     Ok(Parameters::parse(format, &body)?)
 }
 
@@ -190,8 +218,10 @@ async fn refuse_secret_in_query(
 }
 
 /// The address, as the key of the limit.
-#[derive(Clone, Copy)]
-struct SourceAddress;
+#[derive(Clone)]
+struct SourceAddress {
+    refused: Arc<Counter>,
+}
 
 impl KeyExtractor for SourceAddress {
     type Key = IpAddr;
@@ -203,6 +233,7 @@ impl KeyExtractor for SourceAddress {
     }
 
     fn exceed_rate_limit_response(&self, negative: &NotUntil<QuantaInstant>, _: HttpResponseBuilder) -> HttpResponse {
+        self.refused.add_one();
         let wait = negative.wait_time_from(DefaultClock::default().now());
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         OauthError::too_many_requests(

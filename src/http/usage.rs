@@ -6,6 +6,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::admission::{Admission, Api, Standing};
+use crate::http::answer::note_caller;
 use crate::http::authorized::authorization;
 use crate::http::error::Problem;
 use crate::oauth::limits::Limits;
@@ -13,6 +14,7 @@ use crate::oauth::limits::Limits;
 /// For any token that the partner API would take, whatever its scope.
 pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
+    note_caller(&request, &admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;
     request.extensions_mut().insert(standing);
     let mut answer = told(&standing, &admitted.client.limits);

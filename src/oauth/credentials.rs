@@ -10,7 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, digest};
 use ring::error::Unspecified;
 use ring::rand::SecureRandom;
 use serde::de::Error as _;
@@ -24,6 +24,12 @@ pub const SECRET_PREFIX: &str = "bg_secret_";
 const RANDOM_DIGITS: usize = 43;
 /// Base62 digits for the CRC-32 that ends a secret.
 const CHECK_DIGITS: usize = 6;
+/// What a secret of somebody's own making must have at least, in characters and in different ones: it is
+/// kept as one SHA-256, which is no shield for a password.
+const MIN_CHOSEN_CHARS: usize = 32;
+const MIN_DIFFERENT_CHARS: u32 = 8;
+/// The longest secret of somebody's own making, in characters.
+const MAX_CHOSEN_CHARS: usize = 256;
 /// The longest client identifier, in bytes.
 const MAX_CLIENT_ID_BYTES: usize = 64;
 /// The longest `Authorization: Basic` value that is decoded, in bytes.
@@ -121,6 +127,19 @@ impl ClientSecret {
         Self(text)
     }
 
+    /// A secret of somebody's own making that a client may have; see [`WeakSecret`].
+    pub fn chosen(text: Zeroizing<String>) -> Result<Self, WeakSecret> {
+        let fits = (MIN_CHOSEN_CHARS..=MAX_CHOSEN_CHARS).contains(&text.len());
+        let different = text.bytes().fold(0_u128, |seen, byte| seen | 1 << (byte & 0x7F)).count_ones();
+        let is_mistyped = |secret: &Self| secret.0.starts_with(SECRET_PREFIX) && !secret.is_well_formed();
+        let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let secret = Self(text);
+        if !fits || different < MIN_DIFFERENT_CHARS || !is_graphic || is_mistyped(&secret) {
+            return Err(WeakSecret);
+        }
+        Ok(secret)
+    }
+
     /// What is kept of it.
     #[must_use]
     pub fn digest(&self) -> SecretDigest {
@@ -161,6 +180,15 @@ impl fmt::Debug for ClientSecret {
     }
 }
 
+/// Not a secret that a client may have: too short, too long, too plain, with other characters than visible
+/// ASCII ones, or with this server's prefix and wrong check digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be {MIN_CHOSEN_CHARS} to {MAX_CHOSEN_CHARS} visible ASCII characters, at least {MIN_DIFFERENT_CHARS} of them \
+     different (one that starts with {SECRET_PREFIX} must have the right check digits)"
+)]
+pub struct WeakSecret;
+
 /// SHA-256 of a client secret; in records as unpadded base64url.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretDigest([u8; 32]);
@@ -168,6 +196,51 @@ pub struct SecretDigest([u8; 32]);
 impl SecretDigest {
     /// A digest that no secret has: what an unknown client's secret is compared with.
     pub const NONE: Self = Self([0; 32]);
+
+    /// What may be told of the secret.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut context = Context::new(&SHA256);
+        context.update(b"boomgate secret fingerprint\0");
+        context.update(&self.0);
+        let mut bytes = [0; FINGERPRINT_BYTES];
+        bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(byte, from)| *byte = *from);
+        Fingerprint(bytes)
+    }
+}
+
+const FINGERPRINT_BYTES: usize = 8;
+
+/// Tells whether two secrets are the same to whoever has one of them, and nothing of either: a part of a
+/// digest of the [`SecretDigest`], in 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; FINGERPRINT_BYTES]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = u64::from_str_radix(&text, 16).ok().filter(|_| text.len() == 2 * FINGERPRINT_BYTES);
+        let number = number.ok_or_else(|| D::Error::custom("a fingerprint is 16 hexadecimal digits"))?;
+        Ok(Self(number.to_be_bytes()))
+    }
 }
 
 /// Takes the same time wherever the two differ.

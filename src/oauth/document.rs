@@ -22,6 +22,14 @@ pub struct Document(Value);
 #[error("the body is not JSON: {0}")]
 pub struct Malformed(String);
 
+impl Malformed {
+    /// What is wrong, and at which line and column.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Document {
     /// Reads `body`. Arrays and objects may be nested at most 127 deep, and numbers must fit a double.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
@@ -36,6 +44,15 @@ impl Document {
     #[must_use]
     pub fn members(&self) -> Option<&Map<String, Value>> {
         self.0.as_object()
+    }
+
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_members(self) -> Option<Map<String, Value>> {
+        match self.0 {
+            Value::Object(members) => Some(members),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+        }
     }
 
     /// What becomes of `target` when this document patches it (RFC 7396, section 2).

@@ -6,9 +6,12 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use crate::oauth::fault::FieldFault;
+use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::oauth::fault::{FieldFault, nearest};
 use crate::oauth::limits::Limits;
 use crate::oauth::scope::Scope;
 
@@ -21,13 +24,15 @@ pub const DAILY_QUOTA: RangeInclusive<u64> = 1..=100_000_000_000;
 /// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 200;
 
-const MEMBERS: [&str; 8] =
+/// What a registration is made of.
+pub const MEMBERS: [&str; 8] =
     ["client_name", "scope", "audience", "token_ttl", "requests_per_second", "burst", "daily_quota", "enforce"];
 /// Members that a client is shown with, and that are changed in another way or never.
-const READ_ONLY: [(&str, &str); 6] = [
+const READ_ONLY: [(&str, &str); 7] = [
     ("client_id", "never changes"),
     ("client_secret", "is made by the server: rotate it with POST /admin/clients/{client_id}/secrets"),
     ("secrets", "is changed with POST and DELETE below /admin/clients/{client_id}/secrets"),
+    ("retired_secrets", "is kept by the server"),
     ("tokens_valid_from", "is set by POST /admin/clients/{client_id}/revoke-tokens"),
     ("created_at", "never changes"),
     ("updated_at", "is set by the server"),
@@ -37,8 +42,12 @@ const READ_ONLY: [(&str, &str); 6] = [
 /// client an administrator.
 pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
 
+/// What stands for no daily quota where there is no `null`.
+pub const UNLIMITED: &str = "unlimited";
+
 /// What this server offers to clients, and what it gives to one that asks for nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OfferedTerms", into = "OfferedTerms")]
 pub struct Terms {
     /// Every scope token that may be assigned.
     pub scopes: BTreeSet<String>,
@@ -50,6 +59,51 @@ pub struct Terms {
     pub default_token_ttl_s: u64,
     /// The limits by default.
     pub default_limits: Limits,
+}
+
+/// [`Terms`] as they are told: with the names that clients are registered and shown with.
+#[derive(Serialize, Deserialize)]
+struct OfferedTerms {
+    scopes: BTreeSet<String>,
+    audiences: Vec<String>,
+    token_ttl: Bounds,
+    client_defaults: Defaults,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Bounds {
+    min: u64,
+    max: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Defaults {
+    token_ttl: u64,
+    #[serde(flatten)]
+    limits: Limits,
+}
+
+impl From<Terms> for OfferedTerms {
+    fn from(terms: Terms) -> Self {
+        Self {
+            scopes: terms.scopes,
+            audiences: terms.audiences,
+            token_ttl: Bounds { min: *terms.token_ttl_s.start(), max: *terms.token_ttl_s.end() },
+            client_defaults: Defaults { token_ttl: terms.default_token_ttl_s, limits: terms.default_limits },
+        }
+    }
+}
+
+impl From<OfferedTerms> for Terms {
+    fn from(offered: OfferedTerms) -> Self {
+        Self {
+            scopes: offered.scopes,
+            audiences: offered.audiences,
+            token_ttl_s: offered.token_ttl.min..=offered.token_ttl.max,
+            default_token_ttl_s: offered.client_defaults.token_ttl,
+            default_limits: offered.client_defaults.limits,
+        }
+    }
 }
 
 /// A registration that this server can make.
@@ -68,10 +122,11 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Reads a registration's members; all faults at once.
-    pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+    /// Reads a registration's members; all faults at once. The caller reads those that are named `beside`.
+    pub fn parse(members: &Map<String, Value>, beside: &[&str], terms: &Terms) -> Result<Self, Vec<FieldFault>> {
         let mut reader = Reader { members, faults: Vec::new() };
-        reader.refuse_unknown(&MEMBERS);
+        let known: Vec<&str> = MEMBERS.iter().chain(beside).copied().collect();
+        reader.refuse_unknown(&known);
         let defaults = terms.default_limits;
         let client_name = reader.name();
         let scope = reader.scope(terms);
@@ -79,9 +134,10 @@ impl Registration {
         let token_ttl = reader.number("token_ttl", &terms.token_ttl_s).unwrap_or(terms.default_token_ttl_s);
         let requests_per_second = reader.number("requests_per_second", &REQUESTS_PER_SECOND);
         let burst = reader.number("burst", &BURST);
-        let daily_quota = match members.get("daily_quota") {
-            Some(Value::Null) => None,
-            _ => reader.number("daily_quota", &DAILY_QUOTA).or(defaults.daily_quota),
+        let daily_quota = if reader.is_unlimited() {
+            None
+        } else {
+            reader.number("daily_quota", &DAILY_QUOTA).or(defaults.daily_quota)
         };
         let enforce = reader.flag("enforce").unwrap_or(defaults.enforce);
         let limits = Limits {
@@ -96,6 +152,76 @@ impl Registration {
             }
             _ => Err(reader.faults),
         }
+    }
+
+    /// The value of one of [`MEMBERS`], as answers show it.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Value {
+        match name {
+            "client_name" => self.client_name.clone().into(),
+            "scope" => self.scope.to_string().into(),
+            "audience" => self.audience.clone().into(),
+            "token_ttl" => self.token_ttl.into(),
+            "requests_per_second" => self.limits.requests_per_second.into(),
+            "burst" => self.limits.burst.into(),
+            "daily_quota" => self.limits.daily_quota.into(),
+            "enforce" => self.limits.enforce.into(),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// A registration by whoever wants to choose what the server would make.
+#[derive(Debug)]
+pub struct Application {
+    /// The identifier that it is to have; `None` leaves it to the server.
+    pub client_id: Option<ClientId>,
+    /// The secret that it is to have; `None` leaves it to the server.
+    pub client_secret: Option<ClientSecret>,
+    /// All the rest.
+    pub registration: Registration,
+}
+
+impl Application {
+    /// Reads its members; all faults at once.
+    pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+        let (client_id, client_secret) = (read_client_id(members), read_client_secret(members));
+        match (client_id, client_secret, Registration::parse(members, &["client_id", "client_secret"], terms)) {
+            (Ok(client_id), Ok(client_secret), Ok(registration)) => Ok(Self { client_id, client_secret, registration }),
+            (client_id, client_secret, registration) => {
+                let mut faults: Vec<_> = client_id.err().into_iter().chain(client_secret.err()).collect();
+                faults.extend(registration.err().into_iter().flatten());
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// `client_id`, if it is there.
+pub fn read_client_id(members: &Map<String, Value>) -> Result<Option<ClientId>, FieldFault> {
+    let Some(value) = members.get("client_id") else { return Ok(None) };
+    let client_id = value.as_str().and_then(|text| ClientId::parse(text).ok());
+    client_id.map(Some).ok_or_else(|| {
+        FieldFault::of_member("client_id", "must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens")
+    })
+}
+
+/// `client_secret`, if it is there.
+pub fn read_client_secret(members: &Map<String, Value>) -> Result<Option<ClientSecret>, FieldFault> {
+    let Some(value) = members.get("client_secret") else { return Ok(None) };
+    let chosen = ClientSecret::chosen(Zeroizing::new(value.as_str().unwrap_or_default().to_owned()));
+    chosen
+        .map(Some)
+        .map_err(|weak| FieldFault::of_member("client_secret", format!("{weak}; without it the server makes one")))
+}
+
+/// `status`, if it is there: whether the client is to be suspended.
+pub fn read_status(members: &Map<String, Value>) -> Result<Option<bool>, FieldFault> {
+    match members.get("status").map(Value::as_str) {
+        None => Ok(None),
+        Some(Some("active")) => Ok(Some(false)),
+        Some(Some("suspended")) => Ok(Some(true)),
+        Some(_) => Err(FieldFault::of_member("status", "must be active or suspended")),
     }
 }
 
@@ -127,7 +253,7 @@ impl Patch {
         let known: Vec<&str> = MEMBERS.into_iter().chain(["status"]).collect();
         reader.refuse_unknown(&known);
         let names = |member| members.contains_key(member);
-        let is_unlimited = members.get("daily_quota").is_some_and(Value::is_null);
+        let is_unlimited = reader.is_unlimited();
         let patch = Self {
             client_name: if names("client_name") { reader.name() } else { None },
             scope: if names("scope") { reader.scope(terms) } else { None },
@@ -178,7 +304,11 @@ impl Reader<'_> {
         let is_known = |member: &str| known.contains(&member);
         let is_told = |member: &str| refused_already > 0 && READ_ONLY.iter().any(|(name, _)| *name == member);
         for member in self.members.keys().filter(|member| !is_known(member) && !is_told(member)).take(20) {
-            self.fault(member, format!("is not known; known are {}", known.join(", ")));
+            let detail = match nearest(member, known.iter().copied()) {
+                Some(meant) => format!("is not known; did you mean {meant}?"),
+                None => format!("is not known; known are {}", known.join(", ")),
+            };
+            self.fault(member, detail);
         }
     }
 
@@ -191,14 +321,15 @@ impl Reader<'_> {
     }
 
     fn suspended(&mut self) -> Option<bool> {
-        match self.members.get("status")?.as_str() {
-            Some("active") => Some(false),
-            Some("suspended") => Some(true),
-            Some(_) | None => {
-                self.fault("status", "must be active or suspended");
-                None
-            }
-        }
+        read_status(self.members).unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            None
+        })
+    }
+
+    fn is_unlimited(&self) -> bool {
+        let daily_quota = self.members.get("daily_quota");
+        daily_quota.is_some_and(|value| value.is_null() || value.as_str() == Some(UNLIMITED))
     }
 
     fn name(&mut self) -> Option<String> {
@@ -254,7 +385,8 @@ impl Reader<'_> {
         let value = self.members.get(member)?;
         let number = value.as_u64().filter(|number| range.contains(number));
         if number.is_none() {
-            self.fault(member, format!("must be a whole number from {} to {}", range.start(), range.end()));
+            let otherwise = if member == "daily_quota" { ", or \"unlimited\"" } else { "" };
+            self.fault(member, format!("must be a whole number from {} to {}{otherwise}", range.start(), range.end()));
         }
         number
     }
@@ -286,7 +418,7 @@ mod tests {
 
     fn parse(body: Value) -> Result<Registration, Vec<String>> {
         let Value::Object(members) = body else { unreachable!("an object") };
-        Registration::parse(&members, &terms())
+        Registration::parse(&members, &[], &terms())
             .map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
     }
 
@@ -295,9 +427,11 @@ mod tests {
         let registration = parse(json!({ "client_name": "Curbside", "scope": "read:zones" })).unwrap();
         assert_eq!(registration.audience, ["public"]);
         assert_eq!((registration.token_ttl, registration.limits), (3_600, terms().default_limits));
-        let registration =
-            parse(json!({ "client_name": "Curbside", "scope": "read:zones", "daily_quota": null })).unwrap();
-        assert_eq!(registration.limits.daily_quota, None);
+        for unlimited in [Value::Null, UNLIMITED.into()] {
+            let registration =
+                parse(json!({ "client_name": "Curbside", "scope": "read:zones", "daily_quota": unlimited })).unwrap();
+            assert_eq!(registration.limits.daily_quota, None);
+        }
     }
 
     #[test]
@@ -333,6 +467,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn terms_read_back_as_they_were_told() {
+        let told = serde_json::to_value(terms()).unwrap();
+        assert_eq!(told["token_ttl"], json!({ "min": 3_600, "max": 86_400 }));
+        assert_eq!(told["client_defaults"]["daily_quota"], 10_000);
+        assert_eq!(serde_json::from_value::<Terms>(told).unwrap(), terms());
+    }
+
+    #[test]
+    fn every_member_is_shown_as_it_was_read() {
+        let body = json!({ "client_name": "Curbside", "scope": "read:zones write:zones", "audience": ["other", "public"],
+            "token_ttl": 7_200, "requests_per_second": 1, "burst": 2, "daily_quota": 3, "enforce": false });
+        let registration = parse(body.clone()).unwrap();
+        for name in MEMBERS {
+            assert_eq!(registration.member(name), body[name], "{name}");
+        }
+        assert!(body.as_object().unwrap().keys().all(|name| MEMBERS.contains(&name.as_str())));
+    }
+
+    #[test]
+    fn an_application_may_choose_its_identifier_and_a_strong_secret() {
+        let application = |client_id: Value, client_secret: Value| {
+            let body = json!({ "client_name": "a", "scope": "read:zones", "client_id": client_id,
+                "client_secret": client_secret });
+            let Value::Object(members) = body else { unreachable!("an object") };
+            Application::parse(&members, &terms()).map_err(|faults| faults.len())
+        };
+        let chosen = application("curbside".into(), "correct-horse-battery-staple-4711".into()).unwrap();
+        assert_eq!(chosen.client_id.unwrap().as_str(), "curbside");
+        assert_eq!(application("a b".into(), "short".into()).unwrap_err(), 2);
+        for (weak, why) in [
+            (Value::Null, "no string"),
+            ("correct-horse-battery-staple-11".into(), "31 characters"),
+            ("ab".repeat(20).into(), "two different ones"),
+            (format!("correct horse {}", "battery staple ".repeat(2)).into(), "a space"),
+            ("correct-horse-bättery-stäple-4711".into(), "not ASCII"),
+            ("x1y2z3w4".repeat(40).into(), "too long"),
+            (format!("bg_secret_{}000000", "aB3dE6gH9".repeat(5)).into(), "wrong check digits"),
+        ] {
+            assert_eq!(application("a".into(), weak).unwrap_err(), 1, "{why}");
+        }
+    }
+
     fn patch(body: Value) -> Result<Patch, Vec<String>> {
         let Value::Object(members) = body else { unreachable!("an object") };
         Patch::parse(&members, &terms()).map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
@@ -354,7 +531,7 @@ mod tests {
     #[test]
     fn every_fault_of_a_patch_is_named_at_once() {
         let hostile = json!({
-            "client_id": "x", "client_secret": "x", "secrets": [], "created_at": 0, "updated_at": 0, "nmae": "x",
+            "client_id": "x", "client_secret": "x", "secrets": [], "retired_secrets": [], "created_at": 0, "updated_at": 0, "nmae": "x",
             "tokens_valid_from": 0, "client_name": null, "scope": null, "audience": null, "token_ttl": null,
             "requests_per_second": null, "burst": 0, "daily_quota": "1", "enforce": null, "status": "gone",
         });
@@ -364,6 +541,7 @@ mod tests {
                 "/client_id",
                 "/client_secret",
                 "/secrets",
+                "/retired_secrets",
                 "/tokens_valid_from",
                 "/created_at",
                 "/updated_at",

@@ -25,8 +25,10 @@ pub const READ_ZONES: &str = "read:zones";
 pub const WRITE_ZONES: &str = "write:zones";
 
 /// A set of scope tokens; written in ascending order, whatever order it was read in. Cheap to clone.
+///
+/// Kept as it is written: a set is a handful of short words, and every client has one.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Scope(Arc<BTreeSet<Box<str>>>);
+pub struct Scope(Arc<str>);
 
 /// Not a scope by RFC 6749 section 3.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,24 +43,25 @@ impl Scope {
         if text.len() > MAX_SCOPE_BYTES || !text.split(' ').all(is_scope_token) {
             return Err(ScopeFault);
         }
-        Ok(Self(Arc::new(text.split(' ').map(Box::from).collect())))
+        let scope_tokens: BTreeSet<&str> = text.split(' ').collect();
+        Ok(Self(scope_tokens.into_iter().collect::<Vec<_>>().join(" ").into()))
     }
 
     /// Whether `scope_token` is in the set.
     #[must_use]
     pub fn contains(&self, scope_token: &str) -> bool {
-        self.0.contains(scope_token)
+        self.iter().any(|own| own == scope_token)
     }
 
     /// Whether every scope token of this set is in `other` too.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        self.iter().all(|scope_token| other.contains(scope_token))
     }
 
     /// The scope tokens, ascending.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.split(' ').filter(|scope_token| !scope_token.is_empty())
     }
 }
 
@@ -68,19 +71,13 @@ fn is_scope_token(text: &str) -> bool {
 
 impl fmt::Display for Scope {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, scope_token) in self.iter().enumerate() {
-            if index > 0 {
-                out.write_str(" ")?;
-            }
-            out.write_str(scope_token)?;
-        }
-        Ok(())
+        out.write_str(&self.0)
     }
 }
 
 impl Serialize for Scope {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.0)
     }
 }
 

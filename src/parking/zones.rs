@@ -73,6 +73,12 @@ impl Zones {
         self.all.get(&id)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// The first `limit` zones that `filter` admits, in the order of their ids, after `after`.
     ///
     /// Costs what the most telling part of the filter selects, not what there is: a zone by its sign

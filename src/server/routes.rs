@@ -1,16 +1,20 @@
 //! The route table: every path that this server answers, and what answers it.
 //!
-//! A route is public by name here, or its handler's first argument is the gate.
+//! A route is public by name here, or its handler's first argument is the gate. A resource has a name so that
+//! `http::durations` finds its route without a search.
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Resource, Responder, guard};
 
-use super::Parts;
+use super::parts::Parts;
 use crate::http::answer::{Complete, Site};
+use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::error::Problem;
 use crate::http::token::SourceLimit;
-use crate::http::{admin, clear, introspect, metadata, parking as zones, problems, revoke, token, usage};
+use crate::http::{
+    admin, clear, health, introspect, metadata, metrics, parking as zones, problems, revoke, token, usage,
+};
 
 /// What is reached over TLS.
 pub(super) fn secure_app(
@@ -32,6 +36,8 @@ pub(super) fn secure_app(
         .app_data(parts.parking.clone())
         .app_data(parts.terms.clone())
         .app_data(parts.clock.clone())
+        .app_data(parts.metrics.clone())
+        .app_data(parts.readiness.clone())
         .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
         .service(
             web::scope("/admin")
@@ -41,8 +47,16 @@ pub(super) fn secure_app(
         )
         .configure(|config| partner_routes(config, &limit))
         .configure(public_pages)
+        .configure(probes)
+        .service(
+            web::resource("/metrics")
+                .name("/metrics")
+                .route(web::get().to(metrics::guarded))
+                .route(web::head().to(metrics::guarded))
+                .default_service(web::to(|_: Authorized<AnyAdmin>| async { not_allowed() })),
+        )
         .default_service(web::to(nothing_here))
-        .wrap(Complete)
+        .wrap(Complete::new(&parts.durations, "https"))
 }
 
 /// What partners call; at `/` and under `/v3`.
@@ -66,6 +80,29 @@ fn public_pages(config: &mut ServiceConfig) {
         .service(read_only("/static/style.css", problems::style));
 }
 
+/// What tells whether the server is well; for anybody.
+fn probes(config: &mut ServiceConfig) {
+    config.service(read_only("/livez", health::livez)).service(read_only("/readyz", health::readyz));
+}
+
+/// What operators' own tools reach over plain HTTP, on a port of their own: how the server is, and nothing
+/// of what it serves.
+pub(super) fn ops_app(
+    parts: &Parts,
+    site: &Data<Site>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
+> {
+    App::new()
+        .app_data(site.clone())
+        .app_data(parts.metrics.clone())
+        .app_data(parts.readiness.clone())
+        .configure(probes)
+        .service(read_only("/metrics", metrics::open))
+        .default_service(web::to(nothing_here))
+        .wrap(Complete::new(&parts.durations, "http"))
+}
+
 /// What plain HTTP is answered: nothing but no.
 pub(super) fn clear_app(
     parts: &Parts,
@@ -79,7 +116,7 @@ pub(super) fn clear_app(
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
         .default_service(web::to(clear::refuse))
-        .wrap(Complete)
+        .wrap(Complete::new(&parts.durations, "http"))
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource
@@ -88,7 +125,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path).route(web::post().to(handler)).default_service(web::to(revoke::wrong_method))
+    web::resource(path).name(path).route(web::post().to(handler)).default_service(web::to(token::wrong_method))
 }
 
 fn read_only<F, Args>(path: &str, handler: F) -> Resource
@@ -98,8 +135,13 @@ where
     F::Output: Responder + 'static,
 {
     web::resource(path)
+        .name(path)
         .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed("GET, HEAD")) }))
+        .default_service(web::to(|| async { not_allowed() }))
+}
+
+fn not_allowed() -> Result<HttpResponse, Problem> {
+    Err(Problem::method_not_allowed("GET, HEAD"))
 }
 
 async fn nothing_here() -> Result<HttpResponse, Problem> {

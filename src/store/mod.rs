@@ -9,6 +9,7 @@
 mod keyspace;
 mod memory;
 mod sled;
+mod timed;
 mod view;
 mod watch;
 
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 pub use self::keyspace::Keyspace;
 pub use self::memory::MemoryStore;
 pub use self::sled::SledStore;
+pub use self::timed::{CommitOutcome, TimedStore};
 pub use self::view::{Projection, View};
 pub use self::watch::{Change, Event, Watch};
 

@@ -34,6 +34,8 @@ use super::{
     Watch,
 };
 
+/// The file in the folder that a process locks to hold it.
+const LOCK: &str = "lock";
 /// How many commits may wait for the committer before `commit` itself waits.
 const QUEUE: usize = 1_024;
 /// A batch is closed by the transaction that brings it to this many operations. It bounds how much of
@@ -112,6 +114,20 @@ impl SledStore {
             .spawn(move || committer.run())
             .map_err(StoreError::unavailable)?;
         Ok(Self { db, feed, queue, committer: Mutex::new(Some(committer)) })
+    }
+
+    /// Whether a process has the store in `dir` open; `None` if there is no store. To find out it holds the
+    /// store itself for a moment where nobody does.
+    pub fn is_held(dir: &Path) -> io::Result<Option<bool>> {
+        let file = match File::open(dir.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(false)),
+            Err(TryLockError::WouldBlock) => Ok(Some(true)),
+            Err(TryLockError::Error(cause)) => Err(cause),
+        }
     }
 
     /// Runs `read` on a thread that may block, between two batches.
@@ -462,7 +478,7 @@ impl Lock {
 }
 
 fn hold(dir: &Path) -> Result<Lock, StoreError> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock"));
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
     let file = file.map_err(|cause| unavailable(dir, cause))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { dir: dir.to_owned(), file }),

@@ -91,7 +91,7 @@ pub(super) fn read_pair(certificate: &Path, private_key: &Path) -> Result<Certif
     }
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read_bounded(path, false)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     chain.map_err(|error| TlsError::BadCertificate { path: path.to_owned(), reason: pem_reason(&error) })
@@ -136,7 +136,7 @@ fn pem_reason(error: &PemError) -> String {
 }
 
 /// From when until when a certificate counts.
-fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
+pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
     let (_, certificate) =
         X509Certificate::from_der(der).map_err(|error| format!("a certificate in it does not parse ({error})"))?;
     let moment = |seconds: i64| UnixSeconds::new(u64::try_from(seconds).unwrap_or(0));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct TestServer {
     pub(crate) client: Client,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) address: SocketAddr,
+    /// Where probes and metrics are, if the settings have `ops_listen`.
+    pub(crate) ops: Option<SocketAddr>,
     pub(crate) base: String,
     folder: PathBuf,
     owned: Option<TempDir>,
@@ -84,16 +86,17 @@ impl TestServer {
             actix_web::rt::System::new().block_on(async move {
                 let server = Server::open(config, shared).await.unwrap();
                 let ca = std::fs::read(server.ca_path().unwrap()).unwrap();
-                started.send((server.addresses()[0], ca)).unwrap();
+                started.send((server.addresses()[0], server.ops_address(), ca)).unwrap();
                 let stop = async { stopped.await.unwrap_or_default() };
                 server.run(stop).await
             })
         });
-        let (address, ca) = start.await.expect("the server starts");
+        let (address, ops, ca) = start.await.expect("the server starts");
         Self {
             client: client(&ca, address, true),
             clock,
             address,
+            ops,
             base: format!("https://localhost:{}", address.port()),
             folder,
             owned,
@@ -253,8 +256,8 @@ pub(crate) fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderNa
 }
 
 fn client(ca: &[u8], address: SocketAddr, http2: bool) -> Client {
-    static RING: Once = Once::new();
-    RING.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+    // From the second time on it is in place.
+    let _already = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder()
         .add_root_certificate(Certificate::from_pem(ca).unwrap())
         .resolve("localhost", address)

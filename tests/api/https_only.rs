@@ -100,6 +100,41 @@ async fn a_token_or_a_secret_in_a_body_in_the_clear_is_burned_too() {
 }
 
 #[tokio::test]
+async fn a_token_in_the_clear_is_burned_however_badly_it_was_sent() {
+    let server = TestServer::start().await;
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let client = Client::builder().no_proxy().build().unwrap();
+    for (place, make) in [
+        (
+            "behind another in the query",
+            &(|token: &str| client.get(url(&format!("/?access_token=x&access_token={token}")))),
+        ),
+        ("behind another in the body", &|token: &str| {
+            client
+                .post(url("/"))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(format!("token=x&token={token}"))
+        }),
+        ("in a body of another type", &|token: &str| client.post(url("/")).body(format!("<token>{token}</token>"))),
+        ("before what does not belong there", &|token: &str| {
+            client.get(url("/")).header("authorization", format!("Bearer {token}, Bearer x"))
+        }),
+        ("under another scheme", &|token: &str| {
+            client.get(url("/")).header("authorization", format!("Token token=\"{token}\""))
+        }),
+        ("in a field of the caller's own", &|token: &str| client.get(url("/")).header("x-access-token", token)),
+    ] as [(&str, &dyn Fn(&str) -> reqwest::RequestBuilder); 6]
+    {
+        let token = server.token(READER).await;
+        assert_eq!(answer(make(&token)).await.problem(), "https-required", "{place}");
+        assert_eq!(server.get("/parking/zones", &token).await.problem(), "token-revoked", "{place}");
+    }
+    // Only so many are looked at, and what only looks like one harms nobody.
+    let forged = "eyJhbGciOiJFUzI1NiJ9.e30.AA ".repeat(500);
+    assert_eq!(answer(client.post(url("/")).body(forged)).await.problem(), "https-required");
+}
+
+#[tokio::test]
 async fn https_answers_carry_hsts() {
     let server = TestServer::start().await;
     for path in ["/parking/zones", "/.well-known/jwks.json", "/nowhere"] {

@@ -12,7 +12,12 @@ mod harness;
 mod https_only;
 mod keys;
 mod limits;
+mod log;
 mod metadata;
+mod observability;
+#[allow(unreachable_pub, reason = "other test programs use it too")]
+#[path = "../process/mod.rs"]
+mod process;
 mod protection;
 mod registration;
 mod restart;

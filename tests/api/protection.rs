@@ -5,20 +5,22 @@ use reqwest::Method;
 use crate::harness::{TestServer, answer};
 
 /// What anybody may call; the OAuth endpoints authenticate their caller themselves.
-const PUBLIC: [(&str, &str, u16); 10] = [
+pub(crate) const PUBLIC: [(&str, &str, u16); 12] = [
     ("GET", "/.well-known/oauth-authorization-server", 200),
     ("GET", "/.well-known/openid-configuration", 200),
     ("GET", "/.well-known/oauth-protected-resource", 200),
     ("GET", "/.well-known/jwks.json", 200),
     ("GET", "/problems/token-missing", 200),
     ("GET", "/static/style.css", 200),
+    ("GET", "/livez", 200),
+    ("GET", "/readyz", 200),
     ("POST", "/shared/access-tokens", 400),
     ("POST", "/oauth2/token", 400),
     ("POST", "/oauth2/revoke", 400),
     ("POST", "/oauth2/introspect", 400),
 ];
 
-const PROTECTED: [(&str, &str); 35] = [
+pub(crate) const PROTECTED: [(&str, &str); 39] = [
     ("GET", "/parking/zones"),
     ("POST", "/parking/zones"),
     ("GET", "/parking/zones/00000000-0000-4000-8000-000000000000"),
@@ -42,11 +44,14 @@ const PROTECTED: [(&str, &str); 35] = [
     ("GET", "/admin/clients/demo-reader/usage"),
     ("POST", "/admin/revocations"),
     ("GET", "/admin/audit"),
+    ("GET", "/admin/terms"),
     ("GET", "/admin/keys"),
     ("POST", "/admin/keys/rotate"),
     ("POST", "/admin/keys/import"),
     ("GET", "/admin/keys/any-kid"),
     ("DELETE", "/admin/keys/any-kid"),
+    ("GET", "/metrics"),
+    ("HEAD", "/metrics"),
     ("HEAD", "/parking/zones"),
     // Methods that nothing answers are behind the gate too.
     ("PATCH", "/parking/zones"),
@@ -55,6 +60,7 @@ const PROTECTED: [(&str, &str); 35] = [
     ("GET", "/v3/shared/zones/00000000-0000-4000-8000-000000000000"),
     ("HEAD", "/admin/clients"),
     ("TRACE", "/admin/clients/demo-reader"),
+    ("POST", "/metrics"),
 ];
 
 /// The files that name routes, and the scope that theirs stand in.

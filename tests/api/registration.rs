@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, TestServer, answer, audit_entries};
 
+/// Secrets that nobody made but this test.
+const OWN: &str = "correct-horse-battery-staple-4711";
+const ANOTHER: &str = "another-horse-battery-staple-0815";
+
 #[tokio::test]
 async fn a_client_is_registered_with_its_limits_and_shows_its_secret_once() {
     let server = TestServer::start().await;
@@ -129,4 +133,94 @@ async fn reading_and_writing_are_rights_of_their_own() {
     let refused = server.post_json("/admin/clients", &reads, &body).await;
     assert_eq!((refused.status, refused.problem().as_str()), (403, "insufficient-scope"));
     assert!(refused.header("www-authenticate").ends_with("scope=\"write:admin\""));
+}
+
+#[tokio::test]
+async fn a_client_may_be_registered_with_an_identifier_and_a_secret_of_ones_own() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let body =
+        json!({ "client_id": "curbside", "client_secret": OWN, "client_name": "Curbside", "scope": "read:zones" });
+    let answer = server.post_json("/admin/clients", &admin, &body).await;
+    assert_eq!((answer.status, answer.header("location")), (201, "/admin/clients/curbside"), "{answer:?}");
+    let told = answer.json();
+    assert_eq!(told.get("client_secret"), None, "the caller has it");
+    server.token_with("curbside", OWN, AUDIENCE, None).await;
+
+    let taken = server.post_json("/admin/clients", &admin, &body).await;
+    assert_eq!((taken.status, taken.problem().as_str()), (409, "conflict"));
+    let demo = json!({ "client_id": ADMIN, "client_name": "Me", "scope": "write:admin", "audience": ADMIN_AUDIENCE });
+    assert_eq!(
+        server.post_json("/admin/clients", &admin, &demo).await.status,
+        409,
+        "nobody takes the place of another"
+    );
+    for (member, value) in
+        [("client_id", json!("a/b")), ("client_id", Value::Null), ("client_secret", json!("hunter2"))]
+    {
+        let mut wrong = json!({ "client_name": "Curbside", "scope": "read:zones" });
+        wrong[member] = value;
+        let refused = server.post_json("/admin/clients", &admin, &wrong).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (422, "invalid-fields"), "{wrong}");
+        assert!(!String::from_utf8_lossy(&refused.body).contains("hunter2"));
+        assert_eq!(refused.json()["errors"][0]["pointer"], format!("/{member}"));
+    }
+}
+
+#[tokio::test]
+async fn a_fingerprint_tells_equal_secrets_and_is_no_part_of_what_is_stored() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let body = |client_id: &str, secret: &str| json!({ "client_id": client_id, "client_secret": secret, "client_name": client_id, "scope": "read:zones" });
+    let mut fingerprints = Vec::new();
+    for (client_id, secret) in [("one", OWN), ("two", OWN), ("three", ANOTHER)] {
+        let told = server.post_json("/admin/clients", &admin, &body(client_id, secret)).await.json();
+        fingerprints.push(told["secrets"][0]["fingerprint"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(fingerprints[0], fingerprints[1]);
+    assert_ne!(fingerprints[0], fingerprints[2]);
+    let digest = ring::digest::digest(&ring::digest::SHA256, OWN.as_bytes());
+    let stored = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    assert_eq!(fingerprints[0].len(), 16);
+    assert!(!stored.contains(&fingerprints[0]), "it would be a part of the digest that is stored");
+}
+
+#[tokio::test]
+async fn a_secret_of_ones_own_rotates_in_and_one_that_has_gone_does_not_come_back() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let body =
+        json!({ "client_id": "curbside", "client_secret": OWN, "client_name": "Curbside", "scope": "read:zones" });
+    assert_eq!(server.post_json("/admin/clients", &admin, &body).await.status, 201);
+    let rotate = |members: Value| {
+        let (server, admin) = (&server, &admin);
+        async move { server.post_json("/admin/clients/curbside/secrets", admin, &members).await }
+    };
+    let weak = rotate(json!({ "client_secret": "hunter2", "previous_expires_in": -1, "other": 1 })).await;
+    assert_eq!((weak.status, weak.json()["errors"].as_array().unwrap().len()), (422, 3));
+    assert_eq!(rotate(json!({ "client_secret": OWN })).await.problem(), "conflict", "it is there already");
+
+    let rotated = rotate(json!({ "client_secret": ANOTHER, "previous_expires_in": 0 })).await;
+    assert_eq!((rotated.status, rotated.json().get("client_secret")), (201, None));
+    server.token_with("curbside", ANOTHER, AUDIENCE, None).await;
+    assert_eq!(rotated.json()["retired_secrets"].as_array().unwrap().len(), 1);
+    let back = rotate(json!({ "client_secret": OWN })).await;
+    assert_eq!((back.status, back.problem().as_str()), (409, "conflict"));
+    assert!(back.json()["detail"].as_str().unwrap().contains("had it once"), "{:?}", back.json());
+}
+
+#[tokio::test]
+async fn the_terms_say_what_a_registration_may_have() {
+    let server = TestServer::start_with(|config| config.client_defaults.daily_quota = None).await;
+    let terms = server.get("/admin/terms", &server.admin_token().await).await.json();
+    assert_eq!(
+        terms,
+        json!({
+            "scopes": ["read:admin", "read:zones", "write:admin", "write:zones"],
+            "audiences": [AUDIENCE, ADMIN_AUDIENCE],
+            "token_ttl": { "min": 1, "max": 86_400 },
+            "client_defaults": { "token_ttl": 3_600, "requests_per_second": 10, "burst": 20, "daily_quota": null,
+                "enforce": true },
+        })
+    );
 }

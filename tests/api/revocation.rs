@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic, secret};
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic, secret};
 
 async fn ask(server: &TestServer, endpoint: &str, client_id: &str, token: &str) -> Answer {
     let (name, value) = basic(client_id, &secret(client_id));
@@ -35,6 +35,23 @@ async fn a_client_revokes_only_its_own_tokens() {
         assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("unauthorized_client")));
     }
     assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_while_its_client_had_lost_the_audience_does_not_come_back_with_it() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    let audience = async |audience: &str| {
+        let change = server.request(Method::PATCH, &format!("/admin/clients/{READER}"));
+        let change = change.bearer_auth(server.admin_token().await).json(&json!({ "audience": [audience] }));
+        assert_eq!(answer(change).await.status, 200);
+    };
+    audience(ADMIN_AUDIENCE).await;
+    assert_eq!(server.get("/parking/zones", &token).await.problem(), "token-invalid");
+    assert_eq!(ask(&server, "/oauth2/revoke", READER, &token).await.status, 200);
+    audience(AUDIENCE).await;
+    assert_eq!(server.get("/parking/zones", &token).await.problem(), "token-revoked");
+    assert_eq!(server.get("/parking/zones", &server.token(READER).await).await.status, 200);
 }
 
 #[tokio::test]

@@ -114,6 +114,13 @@ async fn every_hostile_query_is_a_problem_that_names_it() {
         let answer = server.get(&format!("{ZONES}?{query}"), &token).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, kind), "{query:.60}");
     }
+    for (query, detail) in [
+        ("limit=0", "limit must be a whole number from 1 to 100."),
+        ("Limit=1", "\"Limit\" is not a parameter of this list: did you mean limit?"),
+        ("cursor=x", "cursor is not one that this list, with these filters, has answered."),
+    ] {
+        assert_eq!(server.get(&format!("{ZONES}?{query}"), &token).await.json()["detail"], detail);
+    }
     for id in ["x", "00000000-0000-4000-8000-000000000000", "..%2f..%2fetc", "%00", "{id}", &"a".repeat(3_000)] {
         let answer = server.get(&format!("{ZONES}/{id}"), &token).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{id:.40}");

@@ -1,15 +1,21 @@
-//! Stock clients, as users install them, against a real server process: each gets a token and uses it.
+//! Stock clients, as users install them, against a real server process: each gets a token and uses it. And
+//! stock resource servers, which verify tokens through the JWK Set alone.
 //!
 //! `make interop-setup` installs those of Python and Node; without them these tests fail and say so. A
 //! client that this server cannot please fails here first.
 
 #![allow(unreachable_pub, reason = "a test program exports nothing")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::indexing_slicing, reason = "JSON that lacks a member fails the test")]
 
 mod certificates;
 mod curl;
+#[allow(dead_code, reason = "the tests of the API use all of it")]
+#[path = "../api/harness.rs"]
+mod harness;
 #[path = "../process/mod.rs"]
 mod process;
+mod resource_servers;
 mod rust;
 mod scripts;
 

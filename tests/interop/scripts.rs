@@ -83,7 +83,7 @@ fn node(sandbox: &Sandbox, script: &str) -> String {
 }
 
 /// A folder that the Makefile has filled.
-fn installed(folder: &str) -> PathBuf {
+pub(crate) fn installed(folder: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert!(folder.join("ready").exists(), "{} is not complete: run `make interop-setup`", folder.display());
     folder

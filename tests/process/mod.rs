@@ -11,7 +11,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -95,8 +94,8 @@ impl Site {
 
     /// A client that trusts the server's CA. Its connections are its own.
     pub fn client(&self, http2: bool) -> Client {
-        static RING: Once = Once::new();
-        RING.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        // From the second time on it is in place.
+        let _already = rustls::crypto::ring::default_provider().install_default();
         let ca = Certificate::from_pem(&std::fs::read(self.ca_path()).unwrap()).unwrap();
         let client = Client::builder()
             .tls_built_in_root_certs(false)

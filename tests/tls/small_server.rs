@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, web};
-use boomgate::listener::{Bounds, serve};
+use boomgate::listener::{Bounds, Sockets};
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tls::{Tls, TlsError, TlsSettings};
 use rustls::pki_types::CertificateDer;
@@ -62,7 +62,8 @@ impl Server {
                     App::new().configure(move |app| routes(app, entered, release))
                 };
                 let clear = || App::new().default_service(web::to(in_the_clear));
-                let server = serve(vec![https], Some(http), config, bounds, secure, clear).unwrap();
+                let sockets = Sockets::new(bounds).https(vec![https], config, secure, clear).unwrap();
+                let server = sockets.http(http, clear).unwrap().serve();
                 let handle = server.handle();
                 actix_web::rt::spawn(async move {
                     let _stop_or_dropped = stopped.await;

@@ -14,9 +14,9 @@ use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::condition;
-use crate::oauth::credentials::ClientId;
-use crate::oauth::registration::{MAX_NAME_CHARS, Patch, Registration, Terms};
-use crate::time::SharedClock;
+use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
+use crate::time::{SharedClock, UnixSeconds};
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
@@ -26,6 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/clients")
+                .name("/clients")
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .route(web::post().to(register))
@@ -33,11 +34,19 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/clients/{client_id}")
+                .name("/clients/{client_id}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
                 .route(web::patch().to(change))
                 .route(web::delete().to(delete))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PATCH, DELETE"))),
+        )
+        .service(
+            web::resource("/terms")
+                .name("/admin/terms")
+                .route(web::get().to(offered))
+                .route(web::head().to(offered))
+                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
         )
         .configure(secrets::routes)
         .configure(usage::routes)
@@ -54,16 +63,21 @@ async fn register(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
-    let registration = Registration::parse(&members, &terms).map_err(invalid)?;
-    let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
-        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
-    let client_id = ClientId::parse(&Uuid::new_v4().to_string())
-        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No client_id could be made."))?;
+    let Application { client_id, client_secret, registration } =
+        Application::parse(&members, &terms).map_err(invalid)?;
+    let (made, kept) = keep_or_make(client_secret, clock.now())?;
+    let client_id = match client_id {
+        Some(chosen) => chosen,
+        None => ClientId::parse(&Uuid::new_v4().to_string())
+            .map_err(|_| Problem::new(ProblemKind::Unavailable, "No client_id could be made."))?,
+    };
     let client = changes.register(client_id, registration, kept, &caller.actor(&request)).await?;
     let location = format!("/admin/clients/{}", client.client_id);
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
-        members.insert("client_secret".to_owned(), secret.expose().into());
+        if let Some(made) = made {
+            members.insert("client_secret".to_owned(), made.expose().into());
+        }
         // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
         members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
         members.insert("client_secret_expires_at".to_owned(), 0.into());
@@ -71,6 +85,26 @@ async fn register(
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
     Ok(with_client(response, &client, answer))
+}
+
+/// What is kept of the secret that the caller chose, which no answer repeats; else a new secret, for the one
+/// answer that shows it, and what is kept of that.
+pub(super) fn keep_or_make(
+    chosen: Option<ClientSecret>,
+    now: UnixSeconds,
+) -> Result<(Option<ClientSecret>, Secret), Problem> {
+    if let Some(chosen) = chosen {
+        return Ok((None, Secret::keep(&chosen, now)));
+    }
+    let (secret, kept) = Secret::generate(&SystemRandom::new(), now)
+        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
+    Ok((Some(secret), kept))
+}
+
+/// What clients may be registered with, and what they get who ask for nothing.
+#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
+async fn offered(_caller: Authorized<ReadAdmin>, terms: Data<Terms>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(&**terms)
 }
 
 #[derive(Deserialize)]
@@ -175,6 +209,7 @@ pub(super) fn told(client: &Client, clients: &Clients) -> Value {
         .map(|secret| {
             json!({
                 "secret_id": secret.secret_id,
+                "fingerprint": secret.fingerprint(),
                 "created_at": secret.created_at,
                 "expires_at": secret.expires_at,
                 "last_used_at": clients.last_used(secret),
@@ -193,6 +228,7 @@ pub(super) fn told(client: &Client, clients: &Clients) -> Value {
         "enforce": client.limits.enforce,
         "status": client.status,
         "secrets": secrets,
+        "retired_secrets": client.retired_secrets,
         "tokens_valid_from": client.tokens_valid_from,
         "created_at": client.created_at,
         "updated_at": client.updated_at,

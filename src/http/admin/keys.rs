@@ -18,22 +18,26 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/keys")
+                .name("/keys")
                 .route(web::get().to(list))
                 .route(web::head().to(list))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
         )
         .service(
             web::resource("/keys/rotate")
+                .name("/keys/rotate")
                 .route(web::post().to(rotate))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         )
         .service(
             web::resource("/keys/import")
+                .name("/keys/import")
                 .route(web::post().to(import))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         )
         .service(
             web::resource("/keys/{kid}")
+                .name("/keys/{kid}")
                 .route(web::get().to(show))
                 .route(web::head().to(show))
                 .route(web::delete().to(revoke))

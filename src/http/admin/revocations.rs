@@ -19,6 +19,7 @@ use crate::time::{SharedClock, UnixSeconds};
 pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::resource("/revocations")
+            .name("/revocations")
             .route(web::post().to(revoke))
             .default_service(web::to(|caller| not_allowed(caller, "POST"))),
     );

@@ -4,17 +4,18 @@ use std::ops::RangeInclusive;
 
 use actix_web::web::{Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
-use ring::rand::SystemRandom;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::clients::{known_id, told, with_client};
+use super::clients::{keep_or_make, known_id, told, with_client};
 use super::{invalid, not_allowed, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError};
-use crate::clients::{Clients, Secret};
+use crate::clients::Clients;
 use crate::http::authorized::{Authorized, WriteAdmin};
-use crate::http::error::{Problem, ProblemKind};
+use crate::http::error::Problem;
+use crate::oauth::credentials::ClientSecret;
 use crate::oauth::fault::FieldFault;
+use crate::oauth::registration::read_client_secret;
 use crate::time::{SECONDS_PER_DAY, SharedClock};
 
 /// How long the previous secret may stay good beside a new one, in seconds.
@@ -25,16 +26,19 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/clients/{client_id}/secrets")
+                .name("/clients/{client_id}/secrets")
                 .route(web::post().to(rotate))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         )
         .service(
             web::resource("/clients/{client_id}/secrets/{secret_id}")
+                .name("/clients/{client_id}/secrets/{secret_id}")
                 .route(web::delete().to(delete))
                 .default_service(web::to(|caller| not_allowed(caller, "DELETE"))),
         )
         .service(
             web::resource("/clients/{client_id}/revoke-tokens")
+                .name("/clients/{client_id}/revoke-tokens")
                 .route(web::post().to(revoke_tokens))
                 .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         );
@@ -50,30 +54,47 @@ async fn rotate(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
-    let overlap_s = overlap(&read_members_if_any(&request, payload).await?).map_err(invalid)?;
-    let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
-        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
+    let Rotation { overlap_s, client_secret } =
+        Rotation::parse(&read_members_if_any(&request, payload).await?).map_err(invalid)?;
+    let (made, kept) = keep_or_make(client_secret, clock.now())?;
     let client = changes.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
         members.insert("secret_id".to_owned(), kept.secret_id.to_string().into());
-        members.insert("client_secret".to_owned(), secret.expose().into());
+        if let Some(made) = made {
+            members.insert("client_secret".to_owned(), made.expose().into());
+        }
     }
     Ok(with_client(HttpResponse::Created(), &client, answer))
 }
 
-/// `previous_expires_in`, in seconds; a day if it is not said.
-fn overlap(members: &Map<String, Value>) -> Result<u64, Vec<FieldFault>> {
-    let mut faults = unknown(members, &["previous_expires_in"], "is not known; known is previous_expires_in");
-    let overlap_s = match members.get("previous_expires_in") {
-        None => Some(SECONDS_PER_DAY),
-        Some(given) => given.as_u64().filter(|seconds| OVERLAP_S.contains(seconds)),
-    };
-    if overlap_s.is_none() {
-        let detail = format!("must be a whole number of seconds from {} to {}", OVERLAP_S.start(), OVERLAP_S.end());
-        faults.push(FieldFault::of_member("previous_expires_in", detail));
+/// What a rotation may say.
+struct Rotation {
+    /// `previous_expires_in`, in seconds; a day if it is not said.
+    overlap_s: u64,
+    client_secret: Option<ClientSecret>,
+}
+
+impl Rotation {
+    fn parse(members: &Map<String, Value>) -> Result<Self, Vec<FieldFault>> {
+        let known = ["previous_expires_in", "client_secret"];
+        let mut faults = unknown(members, &known, "is not known; known are previous_expires_in, client_secret");
+        let overlap_s = match members.get("previous_expires_in") {
+            None => Some(SECONDS_PER_DAY),
+            Some(given) => given.as_u64().filter(|seconds| OVERLAP_S.contains(seconds)),
+        };
+        if overlap_s.is_none() {
+            let detail = format!("must be a whole number of seconds from {} to {}", OVERLAP_S.start(), OVERLAP_S.end());
+            faults.push(FieldFault::of_member("previous_expires_in", detail));
+        }
+        match (overlap_s, read_client_secret(members)) {
+            (Some(overlap_s), Ok(client_secret)) if faults.is_empty() => Ok(Self { overlap_s, client_secret }),
+            (_, client_secret) => {
+                faults.extend(client_secret.err());
+                Err(faults)
+            }
+        }
     }
-    overlap_s.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
 async fn delete(

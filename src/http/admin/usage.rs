@@ -21,6 +21,7 @@ const DEFAULT_DAYS: u64 = 30;
 pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::resource("/clients/{client_id}/usage")
+            .name("/clients/{client_id}/usage")
             .route(web::get().to(usage))
             .route(web::head().to(usage))
             .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),

@@ -1,0 +1,93 @@
+//! `boomgate ca`: the local certificate authority, for whoever is to trust it.
+
+mod trust;
+
+use std::path::PathBuf;
+
+use anyhow::{anyhow, bail};
+use clap::{Args, Subcommand};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use self::trust::Machine;
+use super::{credentials, output};
+use crate::config::Environment;
+use crate::files;
+
+const EXAMPLES: &str = "Examples:
+  boomgate ca export                       the certificate, PEM
+  boomgate ca export /tmp/boomgate-ca.pem
+  boomgate ca trust                        the commands that make this machine trust it
+  sudo boomgate ca trust --install         the same, done; `ca untrust` undoes it";
+
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// The certificate authority, PEM [default: DATA_DIR/tls/ca.pem]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The server's folder [default: BOOMGATE_DATA_DIR, else data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the certificate, or write it to a file
+    Export {
+        /// The file, which is replaced [default: standard output]
+        file: Option<PathBuf>,
+    },
+    /// Print the commands that make this machine and its browsers trust it
+    Trust {
+        /// Do it, where this user may; Linux alone
+        #[arg(long)]
+        install: bool,
+    },
+    /// Print the commands that undo it
+    Untrust {
+        /// Do it, where this user may; Linux alone
+        #[arg(long)]
+        install: bool,
+    },
+}
+
+/// The certificate authority, read.
+struct Authority {
+    path: PathBuf,
+    pem: String,
+    der: CertificateDer<'static>,
+}
+
+pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
+    let data_dir = credentials::data_dir(options.data_dir.as_deref(), environment);
+    let (path, pem) = credentials::read_ca(options.ca.as_deref(), &data_dir)?;
+    let authority = Authority::parse(path, pem)?;
+    match &options.command {
+        Command::Export { file: None } => Ok(output::print(authority.pem.trim_end())?),
+        Command::Export { file: Some(file) } => {
+            files::write_public(file, authority.pem.as_bytes())
+                .map_err(|error| anyhow!("cannot write {}: {error}; name another file", file.display()))?;
+            output::talk(&format!("The certificate is in {}.", file.display()));
+            Ok(())
+        }
+        Command::Trust { install } => trust::trust(&authority, *install, &mut Machine::this()),
+        Command::Untrust { install } => trust::untrust(&authority, *install, &mut Machine::this()),
+    }
+}
+
+impl Authority {
+    /// Nothing but certificates is exported, whatever file was named.
+    fn parse(path: PathBuf, pem: Vec<u8>) -> anyhow::Result<Self> {
+        let shown = path.display();
+        if pem.windows(11).any(|window| window == b"PRIVATE KEY") {
+            bail!("{shown} holds a private key, which nobody else may have: name the certificate with --ca");
+        }
+        let der = CertificateDer::from_pem_slice(&pem)
+            .map_err(|_| anyhow!("{shown} has no certificate: name the certificate authority's with --ca"))?;
+        let pem = String::from_utf8(pem).map_err(|_| anyhow!("{shown} is not PEM: name the certificate with --ca"))?;
+        Ok(Self { path, pem, der })
+    }
+}

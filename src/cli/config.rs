@@ -1,0 +1,92 @@
+//! `boomgate config`: the settings, as a server would read them.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::output::{self, Table};
+use super::serve::SettingOptions;
+use crate::config::{Config, Edition, Environment, Origin, Setting};
+
+const EXAMPLES: &str = "Examples:
+  boomgate config check --config boomgate.toml       every fault at once, before the server meets it
+  boomgate config show --config boomgate.toml        every setting, and where it was given
+  BOOMGATE_WORKERS=2 boomgate config show --json";
+
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say what is wrong with the settings; exit code 1 if anything is
+    #[command(before_help = EXAMPLES)]
+    Check(What),
+    /// Show every setting, its value, and where that was given
+    #[command(before_help = EXAMPLES)]
+    Show(What),
+}
+
+#[derive(Args)]
+struct What {
+    #[command(flatten)]
+    settings: SettingOptions,
+    /// Read them as `boomgate sandbox` would, not as `boomgate serve`
+    #[arg(long)]
+    sandbox: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
+    let (is_check, what) = match options.command {
+        Command::Check(what) => (true, what),
+        Command::Show(what) => (false, what),
+    };
+    let edition = if what.sandbox { Edition::Sandbox } else { Edition::Serve };
+    let (config, settings) = Config::load_with_origins(edition, &what.settings.flags(), environment)?;
+    if is_check { check(&config, &settings, what.json) } else { show(&settings, what.json) }
+}
+
+fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()> {
+    let given = settings.iter().filter(|setting| setting.origin != Origin::Default).count();
+    let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
+    if json {
+        let answer =
+            json!({ "ok": true, "edition": config.edition.name(), "given": given, "settings": settings.len() });
+        return Ok(output::print_json(&answer)?);
+    }
+    Ok(output::print(&format!(
+        "ok: {} on {}, data in {}; {given} of {} settings are given, the others have their defaults",
+        config.edition.name(),
+        listen.join(" and "),
+        output::printable(&config.data_dir.display().to_string()),
+        settings.len()
+    ))?)
+}
+
+fn show(settings: &[Setting], json: bool) -> anyhow::Result<()> {
+    if json {
+        return Ok(output::print_json(&settings.iter().map(member).collect())?);
+    }
+    let mut table = Table::new(["SETTING", "VALUE", "FROM"]);
+    let row = |setting: &Setting| {
+        // JSON's values are TOML's, and escape what would move a terminal.
+        let value = if setting.value.is_null() { "-".to_owned() } else { setting.value.to_string() };
+        [setting.key.to_owned(), output::printable(&value), output::printable(&setting.origin.to_string())]
+    };
+    Ok(output::print(&table.page(&settings.iter().map(row).collect::<Vec<_>>()))?)
+}
+
+fn member(setting: &Setting) -> Value {
+    let origin = match &setting.origin {
+        Origin::File { path, line } => json!({ "kind": "file", "file": path.display().to_string(), "line": line }),
+        Origin::Variable(name) => json!({ "kind": "variable", "name": name }),
+        Origin::Flag(name) => json!({ "kind": "flag", "name": name }),
+        Origin::Default => json!({ "kind": "default" }),
+    };
+    json!({ "key": setting.key, "value": setting.value, "origin": origin })
+}

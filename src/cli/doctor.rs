@@ -1,0 +1,196 @@
+//! `boomgate doctor`: what is wrong with a set-up, and how to mend it.
+//!
+//! Looks and never changes anything. Each check is one line, told as soon as it is made; a warning is
+//! something to know, a failure something that will not work.
+
+mod folder;
+mod machine;
+mod server;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::connection::ConnectionOptions;
+use super::credentials::{ADMIN_FILE, DEMO_FILE, data_dir};
+use super::output;
+use super::serve::SettingOptions;
+use crate::config::{Config, Edition, Environment};
+use crate::store::SledStore;
+use crate::time::{Clock as _, SystemClock, UnixSeconds};
+
+const EXAMPLES: &str = "Examples:
+  boomgate doctor --config /etc/boomgate.toml
+  boomgate doctor --data-dir /var/lib/boomgate --json";
+
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Options {
+    #[command(flatten)]
+    settings: SettingOptions,
+    /// Look at it as `boomgate sandbox` would [default: as the folder's own kind of server would]
+    #[arg(long)]
+    sandbox: bool,
+    /// The server's address [default: as the data folder has it, else https://localhost with the port of listen]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The certificate authority to trust, PEM [default: DATA_DIR/tls/ca.pem]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// JSON with client_id and client_secret [default: the environment's, else DATA_DIR/admin-credentials.json]
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What one check found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    outcome: Outcome,
+    detail: String,
+    /// What to do; nothing where all is well.
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+        Self { check, outcome: Outcome::Ok, detail: detail.into(), mend: None }
+    }
+
+    fn warn(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, outcome: Outcome::Warn, detail: detail.into(), mend: Some(mend.into()) }
+    }
+
+    fn fail(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, outcome: Outcome::Fail, detail: detail.into(), mend: Some(mend.into()) }
+    }
+
+    /// A failure whose text says what to do, as all errors here do.
+    fn failed(check: &'static str, error: &dyn fmt::Display) -> Self {
+        Self { check, outcome: Outcome::Fail, detail: error.to_string(), mend: None }
+    }
+
+    fn line(&self, color: bool) -> String {
+        let (mark, paint) = match self.outcome {
+            Outcome::Ok => ("[ok]  ", "32"),
+            Outcome::Warn => ("[warn]", "33"),
+            Outcome::Fail => ("[fail]", "31"),
+        };
+        let mark = if color { format!("\u{1b}[{paint}m{mark}\u{1b}[0m") } else { mark.to_owned() };
+        let mend = self.mend.as_ref().map_or_else(String::new, |mend| format!(": {mend}"));
+        // Faults of settings are many lines.
+        let told = format!("{}{mend}", self.detail).lines().map(output::printable).collect::<Vec<_>>().join("\n  ");
+        format!("{mark} {:<12} {told}", self.check)
+    }
+}
+
+/// What is looked at.
+struct Setup<'e> {
+    config: Config,
+    connection: ConnectionOptions,
+    environment: &'e Environment,
+    now: UnixSeconds,
+    /// Whether a process has the store open.
+    held: bool,
+}
+
+pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
+    let Options { settings, sandbox, server, ca, credentials, json } = options;
+    let flags = settings.flags();
+    // The file may name the folder, and the folder says whose settings it goes by.
+    let named = Config::load(Edition::Serve, &flags, environment).map(|config| config.data_dir);
+    let looked_into = named.unwrap_or_else(|_| data_dir(flags.data_dir.as_deref(), environment));
+    let edition = if sandbox || is_of_a_sandbox(&looked_into) { Edition::Sandbox } else { Edition::Serve };
+    let mut told = Told { json, color: output::color(environment), findings: Vec::new() };
+
+    let config = match Config::load_with_origins(edition, &flags, environment) {
+        Ok((config, settings)) => {
+            told.tell(Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())))?;
+            config
+        }
+        Err(error) => {
+            told.tell(Finding::failed("settings", &error))?;
+            // The rest is looked at all the same, with what is known.
+            Config { data_dir: looked_into, ..Config::defaults(edition) }
+        }
+    };
+    let held = SledStore::is_held(&config.data_dir.join("db"));
+    let connection = ConnectionOptions { server, ca, credentials, data_dir: Some(config.data_dir.clone()), json };
+    let now = SystemClock::new().now();
+    let setup = Setup { config, connection, environment, now, held: matches!(held, Ok(Some(true))) };
+
+    for finding in machine::look(&setup) {
+        told.tell(finding)?;
+    }
+    for finding in folder::look(&setup, sandbox) {
+        told.tell(finding)?;
+    }
+    server::look(&setup, &mut |finding| told.tell(finding))?;
+    told.end()
+}
+
+/// Only a sandbox writes the demo clients' file.
+fn is_of_a_sandbox(data_dir: &Path) -> bool {
+    data_dir.join(DEMO_FILE).exists() && !data_dir.join(ADMIN_FILE).exists()
+}
+
+/// What has been found so far.
+struct Told {
+    json: bool,
+    color: bool,
+    findings: Vec<Finding>,
+}
+
+impl Told {
+    fn tell(&mut self, finding: Finding) -> anyhow::Result<()> {
+        if !self.json {
+            output::print(&finding.line(self.color))?;
+        }
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        let count = |outcome| self.findings.iter().filter(|finding| finding.outcome == outcome).count();
+        let (failures, warnings) = (count(Outcome::Fail), count(Outcome::Warn));
+        if self.json {
+            output::print_json(&json!({ "ok": failures == 0, "findings": self.findings }))?;
+        }
+        match failures {
+            0 if warnings == 0 => Ok(()),
+            0 => {
+                output::talk(&format!("\nNothing is broken; {warnings} of {} are to be known.", self.findings.len()));
+                Ok(())
+            }
+            _ => bail!("{failures} of {} checks failed: mend them from the top", self.findings.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_one_line_with_its_remedy() {
+        let finding = Finding::fail("data folder", "data is open\u{1b}[2J", "chmod 700 data");
+        assert_eq!(finding.line(false), "[fail] data folder  data is open\u{FFFD}[2J: chmod 700 data");
+        assert_eq!(Finding::ok("clock", "fine").line(true), "\u{1b}[32m[ok]  \u{1b}[0m clock        fine");
+    }
+}

@@ -1,0 +1,278 @@
+//! What is on the disk: the data folder, who may read it, the store, the certificate.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
+
+use super::super::credentials::{ADMIN_FILE, DEMO_FILE};
+use super::super::output::quoted;
+use super::{Finding, Setup};
+use crate::store::SledStore;
+use crate::time::{SECONDS_PER_DAY, UnixSeconds};
+use crate::tls::CertificateFacts;
+
+/// A certificate that somebody else renews has to be renewed by then.
+const RENEW_WITHIN_S: u64 = 14 * SECONDS_PER_DAY;
+/// The local CA is not renewed by itself: whoever trusts it has to be told.
+const CA_ENDS_WITHIN_S: u64 = 90 * SECONDS_PER_DAY;
+
+pub(super) fn look(setup: &Setup<'_>, must_be_sandbox: bool) -> Vec<Finding> {
+    let data_dir = &setup.config.data_dir;
+    let mut findings = vec![folder(data_dir, must_be_sandbox)];
+    if data_dir.exists() && access(data_dir, Access::READ_OK | Access::EXEC_OK).is_err() {
+        // What is in it cannot be seen, which is told already.
+        return findings;
+    }
+    if data_dir.is_dir() {
+        findings.push(secrets(setup));
+        findings.push(store(&data_dir.join("db")));
+    }
+    findings.extend(certificates(setup));
+    findings
+}
+
+fn shell(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
+    const CHECK: &str = "data folder";
+    let shown = data_dir.display();
+    let found = match fs::metadata(data_dir) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return not_made(data_dir),
+        Err(error) => return Finding::fail(CHECK, format!("{shown}: {error}"), "run this as the server's own user"),
+    };
+    if !found.is_dir() {
+        return Finding::fail(CHECK, format!("{shown} is no folder"), "name another with --data-dir");
+    }
+    if found.mode() & 0o077 != 0 {
+        let mode = found.mode() & 0o7777;
+        let mend = format!("chmod 700 {}", shell(data_dir));
+        return Finding::fail(CHECK, format!("{shown} is open to other users (mode {mode:04o})"), mend);
+    }
+    if access(data_dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let mend = format!("run this, and the server, as the user {}, or make it yours with chown", found.uid());
+        return Finding::fail(CHECK, format!("{shown} cannot be written by this user"), mend);
+    }
+    let me = geteuid().as_raw();
+    if found.uid() != me {
+        let mend = "start the server as that user: what another one writes it cannot read";
+        return Finding::warn(CHECK, format!("{shown} belongs to the user {}, and you are {me}", found.uid()), mend);
+    }
+    match (data_dir.join(ADMIN_FILE).exists(), data_dir.join(DEMO_FILE).exists()) {
+        (true, _) if must_be_sandbox => {
+            let mend = "choose another folder for the sandbox with --data-dir";
+            Finding::fail(CHECK, format!("{shown} was made by `boomgate serve`"), mend)
+        }
+        (true, _) => Finding::ok(CHECK, format!("{shown}, of `boomgate serve`")),
+        (false, true) => Finding::ok(CHECK, format!("{shown}, of `boomgate sandbox`")),
+        (false, false) => Finding::ok(CHECK, format!("{shown} can be used")),
+    }
+}
+
+/// The first start makes it.
+fn not_made(data_dir: &Path) -> Finding {
+    let parent = data_dir.ancestors().skip(1).find(|path| path.exists());
+    let parent = parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let detail = format!("there is no folder {}", data_dir.display());
+    if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_err() || !parent.is_dir() {
+        let mend = format!("it cannot be made in {}: name another with --data-dir", parent.display());
+        return Finding::fail("data folder", detail, mend);
+    }
+    Finding::warn("data folder", detail, "the first start makes it; if there is one already, name it with --data-dir")
+}
+
+fn secrets(setup: &Setup<'_>) -> Finding {
+    const CHECK: &str = "secret files";
+    let data_dir = &setup.config.data_dir;
+    let mut looked_at: Vec<(PathBuf, &str)> = [("db", "700"), ("tls", "700"), (ADMIN_FILE, "600"), (DEMO_FILE, "600")]
+        .map(|(name, mode)| (data_dir.join(name), mode))
+        .to_vec();
+    looked_at.extend(["ca-key.pem", "leaf-key.pem"].map(|name| (data_dir.join("tls").join(name), "600")));
+    looked_at.extend(setup.config.tls.files.iter().map(|files| (files.private_key.clone(), "600")));
+    looked_at.extend(setup.connection.credentials.iter().map(|file| (file.clone(), "600")));
+    let mut count = 0;
+    let (mut open, mut mends) = (Vec::new(), Vec::new());
+    for (path, wanted) in looked_at {
+        let Ok(found) = fs::metadata(&path) else { continue };
+        count += 1;
+        if found.mode() & 0o077 != 0 {
+            open.push(format!("{} (mode {:04o})", path.display(), found.mode() & 0o7777));
+            mends.push(format!("chmod {wanted} {}", shell(&path)));
+        }
+    }
+    if open.is_empty() {
+        return Finding::ok(CHECK, format!("{count} files and folders, none open to other users"));
+    }
+    Finding::fail(CHECK, format!("open to other users: {}", open.join(", ")), mends.join(" && "))
+}
+
+fn store(dir: &Path) -> Finding {
+    match SledStore::is_held(dir) {
+        Ok(Some(true)) => Finding::ok("store", format!("{} is in use by a running server", dir.display())),
+        Ok(Some(false)) => Finding::ok("store", format!("{} is free: no server runs on it", dir.display())),
+        Ok(None) => Finding::ok("store", "none yet: the first start makes it"),
+        Err(error) => Finding::fail(
+            "store",
+            format!("{}: {error}", dir.join("lock").display()),
+            "run this as the server's own user, and make the folder that user's",
+        ),
+    }
+}
+
+fn certificates(setup: &Setup<'_>) -> Vec<Finding> {
+    const CHECK: &str = "certificate";
+    let tls = setup.config.data_dir.join("tls");
+    let host = setup.config.issuer.as_deref().map_or("localhost", host_of);
+    if let Some(files) = &setup.config.tls.files {
+        return vec![match CertificateFacts::read(&files.certificate, Some(&files.private_key)) {
+            Ok(facts) => of_operator(&facts, host, setup.now),
+            Err(error) => Finding::failed(CHECK, &error),
+        }];
+    }
+    let (ca, leaf) = (tls.join("ca.pem"), tls.join("leaf.pem"));
+    if !ca.exists() {
+        return vec![Finding::ok(CHECK, "none yet: the first start makes it, with an authority of its own")];
+    }
+    let mut findings = vec![match CertificateFacts::read(&ca, Some(&tls.join("ca-key.pem"))) {
+        Ok(facts) => authority(&facts, setup.now),
+        Err(error) => Finding::failed("authority", &error),
+    }];
+    findings.push(match CertificateFacts::read(&leaf, Some(&tls.join("leaf-key.pem"))) {
+        Ok(facts) => of_authority(&facts, host, &setup.config.tls.names, setup.now),
+        Err(error) => Finding::warn(CHECK, error.to_string(), "the next start makes another"),
+    });
+    findings
+}
+
+/// From operators' own files: nothing renews it but they.
+fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Finding {
+    const CHECK: &str = "certificate";
+    let until = facts.not_after;
+    if until < now {
+        return Finding::fail(
+            CHECK,
+            format!("expired at {until}"),
+            "renew it; the server reads the new files by itself",
+        );
+    }
+    if facts.not_before > now {
+        let mend = "wait, or set this machine's clock";
+        return Finding::fail(CHECK, format!("counts from {} on only", facts.not_before), mend);
+    }
+    if !facts.is_for(host) {
+        let mend = "use one that is, or set issuer to the name that clients call";
+        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), mend);
+    }
+    if until.since(now) < RENEW_WITHIN_S {
+        return Finding::warn(
+            CHECK,
+            format!("expires at {until}"),
+            "renew it; the server reads the new files by itself",
+        );
+    }
+    Finding::ok(CHECK, format!("for {host}, until {until}"))
+}
+
+fn authority(facts: &CertificateFacts, now: UnixSeconds) -> Finding {
+    let until = facts.not_after;
+    if facts.not_before > now {
+        let detail = format!("counts from {} on only", facts.not_before);
+        return Finding::fail("authority", detail, "set this machine's clock");
+    }
+    if until.since(now) < CA_ENDS_WITHIN_S {
+        let mend = "the server makes another in its last 30 days, which clients then have to trust";
+        return Finding::warn("authority", format!("ends at {until}"), mend);
+    }
+    Finding::ok("authority", format!("until {until}"))
+}
+
+/// The server renews it by itself, at a start at the latest.
+fn of_authority(facts: &CertificateFacts, host: &str, names: &[String], now: UnixSeconds) -> Finding {
+    const CHECK: &str = "certificate";
+    let until = facts.not_after;
+    if until < now || facts.not_before > now {
+        let detail = format!("counts from {} to {until} only", facts.not_before);
+        return Finding::warn(CHECK, detail, "the running server or its next start makes another");
+    }
+    // A wildcard is no name that anybody calls.
+    if let Some(missing) = names.iter().find(|name| !name.starts_with('*') && !facts.is_for(name)) {
+        return Finding::warn(CHECK, format!("is not for {missing}, of tls.names, yet"), "start the server again");
+    }
+    if !facts.is_for(host) {
+        let mend = format!("add it to tls.names, and start the server again: names = [\"{host}\"]");
+        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), mend);
+    }
+    Finding::ok(CHECK, format!("for {host}, until {until}"))
+}
+
+/// The host of an issuer, which is `https://HOST` or `https://HOST:PORT`.
+fn host_of(issuer: &str) -> &str {
+    let authority = issuer.strip_prefix("https://").unwrap_or(issuer);
+    if let Some((address, _)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
+    }
+    authority.split_once(':').map_or(authority, |(host, _)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome::{self, Fail, Ok, Warn};
+    use super::*;
+
+    /// A certificate for these names that ends so many days after 2026-01-01.
+    fn facts(names: &[&str], days: i64) -> CertificateFacts {
+        let mut params =
+            rcgen::CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        params.not_before = ::time::macros::datetime!(2025-12-01 00:00 UTC);
+        params.not_after = ::time::macros::datetime!(2026-01-01 00:00 UTC) + ::time::Duration::days(days);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("certificate.pem");
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        CertificateFacts::read(&path, None).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_judged_by_its_dates_and_names() {
+        let now = UnixSeconds::parse("2026-01-01T00:00:00Z").unwrap();
+        for (names, days, host, outcome) in [
+            (&["gate.example.com"][..], 90, "gate.example.com", Ok),
+            (&["*.example.com"], 90, "gate.example.com", Ok),
+            (&["127.0.0.1"], 90, "127.0.0.1", Ok),
+            (&["gate.example.com"], 3, "gate.example.com", Warn),
+            (&["gate.example.com"], -1, "gate.example.com", Fail),
+            (&["gate.example.com"], 90, "api.example.com", Fail),
+        ] {
+            let found: Outcome = of_operator(&facts(names, days), host, now).outcome;
+            assert_eq!(found, outcome, "{names:?} {days} {host}");
+        }
+        let early = UnixSeconds::parse("2025-11-01T00:00:00Z").unwrap();
+        assert_eq!(of_operator(&facts(&["a.example"], 90), "a.example", early).outcome, Fail);
+        assert_eq!(authority(&facts(&["a.example"], 3_000), early).outcome, Fail);
+        assert_eq!(authority(&facts(&["a.example"], 3_000), now).outcome, Ok);
+        assert_eq!(authority(&facts(&["a.example"], 30), now).outcome, Warn);
+        let local = facts(&["localhost"], 300);
+        assert_eq!(of_authority(&local, "localhost", &[], now).outcome, Ok);
+        assert_eq!(of_authority(&local, "localhost", &["gate.example.com".to_owned()], now).outcome, Warn);
+        assert_eq!(of_authority(&local, "gate.example.com", &[], now).outcome, Fail);
+        assert_eq!(of_authority(&local, "localhost", &[], early).outcome, Warn);
+    }
+
+    #[test]
+    fn a_host_is_what_clients_call() {
+        for (issuer, host) in [
+            ("https://gate.example.com", "gate.example.com"),
+            ("https://gate.example.com:8443", "gate.example.com"),
+            ("https://[::1]:8443", "::1"),
+            ("https://127.0.0.1", "127.0.0.1"),
+        ] {
+            assert_eq!(host_of(issuer), host);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `boomgate completions` and `boomgate man`: what shells and `man` know of the arguments, written from
+//! the arguments themselves.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::output;
+
+const COMPLETION_EXAMPLES: &str = "Examples:
+  source <(boomgate completions bash)
+  boomgate completions bash > ~/.local/share/bash-completion/completions/boomgate
+  boomgate completions zsh  > ~/.zfunc/_boomgate          with ~/.zfunc in $fpath
+  boomgate completions fish > ~/.config/fish/completions/boomgate.fish";
+
+const MAN_EXAMPLES: &str = "Examples:
+  boomgate man | man -l -
+  boomgate man ~/.local/share/man/man1";
+
+#[derive(Args)]
+#[command(before_help = COMPLETION_EXAMPLES)]
+pub(super) struct CompletionOptions {
+    /// The shell
+    shell: Shell,
+}
+
+#[derive(Args)]
+#[command(before_help = MAN_EXAMPLES)]
+pub(super) struct ManOptions {
+    /// The folder for the pages, one for each command, made if there is none [default: standard output, the
+    /// first page alone]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+pub(super) fn completions(options: &CompletionOptions, program: &mut clap::Command) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, program, "boomgate", &mut script);
+    write(&script)
+}
+
+pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Result<()> {
+    let mut program = without_help(program);
+    program.build();
+    let Some(folder) = &options.folder else {
+        return write(&page(program)?);
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| anyhow!("cannot make {}: {error}; name another folder", folder.display()))?;
+    let mut pages = Vec::new();
+    collect(program, &mut pages)?;
+    for (name, page) in &pages {
+        let path = folder.join(name);
+        std::fs::write(&path, page)
+            .map_err(|error| anyhow!("cannot write {}: {error}; name another folder", path.display()))?;
+    }
+    output::talk(&format!("{} pages are in {}.", pages.len(), folder.display()));
+    Ok(())
+}
+
+/// `help` says nothing that a page does not.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
+fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+    for below in command.get_subcommands() {
+        collect(below.clone(), pages)?;
+    }
+    let name = format!("{}.1", command.get_display_name().unwrap_or_else(|| command.get_name()));
+    pages.push((name, page(command)?));
+    Ok(())
+}
+
+fn page(command: clap::Command) -> anyhow::Result<Vec<u8>> {
+    let examples = command.get_before_help().map(ToString::to_string);
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page).context("a page could not be written")?;
+    let mut page = String::from_utf8(page).context("a page could not be written")?;
+    if let Some(examples) = examples {
+        push_examples(&mut page, &examples);
+    }
+    Ok(plain(&page).into_bytes())
+}
+
+/// At the end, where readers of manuals look for them, with their lines as they are.
+fn push_examples(page: &mut String, examples: &str) {
+    page.push_str(".SH EXAMPLES\n.nf\n");
+    for line in examples.strip_prefix("Examples:\n").unwrap_or(examples).lines() {
+        // A line may start with what would be a request.
+        page.push_str("\\&");
+        page.push_str(&line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
+        page.push('\n');
+    }
+    page.push_str(".fi\n");
+}
+
+/// ASCII alone, which every `troff` reads as it is.
+fn plain(page: &str) -> String {
+    let mut plain = String::with_capacity(page.len());
+    for letter in page.chars() {
+        if letter.is_ascii() {
+            plain.push(letter);
+        } else {
+            let _written = write!(plain, "\\[u{:04X}]", u32::from(letter));
+        }
+    }
+    plain
+}
+
+fn write(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_shown_as_they_stand() {
+        let mut page = String::new();
+        push_examples(&mut page, "Examples:\n  boomgate man 'it\\'\n.so /etc/passwd…");
+        let lines =
+            [".SH EXAMPLES", ".nf", "\\&  boomgate man \\(aqit\\e\\(aq", "\\&.so /etc/passwd\\[u2026]", ".fi", ""];
+        assert_eq!(plain(&page), lines.join("\n"));
+    }
+}

@@ -1,0 +1,437 @@
+//! Clients that a file declares: what it says, where their secrets are, and the plan that makes it true.
+//!
+//! The file is TOML or JSON; its members have the names and the rules of a registration, and every fault is
+//! reported at once. What a client leaves out is not managed: a new client gets the server's default for
+//! it, and one that is registered keeps what it has, so that a suspension in an emergency is not undone by
+//! the next run. A secret is never in the file itself.
+//!
+//! Nothing here talks to a server or to a store: [`Plan::of`] is a pure function, and whoever asked for
+//! the plan carries it out.
+
+mod document;
+mod plan;
+mod secret;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use self::document::Entry;
+pub use self::plan::{Change, Counts, Plan, Registered, Step, grouped};
+pub use self::secret::{DeclaredSecret, SecretError};
+use crate::files;
+use crate::oauth::credentials::ClientId;
+use crate::oauth::fault::FieldFault;
+use crate::oauth::registration::{MEMBERS, Registration, Terms, read_client_id, read_status};
+
+/// The folder of generated secrets, beside what declares them.
+pub const SECRETS_FOLDER: &str = "client-secrets";
+/// The largest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// The most clients that one file declares.
+const MAX_CLIENTS: usize = 100_000;
+/// The most faults that are told; the rest is counted.
+const MAX_TOLD: usize = 100;
+/// Members of a declaration beside those of a registration.
+const BESIDE: [&str; 3] = ["client_id", "status", "secret"];
+
+/// One client, as its file has it.
+#[derive(Debug)]
+pub struct Declared {
+    /// What makes it the same client in every run.
+    pub client_id: ClientId,
+    /// All that it is registered with: what it leaves out is the server's default.
+    pub registration: Registration,
+    /// The members of [`MEMBERS`] that it does not leave out.
+    pub named: Vec<&'static str>,
+    /// Whether it is to be suspended, if it says so.
+    pub suspended: Option<bool>,
+    /// What it proves itself with.
+    pub secret: DeclaredSecret,
+}
+
+/// Where a file stands, and what it is held against.
+pub struct Setting<'s> {
+    /// The folder of generated secrets.
+    pub secrets_dir: &'s Path,
+    /// What the server offers.
+    pub terms: &'s Terms,
+    /// The value of a variable of the environment; `None` when it is not set, empty or not UTF-8.
+    pub variable: &'s dyn Fn(&str) -> Option<Zeroizing<String>>,
+}
+
+/// One thing that is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, where the parser can tell.
+    line: Option<usize>,
+    /// What is meant, as `clients[3].token_ttl`; empty for the whole file.
+    place: String,
+    /// What is wrong with it and what would be right.
+    detail: String,
+}
+
+/// Why a file declares nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclarationError {
+    /// It is not there, or may not be read.
+    #[error("cannot read the clients in {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is wrong in one place at least.
+    #[error("{}", Lines(path, faults))]
+    Faults {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong with it.
+        faults: Vec<Fault>,
+    },
+}
+
+struct Lines<'f>(&'f Path, &'f [Fault]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(path, faults) = self;
+        let one = |out: &mut fmt::Formatter<'_>, fault: &Fault| {
+            write!(out, "{}:", path.display())?;
+            if let Some(line) = fault.line {
+                write!(out, "{line}:")?;
+            }
+            write!(out, " {}{}", fault.place, if fault.place.is_empty() { "" } else { " " })?;
+            out.write_str(&fault.detail)
+        };
+        if let [only] = faults {
+            return one(out, only);
+        }
+        write!(out, "{} faults, so nothing was changed", faults.len())?;
+        for fault in faults.iter().take(MAX_TOLD) {
+            out.write_str("\n  ")?;
+            one(out, fault)?;
+        }
+        match faults.len().saturating_sub(MAX_TOLD) {
+            0 => Ok(()),
+            more => write!(out, "\n  and {more} more"),
+        }
+    }
+}
+
+/// The clients that the file at `path` declares, with their secrets; every fault at once.
+pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
+    let text = read_text(path)?;
+    if files::is_open_to_others(setting.secrets_dir).unwrap_or(false) {
+        let dir = setting.secrets_dir.display();
+        return Err(of_file(path, format!("keeps secrets in {dir}, which is open to other users: chmod 700 {dir}")));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(path, &text, folder, setting).map_err(|faults| DeclarationError::Faults { path: path.to_owned(), faults })
+}
+
+fn read_text(path: &Path) -> Result<String, DeclarationError> {
+    let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(of_file(path, format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
+    }
+    String::from_utf8(bytes).map_err(|_| of_file(path, "is not UTF-8".to_owned()))
+}
+
+/// A fault of the file as a whole.
+fn of_file(path: &Path, detail: String) -> DeclarationError {
+    DeclarationError::Faults { path: path.to_owned(), faults: vec![Fault { line: None, place: String::new(), detail }] }
+}
+
+fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, Vec<Fault>> {
+    let entries = document::entries(path, text)?;
+    if entries.len() > MAX_CLIENTS {
+        let detail = format!("has {} clients, of at most {MAX_CLIENTS}: divide the file", entries.len());
+        return Err(vec![Fault { line: None, place: "clients".to_owned(), detail }]);
+    }
+    let (mut declared, mut faults) = (Vec::with_capacity(entries.len()), Vec::new());
+    for (index, entry) in entries.iter().enumerate() {
+        match client(entry, folder, setting) {
+            Ok(client) => declared.push(client),
+            Err(of_members) => {
+                faults.extend(of_members.into_iter().map(|fault| entry.fault(index, &fault)));
+            }
+        }
+    }
+    for member in ["client_id", "client_name"] {
+        faults.extend(repeated(&entries, member));
+    }
+    if faults.is_empty() { Ok(declared) } else { Err(faults) }
+}
+
+fn client(entry: &Entry, folder: &Path, setting: &Setting<'_>) -> Result<Declared, Vec<FieldFault>> {
+    let members = &entry.members;
+    let mut faults = Vec::new();
+    let client_id = read_client_id(members).and_then(|client_id| {
+        client_id.ok_or_else(|| FieldFault::of_member("client_id", "must be there: it makes the client the same one"))
+    });
+    let secret = secret::parse(members.get("secret")).and_then(|source| match &client_id {
+        Ok(client_id) => source.find(client_id, folder, setting).map(Some),
+        // No file can be looked for: the fault of the client_id is told.
+        Err(_) => Ok(None),
+    });
+    let suspended = read_status(members);
+    // The one place where a secret must not be, under the name by which everybody knows it.
+    let in_the_open = members.contains_key("client_secret");
+    if in_the_open {
+        faults.push(FieldFault::of_member("client_secret", secret::NEVER_HERE));
+    }
+    let mut beside = BESIDE.to_vec();
+    beside.extend(in_the_open.then_some("client_secret"));
+    let registration = Registration::parse(members, &beside, setting.terms);
+    match (client_id, suspended, secret, registration) {
+        (Ok(client_id), Ok(suspended), Ok(Some(secret)), Ok(registration)) if faults.is_empty() => {
+            let named = MEMBERS.into_iter().filter(|name| members.contains_key(*name)).collect();
+            Ok(Declared { client_id, registration, named, suspended, secret })
+        }
+        (client_id, suspended, secret, registration) => {
+            faults.extend(client_id.err());
+            faults.extend(registration.err().into_iter().flatten());
+            faults.extend(suspended.err());
+            faults.extend(secret.err().map(|detail| FieldFault::of_member("secret", detail)));
+            Err(faults)
+        }
+    }
+}
+
+/// A fault for each client that has the same `member` as one before it.
+fn repeated(entries: &[Entry], member: &str) -> Vec<Fault> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut faults = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(text) = entry.members.get(member).and_then(Value::as_str) else { continue };
+        if let Some(first) = seen.get(text) {
+            let line = entries.get(*first).and_then(|first| first.line_of(member));
+            let on_line = line.map_or_else(String::new, |line| format!(" on line {line}"));
+            let detail = format!("is {text:?}, which clients[{first}]{on_line} has already");
+            faults.push(entry.fault(index, &FieldFault::of_member(member, detail)));
+        } else {
+            seen.insert(text, index);
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::files::write_private;
+    use crate::oauth::limits::Limits;
+
+    fn terms() -> Terms {
+        Terms {
+            scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
+            audiences: vec!["public".to_owned(), "other".to_owned()],
+            token_ttl_s: 3_600..=86_400,
+            default_token_ttl_s: 3_600,
+            default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
+        }
+    }
+
+    /// What a file of this name and text declares, in a folder of this path.
+    fn read_as(folder: &Path, name: &str, text: &str) -> Result<Vec<Declared>, String> {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        let variable = |name: &str| match name {
+            "STRONG" => Some("correct-horse-battery-staple-4711".to_owned().into()),
+            "WEAK" => Some("hunter2".to_owned().into()),
+            _ => None,
+        };
+        let setting = Setting { secrets_dir: &folder.join("secrets"), terms: &terms(), variable: &variable };
+        read(&path, &setting).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
+    }
+
+    fn read_once(name: &str, text: &str) -> Result<Vec<Declared>, String> {
+        read_as(tempfile::tempdir().unwrap().path(), name, text)
+    }
+
+    #[test]
+    fn toml_and_json_declare_the_same() {
+        let toml = "
+            [[clients]]
+            client_id = 'curbside'
+            client_name = 'Curbside'
+            scope = 'write:zones read:zones'
+            audience = ['public', 'other']
+            token_ttl = 7_200
+            requests_per_second = 0x0A
+            burst = 40
+            daily_quota = 'unlimited'
+            enforce = false
+            status = 'suspended'
+            secret = { env = 'STRONG' }
+            [[clients]]
+            client_id = 'quay'
+            client_name = 'Quay'
+            scope = 'read:zones'
+        ";
+        let json = r#"{ "clients": [
+            { "client_id": "curbside", "client_name": "Curbside", "scope": "write:zones read:zones",
+              "audience": ["public", "other"], "token_ttl": 7200, "requests_per_second": 10, "burst": 40,
+              "daily_quota": null, "enforce": false, "status": "suspended", "secret": { "env": "STRONG" } },
+            { "client_id": "quay", "client_name": "Quay", "scope": "read:zones" } ] }"#;
+        let read = |(name, text)| {
+            let all = read_once(name, text).unwrap().into_iter();
+            let told = |client: Declared| {
+                (client.client_id, client.registration, client.named, client.suspended, client.secret.fingerprint())
+            };
+            all.map(told).collect::<Vec<_>>()
+        };
+        let all = [("clients.toml", toml), ("clients.json", json), ("clients", json), ("clients", toml)].map(read);
+        assert!(all.iter().all(|other| *other == all[0]), "{all:#?}");
+        let declared = read_once("clients.toml", toml).unwrap();
+        assert_eq!(declared[0].named, MEMBERS);
+        assert_eq!(declared[0].registration.limits.daily_quota, None);
+        assert_eq!((declared[1].named.len(), declared[1].suspended), (2, None));
+        assert_eq!(declared[1].registration.limits, terms().default_limits);
+        assert!(read_once("clients.toml", "clients = []").unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_line() {
+        let text = "
+[[clients]]
+client_id = 'curbside'
+client_name = 'Curbside'
+scope = 'read:everything'
+token_ttl = 60
+dayly_quota = 5
+secret = 'hunter2'
+
+[[clients]]
+client_id = 'curb side'
+client_name = 'Curbside'
+status = 'gone'
+burst = 2026-01-01
+daily_quota = nan
+
+[[clients]]
+client_id = 'curbside'
+client_name = 'Quay'
+scope = 'read:zones'
+client_secret = 'hunter2'
+secret = { env = 'MISSING' }
+";
+        let said = read_once("clients.toml", text).unwrap_err();
+        let expected = [
+            "13 faults, so nothing was changed",
+            "clients.toml:7: clients[0].dayly_quota is not known; did you mean daily_quota?",
+            "clients.toml:5: clients[0].scope read:everything is not offered here; offered are: read:zones write:zones",
+            "clients.toml:6: clients[0].token_ttl must be a whole number from 3600 to 86400",
+            &format!("clients.toml:8: clients[0].secret {}", secret::NEVER_HERE),
+            "clients.toml:11: clients[1].client_id must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens",
+            "clients.toml:10: clients[1].scope must be a string of scope tokens with one space between, from: read:zones write:zones",
+            "clients.toml:14: clients[1].burst must be a whole number from 1 to 1000000",
+            "clients.toml:15: clients[1].daily_quota must be a whole number from 1 to 100000000000, or \"unlimited\"",
+            "clients.toml:13: clients[1].status must be active or suspended",
+            &format!("clients.toml:21: clients[2].client_secret {}", secret::NEVER_HERE),
+            "clients.toml:22: clients[2].secret needs the variable MISSING, which is not set",
+            "clients.toml:18: clients[2].client_id is \"curbside\", which clients[0] on line 3 has already",
+            "clients.toml:12: clients[1].client_name is \"Curbside\", which clients[0] on line 4 has already",
+        ];
+        assert_eq!(said.lines().map(str::trim).collect::<Vec<_>>(), expected);
+        assert!(!said.contains("hunter2"), "a secret that was written there is not told");
+    }
+
+    #[test]
+    fn a_file_of_another_shape_is_refused_in_one_line() {
+        for (name, text, says) in [
+            ("a.toml", "", "a.toml: clients must be there: a list of clients, in TOML each under [[clients]]"),
+            ("a.toml", "\n[client]\n", "is not known; did you mean clients?"),
+            ("a.toml", "clients = 1", "a.toml:1: clients must be a list of clients: in TOML, each under [[clients]]"),
+            ("a.toml", "clients = [\n{}, 1]", "a.toml:2: clients[1] must be a client: members with names"),
+            ("a.toml", "\n\nclients = = 1", "a.toml:3: is not TOML: extra `=`, expected nothing"),
+            ("a.json", "[]", "a.json: must be one JSON object, with the member clients"),
+            ("a.json", "", "a.json: is not JSON: it is empty"),
+            ("a.json", "{\n\"clients\": [}", "a.json: is not JSON: expected value at line 2 column 13"),
+            ("a.json", "{\"clients\": {}}", "a.json: clients must be a list of clients"),
+            ("a.json", "{\"clients\": [1]}", "a.json: clients[0] must be a client"),
+            (
+                "a",
+                "{\"clients\": [{\"client_id\": \"a\", \"client_id\": \"b\"}]}",
+                "the member \"client_id\" is there twice",
+            ),
+            ("a.toml", &"[".repeat(100_000), "is not TOML"),
+            ("a.json", &"{\"clients\":".repeat(100_000), "recursion limit exceeded"),
+        ] {
+            let said = read_once(name, text).unwrap_err();
+            assert!(said.contains(says), "{said:?} should contain {says:?}");
+        }
+        let path = Path::new("/nowhere/clients.toml");
+        let setting = Setting { secrets_dir: path, terms: &terms(), variable: &|_| None };
+        let said = read(path, &setting).unwrap_err().to_string();
+        assert!(said.starts_with("cannot read the clients in /nowhere/clients.toml: No such file"), "{said}");
+        let many = format!("clients = [{}]", "{},".repeat(MAX_CLIENTS + 1));
+        assert!(read_once("a.toml", &many).unwrap_err().contains("divide the file"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_where_it_is_kept_and_only_if_nobody_else_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = folder.path().join("secrets");
+        files::make_folder(&secrets).unwrap();
+        let strong = "correct-horse-battery-staple-4711";
+        write_private(&folder.path().join("own"), format!("{strong}\r\n").as_bytes()).unwrap();
+        write_private(&folder.path().join("weak"), b"hunter2\n").unwrap();
+        write_private(&folder.path().join("large"), &[b'x'; 5_000]).unwrap();
+        std::fs::write(folder.path().join("open"), strong).unwrap();
+        std::fs::set_permissions(folder.path().join("open"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        let of = |secret: &str| {
+            let text =
+                format!("[[clients]]\nclient_id = 'a'\nclient_name = 'a'\nscope = 'read:zones'\nsecret = {secret}\n");
+            read_as(folder.path(), "clients.toml", &text)
+        };
+        let fingerprint = of("{ env = 'STRONG' }").unwrap()[0].secret.fingerprint();
+        assert!(fingerprint.is_some());
+        assert_eq!(of("{ file = 'own' }").unwrap()[0].secret.fingerprint(), fingerprint, "without its line end");
+        for (secret, says) in [
+            ("{ env = 'WEAK' }", "in the variable WEAK must be 32 to 256 visible ASCII characters"),
+            ("{ env = 'WEAK' }", "or say secret = \"generate\""),
+            ("{ env = 'NONE' }", "needs the variable NONE, which is not set"),
+            ("{ env = '' }", "must be \"generate\""),
+            ("{ env = 'STRONG', file = 'own' }", "must be \"generate\""),
+            ("{ vault = 'x' }", "must be \"generate\""),
+            ("1", "must be \"generate\""),
+            ("{ file = 'weak' }", "must be 32 to 256 visible ASCII characters"),
+            ("{ file = 'open' }", "open, which is open to other users: chmod 600 it"),
+            ("{ file = 'large' }", "is too large for a secret"),
+            ("{ file = 'none' }", "none, which is not there"),
+            ("{ file = '.' }", "chmod 600"),
+        ] {
+            let said = of(secret).unwrap_err();
+            assert!(said.contains(says), "{secret}: {said:?} should contain {says:?}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+
+        let declared = of("'generate'").unwrap();
+        assert_eq!(
+            (declared[0].secret.fingerprint(), secrets.join("a.json").exists()),
+            (None, false),
+            "a plan writes nothing"
+        );
+        let made = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
+        let permissions = std::fs::metadata(secrets.join("a.json")).unwrap().permissions();
+        assert_eq!((permissions.mode() & 0o777, made.is_well_formed()), (0o600, true));
+        assert_eq!(of("'generate'").unwrap()[0].secret.fingerprint(), Some(made.digest().fingerprint()));
+        write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
+        assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
+        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(of("'generate'").unwrap_err().contains("secrets, which is open to other users: chmod 700"));
+    }
+}

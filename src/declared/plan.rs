@@ -1,0 +1,483 @@
+//! What has to be done so that what is declared is what is registered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::Declared;
+use crate::clients::{Client, Secret, Status};
+use crate::oauth::credentials::{ClientId, Fingerprint};
+use crate::oauth::registration::{Registration, UNLIMITED};
+
+/// A registered client, as far as a plan looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// What it is registered with.
+    pub registration: Registration,
+    /// Whether it is suspended.
+    pub suspended: bool,
+    /// Its secrets that have no end.
+    pub current: Vec<Fingerprint>,
+    /// Those that end, or have ended: something else has taken their place.
+    pub former: Vec<Fingerprint>,
+}
+
+impl Registered {
+    /// What a plan looks at of `client`.
+    #[must_use]
+    pub fn of(client: &Client) -> Self {
+        let (current, ending): (Vec<_>, Vec<_>) = client.secrets.iter().partition(|secret| secret.expires_at.is_none());
+        let ending = ending.into_iter().map(Secret::fingerprint);
+        Self {
+            registration: client.registration(),
+            suspended: client.status == Status::Suspended,
+            current: current.into_iter().map(Secret::fingerprint).collect(),
+            former: ending.chain(client.retired_secrets.iter().copied()).collect(),
+        }
+    }
+}
+
+/// One member that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub member: &'static str,
+    /// What it is.
+    pub from: Value,
+    /// What it is to be.
+    pub to: Value,
+}
+
+/// One thing to do: one request, or one commit.
+#[derive(Clone, Debug)]
+pub enum Step<'d> {
+    /// A client is registered.
+    Register(&'d Declared),
+    /// A client's registration changes.
+    Change(&'d ClientId, Vec<Change>),
+    /// A client gets the secret that is declared; the one before ends as with every rotation.
+    RotateSecret(&'d Declared),
+    /// A client is suspended.
+    Suspend(&'d ClientId),
+    /// A client is active again.
+    Resume(&'d ClientId),
+    /// A client that is not declared is deleted.
+    Remove(ClientId, String),
+}
+
+/// All that has to be done, in its order; nothing when everything is as declared.
+#[derive(Debug)]
+pub struct Plan<'d> {
+    /// What to do.
+    pub steps: Vec<Step<'d>>,
+    /// What is left as it is and should be known.
+    pub notes: Vec<String>,
+    /// How many clients it is about.
+    pub counts: Counts,
+}
+
+/// Numbers of clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// To be registered.
+    pub add: usize,
+    /// To be changed in some way.
+    pub change: usize,
+    /// To be deleted.
+    pub remove: usize,
+    /// Declared and registered so.
+    pub unchanged: usize,
+    /// Registered and not declared: what pruning would delete.
+    pub undeclared: usize,
+}
+
+impl<'d> Plan<'d> {
+    /// What makes `registered` as `declared` is. Clients that are not declared are deleted if `prune` says
+    /// so, but never those in `kept`, whose credentials are at work.
+    #[must_use]
+    pub fn of(
+        declared: &'d [Declared],
+        registered: &BTreeMap<ClientId, Registered>,
+        prune: bool,
+        kept: &BTreeSet<ClientId>,
+    ) -> Self {
+        let mut plan = Self { steps: Vec::new(), notes: Vec::new(), counts: Counts::default() };
+        for client in declared {
+            match registered.get(&client.client_id) {
+                None => plan.register(client),
+                Some(registered) => plan.change(client, registered),
+            }
+        }
+        let names: BTreeSet<&ClientId> = declared.iter().map(|client| &client.client_id).collect();
+        for (client_id, registered) in registered {
+            if names.contains(client_id) || kept.contains(client_id) {
+                continue;
+            }
+            if prune {
+                plan.counts.remove += 1;
+                plan.steps.push(Step::Remove(client_id.clone(), registered.registration.client_name.clone()));
+            } else {
+                plan.counts.undeclared += 1;
+            }
+        }
+        plan
+    }
+
+    fn register(&mut self, client: &'d Declared) {
+        self.counts.add += 1;
+        self.steps.push(Step::Register(client));
+        if client.suspended == Some(true) {
+            self.steps.push(Step::Suspend(&client.client_id));
+        }
+    }
+
+    fn change(&mut self, client: &'d Declared, registered: &Registered) {
+        let (before, client_id) = (self.steps.len(), &client.client_id);
+        let changes: Vec<Change> = client
+            .named
+            .iter()
+            .map(|member| Change {
+                member,
+                from: registered.registration.member(member),
+                to: client.registration.member(member),
+            })
+            .filter(|change| change.from != change.to)
+            .collect();
+        if !changes.is_empty() {
+            self.steps.push(Step::Change(client_id, changes));
+        }
+        if client.secret.is_said() {
+            self.rotate(client, registered);
+        }
+        match client.suspended {
+            Some(true) if !registered.suspended => self.steps.push(Step::Suspend(client_id)),
+            Some(false) if registered.suspended => self.steps.push(Step::Resume(client_id)),
+            Some(_) | None => {}
+        }
+        if self.steps.len() > before {
+            self.counts.change += 1;
+        } else {
+            self.counts.unchanged += 1;
+        }
+    }
+
+    fn rotate(&mut self, client: &'d Declared, registered: &Registered) {
+        match client.secret.fingerprint() {
+            Some(declared) if registered.current.contains(&declared) => {}
+            // A secret that was rotated out may have been stolen: nobody brings it back in passing.
+            Some(declared) if registered.former.contains(&declared) => {
+                let place = client.secret.place();
+                let what =
+                    if client.secret.file().is_some() { "move it away for a new one" } else { "change it there" };
+                self.notes.push(format!("{}: the secret in {place} was rotated out; {what}", client.client_id));
+            }
+            Some(_) | None => self.steps.push(Step::RotateSecret(client)),
+        }
+    }
+
+    /// The plan as programs read it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let Counts { add, change, remove, unchanged, undeclared } = self.counts;
+        let steps: Vec<Value> = self.steps.iter().map(Step::to_json).collect();
+        let summary = json!({ "add": add, "change": change, "remove": remove, "unchanged": unchanged,
+            "undeclared": undeclared });
+        json!({ "steps": steps, "notes": self.notes, "summary": summary })
+    }
+}
+
+impl Step<'_> {
+    /// The client that it is about.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        match self {
+            Self::Register(client) | Self::RotateSecret(client) => &client.client_id,
+            Self::Change(client_id, _) | Self::Suspend(client_id) | Self::Resume(client_id) => client_id,
+            Self::Remove(client_id, _) => client_id,
+        }
+    }
+
+    /// The merge patch (RFC 7396) of a change.
+    #[must_use]
+    pub fn patch(changes: &[Change]) -> Map<String, Value> {
+        changes.iter().map(|change| (change.member.to_owned(), change.to.clone())).collect()
+    }
+
+    fn to_json(&self) -> Value {
+        let mut told = json!({ "client_id": self.client_id() });
+        let (action, more) = match self {
+            Self::Register(client) => {
+                ("register", json!({ "client_name": client.registration.client_name, "secret": client.secret.place() }))
+            }
+            Self::Change(_, changes) => {
+                let changes = changes
+                    .iter()
+                    .map(|change| (change.member.to_owned(), json!({ "from": change.from, "to": change.to })));
+                ("change", json!({ "changes": changes.collect::<Map<_, _>>() }))
+            }
+            Self::RotateSecret(client) => ("rotate_secret", json!({ "secret": client.secret.place() })),
+            Self::Suspend(_) => ("suspend", json!({})),
+            Self::Resume(_) => ("resume", json!({})),
+            Self::Remove(_, client_name) => ("remove", json!({ "client_name": client_name })),
+        };
+        if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
+            told.insert("action".to_owned(), action.into());
+            told.extend(more);
+        }
+        told
+    }
+}
+
+/// One line, for people.
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Register(client) => write!(
+                out,
+                "+ {}  register {:?}, its secret in {}",
+                client.client_id,
+                client.registration.client_name,
+                client.secret.place().escape_debug()
+            ),
+            Self::Change(client_id, changes) => {
+                write!(out, "~ {client_id}  ")?;
+                for (index, Change { member, from, to }) in changes.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(out, "{comma}{member} {} → {}", Shown(member, from), Shown(member, to))?;
+                }
+                Ok(())
+            }
+            Self::RotateSecret(client) => {
+                write!(
+                    out,
+                    "~ {}  rotate its secret to the one in {}",
+                    client.client_id,
+                    client.secret.place().escape_debug()
+                )
+            }
+            Self::Suspend(client_id) => write!(out, "~ {client_id}  suspend"),
+            Self::Resume(client_id) => write!(out, "~ {client_id}  resume"),
+            Self::Remove(client_id, client_name) => write!(out, "- {client_id}  remove {client_name:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { add, change, remove, unchanged, .. } = *self;
+        let [add, change, remove, unchanged] = [add, change, remove, unchanged].map(grouped);
+        write!(out, "{add} to add, {change} to change, {remove} to remove, {unchanged} unchanged")
+    }
+}
+
+struct Shown<'v>(&'static str, &'v Value);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self("daily_quota", Value::Null) => out.write_str(UNLIMITED),
+            // JSON escapes what would move a terminal's cursor, but for DEL and the C1 controls.
+            Self(_, value) => out.write_str(&value.to_string().replace(char::is_control, "\u{FFFD}")),
+        }
+    }
+}
+
+/// A number as people read it: 9,996.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::declared::{Setting, parse};
+    use crate::oauth::credentials::ClientSecret;
+    use crate::oauth::limits::Limits;
+    use crate::oauth::registration::Terms;
+
+    const OWN: &str = "correct-horse-battery-staple-4711";
+    const BEFORE: &str = "another-horse-battery-staple-0815";
+
+    fn declared(text: &str) -> Vec<Declared> {
+        let terms = Terms {
+            scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
+            audiences: vec!["public".to_owned()],
+            token_ttl_s: 3_600..=86_400,
+            default_token_ttl_s: 3_600,
+            default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
+        };
+        let variable = |name: &str| (name == "OWN").then(|| OWN.to_owned().into());
+        let setting = Setting { secrets_dir: Path::new("/nowhere"), terms: &terms, variable: &variable };
+        parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
+    }
+
+    fn fingerprint(secret: &str) -> Fingerprint {
+        ClientSecret::new(secret.to_owned().into()).digest().fingerprint()
+    }
+
+    /// What is registered once these are, with `OWN` as their secret.
+    fn registered(text: &str) -> BTreeMap<ClientId, Registered> {
+        let registered = |client: Declared| {
+            let of = Registered {
+                registration: client.registration,
+                suspended: client.suspended == Some(true),
+                current: vec![fingerprint(OWN)],
+                former: vec![fingerprint(BEFORE)],
+            };
+            (client.client_id, of)
+        };
+        declared(text).into_iter().map(registered).collect()
+    }
+
+    const CURBSIDE: &str = "[[clients]]\nclient_id = 'curbside'\nclient_name = 'Curbside'\nscope = 'read:zones'\n";
+    const QUAY: &str = "[[clients]]\nclient_id = 'quay'\nclient_name = 'Quay'\nscope = 'read:zones'\n";
+
+    #[test]
+    fn a_plan_has_every_difference_and_nothing_else() {
+        for (file, there, lines, counts, reason) in [
+            ("clients = []", "clients = []", vec![], [0, 0, 0, 0, 0], "nothing is declared, nothing is there"),
+            (
+                CURBSIDE,
+                "clients = []",
+                vec!["+ curbside  register \"Curbside\", its secret in /nowhere/curbside.json"],
+                [1, 0, 0, 0, 0],
+                "a secret that nothing is said of is generated",
+            ),
+            (
+                &format!("{CURBSIDE}secret = {{ env = 'OWN' }}\nstatus = 'suspended'"),
+                "clients = []",
+                vec!["+ curbside  register \"Curbside\", its secret in the variable OWN", "~ curbside  suspend"],
+                [1, 0, 0, 0, 0],
+                "it is suspended before anybody has its secret",
+            ),
+            (CURBSIDE, CURBSIDE, vec![], [0, 0, 0, 1, 0], "it is so already"),
+            (
+                CURBSIDE,
+                &format!("{CURBSIDE}burst = 7\ndaily_quota = 5\nstatus = 'suspended'"),
+                vec![],
+                [0, 0, 0, 1, 0],
+                "what a file leaves out stays as it is: a suspension above all",
+            ),
+            (
+                &format!("{CURBSIDE}burst = 40\ndaily_quota = 'unlimited'\nenforce = false\ntoken_ttl = 3600"),
+                CURBSIDE,
+                vec!["~ curbside  burst 20 → 40, daily_quota 10000 → unlimited, enforce true → false"],
+                [0, 1, 0, 0, 0],
+                "what is as declared is not in the line",
+            ),
+            (
+                &CURBSIDE.replace("'read:zones'", "'write:zones read:zones'"),
+                &CURBSIDE.replace("'read:zones'", "'read:zones write:zones'"),
+                vec![],
+                [0, 0, 0, 1, 0],
+                "a scope is a set",
+            ),
+            (
+                &format!("{CURBSIDE}status = 'active'"),
+                &format!("{CURBSIDE}status = 'suspended'"),
+                vec!["~ curbside  resume"],
+                [0, 1, 0, 0, 0],
+                "an active client is resumed when the file says so",
+            ),
+            (
+                &format!("{}status = 'suspended'", CURBSIDE.replace("'Curbside'", "'Kerbside'")),
+                CURBSIDE,
+                vec!["~ curbside  client_name \"Curbside\" → \"Kerbside\"", "~ curbside  suspend"],
+                [0, 1, 0, 0, 0],
+                "one client is one change, in two steps",
+            ),
+            (
+                CURBSIDE,
+                &format!("{CURBSIDE}{QUAY}"),
+                vec!["- quay  remove \"Quay\""],
+                [0, 0, 1, 1, 0],
+                "what is not declared is removed",
+            ),
+        ] {
+            let (declared, there) = (declared(file), registered(there));
+            let plan = Plan::of(&declared, &there, true, &BTreeSet::new());
+            assert_eq!(plan.steps.iter().map(Step::to_string).collect::<Vec<_>>(), lines, "{reason}");
+            let Counts { add, change, remove, unchanged, undeclared } = plan.counts;
+            assert_eq!([add, change, remove, unchanged, undeclared], counts, "{reason}");
+            assert!(plan.notes.is_empty(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_removed_without_a_word_nor_whoever_is_kept() {
+        let there = registered(&format!("{CURBSIDE}{QUAY}"));
+        let kept = BTreeSet::from([ClientId::parse("quay").unwrap()]);
+        for (prune, kept, removed) in [
+            (false, BTreeSet::new(), vec![]),
+            (true, kept, vec!["curbside"]),
+            (true, BTreeSet::new(), vec!["curbside", "quay"]),
+        ] {
+            let plan = Plan::of(&[], &there, prune, &kept);
+            assert_eq!(plan.steps.iter().map(|step| step.client_id().as_str()).collect::<Vec<_>>(), removed);
+            assert_eq!((plan.counts.remove, plan.counts.undeclared), (removed.len(), if prune { 0 } else { 2 }));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_rotated_in_unless_it_was_rotated_out() {
+        let file = format!("{CURBSIDE}secret = {{ env = 'OWN' }}");
+        let declared_clients = declared(&file);
+        for (current, former, steps, notes, reason) in [
+            (vec![OWN], vec![], 0, 0, "it is there already"),
+            (vec![BEFORE, OWN], vec![], 0, 0, "it is there already, beside another"),
+            (vec![BEFORE], vec![], 1, 0, "it is new"),
+            (vec![BEFORE], vec![OWN], 0, 1, "it may have been stolen"),
+        ] {
+            let mut there = registered(CURBSIDE);
+            for client in there.values_mut() {
+                client.current = current.iter().map(|secret| fingerprint(secret)).collect();
+                client.former = former.iter().map(|secret| fingerprint(secret)).collect();
+            }
+            let plan = Plan::of(&declared_clients, &there, false, &BTreeSet::new());
+            assert_eq!((plan.steps.len(), plan.notes.len()), (steps, notes), "{reason}");
+        }
+        let unsaid = declared(CURBSIDE);
+        assert!(Plan::of(&unsaid, &registered(CURBSIDE), false, &BTreeSet::new()).steps.is_empty());
+        let generate = declared(&format!("{CURBSIDE}secret = 'generate'"));
+        let there = registered(CURBSIDE);
+        let plan = Plan::of(&generate, &there, false, &BTreeSet::new());
+        assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
+    }
+
+    #[test]
+    fn programs_read_the_same_plan() {
+        let declared = declared(&format!("{CURBSIDE}burst = 40\n{QUAY}"));
+        let plan = Plan::of(&declared, &registered(CURBSIDE), true, &BTreeSet::new()).to_json();
+        assert_eq!(
+            plan,
+            json!({
+                "steps": [
+                    { "action": "change", "client_id": "curbside", "changes": { "burst": { "from": 20, "to": 40 } } },
+                    { "action": "register", "client_id": "quay", "client_name": "Quay", "secret": "/nowhere/quay.json" },
+                ],
+                "notes": [],
+                "summary": { "add": 1, "change": 1, "remove": 0, "unchanged": 0, "undeclared": 0 },
+            })
+        );
+    }
+
+    #[test]
+    fn large_numbers_are_read_in_threes() {
+        for (number, text) in [(0, "0"), (999, "999"), (9_996, "9,996"), (100_000, "100,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

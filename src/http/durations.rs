@@ -1,0 +1,154 @@
+//! `http_server_request_duration_seconds`: how long requests took, by OpenTelemetry's conventions.
+//!
+//! A series is a route's pattern, a method and a status; what a caller makes up is in none: an unknown
+//! path has no route, and an unknown method is `_OTHER`. Each worker times its own requests in series of
+//! its own, which it finds by the address of the route's name; nothing of it is shared while requests are
+//! served, and a lock is taken once for each new series.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::{Method, StatusCode};
+
+use crate::counts::{Histogram, Times};
+use crate::time::{Clock as _, SystemClock};
+
+/// The bounds that OpenTelemetry's semantic conventions advise for HTTP, in seconds.
+pub const BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// What stands for every method that is not known (OpenTelemetry: `http.request.method`).
+const OTHER: &str = "_OTHER";
+
+/// The series of all workers.
+#[derive(Debug, Default)]
+pub struct Durations {
+    all: Mutex<Vec<Arc<Series>>>,
+}
+
+/// What tells one series from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Labels {
+    /// The pattern of the route; `None` where no route matched.
+    pub route: Option<Arc<str>>,
+    /// The request's method.
+    pub method: &'static str,
+    /// The status of the answer.
+    pub status: u16,
+    /// `https` or `http`.
+    pub url_scheme: &'static str,
+}
+
+/// One series of one worker, which alone writes to it.
+#[derive(Debug)]
+struct Series {
+    labels: Labels,
+    times: Histogram,
+}
+
+impl Durations {
+    /// Every series, in the order of its labels; those of all workers together.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<Labels, Times> {
+        let mut together = BTreeMap::new();
+        for series in &*self.all.lock().unwrap_or_else(PoisonError::into_inner) {
+            let before = together.remove(&series.labels).unwrap_or_else(|| Times::none(BOUNDS));
+            together.insert(series.labels.clone(), before.and(&series.times.times()));
+        }
+        together
+    }
+
+    fn add(&self, labels: Labels) -> Arc<Series> {
+        let series = Arc::new(Series { labels, times: Histogram::new(BOUNDS) });
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&series));
+        series
+    }
+}
+
+/// What times the requests of one worker.
+#[derive(Debug)]
+pub struct Timer {
+    durations: Arc<Durations>,
+    url_scheme: &'static str,
+    /// Real time: a clock that a test or the sandbox moves would say nothing of what a request took.
+    clock: SystemClock,
+    routes: RefCell<Vec<Route>>,
+}
+
+/// A route that this worker has answered.
+#[derive(Debug)]
+struct Route {
+    /// The address of its name, which stands still as long as the application; 0 if it has none.
+    name: usize,
+    pattern: Option<Arc<str>>,
+    /// By method and status: a handful.
+    series: Vec<(&'static str, u16, Arc<Series>)>,
+}
+
+impl Timer {
+    pub(super) fn new(durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
+        let durations = Arc::clone(durations);
+        Self { durations, url_scheme, clock: SystemClock::new(), routes: RefCell::default() }
+    }
+
+    /// A request comes.
+    pub(super) fn start(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// It is answered; returns how long that took.
+    pub(super) fn stop(&self, start: Duration, request: &HttpRequest, status: StatusCode) -> Duration {
+        let took = self.clock.monotonic().saturating_sub(start);
+        let (method, status) = (known(request.method()), status.as_u16());
+        let mut routes = self.routes.borrow_mut();
+        let route = route_of(&mut routes, request);
+        let is_same = |series: &&(&'static str, u16, Arc<Series>)| series.0 == method && series.1 == status;
+        if let Some((_, _, series)) = route.series.iter().find(is_same) {
+            series.times.observe_alone(took);
+            return took;
+        }
+        let labels = Labels { route: route.pattern.clone(), method, status, url_scheme: self.url_scheme };
+        let series = self.durations.add(labels);
+        series.times.observe_alone(took);
+        route.series.push((method, status, series));
+        took
+    }
+}
+
+/// Finds the route by its name, which actix has without a search; a route without a name, and a request
+/// without a route, by the pattern, which costs a search and a text.
+fn route_of<'r>(routes: &'r mut Vec<Route>, request: &HttpRequest) -> &'r mut Route {
+    let name = request.match_name().map_or(0, |name| name.as_ptr().addr());
+    let place = if name == 0 {
+        let pattern = request.match_pattern();
+        let place = routes.iter().position(|route| route.name == 0 && route.pattern.as_deref() == pattern.as_deref());
+        place.ok_or(pattern)
+    } else {
+        let place = routes.iter().position(|route| route.name == name);
+        place.ok_or_else(|| request.match_pattern())
+    };
+    let place = place.unwrap_or_else(|pattern| {
+        routes.push(Route { name, pattern: pattern.map(Arc::from), series: Vec::new() });
+        routes.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "it was found, or put, there")]
+    &mut routes[place]
+}
+
+/// The method, if it is one that HTTP has.
+pub(super) fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => OTHER,
+    }
+}

@@ -1,0 +1,159 @@
+//! `GET /livez` and `GET /readyz`: whether the process is up, and whether it can serve. For anybody, never
+//! limited, in the words of Kubernetes' own: `ok`, and one line a check with `?verbose` or when one fails.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::timeout;
+
+use crate::keys::Keys;
+use crate::store::{Key, Store};
+use crate::time::{Clock as _, SharedClock, SystemClock, UnixSeconds};
+
+/// How long the store may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What the store is asked for; nothing need be there.
+const ASKED_FOR: &[u8] = b"readyz";
+
+/// What readiness is judged by.
+pub struct Readiness {
+    /// It has to answer.
+    pub store: Arc<dyn Store>,
+    /// One of them has to sign.
+    pub keys: Data<Keys>,
+    /// What the keys go by.
+    pub clock: SharedClock,
+    /// Until when the certificate in use is good, by the system's clock.
+    pub certificate_ends: Box<dyn Fn() -> UnixSeconds + Send + Sync>,
+    /// Whether the server has been told to stop.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// The process is up, or there were no answer.
+pub async fn livez(request: HttpRequest) -> HttpResponse {
+    let text = if is_verbose(&request) { "[+]ping ok\nlivez check passed\n" } else { "ok" };
+    answer(StatusCode::OK, text.to_owned())
+}
+
+/// 200 if every check passes, else 503; the log says more of why.
+pub async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
+    let checks = readiness.checks().await;
+    let passed = checks.iter().all(|(_, passes)| *passes);
+    if passed && !is_verbose(&request) {
+        return answer(StatusCode::OK, "ok".to_owned());
+    }
+    let mut text = String::new();
+    for (name, passes) in checks {
+        let line = if passes { format!("[+]{name} ok") } else { format!("[-]{name} failed") };
+        // Writing into a `String` does not fail.
+        let _written = writeln!(text, "{line}");
+    }
+    text.push_str(if passed { "readyz check passed\n" } else { "readyz check failed\n" });
+    answer(if passed { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+}
+
+impl Readiness {
+    async fn checks(&self) -> [(&'static str, bool); 4] {
+        let answered = timeout(PATIENCE, self.store.get(&Key::new(ASKED_FOR))).await;
+        [
+            ("store", matches!(answered, Ok(Ok(_)))),
+            ("signing-key", self.keys.signing(self.clock.now()).is_some()),
+            ("certificate", SystemClock::new().now() < (self.certificate_ends)()),
+            ("not-stopping", !self.stopping.load(Ordering::Relaxed)),
+        ]
+    }
+}
+
+fn is_verbose(request: &HttpRequest) -> bool {
+    form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "verbose")
+}
+
+fn answer(status: StatusCode, text: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header(ContentType::plaintext())
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::keys::Algorithm;
+    use crate::store::MemoryStore;
+    use crate::time::ManualClock;
+
+    async fn ready() -> Data<Readiness> {
+        let (store, clock) =
+            (Arc::new(MemoryStore::new()), Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000))));
+        let keys = Keys::with_one(store.clone(), Algorithm::Es256, clock.now()).await;
+        let certificate_ends = Box::new(|| SystemClock::new().now().plus(60));
+        Data::new(Readiness { store, keys: Data::new(keys), clock, certificate_ends, stopping: Arc::default() })
+    }
+
+    async fn asked(readiness: &Data<Readiness>, uri: &str) -> (u16, String) {
+        let response = readyz(TestRequest::with_uri(uri).to_http_request(), readiness.clone()).await;
+        assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+        (response.status().as_u16(), String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_server_that_can_serve_is_ready_and_says_why_when_asked() {
+        let readiness = ready().await;
+        assert_eq!(asked(&readiness, "/readyz").await, (200, "ok".to_owned()));
+        insta::assert_snapshot!(asked(&readiness, "/readyz?verbose").await.1, @r"
+        [+]store ok
+        [+]signing-key ok
+        [+]certificate ok
+        [+]not-stopping ok
+        readyz check passed
+        ");
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_store_is_closed_is_not_ready() {
+        let readiness = ready().await;
+        readiness.store.close().await.unwrap();
+        let (status, text) = asked(&readiness, "/readyz").await;
+        assert_eq!(status, 503);
+        insta::assert_snapshot!(text, @r"
+        [-]store failed
+        [+]signing-key ok
+        [+]certificate ok
+        [+]not-stopping ok
+        readyz check failed
+        ");
+    }
+
+    #[tokio::test]
+    async fn a_server_without_a_signing_key_is_not_ready() {
+        let mut readiness = Arc::into_inner(ready().await.into_inner()).unwrap();
+        readiness.keys = Data::new(Keys::open(Arc::new(MemoryStore::new())).await.unwrap());
+        let (status, text) = asked(&Data::new(readiness), "/readyz").await;
+        assert_eq!((status, text.contains("[-]signing-key failed\n")), (503, true), "{text}");
+    }
+
+    #[tokio::test]
+    async fn each_other_check_makes_it_unready_alone() {
+        type Spoil = fn(&mut Readiness);
+        let cases: [(&str, Spoil); 2] = [
+            ("certificate", |readiness| readiness.certificate_ends = Box::new(|| SystemClock::new().now())),
+            ("not-stopping", |readiness| readiness.stopping = Arc::new(true.into())),
+        ];
+        for (name, spoil) in cases {
+            let mut readiness = Arc::into_inner(ready().await.into_inner()).unwrap();
+            spoil(&mut readiness);
+            let (status, text) = asked(&Data::new(readiness), "/readyz").await;
+            let failed: Vec<_> = text.lines().filter(|line| line.starts_with("[-]")).collect();
+            assert_eq!((status, failed), (503, vec![format!("[-]{name} failed").as_str()]));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `GET /metrics`: what the program counts, in Prometheus's text format.
+//!
+//! Each room owns the numbers of what it decides; this is the one place that names them. Every counter is
+//! there from the start, at 0, and no label grows with clients, paths or anything else that a caller
+//! sends. A scrape reads memory and `/proc`, and costs the same for any number of clients.
+//!
+//! The format is written here: prometheus-client writes `OpenMetrics`, which `promtool check metrics` does
+//! not read, and what else there is brings counters of its own, which all workers would contend for.
+
+mod exposition;
+mod process;
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::Data;
+
+pub use self::exposition::Exposition;
+use self::exposition::MEDIA_TYPE;
+use crate::admission::Admission;
+use crate::audit::Audit;
+use crate::client_credentials::ClientCredentials;
+use crate::clients::Clients;
+use crate::http::authorized::{Authorized, ReadAdmin};
+use crate::http::durations::{Durations, Labels};
+use crate::http::token::SourceLimit;
+use crate::keys::{Keys, State};
+use crate::parking::Parking;
+use crate::revocation::Revocation;
+use crate::store::TimedStore;
+use crate::time::{SharedClock, UnixSeconds};
+use crate::tokens::Tokens;
+
+/// What the floors above this one count, such as connections: they tell it themselves.
+pub type Above = Box<dyn Fn(&mut Exposition) + Send + Sync>;
+
+/// Everything that is counted.
+pub struct Metrics {
+    /// Requests at the gate, and quotas.
+    pub admission: Data<Admission>,
+    /// Token requests.
+    pub grants: Data<ClientCredentials>,
+    /// Token requests that are refused before they are read.
+    pub source_limit: SourceLimit,
+    /// The audit log.
+    pub audit: Data<Audit>,
+    /// Clients.
+    pub clients: Data<Clients>,
+    /// Revocations.
+    pub revocation: Arc<Revocation>,
+    /// Signing keys.
+    pub keys: Data<Keys>,
+    /// Verified tokens.
+    pub tokens: Arc<Tokens>,
+    /// Zones.
+    pub parking: Data<Parking>,
+    /// Commits.
+    pub store: Arc<TimedStore>,
+    /// Requests, by route.
+    pub durations: Arc<Durations>,
+    /// What the rules go by.
+    pub clock: SharedClock,
+    /// When the process started, by the system's clock.
+    pub started_at: UnixSeconds,
+    /// What else there is.
+    pub above: Vec<Above>,
+}
+
+/// For whoever may read the administration.
+pub async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
+    answer(&metrics)
+}
+
+/// For whoever reaches the port for operators.
+pub async fn open(metrics: Data<Metrics>) -> HttpResponse {
+    answer(&metrics)
+}
+
+fn answer(metrics: &Metrics) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, MEDIA_TYPE))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(metrics.text())
+}
+
+impl Metrics {
+    /// All of it as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut exposition = Exposition::default();
+        self.tell_requests(&mut exposition);
+        self.tell_tokens(&mut exposition);
+        self.tell_quotas(&mut exposition);
+        self.tell_audit(&mut exposition);
+        self.tell_store(&mut exposition);
+        for tell in &self.above {
+            tell(&mut exposition);
+        }
+        let build = [("version", env!("CARGO_PKG_VERSION"))];
+        exposition.labelled_gauge("boomgate_build_info", "Which version this is.", &build, 1);
+        let start_help = "When the process started.";
+        exposition.gauge("process_start_time_seconds", start_help, self.started_at.get());
+        process::tell(&mut exposition);
+        exposition.into_text()
+    }
+
+    fn tell_requests(&self, exposition: &mut Exposition) {
+        let durations = self.durations.all();
+        let statuses: Vec<_> = durations.keys().map(|labels| labels.status.to_string()).collect();
+        exposition.histogram(
+            "http_server_request_duration_seconds",
+            "Time from the head of a request to that of its answer, by route.",
+            durations.iter().zip(&statuses).map(|((labels, times), status)| (told(labels, status), times.clone())),
+        );
+        let decisions = self.admission.decisions();
+        exposition.counter(
+            "boomgate_requests_admitted_total",
+            "Requests that passed the gate.",
+            decisions.admitted.total(),
+        );
+        exposition.counters(
+            "boomgate_requests_denied_total",
+            "Requests that did not pass the gate, by the check that failed first.",
+            "reason",
+            decisions.denied.totals(),
+        );
+    }
+
+    fn tell_tokens(&self, exposition: &mut Exposition) {
+        let answers = self.grants.answers();
+        exposition.counter("boomgate_tokens_issued_total", "Access tokens that were issued.", answers.issued.total());
+        exposition.counters(
+            "boomgate_tokens_refused_total",
+            "Token requests that were refused, by OAuth error code.",
+            "error",
+            answers.refused.totals(),
+        );
+        exposition.counter(
+            "boomgate_token_requests_limited_total",
+            "Token requests that were refused unread: too many from one address.",
+            self.source_limit.refused(),
+        );
+        exposition.counter(
+            "boomgate_client_authentications_failed_total",
+            "Client authentications that failed, at any endpoint.",
+            answers.failed_authentications.total(),
+        );
+        exposition.counters(
+            "boomgate_token_lookups_total",
+            "Access tokens that were looked for among the verified ones.",
+            "result",
+            self.tokens.lookups(),
+        );
+        let remembered = self.tokens.remembered();
+        exposition.gauge("boomgate_verified_tokens", "Verified access tokens that are remembered.", remembered);
+        exposition.gauge("boomgate_revocations", "Revocations of single tokens in force.", self.revocation.count());
+        let keys = self.keys.list(self.clock.now());
+        exposition.gauge("boomgate_signing_keys", "Signing keys that sign, verify or soon will.", keys.len());
+        if let Some(signing) = keys.iter().find(|key| key.state == State::Signing) {
+            exposition.gauge(
+                "boomgate_signing_key_since_timestamp_seconds",
+                "From when on the key that signs does.",
+                signing.signs_from.get(),
+            );
+        }
+    }
+
+    fn tell_quotas(&self, exposition: &mut Exposition) {
+        let leases = self.admission.leases();
+        exposition.counter(
+            "boomgate_quota_blocks_leased_total",
+            "Blocks of quota that were leased from the store.",
+            leases.blocks.total(),
+        );
+        exposition.counter(
+            "boomgate_quota_units_leased_total",
+            "Requests in the blocks that were leased.",
+            leases.units.total(),
+        );
+        exposition.counter(
+            "boomgate_quota_units_returned_total",
+            "Requests in leased blocks that were not used and went back.",
+            leases.returned.total(),
+        );
+        exposition.counter(
+            "boomgate_quota_leases_failed_total",
+            "Blocks that could not be leased, because the store did not answer.",
+            leases.failed.total(),
+        );
+        exposition.counter(
+            "boomgate_quota_waits_total",
+            "Requests that waited for a block.",
+            self.admission.decisions().waited.total(),
+        );
+        let held = self.admission.quotas_held();
+        exposition.gauge("boomgate_quotas_held", "Clients whose quota is held in memory.", held);
+    }
+
+    fn tell_audit(&self, exposition: &mut Exposition) {
+        exposition.counters(
+            "boomgate_audit_entries_total",
+            "Entries that were written to the audit log, by action: one for each change.",
+            "action",
+            self.audit.written(),
+        );
+        exposition.gauge("boomgate_clients", "Registered clients.", self.clients.count());
+        exposition.gauge("boomgate_zones", "Parking zones.", self.parking.count());
+    }
+
+    fn tell_store(&self, exposition: &mut Exposition) {
+        exposition.counters(
+            "boomgate_store_commits_total",
+            "Commits to the store, by what became of them.",
+            "outcome",
+            self.store.outcomes(),
+        );
+        exposition.histogram(
+            "boomgate_store_commit_duration_seconds",
+            "Time from a commit's call until it was durable or refused.",
+            [(Vec::new(), self.store.times())],
+        );
+    }
+}
+
+/// The labels as OpenTelemetry's conventions name them, in Prometheus's letters.
+fn told<'l>(labels: &'l Labels, status: &'l str) -> Vec<(&'l str, &'l str)> {
+    let Labels { route, method, url_scheme, .. } = labels;
+    let route = route.iter().map(|route| ("http_route", &**route));
+    let others = [("http_response_status_code", status), ("url_scheme", *url_scheme)];
+    [("http_request_method", *method)].into_iter().chain(route).chain(others).collect()
+}

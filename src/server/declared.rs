@@ -1,0 +1,117 @@
+//! `clients_file`: what it declares is what is registered, before the first request is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::parts::terms;
+use super::{Server, StartError};
+use crate::administration::{Actor, ChangeError};
+use crate::clients::Secret;
+use crate::config::{Config, Environment};
+use crate::declared::{self, Declared, Plan, Registered, SECRETS_FOLDER, Setting, Step};
+use crate::oauth::credentials::ClientId;
+use crate::oauth::precondition::Condition;
+use crate::oauth::registration::Patch;
+use crate::time::SECONDS_PER_DAY;
+
+/// How often a long first start says how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// The clients that the settings' file declares; `None` when they name no file.
+pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError> {
+    let Some(path) = &config.clients_file else { return Ok(None) };
+    let environment = Environment::of_process();
+    let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
+    let secrets_dir = config.data_dir.join(SECRETS_FOLDER);
+    let setting = Setting { secrets_dir: &secrets_dir, terms: &terms(config), variable: &variable };
+    Ok(Some(declared::read(path, &setting)?))
+}
+
+impl Server {
+    /// Registers and changes clients until they are as declared; deletes none. What one client is refused
+    /// is logged, and all others get theirs: a start must not hang on a secret that was rotated twice.
+    pub(super) async fn register_declared(&self, declared: &[Declared]) -> Result<(), StartError> {
+        let mut registered = BTreeMap::new();
+        for client in declared.iter().filter_map(|client| self.parts.clients.get(client.client_id.as_str())) {
+            registered.insert(client.client_id.clone(), Registered::of(&client));
+        }
+        let plan = Plan::of(declared, &registered, false, &BTreeSet::new());
+        for note in &plan.notes {
+            tracing::warn!(note, "a declared secret is not in force");
+        }
+        let (mut due, total) = (self.parts.clock.monotonic() + TOLD_EVERY, plan.steps.len());
+        let mut refused = 0_usize;
+        for (done, step) in plan.steps.iter().enumerate() {
+            if self.parts.clock.monotonic() >= due {
+                tracing::info!(done, total, "declared clients are being registered");
+                due += TOLD_EVERY;
+            }
+            match self.carry_out(step).await {
+                Ok(()) => {}
+                Err(StartError::First(error)) if is_about_one_client(&error) => {
+                    refused += 1;
+                    tracing::warn!(client_id = %step.client_id(), %error, "a declared client is not as declared");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let declared::Counts { add, change, unchanged, .. } = plan.counts;
+        tracing::info!(registered = add, changed = change, unchanged, refused, "clients are as declared");
+        Ok(())
+    }
+
+    async fn carry_out(&self, step: &Step<'_>) -> Result<(), StartError> {
+        let (administration, actor) = (&self.parts.changes, Actor::default());
+        match step {
+            Step::Register(client) => {
+                let kept = self.keep_secret(client)?;
+                administration.register(client.client_id.clone(), client.registration.clone(), kept, &actor).await?;
+            }
+            Step::Change(client_id, changed) => self.patch(client_id, Step::patch(changed)).await?,
+            Step::RotateSecret(client) => {
+                let kept = self.keep_secret(client)?;
+                administration.rotate_secret(&client.client_id, &kept, SECONDS_PER_DAY, &actor).await?;
+            }
+            Step::Suspend(client_id) => self.set_status(client_id, "suspended").await?,
+            Step::Resume(client_id) => self.set_status(client_id, "active").await?,
+            Step::Remove(client_id, _) => administration.delete(client_id, &Condition::default(), &actor).await?,
+        }
+        Ok(())
+    }
+
+    /// On disk where its operator finds it, when this returns.
+    fn keep_secret(&self, client: &Declared) -> Result<Secret, StartError> {
+        let secret = client.secret.take(&client.client_id, &self.issuer)?;
+        Ok(Secret::keep(&secret, self.parts.clock.now()))
+    }
+
+    async fn set_status(&self, client_id: &ClientId, status: &str) -> Result<(), StartError> {
+        self.patch(client_id, Map::from_iter([("status".to_owned(), status.into())])).await
+    }
+
+    async fn patch(&self, client_id: &ClientId, members: Map<String, Value>) -> Result<(), StartError> {
+        let unfit = |_| StartError::Setting(format!("{client_id} cannot be changed as declared"));
+        let patch = Patch::parse(&members, &self.parts.terms).map_err(unfit)?;
+        self.parts.changes.change(client_id, &patch, &Condition::default(), &Actor::default()).await?;
+        Ok(())
+    }
+}
+
+/// Whether the next client may fare better.
+fn is_about_one_client(error: &ChangeError) -> bool {
+    match error {
+        ChangeError::AlreadyRegistered
+        | ChangeError::ClientUnknown
+        | ChangeError::PreconditionFailed
+        | ChangeError::LastAdministrator
+        | ChangeError::TooManySecrets { .. }
+        | ChangeError::SecretKnown
+        | ChangeError::SecretUnknown
+        | ChangeError::LastSecret
+        | ChangeError::Contended => true,
+        ChangeError::Store(_) | ChangeError::Key(_) => false,
+    }
+}

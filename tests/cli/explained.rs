@@ -1,0 +1,213 @@
+//! Tokens explained and revoked, and credentials that come from files.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::{Running, boomgate, complaint, out};
+
+/// Each command asks for tokens from one address.
+const UNLIMITED: (&str, &str) = ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0");
+
+/// A command that reads this from standard input.
+fn piped(running: &Running, arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = boomgate(running.folder.path(), arguments);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that has read enough may close it.
+    let _closed_early = process.stdin.take().unwrap().write_all(input);
+    process.wait_with_output().unwrap()
+}
+
+fn token(running: &Running, client: &str) -> String {
+    let got = running.call(&["token", "get", "--client", client]);
+    assert!(got.status.success(), "{}", complaint(&got));
+    out(&got).to_owned()
+}
+
+/// The status of a request with this token.
+fn status(running: &Running, token: &str) -> String {
+    let address = format!("{}/parking/zones?limit=1", running.address);
+    let authorization = format!("Authorization: Bearer {token}");
+    let arguments =
+        ["-sS", "--cacert", "data/tls/ca.pem", "-o", "/dev/null", "-w", "%{http_code}", "-H", &authorization, &address];
+    let answered =
+        std::process::Command::new("curl").current_dir(running.folder.path()).args(arguments).output().unwrap();
+    out(&answered).to_owned()
+}
+
+fn encoded(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+#[test]
+fn a_good_token_is_explained_in_plain_words_and_never_printed() {
+    let sandbox = Running::start_with("sandbox", &[UNLIMITED]);
+    let token = token(&sandbox, "demo-reader");
+    let explained = piped(&sandbox, &["token", "explain"], format!("Bearer {token}\r\n").as_bytes());
+    let told = out(&explained);
+    assert!(explained.status.success(), "{}", complaint(&explained));
+    for words in
+        ["client_id  demo-reader", "Z (in ", "typ  at+jwt", "genuine: ES256", "active: ", "scope read:zones", "current"]
+    {
+        assert!(told.contains(words), "{words} is not in: {told}");
+    }
+    let parts: Vec<&str> = token.split('.').collect();
+    for part in &parts {
+        assert!(!told.contains(part), "a part of the token is printed: {told}");
+    }
+
+    std::fs::write(sandbox.folder.path().join("token.txt"), &token).unwrap();
+    let explained = sandbox.call(&["token", "explain", "token.txt", "--json"]);
+    let answer: Value = serde_json::from_str(out(&explained)).unwrap();
+    assert_eq!(answer["claims"]["client_id"], "demo-reader");
+    assert!(answer["times"]["exp"].as_str().unwrap().ends_with('Z'));
+    for finding in ["type", "time", "issuer", "signature", "server"] {
+        assert_eq!(answer["findings"][finding]["verdict"], "good", "{answer:#}");
+    }
+    assert!(!out(&explained).contains(parts[2]));
+
+    // As one client, of another's token: that is not told, and nothing is wrong with it.
+    let explained = piped(&sandbox, &["token", "explain", "--client", "demo-limited"], token.as_bytes());
+    assert!(explained.status.success() && out(&explained).contains("its own tokens only"), "{}", out(&explained));
+    // Without a server there is no word on the signature.
+    let explained =
+        piped(&sandbox, &["token", "explain", "--offline", "--server", "https://nowhere.invalid"], token.as_bytes());
+    assert!(explained.status.success() && out(&explained).contains("not checked"), "{}", out(&explained));
+}
+
+#[test]
+fn a_token_that_is_no_good_is_explained_with_the_reason() {
+    let (sandbox, another) = (Running::start_with("sandbox", &[UNLIMITED]), Running::start("sandbox"));
+    let good = token(&sandbox, "demo-writer");
+    let [header, claims, signature] = *good.split('.').collect::<Vec<_>>() else { panic!("three parts") };
+    let mut elevated: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    elevated["scope"] = json!("read:admin");
+    let elevated = encoded(&elevated);
+    let mut unknown: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    unknown["kid"] = json!("\u{1b}[2J");
+    let unknown = encoded(&unknown);
+    let unsigned = encoded(&json!({ "alg": "none", "typ": "at+jwt" }));
+    let other_type = encoded(&json!({ "alg": "ES256", "typ": "JWT" }));
+    for (token, says) in [
+        (token(&another, "demo-writer"), "issued by https://localhost:"),
+        (format!("{header}.{elevated}.{signature}"), "not genuine: the token was changed, or forged"),
+        (format!("{unknown}.{claims}.{signature}"), "of a key that this server does not have"),
+        (format!("{unsigned}.{claims}."), "alg is none"),
+        (format!("{other_type}.{claims}.{signature}"), "typ is JWT"),
+        (
+            format!("{header}.{}.{signature}", encoded(&json!({ "iss": sandbox.address }))),
+            "exp, when it expires, is missing",
+        ),
+        (format!("{header}.{claims}"), "2 parts, not three"),
+        (format!("{header}.{claims}!.{signature}"), "the claims, the second part, is not base64url"),
+        (format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode("{")), "is not JSON"),
+        ("garbage".to_owned(), "1 parts, not three"),
+        (String::new(), "the input is empty"),
+        ("bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY".to_owned(), "this is a client secret"),
+        ("x".repeat(70_000), "is over 65536 bytes"),
+    ] {
+        let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
+        let said = complaint(&explained);
+        assert_eq!(explained.status.code(), Some(1), "{says}: {said}");
+        assert!(said.starts_with("boomgate: ") && said.contains(says), "{says} is not in: {said}");
+        assert!(!out(&explained).contains('\u{1b}') && !said.contains('\u{1b}'), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    let binary = piped(&sandbox, &["token", "explain"], b"\xff\xfe");
+    assert!(complaint(&binary).contains("it is not text"), "{}", complaint(&binary));
+    // Who gives a token as an argument is told why not, without showing it again.
+    let argument = sandbox.call(&["token", "explain", &good]);
+    assert_eq!(argument.status.code(), Some(1));
+    assert!(complaint(&argument).contains("never an argument") && !complaint(&argument).contains(&good));
+}
+
+#[test]
+fn an_expired_token_is_told_with_how_long_ago() {
+    let sandbox = Running::start_with("sandbox", &[UNLIMITED, ("BOOMGATE_CLIENT_DEFAULTS__TOKEN_TTL", "1")]);
+    let token = token(&sandbox, "demo-reader");
+    let explain = |arguments: &[&str]| piped(&sandbox, &[&["token", "explain"], arguments].concat(), token.as_bytes());
+    // The process has the system's clock, so it is asked until the second is over.
+    let expired = (0..10_000).any(|_| !explain(&["--offline"]).status.success());
+    assert!(expired);
+    let explained = explain(&[]);
+    assert_eq!(explained.status.code(), Some(1));
+    assert!(out(&explained).contains("expired ") && out(&explained).contains("not active: "), "{}", out(&explained));
+    assert!(out(&explained).contains("genuine"), "{}", out(&explained));
+}
+
+#[test]
+fn a_revoked_token_is_refused_at_the_next_request() {
+    let sandbox = Running::start_with("sandbox", &[UNLIMITED]);
+    // As the administrator, and as the client that it was issued to.
+    for arguments in [&["token", "revoke"][..], &["token", "revoke", "--client", "demo-reader", "--json"]] {
+        let token = token(&sandbox, "demo-reader");
+        assert_eq!(status(&sandbox, &token), "200");
+        let revoked = piped(&sandbox, arguments, token.as_bytes());
+        assert!(revoked.status.success(), "{}", complaint(&revoked));
+        assert_eq!(complaint(&revoked), "It is refused from now on.");
+        assert_eq!(status(&sandbox, &token), "401");
+        let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
+        assert!(
+            complaint(&explained).contains("not active: The access token was revoked"),
+            "{}",
+            complaint(&explained)
+        );
+        if arguments.contains(&"--json") {
+            let answer: Value = serde_json::from_str(out(&revoked)).unwrap();
+            assert!(answer["jti"].is_string() && answer["expires_at"].as_str().unwrap().ends_with('Z'), "{answer}");
+        }
+    }
+    // A client may not revoke another's; an administrator by name may.
+    let token = token(&sandbox, "demo-writer");
+    let refused = piped(&sandbox, &["token", "revoke", "--client", "demo-reader"], token.as_bytes());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("only that client may revoke it"), "{}", complaint(&refused));
+    assert_eq!(status(&sandbox, &token), "200");
+    assert!(piped(&sandbox, &["token", "revoke", "--client", "demo-admin"], token.as_bytes()).status.success());
+    assert_eq!(status(&sandbox, &token), "401");
+    let again = piped(&sandbox, &["token", "revoke"], token.as_bytes());
+    assert!(again.status.success(), "what is revoked already stays so: {}", complaint(&again));
+    let garbage = piped(&sandbox, &["token", "revoke"], b"garbage");
+    assert_eq!((garbage.status.code(), complaint(&garbage).lines().count()), (Some(1), 1));
+}
+
+#[test]
+fn a_secret_may_be_in_a_file_that_a_variable_names() {
+    const SECRET: &str = "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY";
+    let sandbox = Running::start("sandbox");
+    let path = sandbox.folder.path().join("secret");
+    let write = |text: &str, mode| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let get = |more: &[(&str, &str)]| {
+        let mut command = boomgate(sandbox.folder.path(), &["token", "get", "--server", &sandbox.address]);
+        command.env("BOOMGATE_CLIENT_ID", "demo-reader").env("BOOMGATE_CLIENT_SECRET_FILE", &path);
+        command.envs(more.iter().copied()).output().unwrap()
+    };
+    for text in [format!("{SECRET}\n"), SECRET.to_owned(), format!("{SECRET}\r\n")] {
+        write(&text, 0o600);
+        let got = get(&[]);
+        assert!(got.status.success(), "{text:?}: {}", complaint(&got));
+    }
+    let refused = |got: &Output, says: &str| {
+        assert_eq!(got.status.code(), Some(1));
+        assert!(complaint(got).contains(says) && !complaint(got).contains(SECRET), "{}", complaint(got));
+    };
+    refused(&get(&[("BOOMGATE_CLIENT_SECRET", SECRET)]), "are both set");
+    write("\n", 0o600);
+    refused(&get(&[]), "must hold one line");
+    write(SECRET, 0o644);
+    refused(&get(&[]), "chmod 600");
+    std::fs::remove_file(&path).unwrap();
+    refused(&get(&[]), "there is no file");
+    // Servers know that it is not a setting.
+    let checked =
+        boomgate(Path::new("/"), &["config", "check"]).env("BOOMGATE_CLIENT_SECRET_FILE", "x").output().unwrap();
+    assert!(checked.status.success(), "{}", complaint(&checked));
+}

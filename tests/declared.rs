@@ -1,0 +1,359 @@
+//! Declared clients, as operators and their pipelines use them: `client sync` and `clients_file`, with a real
+//! process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has failed"
+)]
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const OWN: &str = "correct-horse-battery-staple-4711";
+const ANOTHER: &str = "another-horse-battery-staple-0815";
+const THIRD: &str = "third-horse-battery-staple-2342-x";
+
+/// The program, in `folder`, without this process's settings.
+fn boomgate(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BOOMGATE_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn serve(folder: &Path) -> Command {
+    let mut command = boomgate(folder, &["serve", "--listen", "127.0.0.1:0"]);
+    // Each command fetches a token of its own, and all come from one address.
+    command.env("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0");
+    command
+}
+
+/// `boomgate serve` on a free port; it is killed when this is dropped.
+struct Running {
+    process: Child,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn of(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        output.read_line(&mut first).unwrap();
+        if first.is_empty() {
+            let mut said = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("the server did not start: {said}");
+        }
+        Self { process, _output: output }
+    }
+
+    fn stop(mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// A server, and a folder with a file of clients beside its data.
+struct Site {
+    _server: Running,
+    folder: TempDir,
+}
+
+impl Site {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { _server: Running::of(serve(folder.path())), folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn declare(&self, text: &str) {
+        fs::write(self.path("clients.toml"), text).unwrap();
+    }
+
+    fn sync_with(&self, variables: &[(&str, &str)], options: &[&str]) -> Output {
+        let arguments = [&["client", "sync", "clients.toml"], options].concat();
+        boomgate(self.folder.path(), &arguments).envs(variables.iter().copied()).output().unwrap()
+    }
+
+    /// What a sync that works prints.
+    fn synced(&self, options: &[&str]) -> String {
+        let done = self.sync_with(&[], options);
+        assert!(done.status.success(), "{}", complaint(&done));
+        assert!(!out(&done).contains("bg_secret_") && !complaint(&done).contains("bg_secret_"));
+        out(&done).to_owned()
+    }
+
+    fn partners(&self) -> Vec<Value> {
+        partners(self.folder.path())
+    }
+
+    fn ids(&self) -> Vec<String> {
+        clients(self.folder.path()).iter().map(|client| client["client_id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn takes(&self, client_id: &str, secret: &str) -> bool {
+        let mut get = boomgate(self.folder.path(), &["token", "get", "--server", &self.address()]);
+        get.env("BOOMGATE_CLIENT_ID", client_id)
+            .env("BOOMGATE_CLIENT_SECRET", secret)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    }
+
+    fn address(&self) -> String {
+        let credentials = fs::read(self.path("data/admin-credentials.json")).unwrap();
+        serde_json::from_slice::<Value>(&credentials).unwrap()["issuer"].as_str().unwrap().to_owned()
+    }
+}
+
+fn clients(folder: &Path) -> Vec<Value> {
+    let listed = boomgate(folder, &["client", "list", "--json"]).output().unwrap();
+    assert!(listed.status.success(), "{}", complaint(&listed));
+    serde_json::from_str::<Value>(out(&listed)).unwrap().as_array().unwrap().clone()
+}
+
+/// All but the administrator, who is used by each look at them.
+fn partners(folder: &Path) -> Vec<Value> {
+    clients(folder).into_iter().filter(|client| client["client_id"] != "admin").collect()
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap().trim_end()
+}
+
+fn complaint(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap().trim_end()
+}
+
+fn client(client_id: &str, more: &str) -> String {
+    format!("[[clients]]\nclient_id = '{client_id}'\nclient_name = 'The {client_id}'\nscope = 'read:zones'\n{more}\n\n")
+}
+
+/// The file that the README shows.
+fn documented() -> &'static str {
+    let (_, section) = include_str!("../README.md").split_once("## Declare clients\n").unwrap();
+    let (_, block) = section.split_once("```toml\n").unwrap();
+    block.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_file_in_the_readme_is_made_true_and_the_second_plan_is_empty() {
+    let site = Site::start();
+    site.declare(documented());
+    let plan = site.synced(&["--dry-run"]);
+    assert!(plan.ends_with("2 to add, 0 to change, 0 to remove, 0 unchanged"), "{plan}");
+    assert_eq!((site.ids(), site.path("client-secrets").exists()), (vec!["admin".to_owned()], false));
+
+    assert_eq!(site.synced(&[]), plan, "what was planned is what is done");
+    let file = plan.lines().find_map(|line| line.strip_prefix("+ curbside")?.split(" in ").nth(1)).unwrap();
+    assert_eq!(file, "client-secrets/curbside.json");
+    assert_eq!(fs::metadata(site.path(file)).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(site.path("client-secrets")).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::read(site.path("client-secrets/.gitignore")).unwrap(),
+        b"*\n",
+        "secrets are not checked in by mistake"
+    );
+    let token = boomgate(site.folder.path(), &["token", "get", "--credentials", file]).output().unwrap();
+    assert_eq!(out(&token).split('.').count(), 3, "{}", complaint(&token));
+
+    let (before, credentials) = (site.partners(), fs::read(site.path(file)).unwrap());
+    assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
+    let plan: Value = serde_json::from_str(&site.synced(&["--json"])).unwrap();
+    assert_eq!((plan["steps"].as_array().unwrap().len(), &plan["summary"]["unchanged"]), (0, &2.into()));
+    assert_eq!((site.partners(), fs::read(site.path(file)).unwrap()), (before, credentials));
+}
+
+#[test]
+fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
+    let site = Site::start();
+    site.declare(&[client("curbside", "burst = 40"), client("quay", ""), client("gone", "")].concat());
+    site.synced(&[]);
+    site.declare(&[client("curbside", "burst = 41\nenforce = false"), client("quay", "status = 'suspended'")].concat());
+    let unpruned = site.sync_with(&[], &["--dry-run"]);
+    assert!(complaint(&unpruned).contains("Registered, but not in clients.toml: 1. With --prune"), "{unpruned:?}");
+    let before = site.partners();
+    let plan = site.synced(&["--prune", "--dry-run"]);
+    assert_eq!(
+        plan.lines().collect::<Vec<_>>(),
+        [
+            "~ curbside  burst 40 → 41, enforce true → false",
+            "~ quay  suspend",
+            "- gone  remove \"The gone\"",
+            "0 to add, 2 to change, 1 to remove, 0 unchanged"
+        ]
+    );
+    assert_eq!(site.partners(), before, "a dry run changes nothing");
+    site.synced(&["--prune"]);
+    assert_eq!(site.ids(), ["admin", "curbside", "quay"], "whose credentials are used stays");
+    assert_eq!(site.synced(&["--prune"]), "nothing to do: 2 unchanged");
+
+    // What the file leaves out is an operator's to change.
+    let edited = boomgate(site.folder.path(), &["client", "edit", "quay", "--burst", "7"]).output().unwrap();
+    assert!(edited.status.success(), "{}", complaint(&edited));
+    assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
+}
+
+#[test]
+fn every_fault_is_told_and_nothing_is_done() {
+    let site = Site::start();
+    let wrong = [
+        client("curbside", "token_ttl = 60\nsecret = 'hunter2-hunter2-hunter2-hunter2-hunter2'"),
+        client("curbside", "bursts = 1"),
+        client("quay", "audience = 'elsewhere'\nsecret = { env = 'NOT_SET' }"),
+        client("fine", ""),
+    ];
+    site.declare(&wrong.concat());
+    let refused = site.sync_with(&[], &["--prune"]);
+    let said = complaint(&refused);
+    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{said}");
+    for fault in [
+        "boomgate: 7 faults, so nothing was changed",
+        "clients.toml:5: clients[0].token_ttl must be a whole number from 3600 to 86400",
+        "clients.toml:6: clients[0].secret must never be in this file",
+        "clients.toml:12: clients[1].bursts is not known; did you mean burst?",
+        "clients.toml:18: clients[2].audience must be one or more of: public.api.passportinc.com, admin.api.boomgate",
+        "clients.toml:19: clients[2].secret needs the variable NOT_SET, which is not set",
+        "clients.toml:9: clients[1].client_id is \"curbside\", which clients[0] on line 2 has already",
+        "clients.toml:10: clients[1].client_name is \"The curbside\", which clients[0] on line 3 has already",
+    ] {
+        assert!(said.contains(fault), "{fault:?} is not in {said}");
+    }
+    assert!(!said.contains("hunter2"));
+    assert_eq!(site.ids(), ["admin"]);
+}
+
+#[test]
+fn secrets_come_from_variables_and_files_and_a_changed_one_rotates_in() {
+    let site = Site::start();
+    fs::write(site.path("quay-secret"), ANOTHER).unwrap();
+    fs::set_permissions(site.path("quay-secret"), Permissions::from_mode(0o600)).unwrap();
+    site.declare(
+        &[client("curbside", "secret = { env = 'CURBSIDE' }"), client("quay", "secret = { file = 'quay-secret' }")]
+            .concat(),
+    );
+    let sync = |secret: &str| site.sync_with(&[("CURBSIDE", secret)], &[]);
+    let first = sync(OWN);
+    assert!(
+        out(&first).contains("+ curbside  register \"The curbside\", its secret in the variable CURBSIDE"),
+        "{first:?}"
+    );
+    assert!(site.takes("curbside", OWN) && site.takes("quay", ANOTHER));
+    assert!(!site.path("client-secrets").exists(), "nothing was generated");
+    assert_eq!(out(&sync(OWN)), "nothing to do: 2 unchanged");
+
+    let rotated = sync(THIRD);
+    assert!(rotated.status.success() && out(&rotated).contains("~ curbside  rotate its secret"), "{rotated:?}");
+    assert!(site.takes("curbside", OWN) && site.takes("curbside", THIRD), "both are good for a while");
+    assert_eq!(out(&sync(THIRD)), "nothing to do: 2 unchanged");
+    let back = sync(OWN);
+    assert!(back.status.success() && out(&back).starts_with("nothing to do"), "{back:?}");
+    assert!(complaint(&back).contains("curbside: the secret in the variable CURBSIDE was rotated out"), "{back:?}");
+
+    // A third within the overlap is refused, and what comes after it is done by the same command later.
+    site.declare(&[client("curbside", "secret = { env = 'CURBSIDE' }"), client("late", "")].concat());
+    let refused = site.sync_with(&[("CURBSIDE", ANOTHER)], &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("stopped at curbside, after 0 of 2 steps: "), "{refused:?}");
+    assert_eq!(site.ids(), ["admin", "curbside", "quay"]);
+    assert!(sync(THIRD).status.success());
+    assert_eq!(site.ids(), ["admin", "curbside", "late", "quay"]);
+    for said in [&first, &rotated, &back, &refused].map(|done| format!("{done:?}")) {
+        assert!(![OWN, ANOTHER, THIRD].iter().any(|secret| said.contains(secret)), "{said}");
+    }
+}
+
+#[test]
+fn a_crash_after_a_secret_was_made_loses_nothing() {
+    let site = Site::start();
+    // What the run that crashed has left behind.
+    let file = site.path("client-secrets/curbside.json");
+    fs::create_dir(site.path("client-secrets")).unwrap();
+    fs::write(&file, format!(r#"{{ "client_id": "curbside", "client_secret": "{OWN}" }}"#)).unwrap();
+    site.declare(&client("curbside", "secret = 'generate'"));
+    let exposed = site.sync_with(&[], &[]);
+    assert!(complaint(&exposed).contains("client-secrets, which is open to other users: chmod 700"), "{exposed:?}");
+    fs::set_permissions(site.path("client-secrets"), Permissions::from_mode(0o700)).unwrap();
+    let exposed = site.sync_with(&[], &[]);
+    assert!(complaint(&exposed).contains("curbside.json, which is open to other users: chmod 600"), "{exposed:?}");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    site.synced(&[]);
+    assert!(site.takes("curbside", OWN));
+    assert_eq!(site.synced(&[]), "nothing to do: 1 unchanged");
+
+    // The same between the file and a rotation: no file, a new secret; the file moved away, another one.
+    fs::remove_file(&file).unwrap();
+    assert!(site.synced(&[]).contains("~ curbside  rotate its secret to the one in client-secrets/curbside.json"));
+    let credentials: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert!(site.takes("curbside", credentials["client_secret"].as_str().unwrap()));
+}
+
+#[test]
+fn a_clients_file_is_made_true_at_the_start_and_again_is_no_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path(), |name: &str| fs::File::create(folder.path().join(name)).unwrap());
+    let start = |secret: &str| {
+        let mut command = serve(path);
+        command.env("BOOMGATE_CLIENTS_FILE", "clients.json").env("CURBSIDE", secret);
+        command
+    };
+    let declared = r#"{ "clients": [
+        { "client_id": "curbside", "client_name": "Curbside", "scope": "read:zones", "secret": { "env": "CURBSIDE" } },
+        { "client_id": "quay", "client_name": "Quay", "scope": "read:zones", "status": "suspended" } ] }"#;
+    fs::write(path.join("clients.json"), declared.replace("read:zones", "read:all")).unwrap();
+    let refused = start(OWN).stderr(log("refused")).status().unwrap();
+    let said = fs::read_to_string(path.join("refused")).unwrap();
+    assert_eq!(refused.code(), Some(1));
+    assert!(
+        said.contains("2 faults") && said.contains("clients.json: clients[1].scope read:all is not offered"),
+        "{said}"
+    );
+    assert!(!path.join("data").exists(), "a start that is refused leaves nothing behind");
+
+    fs::write(path.join("clients.json"), declared).unwrap();
+    let server = Running::of(start(OWN));
+    let first = clients(path);
+    let told = |index: usize, member: &str| first[index][member].as_str().unwrap().to_owned();
+    assert_eq!([told(0, "client_id"), told(1, "client_id"), told(2, "client_id")], ["admin", "curbside", "quay"]);
+    assert_eq!(told(2, "status"), "suspended");
+    let file = path.join("data/client-secrets/quay.json");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let added = boomgate(path, &["client", "add", "--name", "By hand"]).output().unwrap();
+    assert!(added.status.success(), "{}", complaint(&added));
+    let before = partners(path);
+    server.stop();
+
+    let server = Running::of(start(OWN));
+    assert_eq!(partners(path), before, "nothing is changed, and nothing is deleted");
+    server.stop();
+
+    // A changed secret rotates in; the next within the overlap is refused, and the server starts all the same.
+    for (secret, secrets) in [(ANOTHER, 2), (THIRD, 2)] {
+        let server = Running::of(start(secret));
+        let curbside = clients(path).into_iter().find(|client| client["client_id"] == "curbside").unwrap();
+        assert_eq!(curbside["secrets"].as_array().unwrap().len(), secrets);
+        server.stop();
+    }
+}
