@@ -206,6 +206,7 @@ impl Server {
             assert!(status == 503 || lasts == Lasts::Once, "{what}: {status} {answer}");
         }
         if lasts == Lasts::UntilMended {
+            assert_eq!(self.ready().await, 503, "{what}");
             assert_eq!(self.revoke(&revoked).await, 503, "{what}");
             let mut statuses = Vec::new();
             for _ in 0..ATTEMPTS {
@@ -228,6 +229,7 @@ impl Server {
             }
         });
         well.await.unwrap_or_else(|_| panic!("{what}: the disk is well again, and the server is not"));
+        assert_eq!(self.ready().await, 200, "{what}");
         assert_eq!(self.revoke(&revoked).await, 200, "{what}");
         assert_eq!(asked(self.gate.get("/parking/zones?limit=1", &revoked)).await.0, 401, "{what}");
         self.exhaust(limited, what).await;
@@ -243,6 +245,11 @@ impl Server {
             assert_eq!(status, 201, "{what}: {answer}");
         }
         panic!("{what}: nothing was refused");
+    }
+
+    async fn ready(&self) -> u16 {
+        let probe = self.gate.request(Method::GET, "/readyz").timeout(PATIENCE);
+        probe.send().await.unwrap().status().as_u16()
     }
 
     async fn limited(&mut self, what: &str) -> Limited {

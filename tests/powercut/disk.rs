@@ -154,11 +154,14 @@ impl Disk {
         }
         let folder = self.names.iter().find(|(_, node)| **node == at).map(|(path, _)| path.clone());
         let Some(folder) = folder else { return };
-        let (settled, left) = std::mem::take(&mut self.renamings)
-            .into_iter()
-            .partition(|(number, renaming)| *number < renamings && renaming.is_in(&folder));
-        let settled: Vec<_> = settled;
-        settled.iter().for_each(|(_, renaming)| renaming.make(&mut self.sure));
+        let mut left = Vec::new();
+        for (number, renaming) in std::mem::take(&mut self.renamings) {
+            if number < renamings && renaming.is_in(&folder) {
+                renaming.make(&mut self.sure);
+            } else {
+                left.push((number, renaming));
+            }
+        }
         self.renamings = left;
     }
 

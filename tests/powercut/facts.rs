@@ -99,11 +99,18 @@ enum Zone {
 impl Facts {
     pub fn add(&mut self, fact: Fact) {
         let is_audited = match &fact {
-            Fact::Admitted { .. } | Fact::ZoneMade { .. } | Fact::ZoneRenamed { .. } => false,
-            Fact::ZoneLeaves { .. } | Fact::ZoneGone { .. } => false,
-            Fact::Registered { .. } | Fact::SecretRotated { .. } | Fact::ClientRenamed { .. } => true,
-            Fact::Suspended { .. } | Fact::TokensRevoked { .. } => true,
-            Fact::TokenRevoked { .. } | Fact::KeyMade { .. } => true,
+            Fact::Registered { .. }
+            | Fact::SecretRotated { .. }
+            | Fact::ClientRenamed { .. }
+            | Fact::Suspended { .. }
+            | Fact::TokensRevoked { .. }
+            | Fact::TokenRevoked { .. }
+            | Fact::KeyMade { .. } => true,
+            Fact::Admitted { .. }
+            | Fact::ZoneMade { .. }
+            | Fact::ZoneRenamed { .. }
+            | Fact::ZoneLeaves { .. }
+            | Fact::ZoneGone { .. } => false,
         };
         self.audited += u64::from(is_audited);
         self.told.push(fact.clone());

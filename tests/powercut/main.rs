@@ -118,8 +118,8 @@ impl Lives {
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("powercut-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut site = Site::new(&SETTINGS);
-        site.set("SHIM_FOLDER", &site.folder().canonicalize().unwrap());
-        site.set("SHIM_RECORD", &folder.path().join("recording"));
+        site.set("SHIM_FOLDER", site.folder().canonicalize().unwrap());
+        site.set("SHIM_RECORD", folder.path().join("recording"));
         site.set("LD_PRELOAD", shim::library());
         Self { site, folder }
     }

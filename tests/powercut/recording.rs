@@ -100,7 +100,9 @@ impl Recorder {
             put(Kind::SyncBegin, inode, 0, Path::new(""), &[]);
             put(Kind::SyncEnd, inode, 0, Path::new(""), &[]);
         }
-        known.iter().for_each(|fact| self.acknowledge(fact));
+        for fact in known {
+            self.acknowledge(fact);
+        }
         count + known.len() as u64
     }
 
