@@ -102,7 +102,7 @@ impl SledStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir)?;
         let lock = hold(dir)?;
-        let (db, file) = open_sled(dir).map_err(|cause| unavailable(dir, cause))?;
+        let (db, file) = caught(|| open_sled(dir)).map_err(|cause| unavailable(dir, cause))?;
         let timer = runtime::Builder::new_current_thread().enable_time().build().map_err(StoreError::unavailable)?;
 
         let db = Arc::new(RwLock::new(Ok(db)));
@@ -291,7 +291,7 @@ impl Committer {
             }
             match self.open_again() {
                 Ok(()) => {
-                    tracing::warn!("the store's folder is open again, and nothing that was acknowledged is lost");
+                    tracing::warn!("the store's folder is open again");
                     return true;
                 }
                 Err(cause) => {

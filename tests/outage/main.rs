@@ -23,12 +23,16 @@ mod gate;
 #[path = "../process/mod.rs"]
 mod process;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use boomgate::clients::Clients;
+use boomgate::store::{SledStore, Store};
 use boomgate::time::{Clock as _, SystemClock};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -302,12 +306,34 @@ impl Server {
         status
     }
 
+    /// What requests go by, in memory, is what is on the disk: also of what was refused and is there all the
+    /// same, for its failure came after it was written.
     async fn stops_with_all_it_acknowledged(self) {
+        let shown = self.shown().await;
         self.process.terminate();
         let (status, complaints) = self.process.wait();
         assert!(status.success(), "{status}: {}", complaints.join("\n"));
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&self.site.data_dir().join("db")).unwrap());
+        let stored = Clients::open(store.clone()).await.unwrap().list(None, usize::MAX, |_| true);
+        let stored: BTreeSet<String> = stored.clients.iter().map(|client| client.client_id.to_string()).collect();
+        assert_eq!(shown, stored, "clients in memory, and on the disk");
+        store.close().await.unwrap();
         self.facts.missing_from(&self.site.data_dir()).await.unwrap();
         println!("outage: 0 of {} acknowledged facts were lost", self.facts.told().len());
+    }
+
+    /// All clients that the server tells of.
+    async fn shown(&self) -> BTreeSet<String> {
+        let (mut shown, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let request = self.gate.get(&format!("/admin/clients?limit=100{cursor}"), &self.gate.admin);
+            let (status, page) = asked(request).await;
+            assert_eq!(status, 200, "{page}");
+            let clients = page["data"].as_array().unwrap();
+            shown.extend(clients.iter().map(|client| client["client_id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { return shown };
+            cursor = format!("&cursor={next}");
+        }
     }
 }
 

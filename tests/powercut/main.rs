@@ -54,6 +54,8 @@ const LIVES_IN_A_FOLDER: u64 = 8;
 /// Changes that are asked for in a life of a short run, and how many times as many in a long one.
 const CHANGES_IN_A_LIFE: u64 = 120;
 const MOST_TIMES_AS_MANY: u64 = 8;
+/// How many records after a rare one are near it.
+const NEAR: u64 = 6;
 /// sled's log is made of these: see `store::sled`.
 const SEGMENT_BYTES: i64 = 2 * 1024 * 1024;
 
@@ -155,8 +157,9 @@ impl Lives {
         let recording = recording::read(&self.recording());
         tally.add(&recording, before);
         let length = recording.len() as u64;
+        let rare = rare_places(&recording, before);
         let mut cuts: Vec<Cut> = (1..count)
-            .map(|_| Cut { place: before + random.below(length + 1 - before), seed: random.below(u64::MAX) })
+            .map(|_| Cut { place: any_place(before, length, &rare, random), seed: random.below(u64::MAX) })
             .collect();
         let last = Cut { place: length - random.below((length - before) / 10 + 1), seed: random.below(u64::MAX) };
         cuts.push(last);
@@ -189,6 +192,30 @@ impl Lives {
         tally.lives += 1;
         kept
     }
+}
+
+/// Where names change, a segment begins or is cleared, and where the server starts: seldom, and where most could
+/// go wrong.
+fn rare_places(recording: &[Record], before: u64) -> Vec<u64> {
+    let mut starts = true;
+    let mut is_rare = |record: &Record| {
+        starts &= record.kind != Kind::Acknowledged;
+        let begins = record.kind == Kind::Write && record.at % SEGMENT_BYTES == 0;
+        let is_of_every_commit =
+            [Kind::Write, Kind::SyncBegin, Kind::SyncEnd, Kind::Acknowledged].contains(&record.kind);
+        starts || begins || !is_of_every_commit
+    };
+    let places = (0..).zip(recording).skip(usize::try_from(before).unwrap());
+    places.filter(|(_, record)| is_rare(record)).map(|(place, _)| place).collect()
+}
+
+/// Every second cut is near a rare place, the others are anywhere.
+fn any_place(before: u64, length: u64, rare: &[u64], random: &mut Random) -> u64 {
+    if rare.is_empty() || random.below(2) == 0 {
+        return before + random.below(length + 1 - before);
+    }
+    let chosen = usize::try_from(random.below(rare.len() as u64)).unwrap();
+    (rare[chosen] + random.below(NEAR)).min(length)
 }
 
 /// When the power is cut, and with what luck.
