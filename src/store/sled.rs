@@ -12,13 +12,13 @@
 //! so sled is let go of, everything is refused, and the folder is opened again until that succeeds; then
 //! every watch is told to read afresh. The folder stays locked meanwhile.
 
-use std::fmt;
-use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+mod fence;
+mod folder;
+
+use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -28,51 +28,20 @@ use sled::{Batch, Db};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use self::fence::{caught, flush, let_go};
+use self::folder::{Folder, unavailable};
 use super::watch::Feed;
-use super::{
-    Change, Key, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, Outcome, Store, StoreError, Txn, Value,
-    Watch,
-};
+use super::{Change, Key, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 
-/// The file in the folder that a process locks to hold it.
-const LOCK: &str = "lock";
 /// How many commits may wait for the committer before `commit` itself waits.
 const QUEUE: usize = 1_024;
 /// A batch is closed by the transaction that brings it to this many operations. It bounds how much of
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
-/// The unit of sled's log, in bytes; fixed for the life of a folder. A page larger than a quarter of it
-/// is moved out of the log into a file of its own (a "blob") that sled never syncs, so the quarter has
-/// to hold the largest page that can be.
-const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
-/// The most entries that a leaf holds: sled splits it at 17, and may first merge a neighbour of 3 into
-/// it; the rest is margin.
-const LEAF_ENTRIES: usize = 28;
-/// The same for an inner page of keys and page numbers: 257 and 63.
-const INDEX_ENTRIES: usize = 384;
-/// Above what sled adds to a page, and to each entry of it.
-const OVERHEAD: usize = 2 * MAX_KEY_BYTES + 256;
-const _: () = {
-    assert!(LEAF_ENTRIES * (MAX_KEY_BYTES + MAX_VALUE_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
-    assert!(INDEX_ENTRIES * (MAX_KEY_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
-};
-
-/// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How long to wait for sled's own threads to let go of the file.
-const RELEASE_ROUNDS: u32 = 5_000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
-
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often a flush that has not come back is looked at: see [`flush`].
-const FLUSH_LOOK: Duration = Duration::from_millis(500);
-/// How much of the file is written again at a time, in bytes.
-const REWRITE_BYTES: usize = 256 * 1024;
-
 /// A store in a folder of this machine's disk, held by one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
@@ -100,15 +69,14 @@ impl SledStore {
     /// Blocks for a few milliseconds, and for as long as it takes to read the log's tail after a crash.
     /// `Held` if another process has it open, `Exposed` if other users may enter the folder.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        make_private(dir)?;
-        let lock = hold(dir)?;
-        let (db, file) = caught(|| open_sled(dir)).map_err(|cause| unavailable(dir, cause))?;
+        let folder = Folder::hold(dir)?;
+        let (db, file) = folder.open().map_err(|cause| unavailable(dir, cause))?;
         let timer = runtime::Builder::new_current_thread().enable_time().build().map_err(StoreError::unavailable)?;
 
         let db = Arc::new(RwLock::new(Ok(db)));
         let feed = Arc::new(Feed::new());
         let (queue, queued) = mpsc::channel(QUEUE);
-        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, timer, queued, lock };
+        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, timer, queued, folder };
         let committer = thread::Builder::new()
             .name("store-committer".into())
             .spawn(move || committer.run())
@@ -119,15 +87,7 @@ impl SledStore {
     /// Whether a process has the store in `dir` open; `None` if there is no store. To find out it holds the
     /// store itself for a moment where nobody does.
     pub fn is_held(dir: &Path) -> io::Result<Option<bool>> {
-        let file = match File::open(dir.join(LOCK)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Some(false)),
-            Err(TryLockError::WouldBlock) => Ok(Some(true)),
-            Err(TryLockError::Error(cause)) => Err(cause),
-        }
+        Folder::is_held(dir)
     }
 
     /// Runs `read` on a thread that may block, between two batches.
@@ -206,7 +166,7 @@ struct Committer {
     /// For waits that have an end.
     timer: Runtime,
     /// Held while anything of sled is alive.
-    lock: Lock,
+    folder: Folder,
     /// Dropped last: `close` waits for that.
     queued: mpsc::Receiver<Work>,
 }
@@ -224,7 +184,7 @@ impl Committer {
         self.feed.close();
         let db = std::mem::replace(&mut *self.held(), Err(StoreError::closed()));
         db.map_or_else(|_| (), let_go);
-        self.lock.wait_for_sled();
+        self.folder.wait_for_sled();
     }
 
     fn held(&self) -> std::sync::RwLockWriteGuard<'_, Result<Db, StoreError>> {
@@ -328,12 +288,11 @@ impl Committer {
     }
 
     fn open_again(&mut self) -> io::Result<()> {
-        if !self.lock.wait_for_sled() {
+        if !self.folder.wait_for_sled() {
             return Err(io::Error::other("sled still holds its file"));
         }
-        let dir = &self.lock.dir;
-        write_again(&dir.join("db"))?;
-        let (db, file) = caught(|| open_sled(dir))?;
+        self.folder.write_again()?;
+        let (db, file) = self.folder.open()?;
         // A disk that has failed once is not taken at its word: every page is read before one is shown.
         if let Err(cause) = caught(|| Ok(db.iter().try_for_each(|entry| entry.map(drop))?)) {
             let_go(db);
@@ -355,7 +314,7 @@ impl Committer {
                 made.push(apply(db, txn)?);
             }
             if made.iter().flatten().any(|changes| !changes.is_empty()) {
-                self.timer.block_on(flush(db))?;
+                flush(db)?;
                 self.file.sync_data()?;
             }
             Ok(made)
@@ -387,153 +346,4 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
         db.apply_batch(batch)?;
     }
     Ok(Some(txn.writes))
-}
-
-/// Writes sled's log. A write that fails on one of sled's own threads may not wake whoever waits for it, who
-/// then would wait for ever; asked for another flush, sled looks at what failed and wakes everybody.
-async fn flush(db: &Db) -> Result<(), sled::Error> {
-    let mut flushed = std::pin::pin!(db.flush_async());
-    loop {
-        match tokio::time::timeout(FLUSH_LOOK, &mut flushed).await {
-            Ok(flushed) => return flushed.map(drop),
-            // A disk that is only slow is waited for.
-            Err(_) if db.context.global_error().is_ok() => {}
-            Err(_) => return db.flush().map(drop),
-        }
-    }
-}
-
-/// What `act` returns; a panic in sled is an error like any other of the disk's.
-fn caught<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(io::Error::other("sled panicked")))
-}
-
-/// Drops the database. sled syncs its file then, and panics if it cannot.
-fn let_go(db: Db) {
-    if caught(|| {
-        drop(db);
-        Ok(())
-    })
-    .is_err()
-    {
-        tracing::warn!("sled could not close its files as it should");
-    }
-}
-
-/// Writes the file over with what it holds. After a sync that failed, the kernel takes pages for written
-/// that are not on the disk; only what is written again is sure to be synced.
-fn write_again(path: &Path) -> io::Result<()> {
-    let file = File::options().read(true).write(true).open(path)?;
-    let mut buffer = vec![0; REWRITE_BYTES];
-    let mut at = 0;
-    loop {
-        let count = file.read_at(&mut buffer, at)?;
-        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
-        file.write_all_at(read, at)?;
-        at += u64::try_from(count).map_err(io::Error::other)?;
-    }
-    file.sync_all()
-}
-
-/// Opens sled in a folder that is locked, with all that it relies on synced.
-fn open_sled(dir: &Path) -> io::Result<(Db, File)> {
-    remove_unfinished(dir)?;
-    let db = sled_config(dir).open()?;
-    let file = File::open(dir.join("db"))?;
-    make_durable(dir, &db, &file)?;
-    Ok((db, file))
-}
-
-fn sled_config(dir: &Path) -> sled::Config {
-    sled::Config::new()
-        .path(dir)
-        .cache_capacity(CACHE_BYTES)
-        .segment_size(SEGMENT_BYTES)
-        .flush_every_ms(None)
-        .mode(sled::Mode::LowSpace)
-}
-
-/// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
-/// folder before sled opens it.
-struct Lock {
-    dir: PathBuf,
-    #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
-    file: File,
-}
-
-impl Lock {
-    /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
-    /// a moment after the database is gone. `false` if they still do.
-    fn wait_for_sled(&self) -> bool {
-        let Ok(db) = File::open(self.dir.join("db")) else { return true };
-        for _ in 0..RELEASE_ROUNDS {
-            match db.try_lock() {
-                Ok(()) | Err(TryLockError::Error(_)) => return true,
-                Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
-            }
-        }
-        tracing::warn!("sled still holds its file; this process may be unable to open the store again");
-        false
-    }
-}
-
-fn hold(dir: &Path) -> Result<Lock, StoreError> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
-    let file = file.map_err(|cause| unavailable(dir, cause))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { dir: dir.to_owned(), file }),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Held(dir.display().to_string().into())),
-        Err(TryLockError::Error(cause)) => Err(unavailable(dir, cause)),
-    }
-}
-
-fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
-    StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
-}
-
-/// Makes the folder if there is none; refuses one that others may enter.
-fn make_private(dir: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
-    let mode = fs::metadata(dir).map_err(|cause| unavailable(dir, cause))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(StoreError::Exposed(dir.display().to_string().into()));
-    }
-    Ok(())
-}
-
-/// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
-fn remove_unfinished(dir: &Path) -> io::Result<()> {
-    // sled takes a snapshot that it had not finished writing for its newest, and fails.
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path)?;
-        }
-    }
-    // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
-    let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
-    let conf = dir.join("conf");
-    if nothing_written && conf.exists() {
-        fs::remove_file(conf)?;
-    }
-    Ok(())
-}
-
-/// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
-fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    fs::set_permissions(dir.join("db"), Permissions::from_mode(0o600))?;
-    sync(&dir.join("conf"))?;
-    sync(&dir.join("blobs"))?;
-    sync(dir)?;
-    // The folder's own name, and its parent's, for that may be new too.
-    for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
-        match sync(parent) {
-            // One that we may not read is not one that we made.
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
-            synced => synced?,
-        }
-    }
-    db.flush()?;
-    file.sync_data()
 }
