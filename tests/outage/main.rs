@@ -130,7 +130,7 @@ async fn a_server_outlives_a_limit_on_the_size_of_its_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_outlives_a_file_system_that_is_full() {
     let site = Site::new(&SETTINGS);
-    let Some(_mounted) = Mounted::on(site.folder()) else {
+    let Some(mounted) = Mounted::on(site.folder()) else {
         println!("outage: no file system may be mounted here: the limit on file sizes is tried alone");
         return;
     };
@@ -138,7 +138,10 @@ async fn a_server_outlives_a_file_system_that_is_full() {
     let ballast = server.site.folder().join("ballast");
     let mend = || fs::remove_file(&ballast).unwrap();
     server.goes_through("the file system is full", || fill(&ballast), mend, Lasts::UntilMended).await;
-    server.stops_with_all_it_acknowledged().await;
+    let site = server.stops_with_all_it_acknowledged().await;
+    // A folder that something is mounted on cannot be removed.
+    drop(mounted);
+    drop(site);
 }
 
 /// Writes until nothing more goes in.
@@ -308,7 +311,7 @@ impl Server {
 
     /// What requests go by, in memory, is what is on the disk: also of what was refused and is there all the
     /// same, for its failure came after it was written.
-    async fn stops_with_all_it_acknowledged(self) {
+    async fn stops_with_all_it_acknowledged(self) -> Site {
         let shown = self.shown().await;
         self.process.terminate();
         let (status, complaints) = self.process.wait();
@@ -320,6 +323,7 @@ impl Server {
         store.close().await.unwrap();
         self.facts.missing_from(&self.site.data_dir()).await.unwrap();
         println!("outage: 0 of {} acknowledged facts were lost", self.facts.told().len());
+        self.site
     }
 
     /// All clients that the server tells of.
