@@ -25,7 +25,7 @@ const MAX_FILTER_CHARS: usize = 128;
 pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::resource("/audit")
-            .name("/admin/audit")
+            .name("/audit")
             .route(web::get().to(list))
             .route(web::head().to(list))
             .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),

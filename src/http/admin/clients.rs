@@ -43,7 +43,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/terms")
-                .name("/admin/terms")
+                .name("/terms")
                 .route(web::get().to(offered))
                 .route(web::head().to(offered))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
