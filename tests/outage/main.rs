@@ -50,6 +50,8 @@ const BLOCK: u64 = 3;
 const SPENT: u64 = 1;
 /// How often a change is asked for while the disk does not work.
 const ATTEMPTS: usize = 5;
+/// What the server reads of its store at a time: see `store::sled`.
+const PART_BYTES: u64 = 256 * 1024;
 /// How many registrations a full disk may have room for.
 const LITTLE: usize = 20;
 /// Within this, the server answers, whatever its disk does.
@@ -102,6 +104,46 @@ async fn a_server_outlives_a_full_disk_a_read_only_one_and_one_with_errors() {
         server.goes_through(what, || faults.start(calls, errno, skip, count), mend, lasts).await;
     }
     server.stops_with_all_it_acknowledged().await;
+}
+
+/// sled takes what it cannot read for the end of its log, and clears what follows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_cannot_be_read_while_the_store_opens_loses_nothing() {
+    let mut site = Site::new(&SETTINGS);
+    let faults = Faults::new(site.folder().join("faults"));
+    site.set("SHIM_FOLDER", site.folder().join("data").as_os_str());
+    site.set("SHIM_FAULTS", faults.path());
+    site.set("LD_PRELOAD", shim::library());
+    let mut server = Server::start(site).await;
+    for _ in 0..LITTLE {
+        assert_eq!(server.register(QUOTA).await.0, 201);
+    }
+    // A write fails, and then no read succeeds: the folder does not open again.
+    faults.start(shim::WRITES, shim::EIO, 0, 1);
+    server.is_refused_at_last("one write fails").await;
+    faults.start(shim::READS, shim::EIO, 0, u32::MAX);
+    for _ in 0..ATTEMPTS {
+        tokio::time::sleep(2 * PAUSE).await;
+        let (status, answer) = server.register(QUOTA).await;
+        assert_eq!(status, 503, "{answer}");
+    }
+    faults.stop();
+    server.is_well_again("no read succeeds").await;
+
+    // Nor does it when the server starts, which says so. What was read once is in the kernel's cache.
+    let facts = server.facts.clone();
+    let site = server.stops_with_all_it_acknowledged().await;
+    let parts = u32::try_from(fs::metadata(site.data_dir().join("db/db")).unwrap().len() / PART_BYTES).unwrap();
+    for part in [0, 1, 2, 5, parts - 1] {
+        faults.start(shim::READS, shim::EIO, part, u32::MAX);
+        let (status, complaints) = site.spawn().wait();
+        assert_eq!(status.code(), Some(1), "{}", complaints.join("\n"));
+        faults.stop();
+    }
+    let process = site.start();
+    process.terminate();
+    assert!(process.wait().0.success());
+    facts.missing_from(&site.data_dir()).await.unwrap();
 }
 
 /// The kernel writes what fits, and refuses the rest: writes are half-done, as on a disk that has just
@@ -230,13 +272,7 @@ impl Server {
         assert_eq!(asked(token).await.0, 200, "{what}");
         mend();
 
-        let well = tokio::time::timeout(PATIENCE, async {
-            while self.register(QUOTA).await.0 != 201 {
-                tokio::time::sleep(PAUSE).await;
-            }
-        });
-        well.await.unwrap_or_else(|_| panic!("{what}: the disk is well again, and the server is not"));
-        assert_eq!(self.ready().await, 200, "{what}");
+        self.is_well_again(what).await;
         assert_eq!(self.revoke(&revoked).await, 200, "{what}");
         assert_eq!(asked(self.gate.get("/parking/zones?limit=1", &revoked)).await.0, 401, "{what}");
         self.exhaust(limited, what).await;
@@ -252,6 +288,17 @@ impl Server {
             assert_eq!(status, 201, "{what}: {answer}");
         }
         panic!("{what}: nothing was refused");
+    }
+
+    /// Waits until a change is made again.
+    async fn is_well_again(&mut self, what: &str) {
+        let well = tokio::time::timeout(PATIENCE, async {
+            while self.register(QUOTA).await.0 != 201 {
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        well.await.unwrap_or_else(|_| panic!("{what}: the disk is well again, and the server is not"));
+        assert_eq!(self.ready().await, 200, "{what}");
     }
 
     async fn ready(&self) -> u16 {

@@ -5,7 +5,7 @@
  *              struct record, then the name, then the data. Whoever else appends to it takes part in the
  *              same order. sync_file_range is not recorded: it makes nothing durable.
  * SHIM_FAULTS  a file of "CALLS ERRNO SKIP COUNT SERIAL": of CALLS (o: open for writing, w: write and
- *              truncate, s: sync, r: sync_file_range), the first SKIP succeed and the next COUNT fail with
+ *              truncate, s: sync, r: sync_file_range, p: read at a place), the first SKIP succeed and the next COUNT fail with
  *              ERRNO; with d among them, after a delay. A new SERIAL counts from the start. No file, no fault.
  */
 #define _GNU_SOURCE
@@ -188,6 +188,13 @@ int ftruncate(int fd, off_t len) {
     return done;
 }
 int ftruncate64(int fd, off64_t len) { return ftruncate(fd, len); }
+
+ssize_t pread(int fd, void *data, size_t len, off_t at) {
+    struct stat status;
+    if (ours_open(fd, &status) && fails('p')) return -1;
+    return REAL(pread)(fd, data, len, at);
+}
+ssize_t pread64(int fd, void *data, size_t len, off64_t at) { return pread(fd, data, len, at); }
 
 /* Not used by the server; were it to be, the record would lie. */
 int fallocate(int fd, int mode, off_t at, off_t len) {

@@ -36,6 +36,7 @@ pub struct Faults {
 pub const WRITES: &str = "ow";
 pub const SYNCS: &str = "s";
 pub const SYNC_RANGES: &str = "r";
+pub const READS: &str = "p";
 pub const LATE_SYNC_RANGES: &str = "rd";
 pub const ALL: &str = "owsr";
 

@@ -39,8 +39,8 @@ const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 const RELEASE_ROUNDS: u32 = 5_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
-/// How much of the file is written again at a time, in bytes.
-const REWRITE_BYTES: usize = 256 * 1024;
+/// How much of the file is read at a time, in bytes.
+const PART_BYTES: usize = 256 * 1024;
 
 /// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
 /// folder before sled opens it.
@@ -79,9 +79,17 @@ impl Folder {
     }
 
     /// Opens sled, with all that it relies on synced; beside it, its file, to sync it.
+    ///
+    /// Reads the whole file first. A part that cannot be read is for sled the end of its log, and it clears what
+    /// follows: one read that fails at the wrong moment would cost the store. What was read once is in the
+    /// kernel's cache, and does not fail a moment later.
     pub(super) fn open(&self) -> io::Result<(Db, File)> {
         caught(|| {
             remove_unfinished(&self.dir)?;
+            match File::open(self.dir.join("db")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => each_part(&opened?, |_, _| Ok(()))?,
+            }
             let db = sled_config(&self.dir).open()?;
             let file = File::open(self.dir.join("db"))?;
             make_durable(&self.dir, &db, &file)?;
@@ -93,14 +101,7 @@ impl Folder {
     /// that are not on the disk; only what is written again is sure to be synced.
     pub(super) fn write_again(&self) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
-        let mut buffer = vec![0; REWRITE_BYTES];
-        let mut at = 0;
-        loop {
-            let count = file.read_at(&mut buffer, at)?;
-            let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
-            file.write_all_at(read, at)?;
-            at += u64::try_from(count).map_err(io::Error::other)?;
-        }
+        each_part(&file, |part, at| file.write_all_at(part, at))?;
         file.sync_all()
     }
 
@@ -116,6 +117,18 @@ impl Folder {
         }
         tracing::warn!("sled still holds its file; this process may be unable to open the store again");
         false
+    }
+}
+
+/// Reads the file from its start to its end, and hands out each part with its place.
+fn each_part(file: &File, mut act: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = vec![0; PART_BYTES];
+    let mut at = 0;
+    loop {
+        let count = file.read_at(&mut buffer, at)?;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { return Ok(()) };
+        act(part, at)?;
+        at += u64::try_from(count).map_err(io::Error::other)?;
     }
 }
 
