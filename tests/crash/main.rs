@@ -38,6 +38,8 @@ use crate::random::Random;
 
 /// Few enough for every `cargo test`.
 const DEFAULT_ROUNDS: u64 = 12;
+/// Rounds between two words of progress.
+const PROGRESS_ROUNDS: u64 = 50;
 /// The longest that a server lives under load, in milliseconds.
 const MAX_LIFE_MS: u64 = 500;
 /// The longest that a server lives which is killed while it starts.
@@ -87,6 +89,9 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged_and_admits_nothing_abov
         let (facts, spent) = load.finish().await;
         ledger.add(facts);
         quotas.add(&spent);
+        if (round + 1).is_multiple_of(PROGRESS_ROUNDS) {
+            println!("crash: {} rounds; {ledger}", round + 1);
+        }
     }
 
     let process = site.start();
