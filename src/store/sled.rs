@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -187,7 +187,7 @@ impl Committer {
         self.folder.wait_for_sled();
     }
 
-    fn held(&self) -> std::sync::RwLockWriteGuard<'_, Result<Db, StoreError>> {
+    fn held(&self) -> RwLockWriteGuard<'_, Result<Db, StoreError>> {
         self.db.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -287,6 +287,8 @@ impl Committer {
         })
     }
 
+    /// `Err` while the disk does not work. What the failed batch left is either all there or not at all, each
+    /// transaction of it by itself; which, nobody was told.
     fn open_again(&mut self) -> io::Result<()> {
         if !self.folder.wait_for_sled() {
             return Err(io::Error::other("sled still holds its file"));
