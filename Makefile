@@ -4,12 +4,13 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test interop-setup interop-tools bench crash dist clean
+.PHONY: help run test interop-setup interop-tools bench crash powercut outage dist clean
 
 CARGO := cargo
 DATA_DIR := data
-# Rounds of `make crash`.
+# Rounds of `make crash`, cuts of `make powercut`.
 ROUNDS := 200
+CUTS := 1000
 
 VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
@@ -59,6 +60,12 @@ bench: ## measure against a bare handler, side by side (needs wrk)
 
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
 	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture
+
+powercut: ## cut the power under a recorded load, CUTS=1000 times, and count what is lost
+	BOOMGATE_POWERCUT_CUTS=$(CUTS) $(CARGO) test --locked --test powercut -- --nocapture
+
+outage: ## fill and break the disk under a server, and see it go on
+	$(CARGO) test --locked --test outage -- --nocapture --test-threads=1
 
 dist: ## build the smallest, fastest binary: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate
