@@ -88,6 +88,8 @@ impl Filler {
             (place(number / GRID), place(number % GRID))
         });
         let outside = places.filter(|(north, east)| north.abs().max(east.abs()) > CLEAR_DEGREES);
+        // Fewer than all places are still spread over the whole square.
+        let outside = outside.step_by((GRID * GRID / count.max(1)).max(1));
         let txns = outside.take(count).enumerate().map(|(number, (north, east))| {
             let id = Uuid::from_u128(0xffff_ffff_ffff_7fff_8000_0000_0000_0000 + number as u128);
             let (day, operator, number) =

@@ -46,10 +46,10 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let mut busy = busy?;
     let changes = changes.load(Ordering::Relaxed);
     ensure!(changes > 0, "nothing was changed meanwhile");
-    let what =
-        format!("p99.9 at {half:.0} requests/s, half of what driver and server can together; beside, without changes");
+    let what = "p99.9 at half of what driver and server can do together; beside, without changes";
     let (undisturbed, figure) = (quiet.quantile_ms(0.999), busy.quantile_ms(0.999));
     report.add(Line::new(8, what, figure, "ms").at_most(P999_MS).of(undisturbed, figure, "ms"));
+    report.add(Line::new(8, "requests a second in that load", half, ""));
     report.add(Line::new(8, "p50 of the same", busy.quantile_ms(0.5), "ms"));
     report.add(Line::new(8, "the longest of the same", busy.quantile_ms(1.0), "ms"));
     let per_second = f64::from(changes) / length.as_secs_f64();

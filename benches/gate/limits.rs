@@ -16,9 +16,9 @@ use crate::report::{Line, Report};
 /// Clients that are at their limits, and how many of them share a connection.
 const CLIENTS: usize = 1_000;
 const SHARING: usize = 20;
-const LIMITS: Limits = Limits { requests_per_second: 5, burst: 10, daily_quota: None, enforce: true };
+const LIMITS: Limits = Limits { requests_per_second: 2, burst: 5, daily_quota: None, enforce: true };
 /// What each asks for in a second: more than it may.
-const ASKED_PER_SECOND: f64 = 9.0;
+const ASKED_PER_SECOND: f64 = 3.0;
 const SECONDS: u64 = 60;
 /// How far what was admitted may be from what the limits allow: 1 %.
 const OFF_AT_MOST: f64 = 1.0;
@@ -61,7 +61,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
 
 /// What each client was admitted beside what its limits allow in the time that it asked.
 async fn admitted(options: &Options, gate: &Gate, calls: &[Call], report: &mut Report) -> anyhow::Result<()> {
-    let length = Duration::from_secs(if options.quick { SECONDS / 6 } else { SECONDS });
+    let length = Duration::from_secs(if options.quick { SECONDS / 3 } else { SECONDS });
     let mut askers = Vec::new();
     for (number, group) in calls.chunks(SHARING).enumerate() {
         let connection = gate.connect().await?;
@@ -76,8 +76,7 @@ async fn admitted(options: &Options, gate: &Gate, calls: &[Call], report: &mut R
     for asker in askers {
         for asked in asker.await?? {
             // What the server may have measured lies between these two.
-            let most = admits(asked.last_answered - asked.first_sent);
-            above += u32::from(f64::from(asked.admitted) > most.floor());
+            above += u32::from(f64::from(asked.admitted) > admits(asked.last_answered - asked.first_sent));
             allowed += admits(asked.last_sent.saturating_duration_since(asked.first_answered));
             admitted += f64::from(asked.admitted);
         }
@@ -100,9 +99,9 @@ struct Asked {
     admitted: u32,
 }
 
-/// The generic cell rate algorithm: the burst, and what comes back in this time.
+/// The generic cell rate algorithm: the burst, and what comes back in this time, whole.
 fn admits(time: Duration) -> f64 {
-    f64::from(LIMITS.burst) + f64::from(LIMITS.requests_per_second) * time.as_secs_f64()
+    (f64::from(LIMITS.burst) + f64::from(LIMITS.requests_per_second) * time.as_secs_f64()).floor()
 }
 
 /// Sends the calls in turns, at this pace, until `length` is over.

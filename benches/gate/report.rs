@@ -159,7 +159,8 @@ impl Report {
             println!("every target that was measured is kept");
         }
         for line in missed {
-            let (figure, limit) = (shown(line.figure, &line.unit), line.at_most.unwrap_or(f64::NAN));
+            let limit = shown(line.at_most.unwrap_or(f64::NAN), &line.unit);
+            let figure = shown(line.figure, &line.unit);
             println!("target {} missed: {figure}, at most {limit} was promised: {}", line.target, line.what);
         }
         Ok(())
