@@ -76,7 +76,10 @@ impl Filler {
     pub(crate) async fn revocations(&self, count: usize) -> anyhow::Result<()> {
         let revocation = Revocation::open(self.store.clone()).await?;
         let expires_at = self.now.day().end().plus(86_400);
-        self.commit((0..count).map(|_| Ok(revocation.revoke(&Uuid::new_v4(), expires_at)?)), 1).await
+        // In order, which the store takes in many times faster than at random.
+        let mut jtis: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        jtis.sort_unstable();
+        self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await
     }
 
     /// Zones in a grid around [`CITY`]. Their ids come behind those of all others, so that a first page of
