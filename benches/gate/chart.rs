@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::load::median;
 use crate::report::{Line, Report};
 
-const LEFT: f64 = 470.0;
+const LEFT: f64 = 600.0;
 const WIDTH: f64 = 400.0;
 const ROW: f64 = 22.0;
 const TOP: f64 = 64.0;
@@ -23,7 +23,7 @@ pub(crate) fn draw(runs: &[Report]) -> String {
         let shares: Vec<f64> = runs.iter().filter_map(|run| share(run, line)).collect();
         let middle = median(&shares);
         let (y, colour) = (top + ROW / 2.0, if middle <= 1.0 { "#2a7d4f" } else { "#c0392b" });
-        let (text_y, name) = (y + 4.0, escaped(&format!("{}  {}", line.target, line.what)));
+        let (text_y, name) = (y + 4.0, escaped(&format!("{}  {}", line.target, line.what.replace('`', ""))));
         let text_x = LEFT - 10.0;
         let _ = writeln!(drawn, r#"<text x="{text_x}" y="{text_y}" text-anchor="end">{name}</text>"#);
         let (start, length) = (LEFT, at(middle) - LEFT);
