@@ -4,19 +4,21 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test interop-setup interop-tools bench crash powercut outage dist clean
+.PHONY: help run test interop-setup interop-tools bench bench-instructions crash powercut outage dist clean
 
 CARGO := cargo
 DATA_DIR := data
 # Rounds of `make crash`, cuts of `make powercut`.
 ROUNDS := 200
 CUTS := 1000
+# Options of `make bench` and `make bench-instructions`.
+BENCH :=
 
 VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
 
 help: ## list what can be made
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 28
 
 run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
 	@chmod 700 '$(DATA_DIR)' # it holds secrets, and the server refuses a folder that others may read
@@ -49,14 +51,25 @@ $(NODE_MODULES)/ready: tests/interop/package-lock.json | interop-tools
 	npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-bench: ## measure against a bare handler, side by side (needs wrk)
-	@command -v wrk >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get install -y wrk; \
-	else \
-	  echo "make bench drives the server with wrk and lacks it (Debian: sudo apt-get install wrk)" >&2; exit 1; \
-	fi
+# $(1) installs package $(2) for root on Debian, else says so in one line.
+define tool
+@command -v $(1) >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  apt-get install -y $(2); \
+else \
+  echo "make $@ needs $(1) (Debian: sudo apt-get install $(2))" >&2; exit 1; \
+fi
+endef
+
+bench: ## measure all that is promised, side by side with bare handlers (BENCH=--quick; needs wrk, h2load)
+	$(call tool,wrk,wrk)
+	$(call tool,h2load,nghttp2-client)
 	$(CARGO) build --locked --release --bin boomgate --example bare
-	$(CARGO) bench --locked --bench https
+	$(CARGO) bench --locked --bench gate -- $(BENCH)
+
+bench-instructions: ## count the instructions of the walk alone (BENCH=--save keeps them; needs valgrind)
+	$(call tool,valgrind,valgrind)
+	$(CARGO) build --locked --release --example walk
+	$(CARGO) bench --locked --bench instructions -- $(BENCH)
 
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
 	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture

@@ -1,8 +1,10 @@
 //! The limit that `make bench` measures against: handlers that do nothing but what the protocol asks for,
 //! on the very TLS settings and listener that Boomgate itself runs on.
 //!
-//! `bare PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts.
-//! `GET /parking/zones/{id}` returns the file; `POST /bare/token` reads a form and makes one signature.
+//! `bare zone|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
+//! request with the file; `token` reads a form and makes one signature. Neither looks at the path: actix-web
+//! matches a pattern such as `{id}` with a regular expression, which costs more than the rest of a bare
+//! request, and nobody need pay for that. A default service is the cheapest that actix-web has.
 
 use std::future::ready;
 use std::io::Write;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, web};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boomgate::listener::{Bounds, Sockets};
@@ -21,28 +23,36 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde::{Deserialize, Serialize};
 
+const USAGE: &str = "usage: bare zone|token PORT WORKERS TLS_DIR BODY_FILE";
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [port, workers, tls_dir, body_file] = arguments.as_slice() else {
-        anyhow::bail!("usage: bare PORT WORKERS TLS_DIR BODY_FILE");
-    };
+    let [answer, port, workers, tls_dir, body_file] = arguments.as_slice() else { bail!(USAGE) };
     let settings = TlsSettings { dir: tls_dir.into(), ..TlsSettings::default() };
-    let tls = Tls::open(settings, Arc::new(SystemClock::new()))?;
+    let tls = Tls::open(settings, Arc::new(SystemClock::new()))?.server_config();
+    let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
+    let listener = vec![TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?];
+    let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
     let body = web::Bytes::from(std::fs::read(body_file).context(body_file.clone())?);
     let signer = web::Data::new(Signer::new()?);
-    let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
-    let listener = TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?;
 
-    let app = move || {
-        let body = body.clone();
-        App::new()
-            .app_data(signer.clone())
-            .route("/parking/zones/{id}", web::get().to(move |_: web::Path<String>| ready(zone(body.clone()))))
-            .route("/bare/token", web::post().to(token))
-    };
-    let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
     actix_web::rt::System::new().block_on(async move {
-        let server = Sockets::new(bounds).https(vec![listener], tls.server_config(), app, refuse)?.serve();
+        let sockets = Sockets::new(bounds);
+        let sockets = match answer.as_str() {
+            "zone" => {
+                let app = move || {
+                    let body = body.clone();
+                    App::new().default_service(web::to(move || ready(zone(body.clone()))))
+                };
+                sockets.https(listener, tls, app, refuse)?
+            }
+            "token" => {
+                let app = move || App::new().app_data(signer.clone()).default_service(web::to(token));
+                sockets.https(listener, tls, app, refuse)?
+            }
+            _ => bail!(USAGE),
+        };
+        let server = sockets.serve();
         writeln!(std::io::stdout(), "ready")?;
         Ok(server.await?)
     })

@@ -1,7 +1,9 @@
-//! Distance on the globe, and a grid of squares to find what is near without looking at everything.
+//! Distance on the globe, and an order of all places in which what is near lies close together.
 //!
-//! The grid only narrows down: whether a place is within the radius is decided by its distance. Both
-//! poles and the 180th meridian are places like any other.
+//! The order (Morton's: the globe is quartered, each quarter again, and so on) has no size of its own: a circle
+//! is a few stretches of it, whether its radius is a metre or a hundred kilometres, and few places in them
+//! are outside the circle, however densely these lie. It only narrows down: whether a place is within the
+//! radius is decided by its distance. Both poles and the 180th meridian are places like any other.
 
 use super::zone::Location;
 
@@ -9,8 +11,10 @@ use super::zone::Location;
 pub const MAX_RADIUS_METRES: f64 = 100_000.0;
 /// The mean radius of the Earth, in metres (IUGG): a distance is off by at most 0.6 %.
 const EARTH_METRES: f64 = 6_371_008.8;
-/// The side of a square, in degrees: 5.6 km to the north, less to the east.
-const CELL_DEGREES: f64 = 0.05;
+/// The most quarters that a box is covered with: three by three of about its size always fit.
+const MAX_QUARTERS: usize = 16;
+/// How often the globe can be quartered: then a quarter is half a centimetre.
+const QUARTERINGS: u32 = u32::BITS;
 /// Degrees added around a box, so that rounding leaves nothing out.
 const MARGIN_DEGREES: f64 = 1e-6;
 
@@ -21,11 +25,25 @@ pub struct Near {
     radius_metres: f64,
 }
 
-/// A square of the grid, ordered from west to east within rows from south to north.
+/// A place to half a centimetre: its latitude and longitude in 2^32 steps each, bit by bit in turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cell {
-    row: i16,
-    column: i16,
+pub(super) struct Cell(u64);
+
+/// Latitudes and longitudes from one to another, in steps, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    south: u32,
+    north: u32,
+    west: u32,
+    east: u32,
+}
+
+/// A part of the globe that has been quartered so many times; named by its south-western corner.
+#[derive(Clone, Copy)]
+struct Quarter {
+    south: u32,
+    west: u32,
+    quarterings: u32,
 }
 
 impl Near {
@@ -53,9 +71,8 @@ impl Near {
         metres_between(self.centre, place) <= self.radius_metres
     }
 
-    /// Squares that together cover the circle, as ranges of one row each: at most 40 rows, each in one
-    /// part or, across the 180th meridian, two.
-    pub(super) fn cell_ranges(self) -> impl Iterator<Item = (Cell, Cell)> {
+    /// What together holds the circle: one box or, across the 180th meridian, two.
+    pub(super) fn bounds(self) -> impl Iterator<Item = Bounds> {
         let angle = self.radius_metres / EARTH_METRES;
         let height = angle.to_degrees() + MARGIN_DEGREES;
         let south = self.centre.latitude() - height;
@@ -67,24 +84,128 @@ impl Near {
             let width = (angle.sin() / self.centre.latitude().to_radians().cos()).min(1.0).asin().to_degrees();
             longitude_spans(self.centre.longitude(), width + MARGIN_DEGREES)
         };
-        (cell_index(south.max(-90.0))..=cell_index(north.min(90.0))).flat_map(move |row| {
-            spans.into_iter().flatten().map(move |(west, east)| {
-                (Cell { row, column: cell_index(west) }, Cell { row, column: cell_index(east) })
-            })
+        spans.into_iter().flatten().map(move |(west, east)| Bounds {
+            south: latitude_steps(south),
+            north: latitude_steps(north),
+            west: longitude_steps(west),
+            east: longitude_steps(east),
         })
     }
 }
 
 impl Cell {
-    /// The square that holds `place`.
+    /// The cell of `place`.
     pub(super) fn of(place: Location) -> Self {
-        Self { row: cell_index(place.latitude()), column: cell_index(place.longitude()) }
+        Self::at(latitude_steps(place.latitude()), longitude_steps(place.longitude()))
+    }
+
+    fn at(latitude: u32, longitude: u32) -> Self {
+        Self(spread(latitude) << 1 | spread(longitude))
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "at most 180 degrees over 0.05: 3,600")]
-fn cell_index(degrees: f64) -> i16 {
-    (degrees / CELL_DEGREES).floor() as i16
+impl Bounds {
+    /// Whether a place of this cell may be inside.
+    pub(super) fn contains(self, cell: Cell) -> bool {
+        (self.south..=self.north).contains(&gathered(cell.0 >> 1))
+            && (self.west..=self.east).contains(&gathered(cell.0))
+    }
+
+    /// Stretches of cells that together hold the box, at most [`MAX_QUARTERS`], in order.
+    pub(super) fn cell_ranges(self) -> Vec<(Cell, Cell)> {
+        let mut inside = Vec::with_capacity(MAX_QUARTERS);
+        let mut across = vec![Quarter { south: 0, west: 0, quarterings: 0 }];
+        loop {
+            let (mut whole, mut parts) = (Vec::new(), Vec::new());
+            for quarter in across.iter().flat_map(|quarter| quarter.quartered()).filter(|quarter| quarter.meets(self)) {
+                if quarter.is_within(self) { whole.push(quarter) } else { parts.push(quarter) }
+            }
+            let is_smallest = across.first().is_none_or(|quarter| quarter.quarterings == QUARTERINGS);
+            if is_smallest || inside.len() + whole.len() + parts.len() > MAX_QUARTERS {
+                break;
+            }
+            inside.append(&mut whole);
+            across = parts;
+        }
+        let mut ranges: Vec<_> = inside.iter().chain(&across).map(|quarter| quarter.cells()).collect();
+        ranges.sort_unstable();
+        // Neighbours in the order are looked up in one go.
+        ranges.dedup_by(|next, last| {
+            let joins = last.1.0.checked_add(1) == Some(next.0.0);
+            if joins {
+                last.1 = next.1;
+            }
+            joins
+        });
+        ranges
+    }
+}
+
+impl Quarter {
+    /// Its own quarters; none of the smallest.
+    fn quartered(self) -> impl Iterator<Item = Self> {
+        let quarterings = self.quarterings + 1;
+        let half = 1_u32.checked_shl(QUARTERINGS.wrapping_sub(quarterings));
+        [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter_map(move |(north, east)| {
+            let half = half.filter(|_| quarterings <= QUARTERINGS)?;
+            Some(Self { south: self.south + north * half, west: self.west + east * half, quarterings })
+        })
+    }
+
+    /// How far the last of its steps is from the first.
+    fn last_step(self) -> u32 {
+        u32::MAX.checked_shr(self.quarterings).unwrap_or(0)
+    }
+
+    fn meets(self, bounds: Bounds) -> bool {
+        let (north, east) = (self.south + self.last_step(), self.west + self.last_step());
+        self.south <= bounds.north && north >= bounds.south && self.west <= bounds.east && east >= bounds.west
+    }
+
+    fn is_within(self, bounds: Bounds) -> bool {
+        let (north, east) = (self.south + self.last_step(), self.west + self.last_step());
+        self.south >= bounds.south && north <= bounds.north && self.west >= bounds.west && east <= bounds.east
+    }
+
+    /// Its first and last cell.
+    fn cells(self) -> (Cell, Cell) {
+        let (north, east) = (self.south + self.last_step(), self.west + self.last_step());
+        (Cell::at(self.south, self.west), Cell::at(north, east))
+    }
+}
+
+fn latitude_steps(degrees: f64) -> u32 {
+    steps((degrees + 90.0) / 180.0)
+}
+
+fn longitude_steps(degrees: f64) -> u32 {
+    steps((degrees + 180.0) / 360.0)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float stops at the ends")]
+fn steps(part: f64) -> u32 {
+    (part * f64::from(u32::MAX)) as u32
+}
+
+/// The bits of `number` with a free one before each.
+fn spread(number: u32) -> u64 {
+    let mut bits = u64::from(number);
+    bits = (bits | bits << 16) & 0x0000_ffff_0000_ffff;
+    bits = (bits | bits << 8) & 0x00ff_00ff_00ff_00ff;
+    bits = (bits | bits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    bits = (bits | bits << 2) & 0x3333_3333_3333_3333;
+    (bits | bits << 1) & 0x5555_5555_5555_5555
+}
+
+/// Every second bit: what [`spread`] made of a number, whatever is in between.
+#[allow(clippy::cast_possible_truncation, reason = "the upper half has become empty")]
+fn gathered(bits: u64) -> u32 {
+    let mut bits = bits & 0x5555_5555_5555_5555;
+    bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
+    bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
+    bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
+    bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
+    (bits | bits >> 16) as u32
 }
 
 /// The longitudes within `width` of `centre`, cut where the count starts anew.
@@ -138,11 +259,14 @@ mod tests {
     }
 
     fn covers(near: Near, place: Location) -> bool {
-        near.cell_ranges().any(|(first, last)| (first..=last).contains(&Cell::of(place)))
+        let cell = Cell::of(place);
+        let in_order =
+            |bounds: Bounds| bounds.cell_ranges().iter().any(|(first, last)| (*first..=*last).contains(&cell));
+        near.bounds().any(|bounds| bounds.contains(cell) && in_order(bounds))
     }
 
     #[test]
-    fn the_squares_cover_the_circle_at_the_poles_and_across_the_180th_meridian() {
+    fn the_stretches_cover_the_circle_at_the_poles_and_across_the_180th_meridian() {
         for (centre, radius, inside) in [
             (place(89.99, 0.0), 5_000.0, place(89.99, 180.0)),
             (place(-90.0, 0.0), 1.0, place(-90.0, -180.0)),
@@ -161,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_place_in_a_circle_is_outside_its_squares(
+        fn no_place_in_a_circle_is_outside_its_stretches(
             latitude in -90.0..=90.0_f64, longitude in -180.0..=180.0_f64, radius in 1.0..=MAX_RADIUS_METRES,
             north in -1.0..=1.0_f64, east in -180.0..=180.0_f64,
         ) {
@@ -172,7 +296,25 @@ mod tests {
                 if wrapped > 180.0 { wrapped - 360.0 } else if wrapped < -180.0 { wrapped + 360.0 } else { wrapped }
             });
             prop_assert!(!near.contains(other) || covers(near, other));
-            prop_assert!(near.cell_ranges().count() <= 80);
+            prop_assert!(near.bounds().all(|bounds| (1..=MAX_QUARTERS).contains(&bounds.cell_ranges().len())));
+        }
+
+        #[test]
+        fn a_circle_looks_at_little_beside_itself(
+            latitude in -70.0..=70.0_f64, longitude in -170.0..=170.0_f64, radius in 1.0..=MAX_RADIUS_METRES,
+        ) {
+            let near = Near::new(place(latitude, longitude), radius).unwrap();
+            for bounds in near.bounds() {
+                let cells: u64 = bounds.cell_ranges().iter().map(|(first, last)| last.0 - first.0 + 1).sum();
+                let wanted = u64::from(bounds.north - bounds.south + 1) * u64::from(bounds.east - bounds.west + 1);
+                prop_assert!(cells <= 32 * wanted, "{cells} cells for {wanted}");
+            }
+        }
+
+        #[test]
+        fn a_cell_says_where_it_is(latitude in any::<u32>(), longitude in any::<u32>()) {
+            let cell = Cell::at(latitude, longitude);
+            prop_assert_eq!((gathered(cell.0 >> 1), gathered(cell.0)), (latitude, longitude));
         }
     }
 }

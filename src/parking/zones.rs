@@ -10,7 +10,7 @@ use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
-use super::near::{Cell, Near};
+use super::near::{Bounds, Cell, Near};
 use super::zone::{OperatorId, Zone, ZoneNumber};
 use crate::oauth::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
@@ -82,7 +82,7 @@ impl Zones {
     /// The first `limit` zones that `filter` admits, in the order of their ids, after `after`.
     ///
     /// Costs what the most telling part of the filter selects, not what there is: a zone by its sign
-    /// one step, a number or an operator a page, a place the zones in the squares that it touches.
+    /// one step, a number or an operator a page, a place the zones in the box around it.
     #[must_use]
     pub fn select(&self, filter: &ZoneFilter, after: Option<Uuid>, limit: usize) -> Vec<Arc<Representation>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -104,14 +104,15 @@ impl Zones {
         ids.filter_map(|id| self.all.get(&id)).filter(|found| filter.admits(&found.zone)).take(limit).cloned().collect()
     }
 
-    /// The zones in the squares that the circle touches, in the order of their ids.
+    /// The zones in the box around the circle, in the order of their ids.
     fn ids_near(&self, near: Near, after: Option<Uuid>) -> Vec<Uuid> {
-        let mut found: Vec<Uuid> = near
-            .cell_ranges()
-            .flat_map(|(first, last)| self.by_cell.range((first, Uuid::nil())..=(last, Uuid::max())))
-            .map(|(_, id)| *id)
-            .filter(|id| after.is_none_or(|after| *id > after))
-            .collect();
+        let in_box = |bounds: Bounds| {
+            let ranges = bounds.cell_ranges().into_iter();
+            let cells = ranges.flat_map(|(first, last)| self.by_cell.range((first, Uuid::nil())..=(last, Uuid::max())));
+            cells.filter(move |(cell, _)| bounds.contains(*cell))
+        };
+        let ids = near.bounds().flat_map(in_box).map(|(_, id)| *id);
+        let mut found: Vec<Uuid> = ids.filter(|id| after.is_none_or(|after| *id > after)).collect();
         found.sort_unstable();
         found
     }

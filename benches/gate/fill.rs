@@ -1,0 +1,163 @@
+//! Puts records into a data folder by the thousand, through the store itself, while no server holds it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::ensure;
+use boomgate::clients::{Client, Secret, Status};
+use boomgate::oauth::credentials::{ClientId, ClientSecret};
+use boomgate::oauth::limits::Limits;
+use boomgate::oauth::scope::Scope;
+use boomgate::parking::{Zone, Zones};
+use boomgate::revocation::Revocation;
+use boomgate::store::{Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Projection, SledStore, Store, Txn};
+use boomgate::time::{Clock as _, SystemClock, UnixSeconds};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::gate::{Credentials, PUBLIC};
+
+/// Commits that are under way at a time: they share the store's syncs.
+const AT_ONCE: usize = 8;
+
+const CLIENTS: Keyspace<Client> = Keyspace::new("clients");
+const NUMBERS: Keyspace<Json> = Keyspace::new("zone-numbers");
+const USAGE: Keyspace<Json> = Keyspace::new("quota");
+
+/// The store of a data folder.
+pub(crate) struct Filler {
+    store: Arc<dyn Store>,
+    now: UnixSeconds,
+}
+
+/// Around where zones are put: a city of the sample zones, which the queries look at.
+pub(crate) const CITY: (f64, f64) = (34.7118, -76.6391);
+/// No zone is put nearer than this, in degrees, so that a query there is answered as before: 1.1 km.
+const CLEAR_DEGREES: f64 = 0.01;
+/// Zones are put on a grid of this width, in degrees: 320 by 320 of them are a square of 107 by 88 km.
+const STEP_DEGREES: f64 = 0.003;
+const GRID: usize = 320;
+
+impl Filler {
+    pub(crate) fn open(data_dir: &Path) -> anyhow::Result<Self> {
+        Ok(Self { store: Arc::new(SledStore::open(&data_dir.join("db"))?), now: SystemClock::new().now() })
+    }
+
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        Ok(self.store.close().await?)
+    }
+
+    /// Clients of these numbers, each with these limits and a secret that follows from its number.
+    pub(crate) async fn clients(&self, numbers: std::ops::Range<usize>, limits: Limits) -> anyhow::Result<()> {
+        let txns = numbers.map(|number| {
+            let Credentials { id, secret } = credentials(number);
+            let client = Client {
+                client_id: ClientId::parse(&id)?,
+                client_name: format!("Partner number {number}"),
+                scope: Scope::parse("read:zones write:zones").map_err(|_| anyhow::anyhow!("no scope"))?,
+                audience: vec![PUBLIC.to_owned()],
+                token_ttl: 3_600,
+                limits,
+                status: Status::Active,
+                secrets: vec![Secret::keep(&ClientSecret::new(Zeroizing::new(secret)), self.now)],
+                retired_secrets: Vec::new(),
+                tokens_valid_from: self.now,
+                created_at: self.now,
+                updated_at: self.now,
+            };
+            Ok(Txn::new().put(CLIENTS.key(&client.client_id), CLIENTS.encode(&client)?))
+        });
+        self.commit(txns, 1).await
+    }
+
+    /// Revoked tokens that expire tomorrow.
+    pub(crate) async fn revocations(&self, count: usize) -> anyhow::Result<()> {
+        let revocation = Revocation::open(self.store.clone()).await?;
+        let expires_at = self.now.day().end().plus(86_400);
+        // In order, which the store takes in many times faster than at random.
+        let mut jtis: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        jtis.sort_unstable();
+        self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await
+    }
+
+    /// Zones in a grid around [`CITY`]. Their ids come behind those of all others, so that a first page of
+    /// all zones stays what it was.
+    pub(crate) async fn zones(&self, count: usize) -> anyhow::Result<()> {
+        let places = (0..GRID * GRID).map(|number| {
+            #[allow(clippy::cast_precision_loss, reason = "at most 320")]
+            let place = |part: usize| (part as f64 - GRID as f64 / 2.0) * STEP_DEGREES;
+            (place(number / GRID), place(number % GRID))
+        });
+        let outside = places.filter(|(north, east)| north.abs().max(east.abs()) > CLEAR_DEGREES);
+        // Fewer than all places are still spread over the whole square.
+        let outside = outside.step_by((GRID * GRID / count.max(1)).max(1));
+        let txns = outside.take(count).enumerate().map(|(number, (north, east))| {
+            let id = Uuid::from_u128(0xffff_ffff_ffff_7fff_8000_0000_0000_0000 + number as u128);
+            let (day, operator, number) =
+                (self.now.to_string(), format!("operator-{}", number % 50), number.to_string());
+            let zone: Zone = serde_json::from_value(json!({
+                "id": id, "number": number, "name": format!("Zone {number} of the county"), "operator_id": operator,
+                "session_type": "vehicle", "location": {"latitude": CITY.0 + north, "longitude": CITY.1 + east},
+                "approx_space_count": 40, "created_at": day, "updated_at": day,
+                "settings": {"allows_extensions": true, "allows_stops": true, "grace_time": 5},
+            }))?;
+            let holder = NUMBERS.encode(&json!({ "zone_id": id }))?;
+            let zones = <Zones as Projection>::KEYSPACE;
+            let number = NUMBERS.key(format_args!("{operator}/{number}"));
+            Ok(Txn::new().put(zones.key(id), zones.encode(&zone)?).put(number, holder))
+        });
+        self.commit(txns, 2).await
+    }
+
+    /// What a client used on each of the 90 days before today.
+    pub(crate) async fn usage(&self, client_ids: &[String]) -> anyhow::Result<()> {
+        let days: Vec<_> = (1..90).map(|back| self.now.day().before(back)).collect();
+        let txns = client_ids.iter().flat_map(|client_id| days.iter().map(move |day| format!("{client_id}/{day}")));
+        let used = USAGE.encode(&json!({ "units": 12_345 }))?;
+        self.commit(txns.map(|id| Ok(Txn::new().put(USAGE.key(id), used.clone()))), 1).await
+    }
+
+    /// The length of a record under this prefix, in bytes of JSON: the mean of the last thousand.
+    #[allow(clippy::cast_precision_loss, reason = "at most a thousand records")]
+    pub(crate) async fn json_bytes(&self, prefix: &str) -> anyhow::Result<f64> {
+        let records = self.store.scan(prefix.as_bytes(), None, MAX_SCAN).await?;
+        ensure!(!records.is_empty(), "nothing is under {prefix}");
+        let bytes: usize = records.iter().map(|(_, value)| value.as_bytes().len()).sum();
+        Ok(bytes as f64 / records.len() as f64)
+    }
+
+    /// Commits all, as many as fit into one commit at a time.
+    async fn commit(&self, txns: impl Iterator<Item = anyhow::Result<Txn>>, writes_each: usize) -> anyhow::Result<()> {
+        let batches = Batches { txns, at_once: MAX_OPERATIONS / writes_each };
+        let commits = stream::iter(batches).map(|batch| async {
+            let outcome = self.store.commit(batch?).await?;
+            ensure!(matches!(outcome, Outcome::Committed(_)), "the store refused what checks nothing");
+            anyhow::Ok(())
+        });
+        commits.buffer_unordered(AT_ONCE).try_collect().await
+    }
+}
+
+struct Batches<I> {
+    txns: I,
+    at_once: usize,
+}
+
+impl<I: Iterator<Item = anyhow::Result<Txn>>> Iterator for Batches<I> {
+    type Item = anyhow::Result<Txn>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = self.txns.next()?;
+        Some(self.txns.by_ref().take(self.at_once - 1).try_fold(first.ok()?, |batch, txn| Ok(batch.and(txn?))))
+    }
+}
+
+/// What the client of this number proves itself with.
+pub(crate) fn credentials(number: usize) -> Credentials {
+    Credentials {
+        id: format!("partner-{number:06}"),
+        secret: format!("a secret of the benchmark alone, number {number:06}"),
+    }
+}

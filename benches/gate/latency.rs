@@ -1,0 +1,163 @@
+//! Target 8: how long requests take under half of the load that there could be, while all else goes on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::driver::{Call, Connection, Pace, Times};
+use crate::gate::{Gate, PUBLIC, access_token, registration, text};
+use crate::options::Options;
+use crate::report::{Line, Report};
+
+const CONNECTIONS: usize = 32;
+/// Enough that a block of a thousand units is leased many times a second.
+const DAILY_QUOTA: u64 = 1_000_000_000;
+const P999_MS: f64 = 10.0;
+/// Between two rotations of the signing key: at most a few dozen keys come together.
+const ROTATION: Duration = Duration::from_secs(1);
+
+pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let gate = Gate::start_anew(options, &work.join("latency")).await?;
+    let client = gate.register("bench", Some(DAILY_QUOTA)).await?;
+    let token = gate.token(&client).await?;
+    let (zone, _) = gate.any_zone(&token).await?;
+    let call = Call::get(zone).with_token(&token);
+
+    let length = Duration::from_secs(if options.quick { 3 } else { 15 });
+    let most = closed_loop(&gate, &call, Duration::from_secs(2)).await?;
+    let half = most / 2.0;
+    let mut quiet = paced(&gate, &call, half, length).await?;
+    let (stop, changes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let changing = vec![
+        tokio::spawn(change(gate.connect().await?, gate.admin_token().await?, stop.clone(), changes.clone())),
+        tokio::spawn(rotate(gate.connect().await?, gate.admin_token().await?, stop.clone())),
+        tokio::spawn(create(gate.connect().await?, token, stop.clone(), changes.clone())),
+    ];
+    let busy = paced(&gate, &call, half, length).await;
+    stop.store(true, Ordering::Relaxed);
+    for changing in changing {
+        changing.await??;
+    }
+    let mut busy = busy?;
+    let changes = changes.load(Ordering::Relaxed);
+    ensure!(changes > 0, "nothing was changed meanwhile");
+    let what = "p99.9 at half of what driver and server can do together; beside, without changes";
+    let (undisturbed, figure) = (quiet.quantile_ms(0.999), busy.quantile_ms(0.999));
+    report.add(Line::new(8, what, figure, "ms").at_most(P999_MS).of(undisturbed, figure, "ms"));
+    report.add(Line::new(8, "requests a second in that load", half, ""));
+    report.add(Line::new(8, "p50 of the same", busy.quantile_ms(0.5), "ms"));
+    report.add(Line::new(8, "the longest of the same", busy.quantile_ms(1.0), "ms"));
+    let per_second = f64::from(changes) / length.as_secs_f64();
+    report.add(Line::new(8, "durable changes meanwhile, each second", per_second, ""));
+    Ok(())
+}
+
+/// Requests a second that are answered when each connection sends the next at once.
+async fn closed_loop(gate: &Gate, call: &Call, length: Duration) -> anyhow::Result<f64> {
+    let end = Instant::now() + length;
+    let mut senders = Vec::new();
+    for mut connection in gate.driver.connect_all(gate.process.port, CONNECTIONS).await? {
+        let call = call.clone();
+        senders.push(tokio::spawn(async move {
+            let mut answered = 0_u32;
+            while Instant::now() < end {
+                connection.expect(&call, 200).await?;
+                answered += 1;
+            }
+            anyhow::Ok(answered)
+        }));
+    }
+    let mut answered = 0.0;
+    for sender in senders {
+        answered += f64::from(sender.await??);
+    }
+    Ok(answered / length.as_secs_f64())
+}
+
+/// The times of requests at an even pace, each from when it was due.
+async fn paced(gate: &Gate, call: &Call, per_second: f64, length: Duration) -> anyhow::Result<Times> {
+    #[allow(clippy::cast_precision_loss, reason = "32")]
+    let each = per_second / CONNECTIONS as f64;
+    let mut senders = Vec::new();
+    for (number, mut connection) in
+        gate.driver.connect_all(gate.process.port, CONNECTIONS).await?.into_iter().enumerate()
+    {
+        let call = call.clone();
+        #[allow(clippy::cast_precision_loss, reason = "32")]
+        let offset = Duration::from_secs_f64(number as f64 / per_second);
+        senders.push(tokio::spawn(async move {
+            let (mut times, mut pace) = (Times::default(), Pace::new(each, offset));
+            let end = Instant::now() + length;
+            loop {
+                let due = pace.beat().await;
+                if due > end {
+                    return anyhow::Ok(times);
+                }
+                connection.expect(&call, 200).await?;
+                times.note(due);
+            }
+        }));
+    }
+    let mut times = Times::default();
+    for sender in senders {
+        times.extend(sender.await??);
+    }
+    ensure!(times.count() > 1_000, "too few requests for a p99.9");
+    Ok(times)
+}
+
+/// Registers clients, replaces their secrets, fetches their tokens and revokes these, one after another.
+async fn change(
+    mut connection: Connection,
+    admin: String,
+    stop: Arc<AtomicBool>,
+    changes: Arc<AtomicU32>,
+) -> anyhow::Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        let made = connection.expect(&registration("a new partner", None).with_token(&admin), 201).await?;
+        let id = text(&serde_json::from_slice(&made)?, "/client_id")?;
+        let rotated = Call::json(format!("/admin/clients/{id}/secrets"), &json!({})).with_token(&admin);
+        let rotated: Value = serde_json::from_slice(&connection.expect(&rotated, 201).await?)?;
+        let client = crate::gate::Credentials { id, secret: text(&rotated, "/client_secret")? };
+        let token = access_token(&connection.expect(&client.grant(PUBLIC), 200).await?)?;
+        let revoked = Call::json("/admin/revocations", &json!({ "token": token })).with_token(&admin);
+        let answer = connection.send(&revoked).await?;
+        ensure!(answer.status / 100 == 2, "a revocation was answered {}", answer.status);
+        changes.fetch_add(3, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Replaces the signing key, again and again.
+async fn rotate(mut connection: Connection, admin: String, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        let call = Call::json("/admin/keys/rotate", &json!({ "immediately": true })).with_token(&admin);
+        let answer = connection.send(&call).await?;
+        ensure!(answer.status / 100 == 2, "a rotation was answered {}", answer.status);
+        tokio::time::sleep(ROTATION).await;
+    }
+    Ok(())
+}
+
+/// Creates zones.
+async fn create(
+    mut connection: Connection,
+    token: String,
+    stop: Arc<AtomicBool>,
+    changes: Arc<AtomicU32>,
+) -> anyhow::Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        let zone = json!({
+            "number": Uuid::new_v4().simple().to_string(), "name": "A new zone", "operator_id": "bench",
+            "session_type": "space", "location": {"latitude": 10.0, "longitude": 20.0},
+        });
+        connection.expect(&Call::json("/parking/zones", &zone).with_token(&token), 201).await?;
+        changes.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}

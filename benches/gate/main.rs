@@ -1,0 +1,68 @@
+//! `make bench`: what Boomgate promises of its cost, each promise a line with its figure and its target.
+//!
+//! A server and the bare handlers of `examples/bare.rs`, one worker each, the same TLS and the same bytes,
+//! answer the same requests in turns, so that whatever else the machine does falls on both. What counts is
+//! the server's CPU time for a request: it does not depend on how fast the client is. The server and what
+//! drives it share the machine's cores. The order: `options` says what to do, `gate` starts the
+//! servers, `load` and `driver` send, each of the other modules measures a promise, `report` tells.
+
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock, and waits for processes to come up")]
+
+mod chart;
+mod cost;
+mod driver;
+mod fill;
+mod gate;
+mod growth;
+mod latency;
+mod limits;
+mod load;
+mod options;
+mod process;
+mod report;
+mod starting;
+mod verification;
+
+use std::process::Command;
+
+use anyhow::bail;
+use tempfile::TempDir;
+
+use crate::options::Options;
+use crate::report::Report;
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse()?;
+    for (tool, package, version) in [("wrk", "wrk", "-v"), ("h2load", "nghttp2-client", "--version")] {
+        if Command::new(tool).arg(version).output().is_err() {
+            bail!("this needs {tool}: apt-get install -y {package}");
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
+    let work = TempDir::new()?;
+    let mut report = Report::new(options);
+    println!("{}", Report::head());
+    if [1, 2, 3].into_iter().any(|target| options.wants(target)) {
+        cost::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(4) {
+        verification::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(5) {
+        growth::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(6) {
+        starting::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(7) {
+        limits::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(8) {
+        latency::measure(options, work.path(), &mut report).await?;
+    }
+    report.finish(options)
+}

@@ -1,0 +1,177 @@
+//! What was measured: a line for each figure, with its target; a table, a JSON document, a list of misses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use boomgate::time::{Clock as _, SystemClock};
+use serde::{Deserialize, Serialize};
+
+use crate::chart;
+use crate::options::Options;
+
+/// Where results go, from the root of the project.
+const FOLDER: &str = "target/bench";
+
+/// One run.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) date: String,
+    commit: String,
+    machine: String,
+    rounds: usize,
+    seconds: u32,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One figure.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Which promise it belongs to.
+    pub(crate) target: u8,
+    pub(crate) what: String,
+    /// What it was measured beside, and what was measured; `None` where the figure says it all.
+    beside: Option<String>,
+    ours: Option<String>,
+    pub(crate) figure: f64,
+    /// The most that it may be; `None` where nothing was promised.
+    pub(crate) at_most: Option<f64>,
+    unit: String,
+    /// The figure of each round.
+    rounds: Vec<f64>,
+}
+
+impl Line {
+    pub(crate) fn new(target: u8, what: impl Into<String>, figure: f64, unit: &str) -> Self {
+        let (what, unit) = (what.into(), unit.to_owned());
+        Self { target, what, beside: None, ours: None, figure, at_most: None, unit, rounds: Vec::new() }
+    }
+
+    pub(crate) fn at_most(mut self, limit: f64) -> Self {
+        self.at_most = Some(limit);
+        self
+    }
+
+    /// What was compared, with its unit.
+    pub(crate) fn of(mut self, beside: f64, ours: f64, unit: &str) -> Self {
+        self.beside = Some(shown(beside, unit));
+        self.ours = Some(shown(ours, unit));
+        self
+    }
+
+    pub(crate) fn rounds(mut self, rounds: &[f64]) -> Self {
+        self.rounds = rounds.to_vec();
+        self
+    }
+
+    /// Whether the figure, as it is shown, keeps what was promised.
+    fn is_met(&self) -> Option<bool> {
+        self.at_most.map(|limit| rounded(self.figure, &self.unit) <= limit)
+    }
+
+    fn row(&self) -> String {
+        let dash = || "–".to_owned();
+        let (beside, ours) = (self.beside.clone().unwrap_or_else(dash), self.ours.clone().unwrap_or_else(dash));
+        let limit = self.at_most.map_or_else(dash, |limit| format!("≤ {}", shown(limit, &self.unit)));
+        let kept = match self.is_met() {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "",
+        };
+        let figure = shown(self.figure, &self.unit);
+        format!("| {} | {} | {beside} | {ours} | {figure} | {limit} | {kept} |", self.target, self.what)
+    }
+}
+
+fn decimals(value: f64, unit: &str) -> usize {
+    match unit {
+        "×" => 2,
+        "µs" if value < 100.0 => 2,
+        "ms" if value < 10.0 => 2,
+        "%" | "MB" => 1,
+        _ => 0,
+    }
+}
+
+/// As many digits as the table has: no target is missed by less than can be seen.
+fn rounded(value: f64, unit: &str) -> f64 {
+    format!("{value:.*}", decimals(value, unit)).parse().unwrap_or(value)
+}
+
+fn shown(value: f64, unit: &str) -> String {
+    format!("{value:.*} {unit}", decimals(value, unit)).trim_end().to_owned()
+}
+
+impl Report {
+    pub(crate) fn new(options: &Options) -> Self {
+        let said = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).output().ok()?;
+            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let unknown = || "unknown".to_owned();
+        Self {
+            date: SystemClock::new().now().to_string(),
+            commit: said("git", &["describe", "--always", "--dirty"]).unwrap_or_else(unknown),
+            machine: format!("{cores} cores, {}", model.trim_start_matches([' ', '\t', ':'])),
+            rounds: options.rounds,
+            seconds: options.seconds,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Keeps the line, and shows it at once: a run takes minutes.
+    pub(crate) fn add(&mut self, line: Line) {
+        println!("{}", line.row());
+        self.lines.push(line);
+    }
+
+    pub(crate) fn head() -> &'static str {
+        "| | what | beside | boomgate | figure | target | kept |\n|---|---|---:|---:|---:|---:|---|"
+    }
+
+    /// Writes the table, the document, and the chart of all runs so far; then says what was missed.
+    pub(crate) fn finish(&self, options: &Options) -> anyhow::Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
+        let runs = folder.join("runs");
+        fs::create_dir_all(&runs)?;
+        let document = serde_json::to_string_pretty(self)?;
+        fs::write(folder.join("bench.json"), &document)?;
+        let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
+        let about = format!(
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns; one worker.",
+            self.machine, self.date, self.commit, self.rounds, self.seconds
+        );
+        fs::write(folder.join("bench.md"), format!("{about}\n\n{}\n{}\n", Self::head(), rows.join("\n")))?;
+        // A run of a part, or of less, is no point in the chart.
+        if options.is_whole() {
+            fs::write(runs.join(format!("{}.json", self.date.replace(':', "-"))), &document)?;
+            fs::write(folder.join("bench.svg"), chart::draw(&read_all(&runs)?))?;
+        }
+        println!(
+            "\n{about}\nwritten to {FOLDER}: bench.md, bench.json{}",
+            if options.is_whole() { ", bench.svg" } else { "" }
+        );
+        let missed: Vec<&Line> = self.lines.iter().filter(|line| line.is_met() == Some(false)).collect();
+        if missed.is_empty() {
+            println!("every target that was measured is kept");
+        }
+        for line in missed {
+            let limit = shown(line.at_most.unwrap_or(f64::NAN), &line.unit);
+            let figure = shown(line.figure, &line.unit);
+            println!("target {} missed: {figure}, at most {limit} was promised: {}", line.target, line.what);
+        }
+        Ok(())
+    }
+}
+
+/// All runs that were kept, the oldest first.
+fn read_all(folder: &Path) -> anyhow::Result<Vec<Report>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+    paths.sort();
+    // One that another version of this program wrote may have another form.
+    Ok(paths.iter().filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect())
+}

@@ -1,0 +1,119 @@
+//! Target 4: the first use of a token, and a flood of forged ones.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use ring::signature::{UnparsedPublicKey, VerificationAlgorithm};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::driver::Call;
+use crate::gate::{Gate, PUBLIC, access_token};
+use crate::load::median;
+use crate::options::Options;
+use crate::process::thread_seconds;
+use crate::report::{Line, Report};
+
+/// Tokens of one round: fewer than the cache holds.
+const TOKENS: usize = 4_000;
+/// What a verification may cost, in signature checks: one.
+const VERIFICATIONS: f64 = 1.0;
+/// What the good and the forged may cost together beside what they cost apart.
+const TOGETHER_AT_MOST: f64 = 1.05;
+/// What a flood may leave in memory, in MB: room for the allocator to err.
+const GROWTH_MB: f64 = 1.0;
+
+pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let data_dir = work.join("tokens");
+    let gate = Gate::start_anew(options, &data_dir).await?;
+    let client = gate.register("bench", None).await?;
+    let count = options.records(TOKENS).max(1_000);
+    let (zone, _) = gate.any_zone(&gate.token(&client).await?).await?;
+    gate.process.stop()?;
+    let get = |token: &str| Call::get(zone.clone()).with_token(token);
+    let (mut verify, mut first, mut known, mut forged, mut together) = (vec![], vec![], vec![], vec![], vec![]);
+    let mut grown = Vec::new();
+    for _ in 0..options.rounds {
+        // Anew in each round: in a cache that is full of the last round's tokens, known ones are soon unknown.
+        let gate = Gate::start(options, &data_dir).await?;
+        verify.push(verification_us()?);
+        let grants = vec![client.grant(PUBLIC); count];
+        let answers = gate.driver.send_each(gate.process.port, grants, 200).await?;
+        let tokens: Vec<String> = answers.iter().map(|answer| access_token(answer)).collect::<anyhow::Result<_>>()?;
+        let good: Vec<Call> = tokens.iter().map(|token| get(token)).collect();
+        first.push(cost_us(&gate, &[(&good, 200)]).await?);
+        known.push(cost_us(&gate, &[(&good, 200)]).await?);
+        let forge =
+            || -> anyhow::Result<Vec<Call>> { tokens.iter().map(|token| Ok(get(&forged_from(token)?))).collect() };
+        let flood = forge()?;
+        forged.push(cost_us(&gate, &[(&flood, 401)]).await?);
+        // The first flood pays for buffers: what counts is whether the next adds to it.
+        let rss = gate.process.rss()?;
+        cost_us(&gate, &[(&forge()?, 401)]).await?;
+        grown.push((gate.process.rss()? - rss) / 1e6);
+        together.push(cost_us(&gate, &[(&good, 200), (&forge()?, 401)]).await?);
+    }
+    let (verify, known_us) = (median(&verify), median(&known));
+    let in_checks = |costs: &[f64]| costs.iter().zip(&known).map(|(cost, known)| (cost - known) / verify).collect();
+    for (what, costs) in [("first use of a token", &first), ("a forged token", &forged)] {
+        let what = format!("{what}, beyond a known one, in signature checks; beside, both of these");
+        let checks: Vec<f64> = in_checks(costs);
+        let line = Line::new(4, what, median(&checks), "×").at_most(VERIFICATIONS).rounds(&checks);
+        report.add(line.of(known_us + verify, median(costs), "µs"));
+    }
+    let apart = median(&known) + median(&forged);
+    // Half of the requests are of either kind: the cost of a pair is twice that of one of them.
+    let pairs: Vec<f64> = together.iter().map(|cost| cost * 2.0 / apart).collect();
+    let what = "a good and a forged request at once, beside one after the other";
+    let line = Line::new(4, what, median(&pairs), "×").at_most(TOGETHER_AT_MOST).rounds(&pairs);
+    report.add(line.of(apart, median(&together) * 2.0, "µs"));
+    let what = format!("memory that {count} more distinct forged tokens take");
+    report.add(Line::new(4, what, median(&grown).max(0.0), "MB").at_most(GROWTH_MB).rounds(&grown));
+    Ok(())
+}
+
+/// The server's CPU time for each of the requests, sent at once, in microseconds.
+async fn cost_us(gate: &Gate, kinds: &[(&Vec<Call>, u16)]) -> anyhow::Result<f64> {
+    let before = gate.process.cpu()?;
+    let sent = kinds.iter().map(|(calls, status)| gate.driver.send_each(gate.process.port, (*calls).clone(), *status));
+    let answers = futures_util::future::try_join_all(sent).await?;
+    let count: usize = answers.iter().map(Vec::len).sum();
+    #[allow(clippy::cast_precision_loss, reason = "some thousands")]
+    Ok(gate.process.cpu_since(&before)? * 1e6 / count as f64)
+}
+
+/// The token with another `jti`, under the signature that it had.
+fn forged_from(token: &str) -> anyhow::Result<String> {
+    let mut parts = token.split('.');
+    let (Some(header), Some(payload), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
+        anyhow::bail!("a token has three parts");
+    };
+    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
+    *claims.get_mut("jti").context("a token has a jti")? = Uuid::new_v4().to_string().into();
+    Ok(format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string())))
+}
+
+/// One ES256 verification by ring, of as many bytes as a token has, in this process.
+fn verification_us() -> anyhow::Result<f64> {
+    const ROUNDS: u32 = 4_000;
+    let random = SystemRandom::new();
+    let refused = |_| anyhow::anyhow!("ring made no key");
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(refused)?;
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let message = [7_u8; 450];
+    let signature = key.sign(&random, &message).map_err(refused)?;
+    let algorithm: &'static dyn VerificationAlgorithm = &ECDSA_P256_SHA256_FIXED;
+    let public = UnparsedPublicKey::new(algorithm, key.public_key().as_ref());
+    let own = Path::new("/proc/thread-self");
+    let before = thread_seconds(own)?;
+    for _ in 0..ROUNDS {
+        ensure!(black_box(&public).verify(black_box(&message), signature.as_ref()).is_ok(), "ring refused its own");
+    }
+    Ok((thread_seconds(own)? - before) * 1e6 / f64::from(ROUNDS))
+}
