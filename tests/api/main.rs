@@ -8,6 +8,7 @@ mod administration;
 mod answers;
 mod audit;
 mod bearer_tokens;
+mod clock;
 mod harness;
 mod https_only;
 mod keys;
