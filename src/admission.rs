@@ -16,6 +16,7 @@ use crate::quota::{DayUsed, Leases, Quota, Units};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Permits, Throttle};
+use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::{AccessToken, TokenFault, Tokens};
 
 /// Decides whether a request may reach its handler.
@@ -25,6 +26,7 @@ pub struct Admission {
     clients: Arc<Clients>,
     throttle: Throttle,
     quota: Quota,
+    clock: SharedClock,
     /// The audience of the partner API.
     public_audience: String,
     decisions: Decisions,
@@ -72,7 +74,9 @@ impl Admitted {
     /// Whether the token carries the scope token, and its client may still have it.
     #[must_use]
     pub fn may(&self, scope_token: &str) -> bool {
-        self.token.scope.contains(scope_token) && self.client.scope.contains(scope_token)
+        let Self { client, token } = self;
+        // Mostly both are the same, and then one search is enough.
+        token.scope.contains(scope_token) && (client.scope == token.scope || client.scope.contains(scope_token))
     }
 }
 
@@ -211,10 +215,11 @@ impl Admission {
         clients: Arc<Clients>,
         throttle: Throttle,
         quota: Quota,
+        clock: SharedClock,
         public_audience: String,
     ) -> Self {
         let decisions = Decisions::default();
-        Self { tokens, revocation, clients, throttle, quota, public_audience, decisions }
+        Self { tokens, revocation, clients, throttle, quota, clock, public_audience, decisions }
     }
 
     /// What was decided so far.
@@ -247,7 +252,9 @@ impl Admission {
     }
 
     fn walk<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: Right) -> Walk {
-        let admitted = match self.known(authorization, query, right.api) {
+        // Read once: each reading costs as much as a step.
+        let now = self.clock.now();
+        let admitted = match self.known(authorization, query, right.api, now) {
             Ok(admitted) => admitted,
             Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), refused: None, standing: None }),
         };
@@ -259,7 +266,7 @@ impl Admission {
             let refused = Some(admitted.client);
             return Walk::Decided(Decision { outcome: Err(Denial::Throttled(wait)), refused, standing });
         }
-        match self.quota.spend_held(client_id, *limits) {
+        match self.quota.spend_held(client_id, *limits, now) {
             Some(units) => Walk::Decided(decide(admitted, permits, units, right)),
             None => Walk::Waiting(Waiting { admitted, permits, right }),
         }
@@ -286,7 +293,7 @@ impl Admission {
         query: &str,
         api: Api,
     ) -> Result<Admitted, Denial> {
-        let outcome = self.known(authorization, query, api);
+        let outcome = self.known(authorization, query, api, self.clock.now());
         self.decisions.count(&outcome);
         outcome
     }
@@ -296,6 +303,7 @@ impl Admission {
         authorization: impl Iterator<Item = &'r [u8]>,
         query: &str,
         api: Api,
+        now: UnixSeconds,
     ) -> Result<Admitted, Denial> {
         let token = bearer::parse(authorization, query).map_err(|fault| match fault {
             BearerFault::Missing => Denial::TokenMissing,
@@ -306,7 +314,7 @@ impl Admission {
             Api::Public => self.public_audience.as_str(),
             Api::Admin => ADMIN_AUDIENCE,
         };
-        let verified = self.tokens.verify(token).map_err(Denial::Token)?;
+        let verified = self.tokens.verify(token, now).map_err(Denial::Token)?;
         if verified.audience != audience {
             return Err(Denial::WrongAudience);
         }
@@ -315,12 +323,12 @@ impl Admission {
 
     /// What a token says, if it is good for its own API now (RFC 7662 calls it active).
     pub fn introspect(&self, token: &str) -> Result<Admitted, Denial> {
-        self.in_force(self.tokens.verify(token).map_err(Denial::Token)?)
+        self.in_force(self.tokens.verify(token, self.clock.now()).map_err(Denial::Token)?)
     }
 
     /// What a token says, if this server issued it and it has not expired, whether or not it is in force.
     pub fn genuine(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
-        self.tokens.verify(token)
+        self.tokens.verify(token, self.clock.now())
     }
 
     /// What a client used on each of the `days` before today, the last first. Reads the store.
@@ -351,7 +359,7 @@ impl Admission {
         if self.revocation.is_revoked(&token.jti) {
             return Err(Denial::Revoked);
         }
-        let client = self.clients.get(token.client_id.as_str()).ok_or(Denial::ClientUnknown)?;
+        let client = self.clients.get_again(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;
         if token.issued_at < client.tokens_valid_from {
             return Err(Denial::Revoked);
         }

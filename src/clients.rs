@@ -6,9 +6,12 @@
 
 mod uses;
 
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use imbl::{OrdMap, OrdSet};
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
@@ -115,6 +118,20 @@ impl Clients {
     #[must_use]
     pub fn get(&self, client_id: &str) -> Option<Arc<Client>> {
         self.view.load().by_id.get(client_id).cloned()
+    }
+
+    /// The same, where it was asked for before: without a search, as long as no registration has changed.
+    #[must_use]
+    pub fn get_again(&self, client_id: &str, seen: &LastSeen) -> Option<Arc<Client>> {
+        let registry = self.view.load();
+        if let Some(seen) = &*seen.0.load()
+            && seen.version == registry.version
+        {
+            return Some(seen.client.clone());
+        }
+        let client = registry.by_id.get(client_id)?.clone();
+        seen.0.store(Some(Arc::new(Seen { version: registry.version, client: client.clone() })));
+        Some(client)
     }
 
     /// Up to `limit` clients in the order of their identifiers, from the first after `after`; those alone
@@ -311,10 +328,32 @@ impl Secret {
     }
 }
 
+/// A client as it was when it was last asked for; see [`Clients::get_again`].
+#[derive(Default)]
+pub struct LastSeen(ArcSwapOption<Seen>);
+
+struct Seen {
+    version: u64,
+    client: Arc<Client>,
+}
+
+impl fmt::Debug for LastSeen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("LastSeen")
+    }
+}
+
 #[derive(Clone, Default)]
 struct Registry {
     by_id: OrdMap<ClientId, Arc<Client>>,
     administrators: OrdSet<ClientId>,
+    /// Which state of all registrations this is: another number for each, in the whole process.
+    version: u64,
+}
+
+fn next_version() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Projection for Registry {
@@ -331,9 +370,11 @@ impl Projection for Registry {
         client.secrets.shrink_to_fit();
         client.audience.shrink_to_fit();
         self.by_id.insert(client.client_id.clone(), Arc::new(client));
+        self.version = next_version();
     }
 
     fn delete(&mut self, id: &str) {
+        self.version = next_version();
         self.administrators.remove(id);
         self.by_id.remove(id);
     }

@@ -36,6 +36,8 @@
 //!   store's watch; it waits for the disk only when a quota block has run out.
 //! - What was acknowledged survives `kill -9` and a power cut: [`store::Store::commit`] returns after the
 //!   sync. A change and the audit log's word of it are one commit.
+//! - A disk that fails ends nothing: what cannot be made durable is refused, the rest goes on, and no restart is
+//!   needed when it is well again.
 //! - A quota admits exactly N of N, on any number of connections, and never N + 1, whatever crashes.
 //! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it. (One limit has a
 //!   clock of its own: actix-governor's, on token requests by address.)

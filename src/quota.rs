@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use futures_util::{StreamExt as _, stream};
 use papaya::HashMap;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ struct Leased {
 pub struct Quota {
     store: Arc<dyn Store>,
     clock: SharedClock,
-    counters: Arc<HashMap<ClientId, Arc<Counter>>>,
+    counters: Arc<HashMap<ClientId, Arc<Counter>, RandomState>>,
     /// Where leases are taken: a caller that goes away must not take a leased block with it.
     leasing: Handle,
     leases: Arc<Leases>,
@@ -106,14 +107,14 @@ impl Quota {
     /// as long as the server: leases run there.
     #[must_use]
     pub fn open(store: Arc<dyn Store>, clock: SharedClock) -> Self {
-        Self { store, clock, counters: Arc::new(HashMap::new()), leasing: Handle::current(), leases: Arc::default() }
+        Self { store, clock, counters: Arc::default(), leasing: Handle::current(), leases: Arc::default() }
     }
 
     /// Spends one unit of the client's day, if one is left. Waits for the store only when this process
     /// holds none: at the first request of a day, or when requests outrun the leases.
     pub async fn spend(&self, client_id: &ClientId, limits: Limits) -> Result<Units, StoreError> {
         loop {
-            if let Some(units) = self.spend_held(client_id, limits) {
+            if let Some(units) = self.spend_held(client_id, limits, self.clock.now()) {
                 return Ok(units);
             }
             let (today, counter) = (self.clock.now().day(), self.counter(client_id));
@@ -122,10 +123,9 @@ impl Quota {
         }
     }
 
-    /// The same without a wait: `None` when a block has to be leased first.
+    /// The same at `now`, without a wait: `None` when a block has to be leased first.
     #[must_use]
-    pub fn spend_held(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
-        let now = self.clock.now();
+    pub fn spend_held(&self, client_id: &ClientId, limits: Limits, now: UnixSeconds) -> Option<Units> {
         let counters = self.counters.pin();
         let counter = counters.get(client_id)?;
         let (step, outdated) = counter.lock().spend(now.day(), limits);

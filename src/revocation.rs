@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use imbl::HashMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::{Keyspace, Projection, Revision, Store, StoreError, Txn, View};
+use crate::store::{Keyspace, Projection, QuickMap, Revision, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 /// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
@@ -84,7 +83,7 @@ impl Revocation {
 
 #[derive(Clone, Default)]
 struct RevokedTokens {
-    by_jti: HashMap<Uuid, UnixSeconds>,
+    by_jti: QuickMap<Uuid, UnixSeconds>,
 }
 
 impl Projection for RevokedTokens {

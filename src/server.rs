@@ -139,6 +139,15 @@ impl Server {
     /// Takes the ports, opens the data folder, and makes what a first start needs. Must be called on the
     /// runtime that [`run`](Self::run) is then called on.
     pub async fn open(config: Config, clock: SharedClock) -> Result<Self, StartError> {
+        Self::open_over(config, clock, |dir| Ok(Arc::new(SledStore::open(dir)?))).await
+    }
+
+    /// The same, over the store that `open_store` opens for a folder, which need not use it.
+    pub async fn open_over(
+        config: Config,
+        clock: SharedClock,
+        open_store: impl FnOnce(&Path) -> Result<Arc<dyn Store>, StoreError>,
+    ) -> Result<Self, StartError> {
         // First, for a fault in it is the only thing here that a slip of the pen makes.
         let declared = declared::read(&config)?;
         let Ports { https, http, ops } = bind(&config)?;
@@ -148,7 +157,7 @@ impl Server {
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
 
         refuse_exposed(&config.data_dir)?;
-        let store = Arc::new(TimedStore::new(Arc::new(SledStore::open(&config.data_dir.join("db"))?)));
+        let store = Arc::new(TimedStore::new(open_store(&config.data_dir.join("db"))?));
         let tls = Arc::new(Tls::open(
             TlsSettings {
                 dir: config.data_dir.join("tls"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
@@ -22,7 +23,7 @@ use crate::time::{Monotonic, SharedClock};
 /// The cells of all clients that have called.
 pub struct Throttle {
     clock: SharedClock,
-    cells: HashMap<ClientId, Arc<Cell>>,
+    cells: HashMap<ClientId, Arc<Cell>, RandomState>,
 }
 
 /// Where a client stands.
@@ -44,7 +45,7 @@ impl Throttle {
     /// No client has called yet.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
-        Self { clock, cells: HashMap::new() }
+        Self { clock, cells: HashMap::default() }
     }
 
     /// Uses one permit of the client, if one is left. A changed limit starts with a whole burst.

@@ -1,19 +1,23 @@
 //! Access tokens: issued as JWTs of RFC 9068, verified once, remembered.
 //!
 //! A verified token is cached under its whole text, so its signature is checked once; only genuine ones
-//! enter, and the cache is bounded, so forgeries cost a check each and no memory. What a token cannot
+//! enter, and the cache is bounded, so forgeries cost a check each and no memory. A text is hashed by its
+//! end alone. What a token cannot
 //! say of itself (revoked, its client suspended) is not asked here, and is asked again at each request.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use crate::clients::Client;
+use crate::clients::{Client, LastSeen};
 use crate::counts::{Counts, label};
 use crate::keys::{Algorithm, KeyError, Keys, SigningKey};
+use crate::oauth::bearer::Presented;
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
@@ -24,7 +28,7 @@ pub struct Tokens {
     keys: Arc<Keys>,
     clock: SharedClock,
     issuer: String,
-    verified: Cache<Box<str>, Arc<AccessToken>>,
+    verified: Cache<Text, Arc<AccessToken>>,
     lookups: Counts<Lookup>,
 }
 
@@ -39,7 +43,7 @@ label! {
 }
 
 /// An access token that is genuine: this server issued it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct AccessToken {
     /// Its own name.
     pub jti: Uuid,
@@ -55,6 +59,32 @@ pub struct AccessToken {
     pub expires_at: UnixSeconds,
     /// The key that signed it.
     kid: String,
+    /// Whom it was issued to, as registered when this token was last looked at.
+    pub client: LastSeen,
+}
+
+/// The text of a verified token, as the cache's key. The end of it is of a signature: as good as random, and
+/// no attacker's choice, for nothing enters that this server did not sign. So a few of its last bytes are
+/// hash enough, while all of it is compared.
+#[derive(PartialEq, Eq)]
+struct Text(Box<[u8]>);
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Presented::new(&self.0).hash(state);
+    }
+}
+
+impl Hash for Presented<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.as_bytes().last_chunk().copied().map_or(0, u128::from_ne_bytes));
+    }
+}
+
+impl Equivalent<Text> for Presented<'_> {
+    fn equivalent(&self, text: &Text) -> bool {
+        *self.as_bytes() == *text.0
+    }
 }
 
 /// A token that was just issued.
@@ -120,21 +150,26 @@ impl Tokens {
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }
 
-    /// What `token` says, if this server issued it and it has not expired. A signature check the first
-    /// time, a look into memory from then on.
-    pub fn verify(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
-        if let Some(verified) = self.verified.get(token) {
+    /// What `token` says, if this server issued it and it has not expired at `now`. A signature check the
+    /// first time, a look into memory from then on.
+    pub fn verify<'t>(
+        &self,
+        token: impl Into<Presented<'t>>,
+        now: UnixSeconds,
+    ) -> Result<Arc<AccessToken>, TokenFault> {
+        let token = token.into();
+        if let Some(verified) = self.verified.get(&token) {
             self.lookups.add_one(Lookup::Hit);
             // A key that is gone takes its tokens with it, remembered or not.
             if !self.keys.verifies(&verified.kid) {
                 return Err(TokenFault::UnknownKey);
             }
-            return self.current(verified);
+            return current(verified, now);
         }
         self.lookups.add_one(Lookup::Miss);
-        let verified = Arc::new(self.check(token)?);
-        let current = self.current(verified)?;
-        self.verified.insert(token.into(), current.clone());
+        let verified = Arc::new(self.check(token.text().ok_or(TokenFault::Malformed)?)?);
+        let current = current(verified, now)?;
+        self.verified.insert(Text(token.as_bytes().into()), current.clone());
         Ok(current)
     }
 
@@ -147,13 +182,6 @@ impl Tokens {
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.verified.len()
-    }
-
-    fn current(&self, verified: Arc<AccessToken>) -> Result<Arc<AccessToken>, TokenFault> {
-        if verified.expires_at <= self.clock.now() {
-            return Err(TokenFault::Expired);
-        }
-        Ok(verified)
     }
 
     /// RFC 9068 section 4: the type, the issuer, the signature by the key's own algorithm.
@@ -187,6 +215,10 @@ impl Tokens {
     }
 }
 
+fn current(verified: Arc<AccessToken>, now: UnixSeconds) -> Result<Arc<AccessToken>, TokenFault> {
+    if verified.expires_at > now { Ok(verified) } else { Err(TokenFault::Expired) }
+}
+
 /// RFC 9068 section 4: "`at+jwt`" or "`application/at+jwt`", case-insensitive as media types are.
 fn is_access_token_type(typ: &str) -> bool {
     let (prefix, rest) = typ.split_at_checked("application/".len()).unwrap_or(("", typ));
@@ -214,6 +246,7 @@ impl AccessToken {
             issued_at: UnixSeconds::new(claims.iat),
             expires_at: UnixSeconds::new(claims.exp),
             kid: kid.to_owned(),
+            client: LastSeen::default(),
         })
     }
 }
@@ -236,6 +269,12 @@ mod tests {
         clock: Arc<ManualClock>,
         keys: Arc<Keys>,
         tokens: Tokens,
+    }
+
+    impl Fixture {
+        fn verify(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
+            self.tokens.verify(token, self.clock.now())
+        }
     }
 
     async fn fixture(algorithm: Algorithm) -> Fixture {
@@ -298,7 +337,7 @@ mod tests {
             let fixture = fixture(algorithm).await;
             let issued = issue(&fixture);
             for _ in 0..2 {
-                let token = fixture.tokens.verify(&issued.access_token).unwrap();
+                let token = fixture.verify(&issued.access_token).unwrap();
                 assert_eq!(
                     (token.jti, token.audience.as_str(), token.client_id.as_str()),
                     (issued.jti, "public", "partner")
@@ -306,9 +345,9 @@ mod tests {
                 assert_eq!((token.scope.clone(), token.expires_at), (issued.scope.clone(), issued.expires_at));
             }
             fixture.clock.advance(std::time::Duration::from_secs(3_599));
-            assert!(fixture.tokens.verify(&issued.access_token).is_ok());
+            assert!(fixture.verify(&issued.access_token).is_ok());
             fixture.clock.advance(std::time::Duration::from_secs(1));
-            assert_eq!(fixture.tokens.verify(&issued.access_token).unwrap_err(), TokenFault::Expired);
+            assert_eq!(fixture.verify(&issued.access_token).unwrap_err(), TokenFault::Expired);
         }
     }
 
@@ -345,11 +384,11 @@ mod tests {
             (json!([]), TokenFault::Malformed, "claims are an object"),
         ] {
             let token = key.sign(claims.to_string().as_bytes()).unwrap();
-            assert_eq!(fixture.tokens.verify(&token).unwrap_err(), fault, "{reason}");
+            assert_eq!(fixture.verify(&token).unwrap_err(), fault, "{reason}");
         }
         // Huge, but a number: it stands for the end of time and stays good.
         let token = key.sign(with("exp", json!(u64::MAX)).to_string().as_bytes()).unwrap();
-        assert!(fixture.tokens.verify(&token).is_ok());
+        assert!(fixture.verify(&token).is_ok());
     }
 
     #[tokio::test]
@@ -365,11 +404,11 @@ mod tests {
             (json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid }), TokenFault::BadSignature, "a shared secret"),
             (json!({ "alg": "none", "typ": "at+jwt", "kid": kid }), TokenFault::Malformed, "no algorithm"),
         ] {
-            assert_eq!(fixture.tokens.verify(&signed(&fixture, &header, &claims())).unwrap_err(), fault, "{reason}");
+            assert_eq!(fixture.verify(&signed(&fixture, &header, &claims())).unwrap_err(), fault, "{reason}");
         }
         for typ in ["application/at+jwt", "AT+JWT"] {
             let header = json!({ "alg": "ES256", "typ": typ, "kid": kid, "jku": "https://elsewhere/jwks.json" });
-            assert!(fixture.tokens.verify(&signed(&fixture, &header, &claims())).is_ok(), "{typ}");
+            assert!(fixture.verify(&signed(&fixture, &header, &claims())).is_ok(), "{typ}");
         }
     }
 
@@ -392,7 +431,7 @@ mod tests {
             ("a.b.c".to_owned(), TokenFault::Malformed),
             ("A".repeat(8_000), TokenFault::Malformed),
         ] {
-            let found = fixture.tokens.verify(&forged).unwrap_err();
+            let found = fixture.verify(&forged).unwrap_err();
             assert!(found == fault || found == TokenFault::BadSignature, "{found:?} {forged:.60}");
         }
         assert_eq!(fixture.tokens.verified.len(), 0);

@@ -385,7 +385,10 @@ fn the_lines_of_the_readme_about_changes_work_as_they_stand() {
     let (_, rest) = include_str!("../README.md").split_once("## Change who may call\n").unwrap();
     let (_, block) = rest.split_once("```sh\n").unwrap();
     let (lines, _) = block.split_once("```").unwrap();
-    let said = paste(&sandbox, &lines.replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate")));
+    let lines = lines
+        .replace("https://localhost:8443", &sandbox.address)
+        .replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate"));
+    let said = paste(&sandbox, &lines);
     for answer in ["50000", "client_secret  bg_secret_", "suspended", "active", "USED", "last used", "ends"] {
         assert!(said.contains(answer), "{answer} is not in: {said}");
     }

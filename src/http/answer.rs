@@ -5,7 +5,6 @@
 //! this server's address. Here too each request is timed for [`Durations`], and told to the log.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,28 +12,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::http::durations::{Durations, Timer, known};
+use crate::http::error::Problem;
+use crate::http::exchange::{Exchange, X_REQUEST_ID, kept};
+use crate::http::rate_limit_fields;
+use crate::oauth::credentials::SECRET_PREFIX;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
-use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use actix_web::{Error, HttpMessage as _, web};
 use percent_encoding::percent_decode_str;
 use pin_project_lite::pin_project;
-use uuid::Uuid;
 
-use crate::admission::Standing;
-use crate::http::durations::{Durations, Timer, known};
-use crate::http::error::Problem;
-use crate::http::rate_limit_fields;
-use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_TRACE_ID: HeaderName = HeaderName::from_static("passport-labs-client-trace-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// The longest id of a caller's that is kept, in characters.
-const MAX_ID_CHARS: usize = 128;
 
 /// Where this server is.
 #[derive(Clone, Debug)]
@@ -43,37 +37,6 @@ pub struct Site {
     pub issuer: String,
     /// Whether this side of the server is reached over TLS.
     pub secure: bool,
-}
-
-/// The id of a request: 1 to 128 visible ASCII characters.
-#[derive(Clone, Debug)]
-pub struct RequestId(HeaderValue);
-
-impl RequestId {
-    fn of(headers: &HeaderMap) -> Self {
-        kept(headers, &X_REQUEST_ID).map_or_else(Self::random, Self)
-    }
-
-    fn random() -> Self {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let text = Uuid::new_v4().hyphenated().encode_lower(&mut text);
-        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown")))
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.0.to_str().unwrap_or_default())
-    }
-}
-
-/// A caller's own id, if it is there once and may be kept. It is logged, so it must not be a secret.
-fn kept(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
-    let mut values = headers.get_all(name);
-    let value = values.next().filter(|_| values.next().is_none())?;
-    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
-    let secret = value.as_bytes().windows(SECRET_PREFIX.len()).any(|part| part == SECRET_PREFIX.as_bytes());
-    (visible && !secret && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
 }
 
 /// The trace that a request belongs to (W3C Trace Context section 3.2): `00-` and 32 hexadecimal digits.
@@ -87,15 +50,16 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 /// Wraps the whole application; see the module.
 #[derive(Clone, Debug)]
 pub struct Complete {
+    site: web::Data<Site>,
     durations: Arc<Durations>,
     url_scheme: &'static str,
 }
 
 impl Complete {
-    /// For an application that is reached by this scheme; its requests are timed in `durations`.
+    /// For the application of a site that is reached by this scheme; its requests are timed in `durations`.
     #[must_use]
-    pub fn new(durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
-        Self { durations: Arc::clone(durations), url_scheme }
+    pub fn new(site: &web::Data<Site>, durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
+        Self { site: site.clone(), durations: Arc::clone(durations), url_scheme }
     }
 }
 
@@ -103,7 +67,14 @@ impl Complete {
 #[derive(Debug)]
 pub struct Completing<S> {
     application: S,
-    timer: Rc<Timer>,
+    worker: Rc<Worker>,
+}
+
+/// What the requests of one worker share.
+#[derive(Debug)]
+struct Worker {
+    site: web::Data<Site>,
+    timer: Timer,
 }
 
 impl<S> Transform<S, ServiceRequest> for Complete
@@ -117,8 +88,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        let timer = Rc::new(Timer::new(&self.durations, self.url_scheme));
-        ready(Ok(Completing { application, timer }))
+        let timer = Timer::new(&self.durations, self.url_scheme);
+        ready(Ok(Completing { application, worker: Rc::new(Worker { site: self.site.clone(), timer }) }))
     }
 }
 
@@ -133,10 +104,11 @@ where
     forward_ready!(application);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let request_id = RequestId::of(request.headers());
-        request.extensions_mut().insert(request_id.clone());
-        let (timer, start) = (Rc::clone(&self.timer), self.timer.start());
-        Completion { answering: self.application.call(request), request_id: Some(request_id), timer, start }
+        let start = self.worker.timer.start();
+        let exchange = Exchange::begin(request.headers());
+        request.extensions_mut().insert(Rc::clone(&exchange));
+        let worker = Rc::clone(&self.worker);
+        Completion { answering: self.application.call(request), exchange, worker, start }
     }
 }
 
@@ -146,8 +118,8 @@ pin_project! {
     pub struct Completion<F> {
         #[pin]
         answering: F,
-        request_id: Option<RequestId>,
-        timer: Rc<Timer>,
+        exchange: Rc<Exchange>,
+        worker: Rc<Worker>,
         start: Duration,
     }
 }
@@ -158,41 +130,39 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.answering.poll(context))?;
-        let request_id = this.request_id.take().unwrap_or_else(RequestId::random);
-        let response = complete(response, &request_id);
-        let took = this.timer.stop(*this.start, response.request(), response.status());
-        log(&response, &request_id, took);
+        let response = complete(response, this.exchange, &this.worker.site);
+        let took = this.worker.timer.stop(*this.start, response.request(), response.status());
+        log(&response, this.exchange, took);
         Poll::Ready(Ok(response))
     }
 }
 
-fn complete(mut response: ServiceResponse, request_id: &RequestId) -> ServiceResponse {
-    let request = response.request();
-    let site = request.app_data::<web::Data<Site>>().cloned();
-    let standing = request.extensions().get::<Standing>().copied();
-    let client_trace_id = kept(request.headers(), &CLIENT_TRACE_ID);
-    let problem = response.response_mut().extensions_mut().remove::<Problem>();
-
+/// Nothing below sets what is set here, so each field is appended: cheaper than to look for one to replace.
+fn complete(mut response: ServiceResponse, exchange: &Exchange, site: &Site) -> ServiceResponse {
+    let client_trace_id = kept(response.request().headers(), &CLIENT_TRACE_ID);
     let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, request_id.0.clone());
+    headers.append(X_REQUEST_ID, exchange.id());
     if let Some(client_trace_id) = client_trace_id {
-        headers.insert(CLIENT_TRACE_ID, client_trace_id);
+        headers.append(CLIENT_TRACE_ID, client_trace_id);
     }
-    if let Some(standing) = standing {
-        rate_limit_fields::insert(headers, &standing);
+    if let Some(standing) = exchange.standing() {
+        rate_limit_fields::append(headers, &standing);
     }
-    if let Some(site) = &site {
-        if site.secure {
-            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-        }
-        if let Some(problem) = problem {
-            response = with_body(response, &problem, site, request_id);
-        }
+    if site.secure {
+        headers.append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    response
+    // A problem is always an error.
+    if response.status() < StatusCode::BAD_REQUEST {
+        return response;
+    }
+    let problem = response.response_mut().extensions_mut().remove::<Problem>();
+    match problem {
+        Some(problem) => with_body(response, &problem, site, exchange),
+        None => response,
+    }
 }
 
-fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, request_id: &RequestId) -> ServiceResponse {
+fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, exchange: &Exchange) -> ServiceResponse {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -201,7 +171,7 @@ fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, requ
     {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    let body = problem.body(&site.issuer, &request_id.to_string());
+    let body = problem.body(&site.issuer, &exchange.to_string());
     response.map_body(|_, _| BoxBody::new(body))
 }
 
@@ -216,16 +186,6 @@ fn is_logged() -> bool {
     tracing::enabled!(target: ACCESS, tracing::Level::INFO) || tracing::enabled!(tracing::Level::DEBUG)
 }
 
-/// Who sent a request, for the log.
-struct Caller(ClientId);
-
-/// Notes who sent the request, where the log wants to know.
-pub fn note_caller(request: &HttpRequest, client_id: &ClientId) {
-    if is_logged() {
-        request.extensions_mut().insert(Caller(client_id.clone()));
-    }
-}
-
 /// The path without what may be a token or a secret, put there by mistake, and all after it.
 fn shown(path: &str) -> Cow<'_, str> {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
@@ -237,7 +197,7 @@ fn shown(path: &str) -> Cow<'_, str> {
 
 /// One line for a request: for whoever asked for it, else at `debug`. The path without its query, which
 /// may hold a secret.
-fn log(response: &ServiceResponse, request_id: &RequestId, took: Duration) {
+fn log(response: &ServiceResponse, request_id: &Exchange, took: Duration) {
     if !is_logged() {
         return;
     }
@@ -251,8 +211,7 @@ fn log(response: &ServiceResponse, request_id: &RequestId, took: Duration) {
         BodySize::Stream => None,
     };
     let source = request.peer_addr().map(|address| tracing::field::display(address.ip()));
-    let extensions = request.extensions();
-    let client_id = extensions.get::<Caller>().map(|caller| tracing::field::display(&caller.0));
+    let client_id = request_id.caller().map(tracing::field::display);
     let trace_id = trace_id(request.headers());
     let path = shown(request.path());
     let path = path.escape_debug();
@@ -278,18 +237,6 @@ mod tests {
             headers.append((*name).clone(), HeaderValue::from_str(value).unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn a_callers_id_is_kept_only_if_it_is_harmless() {
-        let id = |value: &str| RequestId::of(&headers(&[(&X_REQUEST_ID, value)])).to_string();
-        assert_eq!(id("order-17/\"retry\""), "order-17/\"retry\"");
-        assert_eq!(id(&"a".repeat(128)), "a".repeat(128));
-        for refused in ["", "two words", "a-bg_secret_b", &"a".repeat(129), "\u{e9}"] {
-            assert!(Uuid::parse_str(&id(refused)).is_ok(), "{refused}");
-        }
-        let twice = RequestId::of(&headers(&[(&X_REQUEST_ID, "a"), (&X_REQUEST_ID, "b")]));
-        assert!(Uuid::parse_str(&twice.to_string()).is_ok());
     }
 
     #[test]

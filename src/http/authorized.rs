@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::administration::Actor;
 use crate::admission::{Admission, Admitted, Api, Decision, Right, Walk};
-use crate::http::answer::{RequestId, note_caller};
 use crate::http::error::Problem;
+use crate::http::exchange::{self, note_caller, note_standing};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope;
 
@@ -92,7 +92,7 @@ pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
     Actor {
         client_id: client_id.cloned(),
         source: request.peer_addr().map(|address| address.ip()),
-        request_id: request.extensions().get::<RequestId>().map(ToString::to_string),
+        request_id: exchange::id_of(request),
     }
 }
 
@@ -117,7 +117,7 @@ impl<R: Required> FromRequest for Authorized<R> {
 impl<R> Authorized<R> {
     fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
         if let Some(standing) = decision.standing {
-            request.extensions_mut().insert(standing);
+            note_standing(request, standing);
         }
         let admitted = decision.outcome.as_ref().ok().map(|admitted| &admitted.client);
         if let Some(client) = admitted.or(decision.refused.as_ref()) {

@@ -130,11 +130,19 @@ fn route_of<'r>(routes: &'r mut Vec<Route>, request: &HttpRequest) -> &'r mut Ro
         place.ok_or_else(|| request.match_pattern())
     };
     let place = place.unwrap_or_else(|pattern| {
-        routes.push(Route { name, pattern: pattern.map(Arc::from), series: Vec::new() });
+        let pattern = pattern.map(|pattern| labelled(&pattern, request.match_name().unwrap_or_default()).into());
+        routes.push(Route { name, pattern, series: Vec::new() });
         routes.len() - 1
     });
     #[expect(clippy::indexing_slicing, reason = "it was found, or put, there")]
     &mut routes[place]
+}
+
+/// The pattern of a route, scopes included. A route that matches all beneath a path has that path for its
+/// pattern, and says in its name what stands there.
+fn labelled(pattern: &str, name: &str) -> String {
+    let overlap = pattern.match_indices('/').map(|(at, _)| at).find(|at| name.starts_with(&pattern[*at..]));
+    overlap.map_or_else(|| pattern.to_owned(), |at| format!("{}{name}", &pattern[..at]))
 }
 
 /// The method, if it is one that HTTP has.
@@ -150,5 +158,23 @@ pub(super) fn known(method: &Method) -> &'static str {
         Method::TRACE => "TRACE",
         Method::CONNECT => "CONNECT",
         _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::labelled;
+
+    #[test]
+    fn a_label_is_the_pattern_and_what_the_name_adds_to_it() {
+        for (pattern, name, label) in [
+            ("/parking/zones", "/parking/zones", "/parking/zones"),
+            ("/v3/parking/zones", "/parking/zones/{id}", "/v3/parking/zones/{id}"),
+            ("/admin/keys/{kid}", "/keys/{kid}", "/admin/keys/{kid}"),
+            ("/admin/keys", "", "/admin/keys"),
+            ("/livez", "another", "/livez"),
+        ] {
+            assert_eq!(labelled(pattern, name), label, "{pattern} {name}");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod body;
 pub mod clear;
 pub mod durations;
 pub mod error;
+pub mod exchange;
 pub mod health;
 pub mod introspect;
 pub mod metadata;

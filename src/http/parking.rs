@@ -5,10 +5,12 @@
 
 #![allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
 
-use actix_web::http::StatusCode;
+use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
+use actix_web::guard::{self, Guard, GuardContext};
 use actix_web::http::header::{
     ACCEPT, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
@@ -23,6 +25,9 @@ use crate::parking::{
     Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault, Representation,
 };
 
+/// How the addresses of both lists end.
+const ZONES: &str = "zones";
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -32,6 +37,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub fn routes(config: &mut ServiceConfig) {
     for zones in ["/parking/zones", "/shared/zones"] {
         config
+            .service(ShowBeneath(zones))
             .service(
                 web::resource(zones)
                     .name(zones)
@@ -43,13 +49,29 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(
                 web::resource(format!("{zones}/{{id}}"))
                     .name(&format!("{zones}/{{id}}"))
-                    .route(web::get().to(show))
-                    .route(web::head().to(show))
                     .route(web::put().to(replace))
                     .route(web::patch().to(merge))
                     .route(web::delete().to(delete))
                     .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PUT, PATCH, DELETE"))),
             );
+    }
+}
+
+/// A zone's own address, for those who read. A pattern such as `{id}` is matched with a regular expression, which
+/// costs as much as all steps of the gate; what stands beneath a path needs none.
+struct ShowBeneath(&'static str);
+
+impl HttpServiceFactory for ShowBeneath {
+    fn register(self, config: &mut AppService) {
+        let mut address = ResourceDef::prefix(self.0);
+        address.set_name(format!("{}/{{id}}", self.0));
+        let reads = |asked: &GuardContext<'_>| {
+            let head = asked.head();
+            // The prefix is the list's own address too.
+            matches!(head.method, Method::GET | Method::HEAD) && !head.uri.path().ends_with(ZONES)
+        };
+        let reads: Box<dyn Guard> = Box::new(guard::fn_guard(reads));
+        config.register_service(address, Some(vec![reads]), web::route().to(show), None);
     }
 }
 
@@ -136,7 +158,9 @@ async fn delete(
 
 /// The id in the path: hyphenated, its letters of either case (RFC 9562 section 4).
 fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
-    let id = request.match_info().get("id").filter(|id| id.len() == uuid::fmt::Hyphenated::LENGTH);
+    let path = request.match_info();
+    let id = path.get("id").or_else(|| path.unprocessed().strip_prefix('/'));
+    let id = id.filter(|id| id.len() == uuid::fmt::Hyphenated::LENGTH);
     id.and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| ParkingError::NotFound.into())
 }
 
@@ -207,14 +231,14 @@ fn parse(body: &[u8]) -> Result<Document, Problem> {
 
 fn with_zone(status: StatusCode, etag: &EntityTag, body: Bytes) -> HttpResponse {
     let mut response = HttpResponse::with_body(status, body);
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().append(CONTENT_TYPE, JSON);
     with_etag(response.map_into_boxed_body(), etag)
 }
 
 fn with_etag(mut response: HttpResponse, etag: &EntityTag) -> HttpResponse {
     // A tag is visible ASCII: there is no other case.
     if let Ok(value) = HeaderValue::from_maybe_shared(etag.as_bytes().clone()) {
-        response.headers_mut().insert(ETAG, value);
+        response.headers_mut().append(ETAG, value);
     }
     response
 }
@@ -365,6 +389,7 @@ mod tests {
                 Arc::new(clients),
                 Throttle::new(clock.clone()),
                 Quota::open(store.clone(), clock.clone()),
+                clock.clone(),
                 AUDIENCE.to_owned(),
             );
             let parking = Data::new(Parking::open(store.clone(), clock).await.unwrap());
@@ -373,15 +398,15 @@ mod tests {
 
         /// Sends a request with the token that may do everything, unless the headers bring another.
         async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-            let site = Site { issuer: "https://here".to_owned(), secure: true };
+            let site = Data::new(Site { issuer: "https://here".to_owned(), secure: true });
             let app = App::new()
-                .app_data(Data::new(site))
+                .app_data(site.clone())
                 .app_data(self.admission.clone())
                 .app_data(self.parking.clone())
                 .service(web::scope("/v3").configure(routes))
                 .configure(routes)
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
-                .wrap(Complete::new(&Arc::default(), "https"));
+                .wrap(Complete::new(&site, &Arc::default(), "https"));
             let app = init_service(app).await;
             let mut request = TestRequest::default()
                 .method(Method::from_bytes(method.as_bytes()).unwrap())

@@ -22,10 +22,10 @@ use zeroize::Zeroizing;
 use crate::administration::Administration;
 use crate::client_credentials::ClientCredentials;
 use crate::counts::Counter;
-use crate::http::answer;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body::{self, MAX_OAUTH_BYTES};
 use crate::http::error::OauthError;
+use crate::http::exchange::note_caller;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::parameters::Parameters;
@@ -150,7 +150,7 @@ async fn try_grant(
     let parameters = read(request, payload).await?;
     let token_request = TokenRequest::parse(authorization(request), parameters)?;
     let (client, issued) = grants.grant(token_request, source(request))?;
-    answer::note_caller(request, &client.client_id);
+    note_caller(request, &client.client_id);
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
     Ok(issued)
 }

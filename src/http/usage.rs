@@ -2,13 +2,13 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::admission::{Admission, Api, Standing};
-use crate::http::answer::note_caller;
 use crate::http::authorized::authorization;
 use crate::http::error::Problem;
+use crate::http::exchange::{note_caller, note_standing};
 use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.
@@ -16,7 +16,7 @@ pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<H
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
     note_caller(&request, &admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;
-    request.extensions_mut().insert(standing);
+    note_standing(&request, standing);
     let mut answer = told(&standing, &admitted.client.limits);
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_id".to_owned(), json!(admitted.client.client_id));

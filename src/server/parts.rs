@@ -98,6 +98,7 @@ pub(super) async fn assemble(
         clients.clone(),
         Throttle::new(clock.clone()),
         Quota::open(store.clone(), clock.clone()),
+        clock.clone(),
         public_audience.clone(),
     );
     let failed = &config.failed_authentications;

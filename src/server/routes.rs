@@ -38,6 +38,8 @@ pub(super) fn secure_app(
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
+        // In the order of their use, for they are tried one after the other.
+        .configure(|config| partner_routes(config, &limit))
         .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
         .service(
             web::scope("/admin")
@@ -45,7 +47,6 @@ pub(super) fn secure_app(
                 .configure(admin::keys::routes)
                 .configure(admin::audit::routes),
         )
-        .configure(|config| partner_routes(config, &limit))
         .configure(public_pages)
         .configure(probes)
         .service(
@@ -56,17 +57,17 @@ pub(super) fn secure_app(
                 .default_service(web::to(|_: Authorized<AnyAdmin>| async { not_allowed() })),
         )
         .default_service(web::to(nothing_here))
-        .wrap(Complete::new(&parts.durations, "https"))
+        .wrap(Complete::new(site, &parts.durations, "https"))
 }
 
 /// What partners call; at `/` and under `/v3`.
 fn partner_routes(config: &mut ServiceConfig, limit: &SourceLimit) {
+    zones::routes(config);
     token::routes(config, limit);
     config
         .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
         .service(oauth_endpoint("/oauth2/introspect", introspect::introspect))
-        .service(read_only("/oauth2/usage", usage::usage))
-        .configure(zones::routes);
+        .service(read_only("/oauth2/usage", usage::usage));
 }
 
 /// What anybody may read.
@@ -100,7 +101,7 @@ pub(super) fn ops_app(
         .configure(probes)
         .service(read_only("/metrics", metrics::open))
         .default_service(web::to(nothing_here))
-        .wrap(Complete::new(&parts.durations, "http"))
+        .wrap(Complete::new(site, &parts.durations, "http"))
 }
 
 /// What plain HTTP is answered: nothing but no.
@@ -116,7 +117,7 @@ pub(super) fn clear_app(
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
         .default_service(web::to(clear::refuse))
-        .wrap(Complete::new(&parts.durations, "http"))
+        .wrap(Complete::new(site, &parts.durations, "http"))
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource

@@ -7,64 +7,47 @@
 //!
 //! What else sled leaves unsynced (its `conf`, the folders) is synced when the store opens. Its tree is
 //! used as a map alone: no sled transaction, subscriber, background flush or blob.
+//!
+//! A disk that fails (full, read-only, broken) does not end the store. What a failed batch left is unknown,
+//! so sled is let go of, everything is refused, and the folder is opened again until that succeeds; then
+//! every watch is told to read afresh. The folder stays locked meanwhile.
 
-use std::fmt;
-use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+mod fence;
+mod folder;
+
+use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sled::{Batch, Db};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use self::fence::{caught, flush, let_go};
+use self::folder::{Folder, unavailable};
 use super::watch::Feed;
-use super::{
-    Change, Key, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, Outcome, Store, StoreError, Txn, Value,
-    Watch,
-};
+use super::{Change, Key, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 
-/// The file in the folder that a process locks to hold it.
-const LOCK: &str = "lock";
 /// How many commits may wait for the committer before `commit` itself waits.
 const QUEUE: usize = 1_024;
 /// A batch is closed by the transaction that brings it to this many operations. It bounds how much of
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
-/// The unit of sled's log, in bytes; fixed for the life of a folder. A page larger than a quarter of it
-/// is moved out of the log into a file of its own (a "blob") that sled never syncs, so the quarter has
-/// to hold the largest page that can be.
-const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
-/// The most entries that a leaf holds: sled splits it at 17, and may first merge a neighbour of 3 into
-/// it; the rest is margin.
-const LEAF_ENTRIES: usize = 28;
-/// The same for an inner page of keys and page numbers: 257 and 63.
-const INDEX_ENTRIES: usize = 384;
-/// Above what sled adds to a page, and to each entry of it.
-const OVERHEAD: usize = 2 * MAX_KEY_BYTES + 256;
-const _: () = {
-    assert!(LEAF_ENTRIES * (MAX_KEY_BYTES + MAX_VALUE_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
-    assert!(INDEX_ENTRIES * (MAX_KEY_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
-};
-
-/// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How long to wait for sled's own threads to let go of the file.
-const RELEASE_ROUNDS: u32 = 5_000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
-
+/// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A store in a folder of this machine's disk, held by one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
-    /// `None` once closed, or once a sync has failed: what is on the disk is then unknown until the
-    /// store is opened again. The committer holds it for writing while a batch is under way.
-    db: Arc<RwLock<Option<Db>>>,
+    /// Why there is none, once closed, or from a failed batch until the folder is open again. The committer
+    /// holds it for writing while a batch is under way.
+    db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<Feed>,
     queue: mpsc::Sender<Work>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -86,17 +69,14 @@ impl SledStore {
     /// Blocks for a few milliseconds, and for as long as it takes to read the log's tail after a crash.
     /// `Held` if another process has it open, `Exposed` if other users may enter the folder.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        make_private(dir)?;
-        let lock = hold(dir)?;
-        remove_unfinished(dir).map_err(|cause| unavailable(dir, cause))?;
-        let db = sled_config(dir).open().map_err(|cause| unavailable(dir, cause))?;
-        let file = File::open(dir.join("db")).map_err(|cause| unavailable(dir, cause))?;
-        make_durable(dir, &db, &file).map_err(|cause| unavailable(dir, cause))?;
+        let folder = Folder::hold(dir)?;
+        let (db, file) = folder.open().map_err(|cause| unavailable(dir, cause))?;
+        let timer = runtime::Builder::new_current_thread().enable_time().build().map_err(StoreError::unavailable)?;
 
-        let db = Arc::new(RwLock::new(Some(db)));
+        let db = Arc::new(RwLock::new(Ok(db)));
         let feed = Arc::new(Feed::new());
         let (queue, queued) = mpsc::channel(QUEUE);
-        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, queued, lock };
+        let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, timer, queued, folder };
         let committer = thread::Builder::new()
             .name("store-committer".into())
             .spawn(move || committer.run())
@@ -107,15 +87,7 @@ impl SledStore {
     /// Whether a process has the store in `dir` open; `None` if there is no store. To find out it holds the
     /// store itself for a moment where nobody does.
     pub fn is_held(dir: &Path) -> io::Result<Option<bool>> {
-        let file = match File::open(dir.join(LOCK)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Some(false)),
-            Err(TryLockError::WouldBlock) => Ok(Some(true)),
-            Err(TryLockError::Error(cause)) => Err(cause),
-        }
+        Folder::is_held(dir)
     }
 
     /// Runs `read` on a thread that may block, between two batches.
@@ -127,8 +99,10 @@ impl SledStore {
         let answer = tokio::task::spawn_blocking(move || {
             // Poisoned means that the committer panicked half-way: what it left is not to be shown.
             let db = db.read().map_err(|_| StoreError::closed())?;
-            let db = db.as_ref().ok_or_else(StoreError::closed)?;
-            read(db).map_err(StoreError::unavailable)
+            match &*db {
+                Ok(db) => read(db).map_err(StoreError::unavailable),
+                Err(cause) => Err(cause.clone()),
+            }
         });
         answer.await.map_err(StoreError::unavailable)?
     }
@@ -185,12 +159,14 @@ impl Store for SledStore {
 
 /// The thread that makes every write.
 struct Committer {
-    db: Arc<RwLock<Option<Db>>>,
+    db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<Feed>,
     /// sled's file, to sync it.
     file: File,
+    /// For waits that have an end.
+    timer: Runtime,
     /// Held while anything of sled is alive.
-    lock: Lock,
+    folder: Folder,
     /// Dropped last: `close` waits for that.
     queued: mpsc::Receiver<Work>,
 }
@@ -201,13 +177,18 @@ impl Committer {
         while open {
             let mut batch = Vec::new();
             open = self.take(&mut batch);
-            if !batch.is_empty() {
-                self.make(batch);
+            if let Err(cause) = self.make(batch) {
+                open = open && self.recover(&cause);
             }
         }
         self.feed.close();
-        self.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        self.lock.wait_for_sled();
+        let db = std::mem::replace(&mut *self.held(), Err(StoreError::closed()));
+        db.map_or_else(|_| (), let_go);
+        self.folder.wait_for_sled();
+    }
+
+    fn held(&self) -> RwLockWriteGuard<'_, Result<Db, StoreError>> {
+        self.db.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for work and takes what is there, up to the bound; `false` if no more will be taken.
@@ -233,23 +214,22 @@ impl Committer {
         }
     }
 
-    /// Applies the batch, makes it durable, tells the watches, then the callers.
-    fn make(&self, batch: Vec<Request>) {
-        let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
+    /// Applies the batch, makes it durable, tells the watches, then the callers. After an `Err` there is no
+    /// database any more, and what became of the batch is unknown.
+    fn make(&self, batch: Vec<Request>) -> Result<(), StoreError> {
         let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
+        let mut held = self.held();
         let made = match &*held {
-            Some(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
-            None => Err(StoreError::closed()),
+            Ok(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
+            Err(cause) => Err(cause.clone()),
         };
-        let outcomes: Vec<_> = match made {
-            Ok(made) => made.into_iter().map(|changes| Ok(self.publish(changes))).collect(),
+        let (outcomes, result): (Vec<_>, _) = match made {
+            Ok(made) => (made.into_iter().map(|changes| Ok(self.publish(changes))).collect(), Ok(())),
             Err(cause) => {
-                if let Some(db) = held.take() {
-                    tracing::error!(%cause, "the store failed to write, and answers nothing until the next start");
-                    self.feed.close();
-                    drop(db);
+                if let Ok(db) = std::mem::replace(&mut *held, Err(cause.clone())) {
+                    let_go(db);
                 }
-                answers.iter().map(|_| Err(cause.clone())).collect()
+                (answers.iter().map(|_| Err(cause.clone())).collect(), Err(cause))
             }
         };
         drop(held);
@@ -257,19 +237,90 @@ impl Committer {
             // Nobody may be waiting any more; the commit stands.
             let _ = answer.send(outcome);
         }
+        result
+    }
+
+    /// Opens the folder again, however often it takes, and refuses what comes meanwhile; `false` if the
+    /// store is to close first.
+    fn recover(&mut self, cause: &StoreError) -> bool {
+        tracing::error!(%cause, "the store failed to write: it refuses every change until its folder opens again");
+        let (mut pause, mut told) = (FIRST_PAUSE, String::new());
+        loop {
+            if !self.refuse_for(pause, cause) {
+                return false;
+            }
+            match self.open_again() {
+                Ok(()) => {
+                    tracing::warn!("the store's folder is open again");
+                    return true;
+                }
+                Err(cause) => {
+                    // The same line once, not at every attempt.
+                    let text = cause.to_string();
+                    if text != told {
+                        tracing::warn!(%cause, "the store's folder does not open yet; it is tried again");
+                        told = text;
+                    }
+                }
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Refuses every commit that comes in this time; `false` if the store is to close.
+    fn refuse_for(&mut self, pause: Duration, cause: &StoreError) -> bool {
+        let queued = &mut self.queued;
+        self.timer.block_on(async {
+            let mut over = std::pin::pin!(tokio::time::sleep(pause));
+            loop {
+                let work = tokio::select! {
+                    biased;
+                    () = &mut over => return true,
+                    work = queued.recv() => work,
+                };
+                match work {
+                    // Nobody may be waiting any more.
+                    Some(Work::Commit(request)) => drop(request.answer.send(Err(cause.clone()))),
+                    Some(Work::Close) | None => return false,
+                }
+            }
+        })
+    }
+
+    /// `Err` while the disk does not work. What the failed batch left is either all there or not at all, each
+    /// transaction of it by itself; which, nobody was told.
+    fn open_again(&mut self) -> io::Result<()> {
+        if !self.folder.wait_for_sled() {
+            return Err(io::Error::other("sled still holds its file"));
+        }
+        self.folder.write_again()?;
+        let (db, file) = self.folder.open()?;
+        // A disk that has failed once is not taken at its word: every page is read before one is shown.
+        if let Err(cause) = caught(|| Ok(db.iter().try_for_each(|entry| entry.map(drop))?)) {
+            let_go(db);
+            return Err(cause);
+        }
+        self.file = file;
+        let mut held = self.held();
+        *held = Ok(db);
+        // Before any read can show what the failed batch left.
+        self.feed.resync();
+        Ok(())
     }
 
     /// The changes that each transaction made; `None` for one whose checks did not hold.
-    fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> Result<Vec<Option<Vec<Change>>>, io::Error> {
-        let mut made = Vec::with_capacity(txns.len());
-        for txn in txns {
-            made.push(apply(db, txn)?);
-        }
-        if made.iter().flatten().any(|changes| !changes.is_empty()) {
-            db.flush()?;
-            self.file.sync_data()?;
-        }
-        Ok(made)
+    fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> io::Result<Vec<Option<Vec<Change>>>> {
+        caught(|| {
+            let mut made = Vec::with_capacity(txns.len());
+            for txn in txns {
+                made.push(apply(db, txn)?);
+            }
+            if made.iter().flatten().any(|changes| !changes.is_empty()) {
+                flush(db)?;
+                self.file.sync_data()?;
+            }
+            Ok(made)
+        })
     }
 
     fn publish(&self, changes: Option<Vec<Change>>) -> Outcome {
@@ -297,97 +348,4 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
         db.apply_batch(batch)?;
     }
     Ok(Some(txn.writes))
-}
-
-fn sled_config(dir: &Path) -> sled::Config {
-    sled::Config::new()
-        .path(dir)
-        .cache_capacity(CACHE_BYTES)
-        .segment_size(SEGMENT_BYTES)
-        .flush_every_ms(None)
-        .mode(sled::Mode::LowSpace)
-}
-
-/// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
-/// folder before sled opens it.
-struct Lock {
-    dir: PathBuf,
-    #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
-    file: File,
-}
-
-impl Lock {
-    /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
-    /// a moment after the database is gone.
-    fn wait_for_sled(&self) {
-        let Ok(db) = File::open(self.dir.join("db")) else { return };
-        for _ in 0..RELEASE_ROUNDS {
-            match db.try_lock() {
-                Ok(()) | Err(TryLockError::Error(_)) => return,
-                Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
-            }
-        }
-        tracing::warn!("sled still holds its file; this process may be unable to open the store again");
-    }
-}
-
-fn hold(dir: &Path) -> Result<Lock, StoreError> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
-    let file = file.map_err(|cause| unavailable(dir, cause))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { dir: dir.to_owned(), file }),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Held(dir.display().to_string().into())),
-        Err(TryLockError::Error(cause)) => Err(unavailable(dir, cause)),
-    }
-}
-
-fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
-    StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
-}
-
-/// Makes the folder if there is none; refuses one that others may enter.
-fn make_private(dir: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
-    let mode = fs::metadata(dir).map_err(|cause| unavailable(dir, cause))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(StoreError::Exposed(dir.display().to_string().into()));
-    }
-    Ok(())
-}
-
-/// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
-fn remove_unfinished(dir: &Path) -> io::Result<()> {
-    // sled takes a snapshot that it had not finished writing for its newest, and fails.
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path)?;
-        }
-    }
-    // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
-    let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
-    let conf = dir.join("conf");
-    if nothing_written && conf.exists() {
-        fs::remove_file(conf)?;
-    }
-    Ok(())
-}
-
-/// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
-fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    fs::set_permissions(dir.join("db"), Permissions::from_mode(0o600))?;
-    sync(&dir.join("conf"))?;
-    sync(&dir.join("blobs"))?;
-    sync(dir)?;
-    // The folder's own name, and its parent's, for that may be new too.
-    for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
-        match sync(parent) {
-            // One that we may not read is not one that we made.
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
-            synced => synced?,
-        }
-    }
-    db.flush()?;
-    file.sync_data()
 }

@@ -36,6 +36,10 @@ pub trait Projection: Clone + Default + Send + Sync + 'static {
     fn delete(&mut self, id: &str);
 }
 
+/// A map for projections that shares its structure with its clones, and hashes quickly: for keys that no caller
+/// chooses, such as those that this program made.
+pub type QuickMap<K, V> = imbl::GenericHashMap<K, V, foldhash::fast::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
+
 /// A [`Projection`] that follows its store.
 #[derive(Debug)]
 pub struct View<P> {

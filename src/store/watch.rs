@@ -35,7 +35,8 @@ pub enum Event {
         /// All of its writes, in the order in which it lists them; the last one for a key counts.
         changes: Arc<[Change]>,
     },
-    /// Commits were missed: read afresh. A scan made from now on holds everything up to `revision`,
+    /// Commits were missed, or may have been made although their callers were told of a failure: read
+    /// afresh. A scan made from now on holds everything up to `revision`,
     /// and the events that follow are all later than it.
     Resync {
         /// The latest commit that may have been missed.
@@ -69,6 +70,17 @@ impl Feed {
             let _ = sender.send(Event::Committed { revision, changes: changes.into() });
         }
         revision
+    }
+
+    /// Tells everyone that commits may have been made which nobody was told of. Call it only where
+    /// [`publish`](Self::publish) may be, before any read can show them.
+    pub(super) fn resync(&self) {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
+        if let Some(sender) = &*sender {
+            // An error means only that nobody is watching.
+            let _ = sender.send(Event::Resync { revision });
+        }
     }
 
     pub(super) fn watch(&self) -> Watch {
@@ -137,12 +149,11 @@ impl Watch {
 
     /// Drops what a resync has covered already: told late, it would set a fresh reader back.
     fn pass(&mut self, event: Event) -> Option<Event> {
-        if let Event::Committed { revision, .. } = &event {
-            if *revision <= self.told {
-                return None;
-            }
-            self.told = *revision;
+        let (Event::Committed { revision, .. } | Event::Resync { revision }) = &event;
+        if *revision <= self.told {
+            return None;
         }
+        self.told = *revision;
         Some(event)
     }
 

@@ -157,16 +157,21 @@ async fn failed_authentications_are_sums_by_client_and_address() {
         }
     }
     let entries = audit_entries(&server.stop().await.unwrap()).await;
-    let mut failures: Vec<_> = entries.iter().filter(|entry| entry["action"] == "authentication_failed").collect();
-    failures.sort_by_key(|entry| entry["attempts"].as_u64());
-    let told = |entry: &Value| {
-        let member = |name: &str| entry[name].clone();
-        json!([member("subject"), member("source"), member("attempts"), member("outcome"), member("actor")])
-    };
-    assert_eq!(
-        failures.into_iter().map(told).collect::<Vec<_>>(),
-        [json!(["", "127.0.0.1", 7, "refused", null]), json!([READER, "127.0.0.1", 40, "refused", null])]
-    );
+    let failures: Vec<_> = entries.iter().filter(|entry| entry["action"] == "authentication_failed").collect();
+    // The first of a pair may be told at once, all the others are one sum.
+    assert!(failures.len() <= 4, "{failures:?}");
+    for (subject, expected) in [("", 7), (READER, 40)] {
+        let of_pair = failures.iter().filter(|entry| entry["subject"] == subject);
+        let told = of_pair.map(|entry| {
+            let member = |name: &str| entry[name].clone();
+            assert_eq!(
+                json!([member("source"), member("outcome"), member("actor")]),
+                json!(["127.0.0.1", "refused", null])
+            );
+            entry["attempts"].as_u64().unwrap()
+        });
+        assert_eq!(told.sum::<u64>(), expected, "{subject:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use boomgate::config::{Config, Edition};
 use boomgate::server::{RunError, Server};
-use boomgate::store::{SledStore, Store as _};
+use boomgate::store::{SledStore, Store};
 use boomgate::time::{Clock as _, ManualClock, SystemClock, UnixSeconds};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
@@ -55,12 +55,19 @@ impl TestServer {
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(noon_yesterday()));
-        Self::launch(folder.path().to_owned(), Some(folder), clock, change).await
+        Self::launch(folder.path().to_owned(), Some(folder), clock, None, change).await
+    }
+
+    /// The same over a store of the test's own.
+    pub(crate) async fn start_over(store: Arc<dyn Store>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(noon_yesterday()));
+        Self::launch(folder.path().to_owned(), Some(folder), clock, Some(store), |_| ()).await
     }
 
     /// The same, in a folder that stays.
     pub(crate) async fn start_in(folder: &Path, clock: Arc<ManualClock>, change: impl FnOnce(&mut Config)) -> Self {
-        Self::launch(folder.to_owned(), None, clock, change).await
+        Self::launch(folder.to_owned(), None, clock, None, change).await
     }
 
     /// A test that ends does not wait for its server, which drains the connections of a client that ends with
@@ -69,6 +76,7 @@ impl TestServer {
         folder: PathBuf,
         owned: Option<TempDir>,
         clock: Arc<ManualClock>,
+        store: Option<Arc<dyn Store>>,
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let mut config = Config::defaults(Edition::Sandbox);
@@ -84,7 +92,11 @@ impl TestServer {
         let shared = clock.clone();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let server = Server::open(config, shared).await.unwrap();
+                let opened = match store {
+                    Some(store) => Server::open_over(config, shared, |_| Ok(store)).await,
+                    None => Server::open(config, shared).await,
+                };
+                let server = opened.unwrap();
                 let ca = std::fs::read(server.ca_path().unwrap()).unwrap();
                 started.send((server.addresses()[0], server.ops_address(), ca)).unwrap();
                 let stop = async { stopped.await.unwrap_or_default() };

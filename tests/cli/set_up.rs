@@ -31,7 +31,7 @@ fn all_faults_of_the_settings_are_told_at_once() {
         "boomgate.toml:2: issuer must be https://HOST",
         "boomgate.toml:4: token_endpoint.burst must be a whole number from 1 to 1000000, not 0",
         "boomgate.toml:6: http.keep_alive is not a setting; did you mean http.keep_alive_s?",
-        "BOOMGATE_WORKERS: workers must be a whole number from 0 to 1024, not \"many\"",
+        "BOOMGATE_WORKERS: workers must be a whole number from 0 to 512, not \"many\"",
         "--listen: listen must be an address and a port",
     ] {
         assert!(said.contains(fault), "{fault} is not in: {said}");

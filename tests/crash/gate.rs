@@ -1,4 +1,7 @@
 //! The server as its clients reach it, for as long as one process lives.
+//!
+//! Shared by test programs that each use a part of it.
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,5 +1,6 @@
 //! What the server has acknowledged, and whether it still holds.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,20 +9,15 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::audit::Log;
+use crate::clients::Registered;
 use crate::gate::Gate;
-use crate::process::AUDIENCE;
 use crate::random::Random;
 
 /// Requests at a time while facts are verified.
 const AT_ONCE: usize = 16;
 /// About how many older facts of a kind are looked at in each round; the newest all are.
 const OLDER_IN_A_ROUND: u64 = 20;
-
-/// A client that was registered.
-pub struct Registered {
-    shown: Value,
-    secret: String,
-}
 
 /// A zone that was created, and maybe changed since.
 pub struct Zone {
@@ -51,6 +47,10 @@ pub struct Facts {
     pub zones: Vec<Zone>,
     /// Access tokens.
     pub revoked: Vec<String>,
+    /// Identifiers of signing keys.
+    pub kids: Vec<String>,
+    /// How many changes the audit log has to tell of.
+    pub audited: usize,
     pub in_doubt: Vec<Creation>,
 }
 
@@ -60,27 +60,9 @@ pub struct Ledger {
     facts: Facts,
     /// How many of each were there before the last life.
     older: [usize; 3],
+    log: Log,
     retried: usize,
     looks: usize,
-}
-
-impl Registered {
-    /// From the answer to a registration.
-    pub fn of(mut answer: Value) -> Self {
-        let members = answer.as_object_mut().unwrap();
-        let secret = members.remove("client_secret").unwrap();
-        // RFC 7591's own two are told with the secret, and not again.
-        members.retain(|name, _| !["client_id_issued_at", "client_secret_expires_at"].contains(&name.as_str()));
-        Self { shown: answer, secret: secret.as_str().unwrap().to_owned() }
-    }
-
-    async fn verify(&self, gate: &Gate) {
-        let client_id = self.shown["client_id"].as_str().unwrap();
-        let answer = gate.sure(gate.get(&format!("/admin/clients/{client_id}"), &gate.admin)).await;
-        assert_eq!(answer.status, 200, "the client {client_id} is lost: {}", answer.text());
-        assert_eq!(answer.json(), self.shown, "the client {client_id} is another");
-        gate.sure_token(client_id, &self.secret, AUDIENCE).await;
-    }
 }
 
 impl Zone {
@@ -146,11 +128,22 @@ async fn verify_revoked(token: &str, gate: &Gate) {
     assert_eq!((answer.status, kind.as_str()), (401, "token-revoked"), "a revocation is lost");
 }
 
+async fn verify_keys(kids: &[String], gate: &Gate) {
+    let answer = gate.sure(gate.get("/admin/keys", &gate.admin)).await.json();
+    let found: BTreeSet<&str> =
+        answer["data"].as_array().unwrap().iter().filter_map(|key| key["kid"].as_str()).collect();
+    for kid in kids {
+        assert!(found.contains(kid.as_str()), "the key {kid} is lost");
+    }
+}
+
 impl Facts {
     pub fn add(&mut self, other: Self) {
         self.clients.extend(other.clients);
         self.zones.extend(other.zones);
         self.revoked.extend(other.revoked);
+        self.kids.extend(other.kids);
+        self.audited += other.audited;
         self.in_doubt.extend(other.in_doubt);
     }
 }
@@ -174,6 +167,8 @@ impl Ledger {
         let clients = chosen(&mut self.facts.clients, clients, random.as_deref_mut());
         let zones = chosen(&mut self.facts.zones, zones, random.as_deref_mut());
         let revoked = chosen(&mut self.facts.revoked, revoked, random);
+        verify_keys(&self.facts.kids, gate).await;
+        self.log.verify(gate, self.facts.audited).await;
         self.looks += clients.len() + zones.len() + revoked.len();
         stream::iter(clients).for_each_concurrent(AT_ONCE, |client| client.verify(gate)).await;
         stream::iter(zones).for_each_concurrent(AT_ONCE, |zone| zone.verify(gate)).await;
@@ -189,8 +184,9 @@ fn chosen<'f, T>(facts: &'f mut [T], older: usize, random: Option<&mut Random>) 
 
 impl fmt::Display for Ledger {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Facts { clients, zones, revoked, .. } = &self.facts;
-        write!(out, "{} clients, {} zones, {} revocations", clients.len(), zones.len(), revoked.len())?;
-        write!(out, " acknowledged ({} looks, {} creations retried to exactly one zone)", self.looks, self.retried)
+        let Facts { clients, zones, revoked, kids, .. } = &self.facts;
+        write!(out, "{} clients, {} zones, {} revocations, ", clients.len(), zones.len(), revoked.len())?;
+        write!(out, "{} keys and {} audit entries acknowledged ", kids.len(), self.log.entries())?;
+        write!(out, "({} looks, {} creations retried to exactly one zone)", self.looks, self.retried)
     }
 }

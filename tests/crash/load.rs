@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::clients::{Change, Registered};
 use crate::gate::{Gate, Unanswered};
-use crate::ledger::{Creation, Facts, Pending, Registered, Zone};
+use crate::ledger::{Creation, Facts, Pending, Zone};
 use crate::process::{AUDIENCE, demo_secret};
 use crate::random::Random;
 
 const WRITERS: usize = 4;
 /// Callers on connections of their own for each client with a quota.
 const CALLERS_PER_CLIENT: usize = 2;
+/// One change in so many is another signing key.
+const KEY_EVERY: u64 = 60;
 /// Requests after the first refusal: none of them may be admitted.
 const CALLS_AFTER_REFUSAL: usize = 5;
 
@@ -89,11 +92,16 @@ async fn write(gate: Arc<Gate>, mut random: Random) -> Facts {
 }
 
 async fn change(gate: &Gate, random: &mut Random, facts: &mut Facts) -> Result<(), Unanswered> {
-    match random.below(8) {
+    // Few keys: each is kept until the last token under it has expired.
+    if random.below(KEY_EVERY) == 0 {
+        return rotate_key(gate, facts).await;
+    }
+    match random.below(10) {
         0 | 1 => register(gate, facts).await,
-        2 | 3 => revoke(gate, facts).await,
-        4 | 5 => create_zone(gate, facts).await,
-        6 => change_zone(gate, random, facts, Pending::renamed()).await,
+        2 | 3 => change_client(gate, random, facts).await,
+        4 | 5 => revoke(gate, facts).await,
+        6 | 7 => create_zone(gate, facts).await,
+        8 => change_zone(gate, random, facts, Pending::renamed()).await,
         _ => change_zone(gate, random, facts, Pending::Deleted).await,
     }
 }
@@ -103,6 +111,26 @@ async fn register(gate: &Gate, facts: &mut Facts) -> Result<(), Unanswered> {
     let answer = gate.send(gate.request(Method::POST, "/admin/clients").bearer_auth(&gate.admin).json(&body)).await?;
     assert_eq!(answer.status, 201, "{}", answer.text());
     facts.clients.push(Registered::of(answer.json()));
+    facts.audited += 1;
+    Ok(())
+}
+
+/// Changes a client that this task registered, so that only one change of a client is under way.
+async fn change_client(gate: &Gate, random: &mut Random, facts: &mut Facts) -> Result<(), Unanswered> {
+    let Some(client) = facts.clients.last_mut().filter(|client| client.is_active()) else { return Ok(()) };
+    let change = Change::any(random, client);
+    let answer = gate.send(client.ask(change, gate)).await?;
+    assert!(answer.status < 300, "{}", answer.text());
+    client.answered(answer.json());
+    facts.audited += 1;
+    Ok(())
+}
+
+async fn rotate_key(gate: &Gate, facts: &mut Facts) -> Result<(), Unanswered> {
+    let request = gate.request(Method::POST, "/admin/keys/rotate").bearer_auth(&gate.admin);
+    let answer = gate.send(request.json(&json!({ "immediately": true }))).await?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    facts.kids.push(answer.json()["kid"].as_str().unwrap().to_owned());
     Ok(())
 }
 
@@ -115,6 +143,7 @@ async fn revoke(gate: &Gate, facts: &mut Facts) -> Result<(), Unanswered> {
     let answer = gate.send(gate.request(Method::POST, "/oauth2/revoke").form(&form)).await?;
     assert_eq!(answer.status, 200, "{}", answer.text());
     facts.revoked.push(token);
+    facts.audited += 1;
     Ok(())
 }
 

@@ -1,5 +1,8 @@
-//! A real server process under real requests, killed at a random moment, again and again: what was
-//! acknowledged is there, and no quota is exceeded. And the same process, stopped as it should be.
+//! A real server process under real requests, killed at a random moment, again and again: clients with all
+//! that was changed of them, zones, revocations and keys that were acknowledged are there, the audit log is
+//! unbroken, and no quota is exceeded. And the same process, stopped as it should be.
+//!
+//! What the kernel holds outlives the process: this does not try a power cut (`tests/powercut` does).
 //!
 //! `make crash` runs 200 rounds; `BOOMGATE_CRASH_ROUNDS` sets another number, and `BOOMGATE_CRASH_SEED`
 //! repeats the choices of another run (moments are the machine's own).
@@ -13,6 +16,8 @@
     reason = "a test program exports nothing, and a test that cannot go on fails"
 )]
 
+mod audit;
+mod clients;
 mod gate;
 mod ledger;
 mod load;
@@ -33,6 +38,8 @@ use crate::random::Random;
 
 /// Few enough for every `cargo test`.
 const DEFAULT_ROUNDS: u64 = 12;
+/// Rounds between two words of progress.
+const PROGRESS_ROUNDS: u64 = 50;
 /// The longest that a server lives under load, in milliseconds.
 const MAX_LIFE_MS: u64 = 500;
 /// The longest that a server lives which is killed while it starts.
@@ -82,6 +89,9 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged_and_admits_nothing_abov
         let (facts, spent) = load.finish().await;
         ledger.add(facts);
         quotas.add(&spent);
+        if (round + 1).is_multiple_of(PROGRESS_ROUNDS) {
+            println!("crash: {} rounds; {ledger}", round + 1);
+        }
     }
 
     let process = site.start();

@@ -50,7 +50,8 @@ impl Gate {
         let quota = Quota::open(store.clone(), clock.clone());
         let throttle = Throttle::new(clock.clone());
         let public = "public".to_owned();
-        let admission = Admission::new(tokens.clone(), revocation.clone(), clients.clone(), throttle, quota, public);
+        let admission =
+            Admission::new(tokens.clone(), revocation.clone(), clients.clone(), throttle, quota, clock.clone(), public);
         Self { store, keys, clients, revocation, tokens, admission, clock }
     }
 
@@ -61,7 +62,7 @@ impl Gate {
 
     /// Makes a change, and returns once it is in force, as the server does before it answers.
     async fn make(&self, change: Change, token: &str) {
-        let access = self.tokens.verify(token);
+        let access = self.tokens.verify(token, self.clock.now());
         match change {
             Change::Revoke => {
                 let access = access.unwrap();

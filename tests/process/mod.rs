@@ -3,6 +3,9 @@
 //! Shared by test programs that each use a part of it.
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub mod shim;
+
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
@@ -30,7 +33,7 @@ pub struct Site {
     pub port: u16,
     pub base: String,
     folder: TempDir,
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 impl Site {
@@ -41,8 +44,18 @@ impl Site {
             port,
             base: format!("https://localhost:{port}"),
             folder: tempfile::tempdir().unwrap(),
-            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            variables: variables.iter().map(|(name, value)| (*name, (*value).into())).collect(),
         }
+    }
+
+    /// Sets an environment variable of every server that is started from now on.
+    pub fn set(&mut self, name: &'static str, value: impl AsRef<OsStr>) {
+        self.variables.push((name, value.as_ref().to_owned()));
+    }
+
+    /// The folder that the data folder is in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where another server would listen, on the same folder.
@@ -155,6 +168,11 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -165,11 +183,6 @@ impl Process {
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap().success());
-    }
-
-    /// Its number.
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Its memory that is in RAM, in bytes.

@@ -1,0 +1,57 @@
+//! What keeps faults of sled's own from becoming ours, when a disk fails under it.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use sled::Db;
+
+/// How often a flush that has not come back is looked at: see [`flush`].
+const FLUSH_LOOK: Duration = Duration::from_millis(500);
+
+/// Writes sled's log. Blocks until the kernel has it.
+///
+/// When a write fails on one of sled's threads, sled may wake nobody, and whoever waits for that write would
+/// wait for ever. So it is looked whether something has failed: a second flush then returns that failure at
+/// once, and wakes the first. A disk that is only slow is waited for.
+pub(super) fn flush(db: &Db) -> io::Result<()> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut flushed = pin!(db.flush_async());
+    loop {
+        if let Poll::Ready(flushed) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Ok(flushed.map(drop)?);
+        }
+        thread::park_timeout(FLUSH_LOOK);
+        if db.context.global_error().is_err() {
+            return Ok(db.flush().map(drop)?);
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What `act` returns; a panic in sled is an error like any other of the disk's.
+pub(super) fn caught<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(io::Error::other("sled panicked")))
+}
+
+/// Drops the database. sled syncs its file then, and panics if it cannot.
+pub(super) fn let_go(db: Db) {
+    let dropped = caught(|| {
+        drop(db);
+        Ok(())
+    });
+    if dropped.is_err() {
+        tracing::warn!("sled could not close its files as it should");
+    }
+}

@@ -1,0 +1,193 @@
+//! The folder that sled keeps its files in: who holds it, and what has to be done before and after sled opens.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use sled::Db;
+
+use super::super::{MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
+use super::fence::{caught, flush};
+
+/// The file in the folder that a process locks to hold it.
+const LOCK: &str = "lock";
+
+/// The unit of sled's log, in bytes; fixed for the life of a folder. A page larger than a quarter of it
+/// is moved out of the log into a file of its own (a "blob") that sled never syncs, so the quarter has
+/// to hold the largest page that can be.
+const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+/// The most entries that a leaf holds: sled splits it at 17, and may first merge a neighbour of 3 into
+/// it; the rest is margin.
+const LEAF_ENTRIES: usize = 28;
+/// The same for an inner page of keys and page numbers: 257 and 63.
+const INDEX_ENTRIES: usize = 384;
+/// Above what sled adds to a page, and to each entry of it.
+const OVERHEAD: usize = 2 * MAX_KEY_BYTES + 256;
+const _: () = {
+    assert!(LEAF_ENTRIES * (MAX_KEY_BYTES + MAX_VALUE_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
+    assert!(INDEX_ENTRIES * (MAX_KEY_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
+};
+
+/// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How long to wait for sled's own threads to let go of the file.
+const RELEASE_ROUNDS: u32 = 5_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+
+/// How much of the file is read at a time, in bytes.
+const PART_BYTES: usize = 256 * 1024;
+
+/// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
+/// folder before sled opens it.
+pub(super) struct Folder {
+    dir: PathBuf,
+    #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
+    lock: File,
+}
+
+impl Folder {
+    /// Makes the folder, with mode 0700, if there is none, and takes it. `Held` if another process has it,
+    /// `Exposed` if other users may enter it.
+    pub(super) fn hold(dir: &Path) -> Result<Self, StoreError> {
+        make_private(dir)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
+        let lock = lock.map_err(|cause| unavailable(dir, cause))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Held(dir.display().to_string().into())),
+            Err(TryLockError::Error(cause)) => Err(unavailable(dir, cause)),
+        }
+    }
+
+    /// Whether a process holds the folder; `None` if there is none. To find out it holds it itself for a
+    /// moment where nobody does.
+    pub(super) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
+        let file = match File::open(dir.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(false)),
+            Err(TryLockError::WouldBlock) => Ok(Some(true)),
+            Err(TryLockError::Error(cause)) => Err(cause),
+        }
+    }
+
+    /// Opens sled, with all that it relies on synced; beside it, its file, to sync it.
+    ///
+    /// Reads the whole file first. A part that cannot be read is for sled the end of its log, and it clears what
+    /// follows: one read that fails at the wrong moment would cost the store. What was read once is in the
+    /// kernel's cache, and does not fail a moment later.
+    pub(super) fn open(&self) -> io::Result<(Db, File)> {
+        caught(|| {
+            remove_unfinished(&self.dir)?;
+            match File::open(self.dir.join("db")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => each_part(&opened?, |_, _| Ok(()))?,
+            }
+            let db = sled_config(&self.dir).open()?;
+            let file = File::open(self.dir.join("db"))?;
+            make_durable(&self.dir, &db, &file)?;
+            Ok((db, file))
+        })
+    }
+
+    /// Writes the file over with what it holds. After a sync that failed, the kernel takes pages for written
+    /// that are not on the disk; only what is written again is sure to be synced.
+    pub(super) fn write_again(&self) -> io::Result<()> {
+        let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
+        each_part(&file, |part, at| file.write_all_at(part, at))?;
+        file.sync_all()
+    }
+
+    /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
+    /// a moment after the database is gone. `false` if they still do.
+    pub(super) fn wait_for_sled(&self) -> bool {
+        let Ok(db) = File::open(self.dir.join("db")) else { return true };
+        for _ in 0..RELEASE_ROUNDS {
+            match db.try_lock() {
+                Ok(()) | Err(TryLockError::Error(_)) => return true,
+                Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
+            }
+        }
+        tracing::warn!("sled still holds its file; this process may be unable to open the store again");
+        false
+    }
+}
+
+/// Reads the file from its start to its end, and hands out each part with its place.
+fn each_part(file: &File, mut act: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = vec![0; PART_BYTES];
+    let mut at = 0;
+    loop {
+        let count = file.read_at(&mut buffer, at)?;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { return Ok(()) };
+        act(part, at)?;
+        at += u64::try_from(count).map_err(io::Error::other)?;
+    }
+}
+
+fn sled_config(dir: &Path) -> sled::Config {
+    sled::Config::new()
+        .path(dir)
+        .cache_capacity(CACHE_BYTES)
+        .segment_size(SEGMENT_BYTES)
+        .flush_every_ms(None)
+        .mode(sled::Mode::LowSpace)
+}
+
+pub(super) fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
+    StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
+}
+
+/// Makes the folder if there is none; refuses one that others may enter.
+fn make_private(dir: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
+    let mode = fs::metadata(dir).map_err(|cause| unavailable(dir, cause))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(StoreError::Exposed(dir.display().to_string().into()));
+    }
+    Ok(())
+}
+
+/// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    // sled takes a snapshot that it had not finished writing for its newest, and fails.
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
+    let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
+    let conf = dir.join("conf");
+    if nothing_written && conf.exists() {
+        fs::remove_file(conf)?;
+    }
+    Ok(())
+}
+
+/// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
+fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
+    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+    fs::set_permissions(dir.join("db"), Permissions::from_mode(0o600))?;
+    sync(&dir.join("conf"))?;
+    sync(&dir.join("blobs"))?;
+    sync(dir)?;
+    // The folder's own name, and its parent's, for that may be new too.
+    for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
+        match sync(parent) {
+            // One that we may not read is not one that we made.
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    flush(db)?;
+    file.sync_data()
+}
