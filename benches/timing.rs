@@ -254,9 +254,9 @@ async fn committed(store: &Arc<dyn Store>, txn: Txn) -> anyhow::Result<boomgate:
 /// The time of a refusal.
 fn timed(refuses: impl FnOnce() -> bool) -> Duration {
     let begun = Instant::now();
-    let refused = black_box(refuses());
+    let outcome = black_box(refuses());
     let taken = begun.elapsed();
-    assert!(refused, "what is timed here is refused");
+    assert!(outcome, "what is timed here is refused");
     taken
 }
 
