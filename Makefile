@@ -4,7 +4,8 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test interop-setup interop-tools bench bench-instructions crash powercut outage dist clean
+.PHONY: help run test interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
+  endurance dist clean
 
 CARGO := cargo
 DATA_DIR := data
@@ -13,6 +14,11 @@ ROUNDS := 200
 CUTS := 1000
 # Options of `make bench` and `make bench-instructions`.
 BENCH :=
+# Connections of `make hostile`, minutes of `make soak`, trials of `make timing`, seconds of each target of `make fuzz`.
+CONNECTIONS := 5000
+MINUTES := 1
+TRIALS := 1000000
+SECONDS := 600
 
 VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
@@ -79,6 +85,46 @@ powercut: ## cut the power under a recorded load, CUTS=1000 times, and count wha
 
 outage: ## fill and break the disk under a server, and see it go on
 	$(CARGO) test --locked --test outage -- --nocapture --test-threads=1
+
+hostile: ## beset a server with CONNECTIONS=5000 hostile connections at a time, and count who is served
+	BOOMGATE_HOSTILE_CONNECTIONS=$(CONNECTIONS) BOOMGATE_HOSTILE_FRAMES=100000 \
+	  $(CARGO) test --locked --release --test hostile -- --nocapture --test-threads=1 --skip soak
+
+soak: ## run a server for MINUTES=1 at 80 % of what it can do: memory, files and store level off
+	BOOMGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) $(CARGO) test --locked --release --test hostile soak -- --nocapture
+
+interleavings: ## try the orders in which quotas, and changes to what is cached, may meet
+	$(CARGO) test --locked --test interleavings -- --nocapture
+	$(CARGO) test --locked --test api clock -- --nocapture
+
+timing: ## test whether the time of a refusal tells anything, over TRIALS=1000000 each
+	$(CARGO) bench --locked --bench timing -- --trials $(TRIALS)
+
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+FUZZ_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
+# libFuzzer's coverage, as `cargo fuzz` asks for it, but for what only a nightly toolchain has.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 \
+  inline-8bit-counters pc-table trace-compares)
+
+fuzz: ## fuzz each parser for SECONDS=600; what is found is in fuzz/target/artifacts (needs a C++ compiler)
+	cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --locked --release --target $(FUZZ_TRIPLE)
+	cd fuzz && for target in $(FUZZ_TARGETS); do \
+	  mkdir -p target/corpus/$$target target/artifacts/$$target; \
+	  target/$(FUZZ_TRIPLE)/release/$$target -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -print_final_stats=1 -artifact_prefix=target/artifacts/$$target/ target/corpus/$$target corpus/$$target \
+	    > target/$$target.log 2>&1 || { tail -n 40 target/$$target.log; exit 1; }; \
+	  sed -n "s/^stat::number_of_executed_units: /fuzz: $$target: 0 found in runs: /p" target/$$target.log; \
+	done
+
+endurance: ## a short form of all that is to be endured, in some minutes once it is built
+	$(MAKE) crash ROUNDS=30
+	$(MAKE) powercut CUTS=100
+	$(MAKE) outage
+	$(MAKE) interleavings
+	$(MAKE) hostile CONNECTIONS=1000
+	$(MAKE) soak
+	$(MAKE) timing TRIALS=50000
+	$(MAKE) fuzz SECONDS=10
 
 dist: ## build the smallest, fastest binary: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate

@@ -8,6 +8,7 @@ mod administration;
 mod answers;
 mod audit;
 mod bearer_tokens;
+mod clock;
 mod faulty_store;
 mod harness;
 mod https_only;

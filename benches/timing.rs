@@ -1,0 +1,352 @@
+//! `make timing`: whether the time of a refusal tells a stranger anything (dudect's test, Reparaz et al., 2017).
+//!
+//! For each question two kinds of input, of one length and made the same way, are tried in random order; Welch's
+//! t-test then says whether the times of both could be of one distribution. It is made over all trials and over
+//! the faster 90, 50 and 10 % of them, for a leak may drown in what the machine does beside it. Each line has the
+//! largest |t| and the difference of the means, without the slowest tenth. `--trials N` after `--`.
+//!
+//! A difference fails the run where it is sure (|t| over [`SURE`]) and above what its question allows. Nothing
+//! is allowed where a secret is compared but what measuring itself brings in ([`SAME_NS`]; [`CHECK_NS`] beside a
+//! signature check). Where the question is only
+//! which names exist, a difference below [`NOTICEABLE_NS`] is let through: the best measurements over a network
+//! that are published tell apart some 100 ns, with all else equal, and a `client_id` opens nothing.
+
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock")]
+#![allow(clippy::cast_precision_loss, reason = "counts of trials and nanoseconds are small")]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use boomgate::client_credentials::{ClientCredentials, Targets};
+use boomgate::clients::{Client, Clients, Secret};
+use boomgate::failures::Failures;
+use boomgate::keys::{Algorithm, Keys, Start};
+use boomgate::oauth::credentials::{ClientAuthentication, ClientSecret};
+use boomgate::oauth::scope::Scope;
+use boomgate::store::{MemoryStore, Outcome, Store, Txn};
+use boomgate::time::{SharedClock, SystemClock};
+use boomgate::tokens::Tokens;
+use ring::rand::SystemRandom;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+/// From here on a difference is not chance: with as many questions as here, in one of 20,000 runs.
+const SURE: f64 = 5.0;
+/// A few instructions: where code and data lie in memory makes that much.
+const SAME_NS: f64 = 2.0;
+/// A thousandth of a signature check, which every forgery costs, and whose own time hangs on the forgery.
+const CHECK_NS: f64 = 50.0;
+/// What a network lets nobody see.
+const NOTICEABLE_NS: f64 = 100.0;
+/// The shares of the fastest trials that are looked at.
+const SHARES: [f64; 4] = [1.0, 0.9, 0.5, 0.1];
+/// Clients that are registered beside the one that is asked for.
+const CLIENTS: usize = 1_000;
+/// Tokens of each kind that forgeries are made of.
+const TOKENS: usize = 256;
+const ISSUER: &str = "https://localhost:8443";
+
+fn main() -> anyhow::Result<()> {
+    let trials = trials()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let gate = runtime.block_on(Gate::open())?;
+    let mut lots = Lots(0x9e37_79b9_7f4a_7c15);
+    println!("{trials} trials each");
+    let mut leaks = Vec::new();
+    let mut ask = |question: &str, trials: usize, allowed_ns: f64, sample: &mut dyn FnMut(bool) -> Duration| {
+        let verdict = compare(trials, &mut lots, sample);
+        let leaks_here = verdict.t > SURE && verdict.difference_ns.abs() > allowed_ns;
+        println!(
+            "{question:<78} |t| {:7.2}   {:+8.1} ns of {:8.1}   {}",
+            verdict.t,
+            verdict.difference_ns,
+            verdict.median_ns,
+            if leaks_here { "TELLS" } else { "tells nothing" }
+        );
+        if leaks_here {
+            leaks.push(question.to_owned());
+        }
+    };
+
+    let unknown = ["client-x", &gate.id[8..]].concat();
+    let (known, unknown) = (gate.id.clone(), unknown);
+
+    // The floor of all that follows: twice the same.
+    ask("nothing: the same wrong secret twice", trials, SAME_NS, &mut |_| {
+        gate.time_authentication(&known, gate.wrong_secret(false))
+    });
+    ask(
+        "a wrong secret: right but for its last character, or wrong from the first on",
+        trials,
+        SAME_NS,
+        &mut |near_one| gate.time_authentication(&known, gate.wrong_secret(near_one)),
+    );
+    ask("a client: unknown, or known and the secret wrong", trials, NOTICEABLE_NS, &mut |is_known| {
+        gate.time_authentication(if is_known { &known } else { &unknown }, gate.wrong_secret(false))
+    });
+    ask("the same, with its failures counted", trials, NOTICEABLE_NS, &mut |is_known| {
+        gate.time_grant(if is_known { &known } else { &unknown }, gate.wrong_secret(false))
+    });
+    ask("a wrong secret, with its failures counted: near, or far", trials, SAME_NS, &mut |near_one| {
+        gate.time_grant(&known, gate.wrong_secret(near_one))
+    });
+
+    // What verification costs hangs on the forgery itself, all of which its maker knows; so each trial has another
+    // one, and what is compared is where it comes from: a token that is remembered, or one that is not.
+    let (remembered, others) = (gate.issued(true)?, gate.issued(false)?);
+    for (what, part) in [("signature", Part::Signature), ("payload", Part::Payload)] {
+        let mut forging = Lots(0x2545_f491_4f6c_dd1d);
+        ask(&format!("a forged {what}: of a remembered token, or of another"), trials, CHECK_NS, &mut |near_one| {
+            gate.time_verification(&forge(if near_one { &remembered } else { &others }, part, None, &mut forging))
+        });
+        let mut forging = Lots(0x2545_f491_4f6c_dd1d);
+        ask(&format!("a forged {what}: like a remembered one for long, or not"), trials, CHECK_NS, &mut |late| {
+            gate.time_verification(&forge(&remembered, part, Some(late), &mut forging))
+        });
+    }
+
+    ensure!(leaks.is_empty(), "time tells: {}", leaks.join("; "));
+    Ok(())
+}
+
+fn trials() -> anyhow::Result<usize> {
+    let mut arguments = std::env::args().skip(1);
+    let mut trials = 1_000_000;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--trials" => trials = arguments.next().context("--trials N")?.parse()?,
+            // What cargo says to every benchmark.
+            "--bench" => {}
+            other => bail!("unknown argument {other:?}: --trials N"),
+        }
+    }
+    Ok(trials)
+}
+
+/// What is asked, in this process.
+struct Gate {
+    id: String,
+    secret: ClientSecret,
+    clients: Arc<Clients>,
+    grants: ClientCredentials,
+    tokens: Arc<Tokens>,
+    client: Client,
+    clock: SharedClock,
+}
+
+impl Gate {
+    async fn open() -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let keys = Arc::new(Keys::open(store.clone()).await?);
+        let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
+        keys.reach(committed(&store, first.change).await?).await;
+        let clients = Arc::new(Clients::open(store.clone()).await?);
+        let mut kept_secret = None;
+        let mut one = None;
+        for number in 0..CLIENTS {
+            let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
+                .map_err(|_| anyhow::anyhow!("the system gives no randomness"))?;
+            let client: Client = serde_json::from_value(json!({
+                "client_id": format!("client-{number:06}"), "client_name": format!("Client {number}"),
+                "scope": "read:zones", "audience": ["public"], "token_ttl": 3600,
+                "limits": { "requests_per_second": 1, "burst": 1, "daily_quota": null, "enforce": true },
+                "status": "active", "secrets": [kept],
+                "created_at": "2021-01-25T15:13:21Z", "updated_at": "2021-01-25T15:13:21Z",
+            }))?;
+            clients.reach(committed(&store, clients.register(&client)?).await?).await;
+            if number == CLIENTS / 2 {
+                (kept_secret, one) = (Some(secret), Some(client));
+            }
+        }
+        let (secret, client) = kept_secret.zip(one).context("there are clients")?;
+        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned(), 10_000));
+        let failures = Arc::new(Failures::new(clock.clone(), 6, 10));
+        let targets =
+            Targets { issuer: ISSUER.to_owned(), public_audience: "public".to_owned(), default_audience: None };
+        let grants = ClientCredentials::new(clients.clone(), tokens.clone(), failures, clock.clone(), targets);
+        let id = client.client_id.to_string();
+        Ok(Self { id, secret, clients, grants, tokens, client, clock })
+    }
+
+    /// The right secret but for one character, its first or its last.
+    fn wrong_secret(&self, is_near: bool) -> String {
+        let mut bytes = self.secret.expose().to_owned().into_bytes();
+        let at = if is_near { bytes.len() - 1 } else { 0 };
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = if *byte == b'z' { b'y' } else { b'z' };
+        }
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Genuine tokens, which this server remembers or does not.
+    fn issued(&self, remembered: bool) -> anyhow::Result<Vec<String>> {
+        let scope = Scope::parse("read:zones").map_err(|_| anyhow::anyhow!("a scope"))?;
+        let issue = || {
+            let token = self.tokens.issue(&self.client, "public", scope.clone())?.access_token;
+            if remembered {
+                self.tokens.verify(token.as_str(), self.clock.now())?;
+            }
+            Ok(token)
+        };
+        (0..TOKENS).map(|_| issue()).collect()
+    }
+
+    fn time_authentication(&self, id: &str, secret: String) -> Duration {
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let now = self.clock.now();
+        timed(|| self.clients.authenticate(black_box(&presented), now).is_err())
+    }
+
+    fn time_grant(&self, id: &str, secret: String) -> Duration {
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        timed(|| self.grants.authenticate(black_box(&presented), source).is_err())
+    }
+
+    fn time_verification(&self, token: &str) -> Duration {
+        let (token, now) = (token.to_owned(), self.clock.now());
+        timed(|| self.tokens.verify(black_box(token.as_str()), now).is_err())
+    }
+}
+
+/// What of a token is forged.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The half of the signature that is a point: the other is a number, which is refused before anything is
+    /// reckoned where it is too large, whoever sends it.
+    Signature,
+    /// The claims, in the `jti`, which all tokens have in one place.
+    Payload,
+}
+
+/// One of the tokens with one character replaced: in the later part, the earlier, or in any place.
+fn forge(tokens: &[String], part: Part, late: Option<bool>, lots: &mut Lots) -> String {
+    let token = tokens.get(lots.below(tokens.len())).map_or("", String::as_str);
+    let signature = token.rfind('.').unwrap_or_default() + 1;
+    // The last 40 characters before the signature are the identifier's, and those that end the JSON.
+    let (start, length) = match part {
+        Part::Signature => (signature, 40),
+        Part::Payload => (signature.saturating_sub(46), 40),
+    };
+    let at = match late {
+        None => start + lots.below(length),
+        Some(false) => start + lots.below(4),
+        Some(true) => start + length - 4 + lots.below(4),
+    };
+    let mut bytes = token.to_owned().into_bytes();
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte = if *byte == b'A' { b'B' } else { b'A' };
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+async fn committed(store: &Arc<dyn Store>, txn: Txn) -> anyhow::Result<boomgate::store::Revision> {
+    match store.commit(txn).await? {
+        Outcome::Committed(revision) => Ok(revision),
+        Outcome::Conflict => bail!("nobody else writes"),
+    }
+}
+
+/// The time of a refusal.
+fn timed(refuses: impl FnOnce() -> bool) -> Duration {
+    let begun = Instant::now();
+    let outcome = black_box(refuses());
+    let taken = begun.elapsed();
+    assert!(outcome, "what is timed here is refused");
+    taken
+}
+
+/// What became of a comparison.
+struct Verdict {
+    /// The largest |t| of Welch's test over the shares.
+    t: f64,
+    /// The mean of the faster nine tenths of the first kind, over that of the second.
+    difference_ns: f64,
+    median_ns: f64,
+}
+
+/// Tries both kinds of input, in an order that nobody can foresee.
+fn compare(trials: usize, lots: &mut Lots, sample: &mut dyn FnMut(bool) -> Duration) -> Verdict {
+    let mut times = [Vec::with_capacity(trials), Vec::with_capacity(trials)];
+    // The first ones find caches cold and memory not yet given.
+    for _ in 0..trials / 100 {
+        sample(lots.draw());
+    }
+    for _ in 0..trials {
+        let first_kind = lots.draw();
+        let taken = sample(first_kind).as_nanos() as f64;
+        let [first, second] = &mut times;
+        if first_kind { first.push(taken) } else { second.push(taken) }
+    }
+    let mut all: Vec<f64> = times.iter().flatten().copied().collect();
+    all.sort_by(f64::total_cmp);
+    for kind in &mut times {
+        kind.sort_by(f64::total_cmp);
+    }
+    let [first, second] = &times;
+    let t = SHARES.map(|share| {
+        let most = quantile(&all, share);
+        let faster = |kind: &[f64]| kind.iter().copied().take_while(|time| *time <= most).collect::<Vec<_>>();
+        welch(&faster(first), &faster(second)).abs()
+    });
+    Verdict {
+        t: t.into_iter().fold(0.0, f64::max),
+        difference_ns: mean_of_most(first) - mean_of_most(second),
+        median_ns: quantile(&all, 0.5),
+    }
+}
+
+/// Of sorted values: the mean without the slowest tenth, which is the machine's.
+fn mean_of_most(sorted: &[f64]) -> f64 {
+    let most = sorted.len() - sorted.len() / 10;
+    sorted.iter().take(most).sum::<f64>() / most.max(1) as f64
+}
+
+/// Of sorted values.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is an index")]
+    let at = (last as f64 * share) as usize;
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+/// Welch's t of two samples.
+fn welch(one: &[f64], other: &[f64]) -> f64 {
+    let moments = |sample: &[f64]| {
+        let count = sample.len() as f64;
+        let mean = sample.iter().sum::<f64>() / count;
+        let variance = sample.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        (mean, variance / count)
+    };
+    if one.len() < 2 || other.len() < 2 {
+        return 0.0;
+    }
+    let ((mean, error), (other_mean, other_error)) = (moments(one), moments(other));
+    let error = error + other_error;
+    if error > 0.0 { (mean - other_mean) / error.sqrt() } else { 0.0 }
+}
+
+/// Marsaglia's xorshift: fair enough to toss for each trial, and costs nothing.
+struct Lots(u64);
+
+impl Lots {
+    fn draw(&mut self) -> bool {
+        self.next() >> 63 == 1
+    }
+
+    /// A number below `bound`.
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or_default()
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
