@@ -62,13 +62,25 @@ impl Administration {
                 change = change.and(self.another_administrator(client_id).await?);
             }
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
+            // Before, for whoever registers it again meanwhile; and after, for a token issued meanwhile.
+            self.note_departure(&client);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
+                self.note_departure(&client);
                 tracing::info!(%client_id, "a client was deleted");
                 return Ok(());
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// Notes from when on no token can be one that this client was issued (see
+    /// [`Tokens::issue`](crate::tokens::Tokens::issue)), and forgets what is past.
+    fn note_departure(&self, client: &Client) {
+        let now = self.clock.now();
+        let departed = self.departed.pin();
+        departed.retain(|_, after| *after > now);
+        departed.insert(client.client_id.clone(), now.max(client.tokens_valid_from).plus(1));
     }
 
     /// Gives a client one more secret. Those that it has end `previous_expires_in_s` seconds from now at
