@@ -58,6 +58,8 @@ async fn every_fault_of_a_registration_is_named_and_nothing_changes() {
         ),
         (json!({ "client_name": "a", "scope": "read:zones", "token_ttl": 86_401 }), vec!["/token_ttl"]),
         (json!({ "client_name": "a\u{7}", "scope": "read:zones" }), vec!["/client_name"]),
+        (json!({ "client_name": "\u{202e}evil", "scope": "read:zones" }), vec!["/client_name"]),
+        (json!({ "client_name": "  ", "scope": "read:zones" }), vec!["/client_name"]),
         (json!({ "client_name": "x".repeat(10_000), "scope": "read:zones" }), vec!["/client_name"]),
         (json!({ "client_name": "a", "scope": "read:zones", "client_secret": "mine" }), vec!["/client_secret"]),
     ] {
