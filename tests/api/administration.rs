@@ -228,39 +228,6 @@ async fn a_deleted_client_is_gone_with_its_tokens_and_its_usage() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_registered_again_at_once_does_not_inherit_tokens() {
-    let mut partner = Partner::register().await;
-    let mut of_old = vec![partner.token().await];
-    // One that says that it is of the next second.
-    partner.send(Method::POST, "/revoke-tokens", &json!({})).await;
-    of_old.push(partner.token().await);
-    for _ in 0..2 {
-        assert_eq!(partner.send(Method::DELETE, "", &json!({})).await.status, 204);
-        (_, partner.secret) = partner.server.register(json!({ "client_id": partner.client_id })).await;
-        for token in &of_old {
-            assert_eq!(partner.zones(token).await.status, 401);
-        }
-        of_old.push(partner.token().await);
-        assert_eq!(partner.zones(&of_old[of_old.len() - 1]).await.status, 200);
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_is_registered_again_has_all_of_its_limits() {
-    let mut partner = Partner::register().await;
-    let limits = json!({ "client_id": partner.client_id, "daily_quota": 1, "burst": 1, "requests_per_second": 1 });
-    for _ in 0..3 {
-        assert_eq!(partner.send(Method::DELETE, "", &json!({})).await.status, 204);
-        (_, partner.secret) = partner.server.register(limits.clone()).await;
-        let token = partner.token().await;
-        assert_eq!(partner.zones(&token).await.status, 200);
-        assert_eq!(partner.zones(&token).await.status, 429);
-        partner.server.clock.advance(Duration::from_secs(1));
-        assert_eq!(partner.zones(&token).await.status, 429, "the quota of the day");
-    }
-}
-
-#[tokio::test]
 async fn the_last_administrator_cannot_be_removed() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
