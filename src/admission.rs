@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, label};
 use crate::oauth::bearer::{self, BearerFault};
+use crate::oauth::credentials::ClientId;
 pub use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::quota::{DayUsed, Leases, Quota, Units};
 use crate::revocation::Revocation;
@@ -346,6 +347,13 @@ impl Admission {
     /// Returns unspent units to the store. For a clean stop, after the last request.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.quota.close().await
+    }
+
+    /// Forgets the counters of a client that was deleted: whoever is registered under its identifier again
+    /// has all of its own limits.
+    pub fn forget(&self, client_id: &ClientId) {
+        self.throttle.forget(client_id);
+        self.quota.forget_held(client_id);
     }
 
     /// Forgets the counters of clients that are no longer registered.

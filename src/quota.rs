@@ -215,6 +215,12 @@ impl Quota {
         self.counters.pin().retain(|client_id, _| keep(client_id));
     }
 
+    /// Forgets what is held of a client that was deleted, so that whoever is registered under its identifier
+    /// again starts anew. What the store has of it is forgotten with [`forget`].
+    pub fn forget_held(&self, client_id: &ClientId) {
+        self.counters.pin().remove(client_id);
+    }
+
     /// What was leased so far.
     #[must_use]
     pub fn leases(&self) -> &Leases {

@@ -65,6 +65,11 @@ impl Throttle {
         self.cells.pin().retain(|client_id, _| keep(client_id));
     }
 
+    /// Forgets a client that was deleted.
+    pub fn forget(&self, client_id: &ClientId) {
+        self.cells.pin().remove(client_id);
+    }
+
     fn act(&self, client_id: &ClientId, limits: Limits, act: Act) -> Permits {
         let cells = self.cells.pin();
         if let Some(cell) = cells.get(client_id)

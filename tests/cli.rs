@@ -6,7 +6,9 @@ mod explained;
 #[path = "cli/set_up.rs"]
 mod set_up;
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -216,7 +218,12 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     done(&["key", "revoke", &first]);
     assert!(states().iter().all(|(kid, _)| *kid != first));
 
-    std::fs::write(server.folder.path().join("rsa.pem"), include_str!("keys/rsa-2048-pkcs8.pem")).unwrap();
+    let rsa = server.folder.path().join("rsa.pem");
+    std::fs::write(&rsa, include_str!("keys/rsa-2048-pkcs8.pem")).unwrap();
+    std::fs::set_permissions(&rsa, Permissions::from_mode(0o640)).unwrap();
+    let exposed = server.call(&["key", "import", "rsa.pem"]);
+    assert!(complaint(&exposed).contains("chmod 600 rsa.pem"), "{}", complaint(&exposed));
+    std::fs::set_permissions(&rsa, Permissions::from_mode(0o600)).unwrap();
     let imported = done(&["key", "import", "rsa.pem"]);
     assert!(imported.contains("RS256") && imported.contains("next") && !imported.contains("PRIVATE"), "{imported}");
     let listed = done(&["key", "list"]);

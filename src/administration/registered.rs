@@ -58,17 +58,29 @@ impl Administration {
             let (client, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
             meets(condition, &client)?;
             let mut change = Clients::delete(&client, stored).and(quota::forget(&*self.store, client_id).await?);
-            if is_administrator(&client, self.clock.now()) {
+            if is_administrator(&client) {
                 change = change.and(self.another_administrator(client_id).await?);
             }
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
+            // Before, for whoever registers it again meanwhile; and after, for a token issued meanwhile.
+            self.note_departure(&client);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
+                self.note_departure(&client);
                 tracing::info!(%client_id, "a client was deleted");
                 return Ok(());
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// Notes from when on no token can be one that this client was issued (see
+    /// [`Tokens::issue`](crate::tokens::Tokens::issue)), and forgets what is past.
+    fn note_departure(&self, client: &Client) {
+        let now = self.clock.now();
+        let departed = self.departed.pin();
+        departed.retain(|_, after| *after > now);
+        departed.insert(client.client_id.clone(), now.max(client.tokens_valid_from).plus(1));
     }
 
     /// Gives a client one more secret. Those that it has end `previous_expires_in_s` seconds from now at
@@ -150,7 +162,7 @@ impl Administration {
             }
             client.updated_at = now;
             let mut change = Clients::replace(&before, &client, stored)?;
-            if is_administrator(&before, now) && !is_administrator(&client, now) {
+            if is_administrator(&before) && !is_administrator(&client) {
                 change = change.and(self.another_administrator(client_id).await?);
             }
             let event = self.done(action, client_id.as_str(), actor);
@@ -166,10 +178,9 @@ impl Administration {
     /// The condition that another client can administer this server, so that of two administrators who
     /// remove each other at once one is left.
     async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
-        let now = self.clock.now();
-        let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client, now);
+        let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client);
         for other in self.clients.administrators(MAX_ADMINISTRATORS, is_other) {
-            if let Some((other, stored)) = self.stored_administrator(&other, now).await? {
+            if let Some((other, stored)) = self.stored_administrator(&other).await? {
                 return Ok(Clients::unchanged(&other.client_id, stored));
             }
         }
@@ -179,10 +190,9 @@ impl Administration {
     async fn stored_administrator(
         &self,
         client_id: &ClientId,
-        now: UnixSeconds,
     ) -> Result<Option<(Client, crate::store::Value)>, StoreError> {
         let stored = Clients::stored(&*self.store, client_id).await?;
-        Ok(stored.filter(|(client, _)| is_administrator(client, now)))
+        Ok(stored.filter(|(client, _)| is_administrator(client)))
     }
 }
 
@@ -209,7 +219,8 @@ fn apply(patch: &Patch, client: &mut Client) {
     };
 }
 
-/// Whether a client can change who may call, and so undo a mistake.
-fn is_administrator(client: &Client, now: UnixSeconds) -> bool {
-    client.status == Status::Active && client.is_for_administration() && client.live_secrets(now).next().is_some()
+/// Whether a client can change who may call, and so undo a mistake; not only until its last secret ends.
+fn is_administrator(client: &Client) -> bool {
+    let stays = |secret: &Secret| secret.expires_at.is_none();
+    client.status == Status::Active && client.is_for_administration() && client.secrets.iter().any(stays)
 }

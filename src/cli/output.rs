@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde_json::Value;
 
 use crate::config::Environment;
+use crate::oauth::registration::is_printable;
 
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &anyhow::Error) {
@@ -47,9 +48,9 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Text of somebody else's without what would move a terminal's cursor.
+/// Text of somebody else's without what would move a terminal's cursor, or turn its line round.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{FFFD}' } else { letter }).collect()
+    text.chars().map(|letter| if is_printable(letter) { letter } else { '\u{FFFD}' }).collect()
 }
 
 fn printable_lines(text: &str) -> String {
@@ -142,5 +143,6 @@ mod tests {
     #[test]
     fn text_of_others_cannot_move_a_terminal() {
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{FFFD}[2J\u{FFFD}b");
+        assert_eq!(printable("\u{202e}evil"), "\u{FFFD}evil");
     }
 }

@@ -175,6 +175,9 @@ fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, exch
     response.map_body(|_, _| BoxBody::new(body))
 }
 
+/// How often a path is decoded again to look for them: a bound on the work that one request makes.
+const MORE_DECODINGS: usize = 2;
+
 /// How tokens (a JWT's header is a JSON object in base64) and client secrets start.
 const SENSITIVE: [&str; 2] = ["eyJ", SECRET_PREFIX];
 
@@ -188,7 +191,12 @@ fn is_logged() -> bool {
 
 /// The path without what may be a token or a secret, put there by mistake, and all after it.
 fn shown(path: &str) -> Cow<'_, str> {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let mut decoded = percent_decode_str(path).decode_utf8_lossy();
+    // Some encode what is encoded already.
+    for _ in 0..MORE_DECODINGS {
+        let Cow::Owned(again) = percent_decode_str(&decoded).decode_utf8_lossy() else { break };
+        decoded = again.into();
+    }
     match SENSITIVE.iter().filter_map(|opening| decoded.find(opening)).min() {
         Some(at) => format!("{}…", decoded.get(..at).unwrap_or_default()).into(),
         None => path.into(),
@@ -247,6 +255,9 @@ mod tests {
             ("/bg_secret_demoReader", "/…"),
             ("/a/bg%5Fsecret%5FdemoReader", "/a/…"),
             ("/%65yJ0", "/…"),
+            ("/a/bg%255Fsecret%255FdemoReader", "/a/…"),
+            ("/%252565yJ0", "/…"),
+            ("/100%25/%25zz/%", "/100%25/%25zz/%"),
             ("/%1b[2J", "/%1b[2J"),
         ] {
             assert_eq!(shown(path), expected, "{path}");

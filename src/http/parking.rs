@@ -25,9 +25,6 @@ use crate::parking::{
     Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault, Representation,
 };
 
-/// How the addresses of both lists end.
-const ZONES: &str = "zones";
-
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -49,6 +46,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(
                 web::resource(format!("{zones}/{{id}}"))
                     .name(&format!("{zones}/{{id}}"))
+                    .route(web::get().to(show))
+                    .route(web::head().to(show))
                     .route(web::put().to(replace))
                     .route(web::patch().to(merge))
                     .route(web::delete().to(delete))
@@ -57,22 +56,29 @@ pub fn routes(config: &mut ServiceConfig) {
     }
 }
 
-/// A zone's own address, for those who read. A pattern such as `{id}` is matched with a regular expression, which
-/// costs as much as all steps of the gate; what stands beneath a path needs none.
+/// A zone's own address as it is mostly written, for those who read. A pattern such as `{id}` is matched with a
+/// regular expression, which costs as much as all steps of the gate; what stands beneath a path needs none.
 struct ShowBeneath(&'static str);
 
 impl HttpServiceFactory for ShowBeneath {
     fn register(self, config: &mut AppService) {
-        let mut address = ResourceDef::prefix(self.0);
-        address.set_name(format!("{}/{{id}}", self.0));
-        let reads = |asked: &GuardContext<'_>| {
+        let Self(zones) = self;
+        let mut address = ResourceDef::prefix(zones);
+        address.set_name(format!("{zones}/{{id}}"));
+        let reads = move |asked: &GuardContext<'_>| {
             let head = asked.head();
-            // The prefix is the list's own address too.
-            matches!(head.method, Method::GET | Method::HEAD) && !head.uri.path().ends_with(ZONES)
+            matches!(head.method, Method::GET | Method::HEAD) && is_plain(head.uri.path(), zones)
         };
         let reads: Box<dyn Guard> = Box::new(guard::fn_guard(reads));
         config.register_service(address, Some(vec![reads]), web::route().to(show), None);
     }
+}
+
+/// Whether a path ends with that of the zones, a slash, and as many bytes as an id has. The prefix alone is
+/// the list's address too, and that of whatever else is beneath it.
+fn is_plain(path: &str, zones: &str) -> bool {
+    let id = path.len().checked_sub(uuid::fmt::Hyphenated::LENGTH).and_then(|at| path.split_at_checked(at));
+    id.and_then(|(before, _)| before.strip_suffix('/')).is_some_and(|before| before.ends_with(zones))
 }
 
 async fn not_allowed(_caller: Authorized<AnyPublic>, allow: &'static str) -> Result<HttpResponse, Problem> {
@@ -671,12 +677,26 @@ mod tests {
         }
         let id = location.rsplit('/').next().unwrap();
         let simple = id.replace('-', "");
-        for id in ["x", "%00", "..%2F..", &simple, &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &"9".repeat(4_000)]
-        {
+        for id in [
+            "x",
+            "zones",
+            "x-zones",
+            "%00",
+            "..%2F..",
+            &simple,
+            &format!("{{{id}}}"),
+            &format!("urn:uuid:{id}"),
+            &"9".repeat(4_000),
+        ] {
             let id = id.replace('{', "%7B").replace('}', "%7D");
             assert_eq!(gate.get(&format!("/parking/zones/{id}")).await.status, 404, "{id}");
         }
         assert_eq!(gate.get(&format!("/parking/zones/{}", id.to_uppercase())).await.status, 200);
+        // RFC 3986, section 6.2.2.2: the same addresses.
+        for path in ["/parking/zone%73".to_owned(), location.replace('-', "%2D"), location.replace("zones", "%7aones")]
+        {
+            assert_eq!(gate.get(&path).await.status, 200, "{path}");
+        }
         assert_eq!(gate.get("/parking/zones/").await.status, 404);
     }
 

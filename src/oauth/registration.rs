@@ -284,6 +284,14 @@ impl Patch {
     }
 }
 
+/// Not a control character, and none of those that only change how their neighbours look: what reads the same
+/// is to be the same, and no name turns round the line that it is shown in.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
 /// A number that was held to a range which fits.
 fn narrow(number: Option<u64>) -> Option<u32> {
     number.and_then(|number| number.try_into().ok())
@@ -334,11 +342,16 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Option<String> {
         let name = self.members.get("client_name").and_then(Value::as_str);
-        let fits =
-            |name: &&str| (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let fits = |name: &&str| {
+            (1..=MAX_NAME_CHARS).contains(&name.chars().count())
+                && name.trim() == *name
+                && name.chars().all(is_printable)
+        };
         let name = name.filter(fits).map(str::to_owned);
         if name.is_none() {
-            let detail = format!("must be a string of 1 to {MAX_NAME_CHARS} characters without control characters");
+            let detail = format!(
+                "must be a string of 1 to {MAX_NAME_CHARS} characters that can be seen, without spaces around it"
+            );
             self.fault("client_name", detail);
         }
         name

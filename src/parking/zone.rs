@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::oauth::document::{Document, echo};
 use crate::oauth::fault::FieldFault;
+use crate::oauth::registration::is_printable;
 use crate::time::UnixSeconds;
 
 /// The most faults that one answer lists.
@@ -242,13 +243,6 @@ fn is_label(text: &str, max_chars: usize) -> bool {
         && (1..=max_chars).contains(&text.chars().count())
         && text.trim() == text
         && text.chars().all(is_printable)
-}
-
-/// Not a control character, and none of those that only change how their neighbours look: two zones
-/// whose signs read the same must have the same number.
-fn is_printable(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 impl ZoneFields {

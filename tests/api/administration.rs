@@ -243,6 +243,13 @@ async fn the_last_administrator_cannot_be_removed() {
         assert!(text(&refused.json(), "detail").contains("register another administrator first"), "{body}");
     }
     assert_eq!(send(&server, &admin, Method::PATCH, &path, &json!({ "burst": 900 })).await.status, 200);
+    // Nor can its only secret that does not end, for nobody could make another once the rest have.
+    let rotated = send(&server, &admin, Method::POST, &format!("{path}/secrets"), &json!({})).await.json();
+    let staying = rotated["secrets"].as_array().unwrap().iter().find(|secret| secret["expires_at"].is_null()).unwrap();
+    let refused =
+        send(&server, &admin, Method::DELETE, &format!("{path}/secrets/{}", text(staying, "secret_id")), &json!({}))
+            .await;
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "conflict"));
     let other = json!({ "scope": "read:admin write:admin", "audience": [ADMIN_AUDIENCE], "burst": 100 });
     let (other_id, other_secret) = server.register(other).await;
     let other = server.token_with(&other_id, &other_secret, ADMIN_AUDIENCE, None).await;

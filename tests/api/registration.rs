@@ -1,5 +1,7 @@
 //! `POST /admin/clients`, list and show: DESIGN 2.5.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -58,6 +60,8 @@ async fn every_fault_of_a_registration_is_named_and_nothing_changes() {
         ),
         (json!({ "client_name": "a", "scope": "read:zones", "token_ttl": 86_401 }), vec!["/token_ttl"]),
         (json!({ "client_name": "a\u{7}", "scope": "read:zones" }), vec!["/client_name"]),
+        (json!({ "client_name": "\u{202e}evil", "scope": "read:zones" }), vec!["/client_name"]),
+        (json!({ "client_name": "  ", "scope": "read:zones" }), vec!["/client_name"]),
         (json!({ "client_name": "x".repeat(10_000), "scope": "read:zones" }), vec!["/client_name"]),
         (json!({ "client_name": "a", "scope": "read:zones", "client_secret": "mine" }), vec!["/client_secret"]),
     ] {
@@ -223,4 +227,45 @@ async fn the_terms_say_what_a_registration_may_have() {
                 "enforce": true },
         })
     );
+}
+
+#[tokio::test]
+async fn a_client_that_is_registered_again_at_once_does_not_inherit_tokens() {
+    let server = TestServer::start().await;
+    let mut of_old: Vec<String> = Vec::new();
+    for _ in 0..3 {
+        let (_, secret) = server.register(json!({ "client_id": "again" })).await;
+        for token in &of_old {
+            assert_eq!(server.get("/parking/zones", token).await.status, 401);
+        }
+        of_old.push(server.token_with("again", &secret, AUDIENCE, None).await);
+        // After this, one that says that it is of the next second.
+        let admin = server.admin_token().await;
+        server.post_json("/admin/clients/again/revoke-tokens", &admin, &json!({})).await;
+        let token = server.token_with("again", &secret, AUDIENCE, None).await;
+        assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+        of_old.push(token);
+        delete(&server, "again").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_registered_again_has_all_of_its_limits() {
+    let server = TestServer::start().await;
+    for _ in 0..3 {
+        let limits = json!({ "client_id": "again", "daily_quota": 1, "burst": 1, "requests_per_second": 1 });
+        let (_, secret) = server.register(limits).await;
+        let token = server.token_with("again", &secret, AUDIENCE, None).await;
+        assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+        assert_eq!(server.get("/parking/zones", &token).await.status, 429);
+        server.clock.advance(Duration::from_secs(1));
+        assert_eq!(server.get("/parking/zones", &token).await.status, 429, "the quota of the day");
+        delete(&server, "again").await;
+    }
+}
+
+async fn delete(server: &TestServer, client_id: &str) {
+    let path = format!("/admin/clients/{client_id}");
+    let request = server.request(Method::DELETE, &path).bearer_auth(server.admin_token().await);
+    assert_eq!(answer(request).await.status, 204);
 }

@@ -173,6 +173,8 @@ fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
     let another_port = another.address.replace("https://localhost", "127.0.0.1");
     fs::write(server.folder.path().join("a-file"), "").unwrap();
     fs::write(server.folder.path().join("wrong.toml"), "worker = 1").unwrap();
+    fs::write(server.folder.path().join("ops.toml"), format!("listen = [\"127.0.0.1:0\"]\nops_listen = \"{taken}\""))
+        .unwrap();
     let wrong = r#"{"client_id": "admin", "client_secret": "not-the-secret"}"#;
     fs::write(server.folder.path().join("wrong.json"), wrong).unwrap();
     let mode = |path: &str, mode| {
@@ -190,6 +192,7 @@ fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
         (vec!["--data-dir", "a-file"], "data folder", "is no folder"),
         (vec!["--data-dir", "empty", "--listen", &taken], "port", "is in use by another program"),
         (vec!["--data-dir", "empty", "--listen", &another_port], "port", "is in use by another program"),
+        (vec!["--data-dir", "empty", "--config", "ops.toml"], "port", "is in use by another program"),
         (vec!["--data-dir", "a-file/below"], "data folder", "a-file/below"),
     ] {
         let arguments = [vec!["doctor", "--json"], arguments].concat();

@@ -19,7 +19,7 @@ const CLOCKS_DIFFER_S: u64 = 5;
 const CLOCKS_FAIL_S: u64 = 300;
 
 pub(super) fn look(setup: &Setup<'_>, tell: &mut dyn FnMut(Finding) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    for address in setup.config.listen.iter().chain(&setup.config.http_listen) {
+    for address in setup.config.listen.iter().chain(&setup.config.http_listen).chain(&setup.config.ops_listen) {
         tell(port(setup, *address))?;
     }
     let found = credentials::find(setup.connection.credentials.as_deref(), &setup.config.data_dir, setup.environment);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{invalid, not_allowed, read_cursor, read_members, read_patch, revocations, secrets, usage, write_cursor};
 use crate::administration::{Administration, ChangeError, entity_tag};
+use crate::admission::Admission;
 use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
@@ -182,8 +183,11 @@ async fn delete(
     request: HttpRequest,
     client_id: Path<String>,
     changes: Data<Administration>,
+    admission: Data<Admission>,
 ) -> Result<HttpResponse, Problem> {
-    changes.delete(&known_id(&client_id)?, &condition(&request), &caller.actor(&request)).await?;
+    let client_id = known_id(&client_id)?;
+    changes.delete(&client_id, &condition(&request), &caller.actor(&request)).await?;
+    admission.forget(&client_id);
     Ok(HttpResponse::NoContent().finish())
 }
 
