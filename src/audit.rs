@@ -10,6 +10,7 @@ mod event;
 mod salvage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -25,7 +26,9 @@ pub const MAX_LOOKED_AT: u64 = 1_000;
 /// How many entries are read from the store at a time.
 const WINDOW: u64 = 100;
 /// How often an entry whose place another node took is given the next one.
-const MAX_RACES: usize = 32;
+const MAX_RACES: u32 = 32;
+/// How much longer the pause is after each race that was lost.
+const RACE_PAUSE: Duration = Duration::from_millis(1);
 
 const ENTRIES: Keyspace<Entry> = Keyspace::new("audit");
 const HEAD: Keyspace<Head> = Keyspace::new("audit-head");
@@ -120,7 +123,7 @@ impl Audit {
             Some(seen) => seen,
             None => self.see().await?,
         };
-        for _ in 0..MAX_RACES {
+        for lost in 1..=MAX_RACES {
             let entry = Entry::after(&seen.head, event.clone())?;
             let head = Head { number: entry.number, digest: entry.digest.clone() };
             let (key, stored) = (HEAD.key(""), HEAD.encode(&head)?);
@@ -140,6 +143,8 @@ impl Audit {
                 return Ok(None);
             }
             seen = now;
+            // Whoever won knows where the log ends, and would win again: the longer one has lost, the longer one waits.
+            tokio::time::sleep(RACE_PAUSE * lost).await;
         }
         Err(StoreError::Unavailable("other nodes wrote to the audit log at every attempt".into()))
     }

@@ -187,6 +187,18 @@ fn the_file_in_the_readme_is_made_true_and_the_second_plan_is_empty() {
 }
 
 #[test]
+fn an_emptied_file_deletes_nobody() {
+    let site = Site::start();
+    site.declare(&client("curbside", ""));
+    site.synced(&[]);
+    site.declare("");
+    let refused = site.sync_with(&[], &["--prune"]);
+    assert!(!refused.status.success());
+    assert!(complaint(&refused).contains("clients.toml declares no client, so --prune would delete every other one"));
+    assert_eq!(site.ids(), ["admin", "curbside"]);
+}
+
+#[test]
 fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
     let site = Site::start();
     site.declare(&[client("curbside", "burst = 40"), client("quay", ""), client("gone", "")].concat());

@@ -115,6 +115,13 @@ pub(super) fn sync(
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
     let setting = Setting { secrets_dir: &secrets_dir, terms: &terms, variable: &variable };
     let declared = declared::read(&options.file, &setting)?;
+    if options.prune && declared.is_empty() {
+        // More often a file that was emptied by a slip than the end of all partners.
+        bail!(
+            "{} declares no client, so --prune would delete every other one: `boomgate client remove` deletes them one by one",
+            options.file.display()
+        );
+    }
 
     let kept = BTreeSet::from([server.client_id().clone()]);
     let plan = Plan::of(&declared, &registered(server)?, options.prune, &kept);
