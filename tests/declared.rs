@@ -191,10 +191,11 @@ fn an_emptied_file_deletes_nobody() {
     let site = Site::start();
     site.declare(&client("curbside", ""));
     site.synced(&[]);
-    site.declare("");
+    site.declare("clients = []");
     let refused = site.sync_with(&[], &["--prune"]);
     assert!(!refused.status.success());
-    assert!(complaint(&refused).contains("clients.toml declares no client, so --prune would delete every other one"));
+    let said = complaint(&refused);
+    assert!(said.contains("clients.toml declares no client, so --prune would delete every other one"), "{said}");
     assert_eq!(site.ids(), ["admin", "curbside"]);
 }
 
