@@ -123,8 +123,8 @@ endurance: ## a short form of all that is to be endured, in some minutes once it
 	$(MAKE) interleavings
 	$(MAKE) hostile CONNECTIONS=1000
 	$(MAKE) soak
-	$(MAKE) timing TRIALS=50000
 	$(MAKE) fuzz SECONDS=10
+	$(MAKE) timing TRIALS=50000
 
 dist: ## build the smallest, fastest binary: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate
