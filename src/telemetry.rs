@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Log, LogFormat};
-use crate::http::answer::ACCESS;
+use crate::http::exchange::ACCESS;
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]

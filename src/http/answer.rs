@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::http::durations::{Durations, Timer, known};
 use crate::http::error::Problem;
-use crate::http::exchange::{Exchange, X_REQUEST_ID, kept};
+use crate::http::exchange::{ACCESS, Exchange, X_REQUEST_ID, is_logged, kept};
 use crate::http::rate_limit_fields;
 use crate::oauth::credentials::SECRET_PREFIX;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
@@ -180,14 +180,6 @@ const MORE_DECODINGS: usize = 2;
 
 /// How tokens (a JWT's header is a JSON object in base64) and client secrets start.
 const SENSITIVE: [&str; 2] = ["eyJ", SECRET_PREFIX];
-
-/// Where the line of each request goes; `log.access` says whether it is written.
-pub const ACCESS: &str = "boomgate::access";
-
-/// Whether anybody reads what is told of each request: one look at what the log has settled on.
-fn is_logged() -> bool {
-    tracing::enabled!(target: ACCESS, tracing::Level::INFO) || tracing::enabled!(tracing::Level::DEBUG)
-}
 
 /// The path without what may be a token or a secret, put there by mistake, and all after it.
 fn shown(path: &str) -> Cow<'_, str> {

@@ -14,6 +14,14 @@ use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
 /// Names a request, in it and in its answer.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Where the line of each request goes; `log.access` says whether it is written.
+pub const ACCESS: &str = "boomgate::access";
+
+/// Whether anybody reads what is told of each request: one look at what the log has settled on.
+pub(super) fn is_logged() -> bool {
+    tracing::enabled!(target: ACCESS, tracing::Level::INFO) || tracing::enabled!(tracing::Level::DEBUG)
+}
+
 /// The longest id of a caller's that is kept, in characters.
 const MAX_ID_CHARS: usize = 128;
 
@@ -87,8 +95,12 @@ pub fn note_standing(request: &HttpRequest, standing: Standing) {
     }
 }
 
-/// Notes who the caller is, for the log.
+/// Notes who the caller is, where the log wants to know: what counts who holds a client is shared by all
+/// workers, and no request should wait for it in vain.
 pub fn note_caller(request: &HttpRequest, client_id: &ClientId) {
+    if !is_logged() {
+        return;
+    }
     if let Some(exchange) = request.extensions().get::<Rc<Exchange>>() {
         // Who called is known once; a second word of it says the same.
         let _known = exchange.caller.set(client_id.clone());
