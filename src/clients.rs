@@ -111,7 +111,8 @@ pub struct Found {
 impl Clients {
     /// Reads all clients, and follows them.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        Ok(Self { view: View::open(store.clone()).await?, uses: SecretUses::open(store).await? })
+        let (view, uses) = tokio::try_join!(View::open(store.clone()), SecretUses::open(store))?;
+        Ok(Self { view, uses })
     }
 
     /// The client of this identifier.

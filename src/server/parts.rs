@@ -84,10 +84,13 @@ pub(super) async fn assemble(
     outside: Outside,
 ) -> Result<Parts, StartError> {
     let store: Arc<dyn Store> = timed.clone();
-    let clients = Arc::new(Clients::open(store.clone()).await?);
-    let keys = Arc::new(Keys::open(store.clone()).await?);
-    let revocation = Arc::new(Revocation::open(store.clone()).await?);
-    let parking = Parking::open(store.clone(), clock.clone()).await?;
+    let (clients, keys, revocation, parking) = tokio::try_join!(
+        Clients::open(store.clone()),
+        Keys::open(store.clone()),
+        Revocation::open(store.clone()),
+        Parking::open(store.clone(), clock.clone()),
+    )?;
+    let (clients, keys, revocation) = (Arc::new(clients), Arc::new(keys), Arc::new(revocation));
     let terms = terms(config);
     let public_audience = terms.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;

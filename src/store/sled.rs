@@ -39,6 +39,11 @@ const QUEUE: usize = 1_024;
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
+/// After how much that a scan has read it asks once more for the last key. sled drops a page from its cache only when
+/// it has been asked 64 times for one of the 256th part of all pages that this one is in: a scan, which asks once for
+/// each page, would leave 16,384 of them in memory.
+const ASKED_AGAIN_BYTES: usize = 512;
+
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -122,13 +127,18 @@ impl Store for SledStore {
             Some(_) | None => Bound::Included(prefix.clone()),
         };
         self.read(move |db| {
-            let mut found = Vec::new();
+            let (mut found, mut bytes) = (Vec::new(), 0);
             for entry in db.range((start, Bound::Unbounded)).take(limit.min(MAX_SCAN)) {
                 let (key, value) = entry?;
                 if !key.starts_with(&prefix) {
                     break;
                 }
                 found.push((Key::new(&key), Value::new(&value)));
+                bytes += key.len() + value.len();
+                if bytes >= ASKED_AGAIN_BYTES {
+                    bytes = 0;
+                    db.get(&key)?;
+                }
             }
             Ok(found)
         })

@@ -5,14 +5,18 @@
 //! read may be a moment behind the store; whoever has just written waits with [`View::reach`]. A view
 //! never goes back: once it has shown a change, it shows that change or a later one.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use futures_util::FutureExt as _;
+use futures_util::future::maybe_done;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::{Event, Keyspace, MAX_SCAN, Revision, Store, StoreError, Watch};
 
@@ -52,8 +56,8 @@ impl<P: Projection> View<P> {
     /// Reads the whole keyspace, then follows it, in a task of the current tokio runtime, until the
     /// view is dropped or the store closes. `Corrupt` if there is a record that cannot be read.
     pub async fn open(store: Arc<dyn Store>) -> Result<Arc<Self>, StoreError> {
-        let mut watch = store.watch();
-        let current = rebuild(&*store, &mut watch, Err).await?;
+        let (current, watch) = rebuild(&store, store.watch(), Err).await;
+        let current = current?;
         let view = Arc::new(Self {
             current: ArcSwap::from_pointee(current),
             reached: watch::Sender::new(watch.told()),
@@ -105,7 +109,8 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
                 }
             }
             Event::Resync { .. } => {
-                let Some(next) = resynced(&view, &*store, &mut watch).await else { return };
+                let Some((next, read_with)) = resynced(&view, &store, watch).await else { return };
+                watch = read_with;
                 let Some(view) = view.upgrade() else { return };
                 view.show(next, watch.told());
             }
@@ -119,15 +124,17 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
 
 /// The projection read afresh, however often the store has to be asked; `None` if nobody needs it any
 /// more. A record that cannot be read is logged and left out.
-async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &dyn Store, watch: &mut Watch) -> Option<P> {
+async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &Arc<dyn Store>, mut watch: Watch) -> Option<(P, Watch)> {
     let mut pause = FIRST_PAUSE;
     loop {
-        let read = rebuild(store, watch, |corrupt| {
+        let on_corrupt = |corrupt| {
             log_corrupt(&corrupt);
             Ok(())
-        });
-        match read.await {
-            Ok(next) => return Some(next),
+        };
+        let read;
+        (read, watch) = rebuild(store, watch, on_corrupt).await;
+        match read {
+            Ok(next) => return Some((next, watch)),
             Err(cause) => tracing::warn!(%cause, "a view could not be read afresh; it is tried again"),
         }
         tokio::time::sleep(pause).await;
@@ -138,19 +145,36 @@ async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &dyn Store, watch:
     }
 }
 
+/// Reads the keyspace, on a thread that may be busy for as long as that takes: several views are read at a time, and
+/// nobody who is served waits for one that is read afresh.
+async fn rebuild<P: Projection>(
+    store: &Arc<dyn Store>,
+    mut watch: Watch,
+    on_corrupt: fn(StoreError) -> Result<(), StoreError>,
+) -> (Result<P, StoreError>, Watch) {
+    let (runtime, store) = (Handle::current(), Arc::clone(store));
+    let lost = store.watch();
+    let read = spawn_blocking(move || (runtime.block_on(read_all(&*store, &mut watch, on_corrupt)), watch));
+    // A thread that is gone has panicked: its watch went with it.
+    read.await.unwrap_or_else(|cause| (Err(StoreError::unavailable(cause)), lost))
+}
+
 /// Reads the keyspace page by page, then applies everything that was committed meanwhile, so that what
 /// comes out is the state after `watch.told()` and no mixture.
-async fn rebuild<P: Projection>(
+async fn read_all<P: Projection>(
     store: &dyn Store,
     watch: &mut Watch,
-    mut on_corrupt: impl FnMut(StoreError) -> Result<(), StoreError>,
+    on_corrupt: fn(StoreError) -> Result<(), StoreError>,
 ) -> Result<P, StoreError> {
     let prefix = P::KEYSPACE.prefix();
     'afresh: loop {
         let mut projection = P::default();
-        let mut after = None;
-        loop {
-            let page = store.scan(&prefix, after.as_ref(), MAX_SCAN).await?;
+        let mut page = store.scan(&prefix, None, MAX_SCAN).await?;
+        while let Some((last, _)) = page.last() {
+            let last = last.clone();
+            let mut next = pin!(maybe_done(store.scan(&prefix, Some(&last), MAX_SCAN)));
+            // Asked once, it reads on while this page is decoded.
+            let _ = next.as_mut().now_or_never();
             for (key, value) in &page {
                 let Some(id) = P::KEYSPACE.id(key) else { continue };
                 match P::KEYSPACE.decode(key, value) {
@@ -158,10 +182,8 @@ async fn rebuild<P: Projection>(
                     Err(corrupt) => on_corrupt(corrupt)?,
                 }
             }
-            if page.len() < MAX_SCAN {
-                break;
-            }
-            after = page.into_iter().next_back().map(|(key, _)| key);
+            next.as_mut().await;
+            page = next.take_output().unwrap_or_else(|| Ok(Vec::new()))?;
         }
         // Every commit that the scan can have seen is in the watch by now.
         while let Some(event) = watch.pending() {

@@ -33,7 +33,7 @@ const _: () = {
 };
 
 /// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+const CACHE_BYTES: u64 = 1024 * 1024;
 
 /// How long to wait for sled's own threads to let go of the file.
 const RELEASE_ROUNDS: u32 = 5_000;
