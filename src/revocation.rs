@@ -1,15 +1,21 @@
 //! Which access tokens are dead before their time.
 //!
 //! Owns the keys under `revocations/`: one for each revoked `jti`, kept until a day after the token's own
-//! expiry and then swept. A revocation is durable before it is answered, and in memory from then on; the question
-//! on every request is a look into memory.
+//! expiry and then swept. Where there are many, those that expire in one hour are packed together now and then, so that
+//! a start reads few records and memory holds few bytes of each. A revocation is durable before it is
+//! answered, and in memory from then on; the question on every request is a look into memory.
 
+mod record;
+mod revoked_tokens;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::{Keyspace, Projection, QuickMap, Revision, Store, StoreError, Txn, View};
+use self::record::{Jtis, PackId, Revoked};
+use self::revoked_tokens::{REVOCATIONS, RevokedTokens};
+use crate::store::{MAX_OPERATIONS, Outcome, Revision, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 /// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
@@ -17,15 +23,12 @@ use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 const KEPT_FOR_S: u64 = SECONDS_PER_DAY;
 /// How many forgotten revocations one sweep deletes in one commit.
 const SWEEP_BATCH: usize = 100;
-
-const REVOCATIONS: Keyspace<Revoked> = Keyspace::new("revocations");
-
-/// A token that was revoked.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Revoked {
-    /// Its own expiry: from then on the revocation says nothing new.
-    expires_at: UnixSeconds,
-}
+/// How many revocations have a record each before any are packed: so many are read in some milliseconds.
+const MAX_SINGLE: usize = 4_096;
+/// How many are packed together: each is checked and deleted where it stood, in the commit that writes the pack.
+const PACK: usize = (MAX_OPERATIONS - 1) / 2;
+/// How many packs are made at a time: about a second of a disk's time.
+const MAX_PACKS: usize = 1_000;
 
 /// All revocations in force.
 pub struct Revocation {
@@ -42,19 +45,19 @@ impl Revocation {
     /// Whether the token of this `jti` was revoked.
     #[must_use]
     pub fn is_revoked(&self, jti: &Uuid) -> bool {
-        self.view.load().by_jti.contains_key(jti)
+        self.view.load().contains(jti)
     }
 
     /// How many revocations are in force.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.view.load().by_jti.len()
+        self.view.load().count()
     }
 
     /// The write that revokes the token of this `jti`, which expires at `expires_at`. To revoke it again
     /// changes nothing.
     pub fn revoke(&self, jti: &Uuid, expires_at: UnixSeconds) -> Result<Txn, StoreError> {
-        Ok(Txn::new().put(REVOCATIONS.key(jti), REVOCATIONS.encode(&Revoked { expires_at })?))
+        Ok(Txn::new().put(REVOCATIONS.key(jti), REVOCATIONS.encode(&Revoked::single(expires_at))?))
     }
 
     /// Waits until a commit of this store is in force here.
@@ -62,64 +65,165 @@ impl Revocation {
         self.view.reach(revision).await;
     }
 
-    /// Forgets the revocations of tokens that had expired a day before `now`; returns how many.
+    /// Forgets the revocations of tokens that had expired a day before `now`; returns how many records went.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
-        let expired: Vec<Uuid> = {
+        let is_over = |expires_at: UnixSeconds| expires_at.plus(KEPT_FOR_S) <= now;
+        let mut keys: Vec<_> = {
             let tokens = self.view.load();
-            tokens
-                .by_jti
-                .iter()
-                .filter(|(_, expires_at)| expires_at.plus(KEPT_FOR_S) <= now)
-                .map(|(jti, _)| *jti)
-                .collect()
+            let over = tokens.single().filter(|(_, expires_at)| is_over(**expires_at));
+            over.map(|(jti, _)| REVOCATIONS.key(jti)).collect()
         };
-        for batch in expired.chunks(SWEEP_BATCH) {
-            let txn = batch.iter().fold(Txn::new(), |txn, jti| txn.delete(REVOCATIONS.key(jti)));
+        let mut after = None;
+        // Packs stand in the order in which they end.
+        loop {
+            let page = self.store.scan(&PackId::prefix(), after.as_ref(), SWEEP_BATCH).await?;
+            let ends = |key| REVOCATIONS.id(key).and_then(PackId::parse).map(|pack| pack.ends_at);
+            let over = page.iter().map(|(key, _)| key).take_while(|key| ends(key).is_some_and(is_over));
+            let found = over.cloned().collect::<Vec<_>>();
+            let is_last = found.len() < SWEEP_BATCH;
+            after = found.last().cloned();
+            keys.extend(found);
+            if is_last {
+                break;
+            }
+        }
+        for batch in keys.chunks(SWEEP_BATCH) {
+            let txn = batch.iter().fold(Txn::new(), |txn, key| txn.delete(key.clone()));
             let _unconditional = self.store.commit(txn).await?;
         }
-        Ok(expired.len())
-    }
-}
-
-#[derive(Clone, Default)]
-struct RevokedTokens {
-    by_jti: QuickMap<Uuid, UnixSeconds>,
-}
-
-impl Projection for RevokedTokens {
-    type Record = Revoked;
-    const KEYSPACE: Keyspace<Revoked> = REVOCATIONS;
-
-    fn put(&mut self, id: &str, revoked: Revoked) {
-        if let Ok(jti) = id.parse() {
-            self.by_jti.insert(jti, revoked.expires_at);
-        }
+        Ok(keys.len())
     }
 
-    fn delete(&mut self, id: &str) {
-        if let Ok(jti) = id.parse::<Uuid>() {
-            self.by_jti.remove(&jti);
+    /// Packs revocations together where many have a record each; returns how many it packed, at most
+    /// [`MAX_PACKS`] times [`PACK`]. What is in force does not change.
+    pub async fn pack(&self) -> Result<usize, StoreError> {
+        let mut by_end: BTreeMap<UnixSeconds, Vec<(Uuid, UnixSeconds)>> = BTreeMap::new();
+        {
+            let tokens = self.view.load();
+            if tokens.single().len() <= MAX_SINGLE {
+                return Ok(0);
+            }
+            for (jti, expires_at) in tokens.single() {
+                by_end.entry(PackId::end_for(*expires_at)).or_default().push((*jti, *expires_at));
+            }
         }
+        // Those that make no full pack stay as they are until others come.
+        let packs = by_end.iter().flat_map(|(end, tokens)| tokens.chunks_exact(PACK).map(move |tokens| (*end, tokens)));
+        let mut packed = 0;
+        for (ends_at, tokens) in packs.take(MAX_PACKS) {
+            let jtis = Jtis::new(tokens.iter().map(|(jti, _)| *jti).collect());
+            let pack = REVOCATIONS.encode(&Revoked::pack(ends_at, jtis))?;
+            let mut txn = Txn::new().put(REVOCATIONS.key(PackId::new(ends_at)), pack);
+            for (jti, expires_at) in tokens {
+                let key = REVOCATIONS.key(jti);
+                txn = txn.equals(key.clone(), REVOCATIONS.encode(&Revoked::single(*expires_at))?).delete(key);
+            }
+            // A conflict: another node has packed one of them, or it was revoked again for longer.
+            if let Outcome::Committed(_) = self.store.commit(txn).await? {
+                packed += tokens.len();
+            }
+        }
+        Ok(packed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{MemoryStore, Outcome};
+    use crate::store::MemoryStore;
+
+    const EXPIRY: UnixSeconds = UnixSeconds::new(1_700_000_000);
+
+    async fn reach(revocation: &Revocation, outcome: Outcome) {
+        let Outcome::Committed(revision) = outcome else { panic!("nothing is checked") };
+        revocation.reach(revision).await;
+    }
+
+    /// Waits until all that was committed is in force.
+    async fn settle(revocation: &Revocation) {
+        let nothing = revocation.store.commit(Txn::new()).await.unwrap();
+        reach(revocation, nothing).await;
+    }
+
+    async fn records(store: &Arc<dyn Store>) -> usize {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = store.scan(b"revocations/", after.as_ref(), 1_000).await.unwrap();
+            count += page.len();
+            let Some((last, _)) = page.into_iter().next_back() else { return count };
+            after = Some(last);
+        }
+    }
 
     #[tokio::test]
     async fn a_revocation_outlives_its_token_by_a_day_and_then_is_forgotten() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let revocation = Revocation::open(store.clone()).await.unwrap();
-        let (jti, expires_at) = (Uuid::new_v4(), UnixSeconds::new(1_700_000_000));
-        let revoked = store.commit(revocation.revoke(&jti, expires_at).unwrap()).await.unwrap();
-        let Outcome::Committed(revision) = revoked else { panic!("nothing is checked") };
-        revocation.reach(revision).await;
+        let jti = Uuid::new_v4();
+        let revoked = store.commit(revocation.revoke(&jti, EXPIRY).unwrap()).await.unwrap();
+        reach(&revocation, revoked).await;
 
-        assert_eq!(revocation.sweep(expires_at.plus(SECONDS_PER_DAY - 1)).await.unwrap(), 0);
+        assert_eq!(revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY - 1)).await.unwrap(), 0);
         assert!(revocation.is_revoked(&jti), "also while the clock was a day ahead");
-        assert_eq!(revocation.sweep(expires_at.plus(SECONDS_PER_DAY)).await.unwrap(), 1);
-        assert!(store.scan(b"revocations/", None, 10).await.unwrap().is_empty());
+        assert_eq!(revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY)).await.unwrap(), 1);
+        assert_eq!(records(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn packed_revocations_stay_in_force_for_as_long_and_are_few_records() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let revocation = Revocation::open(store.clone()).await.unwrap();
+        let mut revoked = Vec::new();
+        for number in 0..3 * MAX_SINGLE as u64 {
+            let (jti, expires_at) = (Uuid::new_v4(), EXPIRY.plus(number % 7_200));
+            let outcome = store.commit(revocation.revoke(&jti, expires_at).unwrap()).await.unwrap();
+            reach(&revocation, outcome).await;
+            revoked.push((jti, expires_at));
+        }
+        let packed = revocation.pack().await.unwrap();
+        assert!(packed > 2 * MAX_SINGLE, "{packed}");
+        settle(&revocation).await;
+        assert_eq!(revocation.pack().await.unwrap(), 0, "what is left is too little to pack");
+
+        // As followed, and as a start reads it.
+        for revocation in [&revocation, &Revocation::open(store.clone()).await.unwrap()] {
+            assert_eq!(revocation.count(), revoked.len());
+            assert!(revoked.iter().all(|(jti, _)| revocation.is_revoked(jti)));
+            assert!(!revocation.is_revoked(&Uuid::new_v4()));
+        }
+        assert_eq!(records(&store).await, packed / PACK + revoked.len() - packed);
+
+        // Half of them expire in the first hour: a day later these may go, and no other.
+        for now in [EXPIRY, EXPIRY.plus(3_600), EXPIRY.plus(SECONDS_PER_DAY + 3_600)] {
+            revocation.sweep(now).await.unwrap();
+            settle(&revocation).await;
+            let in_force = |(_, expires_at): &&(Uuid, UnixSeconds)| expires_at.plus(SECONDS_PER_DAY) > now;
+            assert!(revoked.iter().filter(in_force).all(|(jti, _)| revocation.is_revoked(jti)), "{now}");
+        }
+        let fewer = revocation.count();
+        assert!(fewer < revoked.len(), "{fewer} are left");
+        revocation.sweep(EXPIRY.plus(2 * SECONDS_PER_DAY)).await.unwrap();
+        settle(&revocation).await;
+        assert_eq!((revocation.count(), records(&store).await), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_revoked_again_for_longer_while_it_was_packed_stays() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let revocation = Revocation::open(store.clone()).await.unwrap();
+        let jtis: Vec<_> = (0..=MAX_SINGLE).map(|_| Uuid::new_v4()).collect();
+        for jti in &jtis {
+            let outcome = store.commit(revocation.revoke(jti, EXPIRY).unwrap()).await.unwrap();
+            reach(&revocation, outcome).await;
+        }
+        // The view has not heard of these when the packs are made: nothing is awaited in between.
+        for jti in &jtis {
+            let _ = store.commit(revocation.revoke(jti, EXPIRY.plus(SECONDS_PER_DAY)).unwrap()).await.unwrap();
+        }
+        revocation.pack().await.unwrap();
+        settle(&revocation).await;
+        revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY + 7_200)).await.unwrap();
+        settle(&revocation).await;
+        assert!(jtis.iter().all(|jti| revocation.is_revoked(jti)));
     }
 }

@@ -395,6 +395,9 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 if let Err(error) = parts.revocation.sweep(now).await {
                     tracing::warn!(%error, "expired revocations stay for now");
                 }
+                if let Err(error) = parts.revocation.pack().await {
+                    tracing::warn!(%error, "revocations are not packed for now");
+                }
                 if let Err(error) = parts.parking.sweep(now).await {
                     tracing::warn!(%error, "expired idempotency keys stay for now");
                 }

@@ -22,6 +22,9 @@ use crate::gate::{Credentials, PUBLIC};
 /// Commits that are under way at a time: they share the store's syncs.
 const AT_ONCE: usize = 8;
 
+/// How many tokens are revoked in what stands for a minute.
+const REVOKED_AT_ONCE: usize = 50_000;
+
 const CLIENTS: Keyspace<Client> = Keyspace::new("clients");
 const NUMBERS: Keyspace<Json> = Keyspace::new("zone-numbers");
 const USAGE: Keyspace<Json> = Keyspace::new("quota");
@@ -76,10 +79,18 @@ impl Filler {
     pub(crate) async fn revocations(&self, count: usize) -> anyhow::Result<()> {
         let revocation = Revocation::open(self.store.clone()).await?;
         let expires_at = self.now.day().end().plus(86_400);
-        // In order, which the store takes in many times faster than at random.
-        let mut jtis: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
-        jtis.sort_unstable();
-        self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await
+        for first in (0..count).step_by(REVOKED_AT_ONCE) {
+            // In order, which the store takes in many times faster than at random.
+            let mut jtis: Vec<Uuid> = (first..count.min(first + REVOKED_AT_ONCE)).map(|_| Uuid::new_v4()).collect();
+            jtis.sort_unstable();
+            self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await?;
+            // As the server does every minute.
+            if let Outcome::Committed(revision) = self.store.commit(Txn::new()).await? {
+                revocation.reach(revision).await;
+            }
+            revocation.pack().await?;
+        }
+        Ok(())
     }
 
     /// Zones in a grid around [`CITY`]. Their ids come behind those of all others, so that a first page of
@@ -119,13 +130,18 @@ impl Filler {
         self.commit(txns.map(|id| Ok(Txn::new().put(USAGE.key(id), used.clone()))), 1).await
     }
 
-    /// The length of a record under this prefix, in bytes of JSON: the mean of the last thousand.
-    #[allow(clippy::cast_precision_loss, reason = "at most a thousand records")]
-    pub(crate) async fn json_bytes(&self, prefix: &str) -> anyhow::Result<f64> {
-        let records = self.store.scan(prefix.as_bytes(), None, MAX_SCAN).await?;
-        ensure!(!records.is_empty(), "nothing is under {prefix}");
-        let bytes: usize = records.iter().map(|(_, value)| value.as_bytes().len()).sum();
-        Ok(bytes as f64 / records.len() as f64)
+    /// How many bytes of JSON the records under this prefix are, for each of `count` facts.
+    #[allow(clippy::cast_precision_loss, reason = "at most some hundred megabytes")]
+    pub(crate) async fn json_bytes(&self, prefix: &str, count: usize) -> anyhow::Result<f64> {
+        let (mut bytes, mut after) = (0, None);
+        loop {
+            let page = self.store.scan(prefix.as_bytes(), after.as_ref(), MAX_SCAN).await?;
+            bytes += page.iter().map(|(_, value)| value.as_bytes().len()).sum::<usize>();
+            let Some((last, _)) = page.into_iter().next_back() else { break };
+            after = Some(last);
+        }
+        ensure!(bytes > 0, "nothing is under {prefix}");
+        Ok(bytes as f64 / count as f64)
     }
 
     /// Commits all, as many as fit into one commit at a time.

@@ -42,19 +42,19 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
 
     let filler = Filler::open(&grown_dir)?;
     filler.clients(0..clients, USUAL).await?;
-    let client_json = filler.json_bytes("clients/").await?;
+    let client_json = filler.json_bytes("clients/", clients).await?;
     filler.close().await?;
     let client_bytes = memory(options, &grown_dir, &mut rss, clients).await? - client_json;
 
     let filler = Filler::open(&grown_dir)?;
     filler.revocations(revocations).await?;
-    let revocation_json = filler.json_bytes("revocations/").await?;
+    let revocation_json = filler.json_bytes("revocations/", revocations).await?;
     filler.close().await?;
     let revocation_bytes = memory(options, &grown_dir, &mut rss, revocations).await? - revocation_json;
 
     let filler = Filler::open(&grown_dir)?;
     filler.zones(zones).await?;
-    let zone_json = filler.json_bytes("zones/").await?;
+    let zone_json = filler.json_bytes("zones/", zones).await?;
     filler.close().await?;
     let zone_bytes = memory(options, &grown_dir, &mut rss, zones).await? - zone_json;
 
