@@ -2,7 +2,10 @@
 //!
 //! Owns the process's one `tracing` subscriber. An access token or a secret is never an event's field:
 //! types that hold one do not print. Text that came from a request is recorded with `?`, which escapes
-//! control characters, so that no request can write a line of its own or move a terminal's cursor.
+//! control characters, so that no request can write a line of its own or move a terminal's cursor. No warning
+//! or error is told again and again: see [`sparing`].
+
+mod sparing;
 
 use std::io;
 
@@ -12,6 +15,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
+use self::sparing::Sparing;
 use crate::config::{Log, LogFormat};
 use crate::http::exchange::ACCESS;
 
@@ -37,7 +41,7 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Filters of the whole log, and not of one layer: `tracing::enabled!` would confuse those.
-    Ok(registry().with(lines).with(filter_fn(is_told)).with(filter).try_init()?)
+    Ok(registry().with(lines).with(Sparing::new()).with(filter_fn(is_told)).with(filter).try_init()?)
 }
 
 /// Whether an event may be told at any level: a request's line if those are asked for, our own, and what other crates say is wrong. Below that they

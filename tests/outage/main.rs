@@ -54,6 +54,8 @@ const ATTEMPTS: usize = 5;
 const PART_BYTES: u64 = 256 * 1024;
 /// How many registrations a full disk may have room for.
 const LITTLE: usize = 20;
+/// How many more are refused in a row: the log does not grow with them.
+const FLOOD: usize = 50;
 /// Within this, the server answers, whatever its disk does.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two questions whether the server is well again.
@@ -221,6 +223,8 @@ struct Server {
     process: Process,
     gate: Gate,
     facts: Facts,
+    /// How many changes were refused.
+    refused: usize,
 }
 
 /// A client with a quota, and how much of it has been admitted.
@@ -236,7 +240,7 @@ impl Server {
         let gate = Gate::open(&site).await;
         // What a client spends from is leased at its first request.
         assert_eq!(asked(gate.get("/parking/zones?limit=1", &gate.writer)).await.0, 200);
-        Self { site, process, gate, facts: Facts::default() }
+        Self { site, process, gate, facts: Facts::default(), refused: 0 }
     }
 
     /// Lets the disk fail, and mends it.
@@ -256,7 +260,9 @@ impl Server {
         }
         if lasts == Lasts::UntilMended {
             assert_eq!(self.ready().await, 503, "{what}");
-            assert_eq!(self.revoke(&revoked).await, 503, "{what}");
+            for _ in 0..FLOOD {
+                assert_eq!(self.revoke(&revoked).await, 503, "{what}");
+            }
             let mut statuses = Vec::new();
             for _ in 0..ATTEMPTS {
                 statuses.push(self.call(&mut limited).await);
@@ -350,6 +356,7 @@ impl Server {
         let body = json!({ "token": token });
         let request = self.gate.request(Method::POST, "/admin/revocations").bearer_auth(&self.gate.admin).json(&body);
         let (status, answer) = asked(request).await;
+        self.refused += usize::from(status == 503);
         if status == 200 {
             self.facts.add(Fact::TokenRevoked { jti: answer["jti"].as_str().unwrap().parse().unwrap() });
         }
@@ -363,6 +370,12 @@ impl Server {
         self.process.terminate();
         let (status, complaints) = self.process.wait();
         assert!(status.success(), "{status}: {}", complaints.join("\n"));
+        let lines = |text: &str| complaints.iter().filter(|line| line.contains(text)).count();
+        let (told, refused) = (lines("a request was not served"), self.refused);
+        assert!(told > 0 || refused == 0, "{refused} refusals, and nothing in the log");
+        assert!(told < refused / 2 || refused < FLOOD, "{told} lines for {refused} refusals");
+        assert!(lines("left out") > 0 || refused < FLOOD, "{}", complaints.join("\n"));
+        println!("outage: {told} lines of the log for {refused} refused changes");
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&self.site.data_dir().join("db")).unwrap());
         let stored = Clients::open(store.clone()).await.unwrap().list(None, usize::MAX, |_| true);
         let stored: BTreeSet<String> = stored.clients.iter().map(|client| client.client_id.to_string()).collect();
