@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::driver::{Call, Connection, Pace, Times};
 use crate::gate::{Gate, PUBLIC, access_token, registration, text};
 use crate::options::Options;
+use crate::process::Apart;
 use crate::report::{Line, Report};
 
 const CONNECTIONS: usize = 32;
@@ -28,6 +29,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let (zone, _) = gate.any_zone(&token).await?;
     let call = Call::get(zone).with_token(&token);
 
+    let _apart = Apart::from(&[&gate.process])?;
     let length = Duration::from_secs(if options.quick { 3 } else { 15 });
     let most = closed_loop(&gate, &call, Duration::from_secs(2)).await?;
     let half = most / 2.0;

@@ -11,6 +11,7 @@ use crate::fill::{Filler, credentials};
 use crate::gate::{Gate, PUBLIC, access_token};
 use crate::load::median;
 use crate::options::Options;
+use crate::process::Apart;
 use crate::report::{Line, Report};
 
 /// Clients that are at their limits, and how many of them share a connection.
@@ -45,6 +46,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
 
     admitted(options, &gate, &tokens.iter().map(|token| get(token)).collect::<Vec<_>>(), report).await?;
 
+    let _apart = Apart::from(&[&gate.process])?;
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     let length = Duration::from_secs(if options.quick { 2 } else { 4 });
     let greedy = get(tokens.first().map_or("", String::as_str));

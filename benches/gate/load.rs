@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use crate::options::Options;
-use crate::process::Process;
+use crate::process::{Apart, Process};
 
 /// Keep-alive connections that `wrk` holds.
 const CONNECTIONS: u32 = 32;
@@ -45,6 +45,7 @@ pub(crate) struct Compared {
 
 /// Loads both in turns, so that whatever else the machine does falls on both.
 pub(crate) fn compare(options: &Options, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
+    let _apart = Apart::from(&[base.server, ours.server])?;
     // The first run pays for cold caches and for growing buffers.
     base.run(1)?;
     ours.run(1)?;

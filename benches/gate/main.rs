@@ -2,8 +2,8 @@
 //!
 //! A server and the bare handlers of `examples/bare.rs`, one worker each, the same TLS and the same bytes,
 //! answer the same requests in turns, so that whatever else the machine does falls on both. What counts is
-//! the server's CPU time for a request: it does not depend on how fast the client is. The server and what
-//! drives it share the machine's cores. The order: `options` says what to do, `gate` starts the
+//! the server's CPU time for a request: it does not depend on how fast the client is. Under load the server has a
+//! core of its own, and what drives it the others. The order: `options` says what to do, `gate` starts the
 //! servers, `load` and `driver` send, each of the other modules measures a promise, `report` tells.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock, and waits for processes to come up")]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
 /// Linux counts CPU time in hundredths of a second for every reader of /proc (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -92,6 +94,50 @@ pub(crate) fn thread_seconds(task: &Path) -> anyhow::Result<f64> {
     let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
     ensure!(ticks.len() == 2, "/proc/PID/stat has another form than expected");
     Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+}
+
+/// Servers on one core and what drives them on the others, while this lives: what is measured of a server is not
+/// how long its driver let it wait. On a single core they share it.
+pub(crate) struct Apart {
+    servers: Vec<u32>,
+    cores: CpuSet,
+}
+
+impl Apart {
+    pub(crate) fn from(servers: &[&Process]) -> anyhow::Result<Self> {
+        let apart =
+            Self { servers: servers.iter().map(|server| server.child.id()).collect(), cores: sched_getaffinity(None)? };
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|core| apart.cores.is_set(*core));
+        if let (Some(first), Some(second)) = (cores.next(), cores.next()) {
+            let (mut servers, mut driver) = (CpuSet::new(), CpuSet::new());
+            servers.set(first);
+            [second].into_iter().chain(cores).for_each(|core| driver.set(core));
+            apart.set(&servers, &driver)?;
+        }
+        Ok(apart)
+    }
+
+    fn set(&self, servers: &CpuSet, driver: &CpuSet) -> anyhow::Result<()> {
+        let processes = self.servers.iter().map(|id| (*id, servers)).chain([(std::process::id(), driver)]);
+        for (id, cores) in processes {
+            for task in fs::read_dir(format!("/proc/{id}/task"))? {
+                let thread = task?.file_name().to_string_lossy().parse()?;
+                match sched_setaffinity(Pid::from_raw(thread), cores) {
+                    // A thread may end meanwhile.
+                    Ok(()) | Err(Errno::SRCH) => {}
+                    Err(cause) => return Err(cause.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        // A server may have ended, and then has nothing to go back to.
+        let _ = self.set(&self.cores, &self.cores);
+    }
 }
 
 /// A command without a terminal of its own.
