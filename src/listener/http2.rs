@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix_http::body::{BodySize, MessageBody};
 use actix_http::error::PayloadError;
-use actix_http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
 use actix_server::GracefulShutdownSignal;
 use actix_web::web::{Bytes, BytesMut};
@@ -238,15 +238,26 @@ async fn send_chunk(mut chunk: Bytes, stream: &mut SendStream<Bytes>, limit: Dur
     Ok(())
 }
 
+/// Room for as many fields as most answers have.
+const MANY_FIELDS: usize = 12;
+/// Fields whose values hardly ever come twice. Said to be sensitive, they stay out of the table that HPACK keeps of a
+/// connection's fields (RFC 7541 section 7.1.3), where they would push out those that do.
+const NEVER_TWICE: [HeaderName; 2] = [HeaderName::from_static("x-request-id"), HeaderName::from_static("ratelimit")];
+
 /// The response's head without the fields that HTTP/2 forbids (RFC 9113 section 8.2.2), with its length
 /// and the date.
 fn head(response: &Response<()>, size: BodySize, dates: &ServiceConfig) -> http::Response<()> {
     let mut head = http::Response::new(());
     *head.status_mut() = response.status();
     let fields = head.headers_mut();
+    fields.reserve(MANY_FIELDS);
     for (name, value) in response.headers() {
         if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
-            fields.append(name, value.clone());
+            let mut value = value.clone();
+            if NEVER_TWICE.contains(name) {
+                value.set_sensitive(true);
+            }
+            fields.append(name, value);
         }
     }
     // A 204 has no length, and that of a 304 would be the length of what is not sent (RFC 9110 section 8.6).
