@@ -371,7 +371,7 @@ mod tests {
                 client_id: ClientId::parse("client-1").unwrap(),
                 client_name: "Client".to_owned(),
                 scope: Scope::parse("read:zones write:zones").unwrap(),
-                audience: vec![AUDIENCE.to_owned()],
+                audience: vec![AUDIENCE.to_owned()].into(),
                 token_ttl: 3_600,
                 limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,
