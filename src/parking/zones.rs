@@ -4,7 +4,10 @@
 //! any id, and a change copies a few nodes and leaves readers undisturbed. An index knows a name by its hash, and
 //! each zone it tells of is asked whether it has that name: no text is kept twice.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::iter;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -155,7 +158,7 @@ impl Zones {
         let name = match (operator_id, number, filter.near) {
             (Some(operator_id), Some(number), _) => Name::Sign(operator_id, number),
             (None, Some(number), _) => Name::Number(number),
-            (_, None, Some(near)) => return self.take(self.ids_near(near, after).into_iter(), filter, limit),
+            (_, None, Some(near)) => return self.take(self.ids_near(near, after), filter, limit),
             (Some(operator_id), None, None) => Name::Operator(operator_id),
             (None, None, None) => {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -177,16 +180,16 @@ impl Zones {
     }
 
     /// The zones in the box around the circle, in the order of their ids.
-    fn ids_near(&self, near: Near, after: Option<Uuid>) -> Vec<Uuid> {
+    fn ids_near(&self, near: Near, after: Option<Uuid>) -> impl Iterator<Item = Uuid> {
         let in_box = |bounds: Bounds| {
             let ranges = bounds.cell_ranges().into_iter();
             let cells = ranges.flat_map(|(first, last)| self.by_cell.range((first, Uuid::nil())..=(last, Uuid::max())));
             cells.filter(move |(cell, _)| bounds.contains(*cell))
         };
         let ids = near.bounds().flat_map(in_box).map(|(_, id)| *id);
-        let mut found: Vec<Uuid> = ids.filter(|id| after.is_none_or(|after| *id > after)).collect();
-        found.sort_unstable();
-        found
+        // A heap, for a page asks for the first few: the rest need no order.
+        let mut found: BinaryHeap<_> = ids.filter(|id| after.is_none_or(|after| *id > after)).map(Reverse).collect();
+        iter::from_fn(move || found.pop().map(|Reverse(id)| id))
     }
 
     /// The hashes of a zone's names.
