@@ -4,8 +4,6 @@
 //! any id, and a change copies a few nodes and leaves readers undisturbed. An index knows a name by its hash, and
 //! each zone it tells of is asked whether it has that name: no text is kept twice.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::iter;
 use std::ops::Bound;
@@ -158,7 +156,10 @@ impl Zones {
         let name = match (operator_id, number, filter.near) {
             (Some(operator_id), Some(number), _) => Name::Sign(operator_id, number),
             (None, Some(number), _) => Name::Number(number),
-            (_, None, Some(near)) => return self.take(self.ids_near(near, after), filter, limit),
+            (_, None, Some(near)) => {
+                let mut ids = self.ids_near(near, after);
+                return self.take(in_order(&mut ids, 2 * limit), filter, limit);
+            }
             (Some(operator_id), None, None) => Name::Operator(operator_id),
             (None, None, None) => {
                 let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -179,17 +180,15 @@ impl Zones {
         self.by_name.range((first, Bound::Included((hash, Uuid::max())))).map(|(_, id)| *id)
     }
 
-    /// The zones in the box around the circle, in the order of their ids.
-    fn ids_near(&self, near: Near, after: Option<Uuid>) -> impl Iterator<Item = Uuid> {
+    /// The zones in the box around the circle, after `after`, in no order.
+    fn ids_near(&self, near: Near, after: Option<Uuid>) -> Vec<Uuid> {
         let in_box = |bounds: Bounds| {
             let ranges = bounds.cell_ranges().into_iter();
             let cells = ranges.flat_map(|(first, last)| self.by_cell.range((first, Uuid::nil())..=(last, Uuid::max())));
             cells.filter(move |(cell, _)| bounds.contains(*cell))
         };
         let ids = near.bounds().flat_map(in_box).map(|(_, id)| *id);
-        // A heap, for a page asks for the first few: the rest need no order.
-        let mut found: BinaryHeap<_> = ids.filter(|id| after.is_none_or(|after| *id > after)).map(Reverse).collect();
-        iter::from_fn(move || found.pop().map(|Reverse(id)| id))
+        ids.filter(|id| after.is_none_or(|after| *id > after)).collect()
     }
 
     /// The hashes of a zone's names.
@@ -229,6 +228,21 @@ impl Projection for Zones {
             self.unlist(&old);
         }
     }
+}
+
+/// All of `ids` in order. The first few are found without putting the others in order, for a page seldom asks for more.
+fn in_order(ids: &mut [Uuid], few: usize) -> impl Iterator<Item = Uuid> {
+    let few = few.min(ids.len());
+    if few < ids.len() {
+        ids.select_nth_unstable(few);
+    }
+    let (first, rest) = ids.split_at_mut(few);
+    first.sort_unstable();
+    let rest = iter::once_with(|| {
+        rest.sort_unstable();
+        &*rest
+    });
+    first.iter().chain(rest.flatten()).copied()
 }
 
 #[cfg(test)]
