@@ -131,7 +131,7 @@ fn client(clock: &SharedClock) -> anyhow::Result<Client> {
         client_id: ClientId::parse("partner")?,
         client_name: "Partner".to_owned(),
         scope: Scope::parse("read:zones write:zones").map_err(|_| anyhow::anyhow!("no scope"))?,
-        audience: vec![AUDIENCE.to_owned()],
+        audience: vec![AUDIENCE.to_owned()].into(),
         token_ttl: 86_400,
         limits: LIMITS,
         status: Status::Active,

@@ -140,7 +140,7 @@ impl Administration {
             client_id,
             client_name,
             scope,
-            audience,
+            audience: audience.into(),
             token_ttl,
             limits,
             status: Status::Active,

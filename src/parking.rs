@@ -143,7 +143,7 @@ impl Parking {
         let mut zones = self.view.load().select(&request.filter, request.after, request.limit + 1);
         let is_last = zones.len() <= request.limit;
         zones.truncate(request.limit);
-        let next = zones.last().filter(|_| !is_last).map(|last| Cursor::new(last.zone.id, &request.filter));
+        let next = zones.last().filter(|_| !is_last).map(|last| Cursor::new(last.id(), &request.filter));
         Page { zones, next }
     }
 
@@ -185,8 +185,9 @@ impl Parking {
             let id = Uuid::new_v7(Timestamp::from_unix(NoContext, now.get(), 0));
             let zone = Zone { id, fields: fields.clone(), created_at: now, updated_at: now };
             txn = txn.and(creation(&zone)?);
-            let Representation { etag, body, .. } = Representation::new(zone);
-            let created = Created { location: format!("{collection}/{id}"), etag, body, replayed: false };
+            let shown = Representation::new(&zone);
+            let location = format!("{collection}/{id}");
+            let created = Created { location, etag: shown.etag(), body: shown.body(), replayed: false };
             if let Some(attempt) = attempt {
                 let remembered = Remembered::new(attempt, &created, now);
                 txn = txn.put(IDEMPOTENCY.key(attempt.id()), IDEMPOTENCY.encode(&remembered)?);
@@ -204,7 +205,7 @@ impl Parking {
         id: Uuid,
         body: &Document,
         condition: &Condition,
-    ) -> Result<Arc<Representation>, ParkingError> {
+    ) -> Result<Representation, ParkingError> {
         self.change(id, condition, |current| ZoneFields::parse_replacement(body, current)).await
     }
 
@@ -214,7 +215,7 @@ impl Parking {
         id: Uuid,
         patch: &Document,
         condition: &Condition,
-    ) -> Result<Arc<Representation>, ParkingError> {
+    ) -> Result<Representation, ParkingError> {
         self.change(id, condition, |current| ZoneFields::parse_merged(patch, current)).await
     }
 
@@ -223,7 +224,7 @@ impl Parking {
         for _ in 0..MAX_ATTEMPTS {
             let (zone, value) = ZONES.get(&*self.store, id).await?.ok_or(ParkingError::NotFound)?;
             let number = number_key(&zone.fields);
-            if !condition.allows_write(&Representation::new(zone).etag) {
+            if !condition.allows_write(&Representation::new(&zone).etag()) {
                 return Err(ParkingError::PreconditionFailed);
             }
             let key = ZONES.key(id);
@@ -298,19 +299,19 @@ impl Parking {
         id: Uuid,
         condition: &Condition,
         fields_of: impl Fn(&Zone) -> Result<ZoneFields, Vec<FieldFault>>,
-    ) -> Result<Arc<Representation>, ParkingError> {
+    ) -> Result<Representation, ParkingError> {
         for _ in 0..MAX_ATTEMPTS {
-            let (zone, value) = ZONES.get(&*self.store, id).await?.ok_or(ParkingError::NotFound)?;
-            let current = Representation::new(zone);
-            if !condition.allows_write(&current.etag) {
+            let (current, value) = ZONES.get(&*self.store, id).await?.ok_or(ParkingError::NotFound)?;
+            let shown = Representation::new(&current);
+            if !condition.allows_write(&shown.etag()) {
                 return Err(ParkingError::PreconditionFailed);
             }
-            let fields = fields_of(&current.zone).map_err(ParkingError::Invalid)?;
-            if fields == current.zone.fields {
-                return Ok(Arc::new(current));
+            let fields = fields_of(&current).map_err(ParkingError::Invalid)?;
+            if fields == current.fields {
+                return Ok(shown);
             }
             let mut txn = Txn::new().equals(ZONES.key(id), value);
-            let (old_number, new_number) = (number_key(&current.zone.fields), number_key(&fields));
+            let (old_number, new_number) = (number_key(&current.fields), number_key(&fields));
             if old_number != new_number {
                 if let Some(zone_id) = self.number_holder(&fields).await? {
                     return Err(ParkingError::NumberTaken { zone_id });
@@ -319,10 +320,10 @@ impl Parking {
                 txn = txn.absent(new_number.clone()).delete(old_number).put(new_number, holder);
             }
             // A clock that was set back does not make a zone change before it was made.
-            let updated_at = self.clock.now().max(current.zone.updated_at);
-            let changed = Zone { id, fields, created_at: current.zone.created_at, updated_at };
+            let updated_at = self.clock.now().max(current.updated_at);
+            let changed = Zone { id, fields, created_at: current.created_at, updated_at };
             if self.commit(txn.put(ZONES.key(id), ZONES.encode(&changed)?)).await? {
-                return Ok(Arc::new(Representation::new(changed)));
+                return Ok(Representation::new(&changed));
             }
         }
         Err(ParkingError::Contended)
@@ -448,7 +449,7 @@ mod tests {
     }
 
     fn ids(page: &Page) -> Vec<Uuid> {
-        page.zones.iter().map(|found| found.zone.id).collect()
+        page.zones.iter().map(|found| found.id()).collect()
     }
 
     impl Set {
@@ -489,7 +490,7 @@ mod tests {
             let body = document(&serde_json::to_value(zone).unwrap());
             assert_eq!(ZoneFields::parse_replacement(&body, zone).unwrap(), zone.fields);
             assert!(zone.created_at <= zone.updated_at && zone.updated_at <= set.clock.now());
-            assert_eq!(set.parking.get(zone.id).unwrap().zone, *zone);
+            assert_eq!(set.parking.get(zone.id).unwrap().zone(), *zone);
         }
         // Each city is near itself, and far from the others.
         for (place, count) in [
@@ -529,25 +530,25 @@ mod tests {
     async fn a_zone_is_created_changed_and_deleted() {
         let set = empty().await;
         let created = set.create("1").await;
-        assert_eq!(created.zone.created_at, set.clock.now());
+        assert_eq!(created.zone().created_at, set.clock.now());
         set.clock.advance(Duration::from_secs(60));
 
         let patch = document(&json!({"settings": {"grace_time": 9}}));
-        let merged = set.parking.merge(created.zone.id, &patch, &if_match(&created.etag)).await.unwrap();
-        assert_ne!(merged.etag, created.etag);
-        assert_eq!((merged.zone.created_at, merged.zone.updated_at), (created.zone.created_at, set.clock.now()));
-        assert_eq!(set.parking.get(merged.zone.id).unwrap().body, merged.body, "the next read shows it");
+        let merged = set.parking.merge(created.id(), &patch, &if_match(&created.etag())).await.unwrap();
+        assert_ne!(merged.etag(), created.etag());
+        assert_eq!((merged.zone().created_at, merged.zone().updated_at), (created.zone().created_at, set.clock.now()));
+        assert_eq!(set.parking.get(merged.id()).unwrap().body(), merged.body(), "the next read shows it");
 
         let replaced =
-            set.parking.replace(merged.zone.id, &document(&body("2")), &if_match(&merged.etag)).await.unwrap();
-        assert_eq!(replaced.zone.fields.settings, Settings::default(), "what is left out is set back");
+            set.parking.replace(merged.id(), &document(&body("2")), &if_match(&merged.etag())).await.unwrap();
+        assert_eq!(replaced.zone().fields.settings, Settings::default(), "what is left out is set back");
         set.create("1").await;
 
-        let stale = set.parking.delete(replaced.zone.id, &if_match(&merged.etag)).await;
+        let stale = set.parking.delete(replaced.id(), &if_match(&merged.etag())).await;
         assert!(matches!(stale, Err(ParkingError::PreconditionFailed)));
-        set.parking.delete(replaced.zone.id, &if_match(&replaced.etag)).await.unwrap();
-        assert!(set.parking.get(replaced.zone.id).is_none());
-        let again = set.parking.delete(replaced.zone.id, &Condition::default()).await;
+        set.parking.delete(replaced.id(), &if_match(&replaced.etag())).await.unwrap();
+        assert!(set.parking.get(replaced.id()).is_none());
+        let again = set.parking.delete(replaced.id(), &Condition::default()).await;
         assert!(matches!(again, Err(ParkingError::NotFound)));
         set.create("2").await;
     }
@@ -557,10 +558,13 @@ mod tests {
         let set = empty().await;
         let created = set.create("1").await;
         set.clock.advance(Duration::from_secs(60));
-        let same = set.parking.replace(created.zone.id, &document(&body("1")), &Condition::default()).await.unwrap();
-        assert_eq!(same.etag, created.etag);
+        let same = set.parking.replace(created.id(), &document(&body("1")), &Condition::default()).await.unwrap();
+        assert_eq!(same.etag(), created.etag());
         let patch = document(&json!({"name": "Quay"}));
-        assert_eq!(set.parking.merge(created.zone.id, &patch, &Condition::default()).await.unwrap().etag, created.etag);
+        assert_eq!(
+            set.parking.merge(created.id(), &patch, &Condition::default()).await.unwrap().etag(),
+            created.etag()
+        );
     }
 
     #[tokio::test]
@@ -569,8 +573,8 @@ mod tests {
         let created = set.create("1").await;
         set.clock.set_wall(UnixSeconds::new(0));
         let patch = document(&json!({"name": "Pier"}));
-        let merged = set.parking.merge(created.zone.id, &patch, &Condition::default()).await.unwrap();
-        assert_eq!(merged.zone.updated_at, created.zone.updated_at);
+        let merged = set.parking.merge(created.id(), &patch, &Condition::default()).await.unwrap();
+        assert_eq!(merged.zone().updated_at, created.zone().updated_at);
     }
 
     #[tokio::test]
@@ -593,7 +597,7 @@ mod tests {
         // And of zones that are renumbered at the same time.
         let mut zones = Vec::new();
         for number in ["11", "12", "13", "14"] {
-            zones.push(set.create(number).await.zone.id);
+            zones.push(set.create(number).await.id());
         }
         let patch = document(&json!({"number": "20"}));
         let anyway = Condition::default();
@@ -612,7 +616,8 @@ mod tests {
     #[tokio::test]
     async fn no_change_is_lost_when_many_are_made_at_the_same_time() {
         let set = empty().await;
-        let Representation { zone, etag, .. } = &*set.create("1").await;
+        let created = set.create("1").await;
+        let (zone, etag) = (created.zone(), &created.etag());
         let patches =
             [json!({"name": "Pier"}), json!({"approx_space_count": 3}), json!({"settings": {"grace_time": 3}})];
         let patches = patches.map(|patch| document(&patch));
@@ -620,7 +625,7 @@ mod tests {
         for answer in join_all(patches.iter().map(|patch| set.parking.merge(zone.id, patch, &anyway))).await {
             answer.unwrap();
         }
-        let changed = &set.parking.get(zone.id).unwrap().zone.fields;
+        let changed = set.parking.get(zone.id).unwrap().zone().fields;
         assert_eq!((changed.approx_space_count, changed.settings.grace_time), (Some(3), 3));
 
         // With the state that they were made for, only one of them is.
@@ -755,8 +760,8 @@ mod tests {
         let created = set.create("1").await;
         set.store.close().await.unwrap();
         assert!(matches!(set.attempt("key", "/zones", "2").await, Err(ParkingError::Store(_))));
-        let deleted = set.parking.delete(created.zone.id, &Condition::default()).await;
+        let deleted = set.parking.delete(created.id(), &Condition::default()).await;
         assert!(matches!(deleted, Err(ParkingError::Store(_))));
-        assert!(set.parking.get(created.zone.id).is_some(), "reads go on");
+        assert!(set.parking.get(created.id()).is_some(), "reads go on");
     }
 }

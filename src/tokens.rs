@@ -290,7 +290,7 @@ mod tests {
             client_id: ClientId::parse("partner").unwrap(),
             client_name: "Partner".to_owned(),
             scope: Scope::parse("read:zones").unwrap(),
-            audience: vec!["public".to_owned()],
+            audience: vec!["public".to_owned()].into(),
             token_ttl: 3_600,
             limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,

@@ -60,7 +60,7 @@ impl Filler {
                 client_id: ClientId::parse(&id)?,
                 client_name: format!("Partner number {number}"),
                 scope: Scope::parse("read:zones write:zones").map_err(|_| anyhow::anyhow!("no scope"))?,
-                audience: vec![PUBLIC.to_owned()],
+                audience: vec![PUBLIC.to_owned()].into(),
                 token_ttl: 3_600,
                 limits,
                 status: Status::Active,

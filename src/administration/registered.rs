@@ -208,7 +208,7 @@ fn apply(patch: &Patch, client: &mut Client) {
         client.scope = scope.clone();
     }
     if let Some(audience) = &patch.audience {
-        client.audience.clone_from(audience);
+        client.audience = audience.clone().into();
     }
     client.token_ttl = patch.token_ttl.unwrap_or(client.token_ttl);
     client.limits = patch.limits(client.limits);

@@ -21,9 +21,7 @@ use crate::http::error::{Problem, ProblemKind};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precondition::{Condition, EntityTag, Read, Tags};
-use crate::parking::{
-    Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault, Representation,
-};
+use crate::parking::{Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -102,9 +100,10 @@ async fn show(
     parking: Data<Parking>,
 ) -> Result<HttpResponse, Problem> {
     let found = parking.get(zone_id(&request)?).ok_or(ParkingError::NotFound)?;
-    match condition(&request).read(&found.etag) {
-        Read::Send => Ok(with_zone(StatusCode::OK, &found.etag, found.body.clone())),
-        Read::NotModified => Ok(with_etag(HttpResponse::new(StatusCode::NOT_MODIFIED), &found.etag)),
+    let etag = found.etag();
+    match condition(&request).read(&etag) {
+        Read::Send => Ok(with_zone(StatusCode::OK, etag, found.body())),
+        Read::NotModified => Ok(with_etag(HttpResponse::new(StatusCode::NOT_MODIFIED), etag)),
         Read::PreconditionFailed => Err(ParkingError::PreconditionFailed.into()),
     }
 }
@@ -120,7 +119,7 @@ async fn create(
     let body = read_json(&request, payload, Accepts::Zone).await?;
     let attempt = key.map(|key| Attempt::new(caller.client_id().as_str(), key, request.path(), &body));
     let created = parking.create(&parse(&body)?, request.path(), attempt.as_ref()).await?;
-    let mut response = with_zone(StatusCode::CREATED, &created.etag, created.body);
+    let mut response = with_zone(StatusCode::CREATED, created.etag, created.body);
     let location = HeaderValue::try_from(created.location).map_err(|_| Problem::not_found())?;
     response.headers_mut().insert(LOCATION, location);
     if created.replayed {
@@ -137,8 +136,8 @@ async fn replace(
 ) -> Result<HttpResponse, Problem> {
     let id = zone_id(&request)?;
     let body = parse(&read_json(&request, payload, Accepts::Zone).await?)?;
-    let Representation { etag, body, .. } = &*parking.replace(id, &body, &condition(&request)).await?;
-    Ok(with_zone(StatusCode::OK, etag, body.clone()))
+    let changed = parking.replace(id, &body, &condition(&request)).await?;
+    Ok(with_zone(StatusCode::OK, changed.etag(), changed.body()))
 }
 
 async fn merge(
@@ -149,8 +148,8 @@ async fn merge(
 ) -> Result<HttpResponse, Problem> {
     let id = zone_id(&request)?;
     let patch = parse(&read_json(&request, payload, Accepts::MergePatch).await?)?;
-    let Representation { etag, body, .. } = &*parking.merge(id, &patch, &condition(&request)).await?;
-    Ok(with_zone(StatusCode::OK, etag, body.clone()))
+    let changed = parking.merge(id, &patch, &condition(&request)).await?;
+    Ok(with_zone(StatusCode::OK, changed.etag(), changed.body()))
 }
 
 async fn delete(
@@ -235,15 +234,15 @@ fn parse(body: &[u8]) -> Result<Document, Problem> {
     Document::parse(body).map_err(|fault| Problem::new(ProblemKind::MalformedBody, sentence(&fault.to_string())))
 }
 
-fn with_zone(status: StatusCode, etag: &EntityTag, body: Bytes) -> HttpResponse {
+fn with_zone(status: StatusCode, etag: EntityTag, body: Bytes) -> HttpResponse {
     let mut response = HttpResponse::with_body(status, body);
     response.headers_mut().append(CONTENT_TYPE, JSON);
     with_etag(response.map_into_boxed_body(), etag)
 }
 
-fn with_etag(mut response: HttpResponse, etag: &EntityTag) -> HttpResponse {
+fn with_etag(mut response: HttpResponse, etag: EntityTag) -> HttpResponse {
     // A tag is visible ASCII: there is no other case.
-    if let Ok(value) = HeaderValue::from_maybe_shared(etag.as_bytes().clone()) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(etag.into_bytes()) {
         response.headers_mut().append(ETAG, value);
     }
     response
@@ -251,14 +250,14 @@ fn with_etag(mut response: HttpResponse, etag: &EntityTag) -> HttpResponse {
 
 /// `{"data": […], "next_cursor": …}`, put together from what each zone's own answer is.
 fn page_body(page: &Page) -> Vec<u8> {
-    let length: usize = page.zones.iter().map(|zone| zone.body.len() + 1).sum();
+    let length: usize = page.zones.iter().map(|zone| zone.json().len() + 1).sum();
     let mut body = Vec::with_capacity(length + 96);
     body.extend_from_slice(b"{\"data\":[");
     for (index, zone) in page.zones.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(&zone.body);
+        body.extend_from_slice(zone.json());
     }
     body.extend_from_slice(b"],\"next_cursor\":");
     match page.next {
@@ -372,7 +371,7 @@ mod tests {
                 client_id: ClientId::parse("client-1").unwrap(),
                 client_name: "Client".to_owned(),
                 scope: Scope::parse("read:zones write:zones").unwrap(),
-                audience: vec![AUDIENCE.to_owned()],
+                audience: vec![AUDIENCE.to_owned()].into(),
                 token_ttl: 3_600,
                 limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,

@@ -4,6 +4,7 @@
 //! Nothing here waits, reads a file or a clock, or knows actix. What is parsed once at the edge needs
 //! no second check further in.
 
+pub mod audience;
 pub mod bearer;
 pub mod claims;
 pub mod credentials;

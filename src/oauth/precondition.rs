@@ -23,18 +23,37 @@ const TAG_DIGEST_BYTES: usize = 15;
 pub struct EntityTag(Bytes);
 
 impl EntityTag {
+    /// The length of every tag that is made here, in bytes.
+    pub const LENGTH: usize = TAG_DIGEST_BYTES / 3 * 4 + 2;
+
     /// The tag of the representation `body`.
     #[must_use]
     pub fn of(body: &[u8]) -> Self {
         let digest = digest(&SHA256, body);
         let short = digest.as_ref().get(..TAG_DIGEST_BYTES).unwrap_or_default();
-        Self(format!("\"{}\"", URL_SAFE_NO_PAD.encode(short)).into())
+        let mut quoted = String::with_capacity(Self::LENGTH);
+        quoted.push('"');
+        URL_SAFE_NO_PAD.encode_string(short, &mut quoted);
+        quoted.push('"');
+        Self(quoted.into())
+    }
+
+    /// The tag that was made before and kept as what [`as_bytes`](Self::as_bytes) gave.
+    #[must_use]
+    pub fn again(kept: Bytes) -> Self {
+        Self(kept)
     }
 
     /// The field value, quotes included: visible ASCII.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.0
+    }
+
+    /// The same, for good.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
     }
 
     fn as_str(&self) -> &str {

@@ -43,6 +43,10 @@ impl Scope {
         if text.len() > MAX_SCOPE_BYTES || !text.split(' ').all(is_scope_token) {
             return Err(ScopeFault);
         }
+        // As every record has it, there being one way to write a set.
+        if text.split(' ').is_sorted_by(|one, next| one < next) {
+            return Ok(Self(text.into()));
+        }
         let scope_tokens: BTreeSet<&str> = text.split(' ').collect();
         Ok(Self(scope_tokens.into_iter().collect::<Vec<_>>().join(" ").into()))
     }

@@ -4,6 +4,8 @@
 //! body are told at once, each by its JSON pointer (RFC 6901), and an unknown member is one of them: a
 //! name that is misspelt must not be a change that silently does not happen.
 
+mod record;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use self::record::Record;
 use crate::oauth::document::{Document, echo};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::is_printable;
@@ -45,12 +48,12 @@ const LOCATION_MEMBERS: [&str; 2] = ["latitude", "longitude"];
 const SETTINGS_MEMBERS: [&str; 3] = ["allows_extensions", "allows_stops", "grace_time"];
 
 /// A zone, as it is stored and as the API shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "Record")]
 pub struct Zone {
     /// Its identity, for good.
     pub id: Uuid,
     /// What a request may set.
-    #[serde(flatten)]
     pub fields: ZoneFields,
     /// When it was created.
     pub created_at: UnixSeconds,
@@ -59,7 +62,7 @@ pub struct Zone {
 }
 
 /// The members of a zone that a request may set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ZoneFields {
     /// What stands on the street sign; unique for one operator.
     pub number: ZoneNumber,
@@ -78,18 +81,15 @@ pub struct ZoneFields {
 }
 
 /// 1 to 32 printable characters, no space at either end. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ZoneNumber(Arc<str>);
 
 /// 1 to 200 printable characters, no space at either end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneName(Box<str>);
 
 /// 1 to 64 of `A-Z a-z 0-9 . _ -`. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperatorId(Arc<str>);
 
 /// What a parking session is about.
@@ -170,29 +170,6 @@ impl OperatorId {
         &self.0
     }
 }
-
-/// Reading a record parses its texts again, and writing one takes them as they are.
-macro_rules! text_in_records {
-    ($name:ident) => {
-        impl TryFrom<String> for $name {
-            type Error = ValueFault;
-
-            fn try_from(text: String) -> Result<Self, ValueFault> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                Self::from(&*text.0)
-            }
-        }
-    };
-}
-
-text_in_records!(ZoneNumber);
-text_in_records!(ZoneName);
-text_in_records!(OperatorId);
 
 impl fmt::Display for OperatorId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

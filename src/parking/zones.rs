@@ -1,8 +1,11 @@
 //! All zones in memory, indexed for what a list can ask for.
 //!
 //! Every index is a persistent map or set of ids in order, so each list comes in one order, resumes from
-//! any id, and a change copies a few nodes and leaves readers undisturbed.
+//! any id, and a change copies a few nodes and leaves readers undisturbed. An index knows a name by its hash, and
+//! each zone it tells of is asked whether it has that name: no text is kept twice.
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::iter;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,29 +14,81 @@ use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use super::near::{Bounds, Cell, Near};
-use super::zone::{OperatorId, Zone, ZoneNumber};
+use super::zone::{Location, OperatorId, Zone, ZoneNumber};
 use crate::oauth::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
 
-/// A zone, and what is sent for it: made once for each change, not for each request.
+/// What is sent for a zone, and what it is found by: made once for each change, not for each request.
 #[derive(Debug)]
 pub struct Representation {
-    /// The zone.
-    pub zone: Zone,
-    /// The zone as JSON.
-    pub body: Bytes,
-    /// The tag of `body`.
-    pub etag: EntityTag,
+    id: Uuid,
+    location: Location,
+    /// The body, its tag, the number and the operator, one after another: one piece of memory without a spare byte,
+    /// for this is most of what a zone costs.
+    text: Bytes,
+    body_bytes: u16,
+    number_bytes: u8,
 }
+
+/// About the longest text of a usual zone, in bytes.
+const USUAL_BYTES: usize = 512;
 
 impl Representation {
     /// The representation of `zone`.
     #[must_use]
-    pub fn new(zone: Zone) -> Self {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a zone as JSON has less than 2,000 bytes, and its number at most 128"
+    )]
+    pub fn new(zone: &Zone) -> Self {
+        let mut text = Vec::with_capacity(USUAL_BYTES);
         // The one way for this to fail is a map whose keys are not strings, and a zone has none.
-        let body = Bytes::from(serde_json::to_vec(&zone).unwrap_or_default());
-        let etag = EntityTag::of(&body);
-        Self { zone, body, etag }
+        let _ = serde_json::to_writer(&mut text, zone);
+        let body_bytes = text.len() as u16;
+        let (number, operator_id) = (zone.fields.number.as_str(), zone.fields.operator_id.as_str());
+        let etag = EntityTag::of(&text);
+        for part in [etag.as_bytes(), number.as_bytes(), operator_id.as_bytes()] {
+            text.extend_from_slice(part);
+        }
+        let text = Bytes::from(text.into_boxed_slice());
+        Self { id: zone.id, location: zone.fields.location, text, body_bytes, number_bytes: number.len() as u8 }
+    }
+
+    /// The zone's identity.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The zone as JSON.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        self.text.split_at(self.tag_at()).0
+    }
+
+    /// The same to be sent: not a copy.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        self.text.slice(..self.tag_at())
+    }
+
+    /// The tag of the body: not a copy either.
+    #[must_use]
+    pub fn etag(&self) -> EntityTag {
+        EntityTag::again(self.text.slice(self.tag_at()..self.number_at()))
+    }
+
+    /// Its number and its operator.
+    fn sign(&self) -> (&[u8], &[u8]) {
+        self.text.split_at(self.number_at()).1.split_at(self.number_bytes.into())
+    }
+
+    fn tag_at(&self) -> usize {
+        self.body_bytes.into()
+    }
+
+    fn number_at(&self) -> usize {
+        self.tag_at() + EntityTag::LENGTH
     }
 }
 
@@ -49,10 +104,11 @@ pub struct ZoneFilter {
 }
 
 impl ZoneFilter {
-    fn admits(&self, zone: &Zone) -> bool {
-        self.operator_id.as_ref().is_none_or(|operator_id| *operator_id == zone.fields.operator_id)
-            && self.number.as_ref().is_none_or(|number| *number == zone.fields.number)
-            && self.near.is_none_or(|near| near.contains(zone.fields.location))
+    fn admits(&self, zone: &Representation) -> bool {
+        let (number, operator_id) = zone.sign();
+        self.operator_id.as_ref().is_none_or(|wanted| wanted.as_str().as_bytes() == operator_id)
+            && self.number.as_ref().is_none_or(|wanted| wanted.as_str().as_bytes() == number)
+            && self.near.is_none_or(|near| near.contains(zone.location))
     }
 }
 
@@ -60,10 +116,20 @@ impl ZoneFilter {
 #[derive(Clone, Default)]
 pub struct Zones {
     all: OrdMap<Uuid, Arc<Representation>>,
-    by_operator: OrdSet<(OperatorId, Uuid)>,
-    by_number: OrdSet<(ZoneNumber, Uuid)>,
-    by_sign: OrdMap<(OperatorId, ZoneNumber), Uuid>,
+    /// Under the hash of each [`Name`] the zones that have it, and by a rare chance one that has not.
+    by_name: OrdSet<(u64, Uuid)>,
     by_cell: OrdSet<(Cell, Uuid)>,
+    /// Names are of anybody's choice: how they are hashed is nobody's to know.
+    hashes: RandomState,
+}
+
+/// What zones are found by, besides their place.
+#[derive(Hash)]
+enum Name<'n> {
+    Operator(&'n [u8]),
+    Number(&'n [u8]),
+    /// A number of an operator: one zone has it.
+    Sign(&'n [u8], &'n [u8]),
 }
 
 impl Zones {
@@ -85,26 +151,36 @@ impl Zones {
     /// one step, a number or an operator a page, a place the zones in the box around it.
     #[must_use]
     pub fn select(&self, filter: &ZoneFilter, after: Option<Uuid>, limit: usize) -> Vec<Arc<Representation>> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        match (&filter.operator_id, &filter.number, filter.near) {
-            (Some(operator_id), Some(number), _) => {
-                let id = self.by_sign.get(&(operator_id.clone(), number.clone())).copied();
-                self.take(id.into_iter().filter(|id| after.is_none_or(|after| *id > after)), filter, limit)
+        let operator_id = filter.operator_id.as_ref().map(|operator_id| operator_id.as_str().as_bytes());
+        let number = filter.number.as_ref().map(|number| number.as_str().as_bytes());
+        let name = match (operator_id, number, filter.near) {
+            (Some(operator_id), Some(number), _) => Name::Sign(operator_id, number),
+            (None, Some(number), _) => Name::Number(number),
+            (_, None, Some(near)) => {
+                let mut ids = self.ids_near(near, after);
+                return self.take(in_order(&mut ids, 2 * limit), filter, limit);
             }
-            (None, Some(number), _) => self.take(ids(&self.by_number, number, after), filter, limit),
-            (_, None, Some(near)) => self.take(self.ids_near(near, after).into_iter(), filter, limit),
-            (Some(operator_id), None, None) => self.take(ids(&self.by_operator, operator_id, after), filter, limit),
+            (Some(operator_id), None, None) => Name::Operator(operator_id),
             (None, None, None) => {
-                self.all.range((from, Bound::Unbounded)).take(limit).map(|(_, found)| Arc::clone(found)).collect()
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                return self.all.range((from, Bound::Unbounded)).take(limit).map(|(_, found)| found.clone()).collect();
             }
-        }
+        };
+        self.take(self.ids_named(&name, after), filter, limit)
     }
 
     fn take(&self, ids: impl Iterator<Item = Uuid>, filter: &ZoneFilter, limit: usize) -> Vec<Arc<Representation>> {
-        ids.filter_map(|id| self.all.get(&id)).filter(|found| filter.admits(&found.zone)).take(limit).cloned().collect()
+        ids.filter_map(|id| self.all.get(&id)).filter(|found| filter.admits(found)).take(limit).cloned().collect()
     }
 
-    /// The zones in the box around the circle, in the order of their ids.
+    /// The zones under `name`, after `after`, in the order of their ids.
+    fn ids_named(&self, name: &Name<'_>, after: Option<Uuid>) -> impl Iterator<Item = Uuid> {
+        let hash = self.hashes.hash_one(name);
+        let first = after.map_or(Bound::Included((hash, Uuid::nil())), |after| Bound::Excluded((hash, after)));
+        self.by_name.range((first, Bound::Included((hash, Uuid::max())))).map(|(_, id)| *id)
+    }
+
+    /// The zones in the box around the circle, after `after`, in no order.
     fn ids_near(&self, near: Near, after: Option<Uuid>) -> Vec<Uuid> {
         let in_box = |bounds: Bounds| {
             let ranges = bounds.cell_ranges().into_iter();
@@ -112,22 +188,22 @@ impl Zones {
             cells.filter(move |(cell, _)| bounds.contains(*cell))
         };
         let ids = near.bounds().flat_map(in_box).map(|(_, id)| *id);
-        let mut found: Vec<Uuid> = ids.filter(|id| after.is_none_or(|after| *id > after)).collect();
-        found.sort_unstable();
-        found
+        ids.filter(|id| after.is_none_or(|after| *id > after)).collect()
     }
 
-    fn remove(&mut self, id: Uuid) {
-        let Some(old) = self.all.remove(&id) else { return };
-        let fields = &old.zone.fields;
-        self.by_operator.remove(&(fields.operator_id.clone(), id));
-        self.by_number.remove(&(fields.number.clone(), id));
-        self.by_cell.remove(&(Cell::of(fields.location), id));
-        let sign = (fields.operator_id.clone(), fields.number.clone());
-        // A scan is no snapshot: it may have shown this zone as it was and the next holder as it is now.
-        if self.by_sign.get(&sign) == Some(&id) {
-            self.by_sign.remove(&sign);
+    /// The hashes of a zone's names.
+    fn names(&self, zone: &Representation) -> [u64; 3] {
+        let (number, operator_id) = zone.sign();
+        [Name::Operator(operator_id), Name::Number(number), Name::Sign(operator_id, number)]
+            .map(|name| self.hashes.hash_one(name))
+    }
+
+    /// Takes a zone out of all indexes.
+    fn unlist(&mut self, old: &Representation) {
+        for name in self.names(old) {
+            self.by_name.remove(&(name, old.id));
         }
+        self.by_cell.remove(&(Cell::of(old.location), old.id));
     }
 }
 
@@ -136,34 +212,37 @@ impl Projection for Zones {
     const KEYSPACE: Keyspace<Zone> = Keyspace::new("zones");
 
     fn put(&mut self, _id: &str, zone: Zone) {
-        let id = zone.id;
-        self.remove(id);
-        let fields = &zone.fields;
-        self.by_operator.insert((fields.operator_id.clone(), id));
-        self.by_number.insert((fields.number.clone(), id));
-        self.by_sign.insert((fields.operator_id.clone(), fields.number.clone()), id);
-        self.by_cell.insert((Cell::of(fields.location), id));
-        self.all.insert(id, Arc::new(Representation::new(zone)));
+        let new = Arc::new(Representation::new(&zone));
+        if let Some(old) = self.all.insert(new.id, Arc::clone(&new)) {
+            self.unlist(&old);
+        }
+        for name in self.names(&new) {
+            self.by_name.insert((name, new.id));
+        }
+        self.by_cell.insert((Cell::of(new.location), new.id));
     }
 
     fn delete(&mut self, id: &str) {
-        if let Ok(id) = Uuid::parse_str(id) {
-            self.remove(id);
+        let id = Uuid::parse_str(id).ok();
+        if let Some(old) = id.and_then(|id| self.all.remove(&id)) {
+            self.unlist(&old);
         }
     }
 }
 
-/// The ids under `name` in an index, after `after`, in order.
-fn ids<'z, N: Ord + Clone>(
-    index: &'z OrdSet<(N, Uuid)>,
-    name: &N,
-    after: Option<Uuid>,
-) -> impl Iterator<Item = Uuid> + use<'z, N> {
-    let first = match after {
-        Some(after) => Bound::Excluded((name.clone(), after)),
-        None => Bound::Included((name.clone(), Uuid::nil())),
-    };
-    index.range((first, Bound::Included((name.clone(), Uuid::max())))).map(|(_, id)| *id)
+/// All of `ids` in order. The first few are found without putting the others in order, for a page seldom asks for more.
+fn in_order(ids: &mut [Uuid], few: usize) -> impl Iterator<Item = Uuid> {
+    let few = few.min(ids.len());
+    if few < ids.len() {
+        ids.select_nth_unstable(few);
+    }
+    let (first, rest) = ids.split_at_mut(few);
+    first.sort_unstable();
+    let rest = iter::once_with(|| {
+        rest.sort_unstable();
+        &*rest
+    });
+    first.iter().chain(rest.flatten()).copied()
 }
 
 #[cfg(test)]
@@ -173,7 +252,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::super::zone::{Location, ZoneFields};
+    use super::super::zone::ZoneFields;
     use super::*;
     use crate::oauth::document::Document;
     use crate::time::UnixSeconds;
@@ -183,6 +262,21 @@ mod tests {
             "session_type": "space", "location": {"latitude": latitude, "longitude": longitude}});
         let fields = ZoneFields::parse_new(&Document::parse(body.to_string().as_bytes()).unwrap()).unwrap();
         Zone { id: Uuid::from_u128(id), fields, created_at: UnixSeconds::new(0), updated_at: UnixSeconds::new(0) }
+    }
+
+    impl Representation {
+        /// The zone that it shows.
+        pub(in crate::parking) fn zone(&self) -> Zone {
+            serde_json::from_slice(self.json()).unwrap()
+        }
+    }
+
+    /// What [`ZoneFilter`] says, asked of the zone itself.
+    fn admits(filter: &ZoneFilter, zone: &Zone) -> bool {
+        let fields = &zone.fields;
+        filter.operator_id.as_ref().is_none_or(|operator_id| *operator_id == fields.operator_id)
+            && filter.number.as_ref().is_none_or(|number| *number == fields.number)
+            && filter.near.is_none_or(|near| near.contains(fields.location))
     }
 
     fn sign(zone: &Zone) -> (OperatorId, ZoneNumber) {
@@ -198,7 +292,44 @@ mod tests {
         let (operator_id, number) = sign(&zone(2, 0, 1, 0.0, 0.0));
         let filter = ZoneFilter { operator_id: Some(operator_id), number: Some(number), near: None };
         let found = zones.select(&filter, None, 2);
-        assert_eq!(found.iter().map(|found| found.zone.id).collect::<Vec<_>>(), [Uuid::from_u128(2)]);
+        assert_eq!(found.iter().map(|found| found.id()).collect::<Vec<_>>(), [Uuid::from_u128(2)]);
+    }
+
+    #[test]
+    fn the_longest_zone_is_shown_whole_and_found() {
+        let long = |chars: usize| "\u{1F17F}".repeat(chars);
+        let body = json!({"number": long(32), "name": long(200), "operator_id": "o".repeat(64), "session_type": "vehicle",
+            "location": {"latitude": -89.123_456_789_012_34, "longitude": -179.123_456_789_012_34},
+            "approx_space_count": u32::MAX});
+        let fields = ZoneFields::parse_new(&Document::parse(body.to_string().as_bytes()).unwrap()).unwrap();
+        let zone = Zone { fields, ..zone(1, 0, 0, 0.0, 0.0) };
+        let mut zones = Zones::default();
+        zones.put("", zone.clone());
+        let (operator_id, number) = sign(&zone);
+        let filter = ZoneFilter { operator_id: Some(operator_id), number: Some(number), near: None };
+        let found = zones.select(&filter, None, 1).pop().unwrap();
+        assert_eq!(found.json(), serde_json::to_vec(&zone).unwrap());
+        assert_eq!(
+            (found.body(), found.etag()),
+            (Bytes::from(serde_json::to_vec(&zone).unwrap()), EntityTag::of(found.json()))
+        );
+    }
+
+    #[test]
+    fn a_zone_under_the_hash_of_another_name_does_not_have_that_name() {
+        let mut zones = Zones::default();
+        zones.put("", zone(1, 0, 1, 0.0, 0.0));
+        let (operator_id, number) = sign(&zone(2, 1, 2, 0.0, 0.0));
+        let (operator, digits) = (operator_id.as_str().as_bytes(), number.as_str().as_bytes());
+        for name in [Name::Operator(operator), Name::Number(digits), Name::Sign(operator, digits)] {
+            zones.by_name.insert((zones.hashes.hash_one(name), Uuid::from_u128(1)));
+        }
+        for (operator_id, number) in
+            [(Some(&operator_id), None), (None, Some(&number)), (Some(&operator_id), Some(&number))]
+        {
+            let filter = ZoneFilter { operator_id: operator_id.cloned(), number: number.cloned(), near: None };
+            assert!(zones.select(&filter, None, 1).is_empty(), "{filter:?}");
+        }
     }
 
     prop_compose! {
@@ -243,16 +374,14 @@ mod tests {
             }
             let after = after.map(Uuid::from_u128);
             let expected: Vec<Uuid> = model.values()
-                .filter(|zone| after.is_none_or(|after| zone.id > after) && filter.admits(zone))
+                .filter(|zone| after.is_none_or(|after| zone.id > after) && admits(&filter, zone))
                 .map(|zone| zone.id)
                 .take(limit)
                 .collect();
-            let found: Vec<Uuid> = zones.select(&filter, after, limit).iter().map(|found| found.zone.id).collect();
+            let found: Vec<Uuid> = zones.select(&filter, after, limit).iter().map(|found| found.id()).collect();
             prop_assert_eq!(found, expected);
-            let sizes = [
-                zones.all.len(), zones.by_operator.len(), zones.by_number.len(), zones.by_sign.len(), zones.by_cell.len(),
-            ];
-            prop_assert_eq!(sizes, [model.len(); 5], "an index keeps what is gone");
+            let sizes = [zones.all.len(), zones.by_name.len() / 3, zones.by_name.len() % 3, zones.by_cell.len()];
+            prop_assert_eq!(sizes, [model.len(), model.len(), 0, model.len()], "an index keeps what is gone");
         }
     }
 }

@@ -208,7 +208,7 @@ impl Facts {
         }
         let parking = Parking::open(store.clone(), clock.clone()).await?;
         for (id, expected) in &self.zones {
-            let found = parking.get(*id).map(|zone| version(&name_in(&zone.body)));
+            let found = parking.get(*id).map(|zone| version(&name_in(zone.json())));
             let is_there = |told: u64| found.is_some_and(|found| found >= told);
             let is_right = match expected {
                 Zone::There(told) => is_there(*told),
