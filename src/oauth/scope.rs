@@ -43,6 +43,9 @@ impl Scope {
         if text.len() > MAX_SCOPE_BYTES || !text.split(' ').all(is_scope_token) {
             return Err(ScopeFault);
         }
+        if text.split(' ').is_sorted_by(|one, next| one < next) {
+            return Ok(Self(text.into()));
+        }
         let scope_tokens: BTreeSet<&str> = text.split(' ').collect();
         Ok(Self(scope_tokens.into_iter().collect::<Vec<_>>().join(" ").into()))
     }
@@ -56,7 +59,14 @@ impl Scope {
     /// Whether every scope token of this set is in `other` too.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.iter().all(|scope_token| other.contains(scope_token))
+        // What was not narrowed is all that was assigned.
+        self == other || self.iter().all(|scope_token| other.contains(scope_token))
+    }
+
+    /// The scope tokens, ascending, with one space between them.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The scope tokens, ascending.
