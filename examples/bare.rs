@@ -1,8 +1,9 @@
 //! The limit that `make bench` measures against: handlers that do nothing but what the protocol asks for,
 //! on the very TLS settings and listener that Boomgate itself runs on.
 //!
-//! `bare zone|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
-//! request with the file; `token` reads a form and makes one signature. Neither looks at the path: actix-web
+//! `bare zone|check|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
+//! request with the file, `check` after one look at a signature: that of the JWT which came, by a key that did not
+//! make it, which takes no less; `token` reads a form and makes one signature. None looks at the path: actix-web
 //! matches a pattern such as `{id}` with a regular expression, which costs more than the rest of a bare
 //! request, and nobody need pay for that. A default service is the cheapest that actix-web has.
 
@@ -11,8 +12,8 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use actix_web::http::header::ContentType;
-use actix_web::{App, HttpResponse, web};
+use actix_web::http::header::{AUTHORIZATION, ContentType};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,10 +21,12 @@ use boomgate::listener::{Bounds, Sockets};
 use boomgate::time::SystemClock;
 use boomgate::tls::{Tls, TlsSettings};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
 use serde::{Deserialize, Serialize};
 
-const USAGE: &str = "usage: bare zone|token PORT WORKERS TLS_DIR BODY_FILE";
+const USAGE: &str = "usage: bare zone|check|token PORT WORKERS TLS_DIR BODY_FILE";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +49,14 @@ fn main() -> anyhow::Result<()> {
                 };
                 sockets.https(listener, tls, app, refuse)?
             }
+            "check" => {
+                let app = move || {
+                    let (body, signer) = (body.clone(), signer.clone());
+                    let answer = move |request: HttpRequest| ready(check(&request, &signer, body.clone()));
+                    App::new().default_service(web::to(answer))
+                };
+                sockets.https(listener, tls, app, refuse)?
+            }
             "token" => {
                 let app = move || App::new().app_data(signer.clone()).default_service(web::to(token));
                 sockets.https(listener, tls, app, refuse)?
@@ -60,6 +71,14 @@ fn main() -> anyhow::Result<()> {
 
 fn zone(body: web::Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(body)
+}
+
+fn check(request: &HttpRequest, signer: &Signer, body: web::Bytes) -> HttpResponse {
+    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    match token.and_then(|token| signer.is_genuine(token)) {
+        Some(false) => zone(body),
+        Some(true) | None => HttpResponse::BadRequest().finish(),
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,5 +136,13 @@ impl Signer {
     fn sign(&self) -> Result<String, ring::error::Unspecified> {
         let signature = self.key.sign(&self.random, self.input.as_bytes())?;
         Ok(format!("{}.{}", self.input, URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// Whether this key signed the JWT; `None` for what is none.
+    fn is_genuine(&self, token: &[u8]) -> Option<bool> {
+        let (signed, signature) = token.split_at_checked(token.iter().rposition(|&byte| byte == b'.')?)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature.strip_prefix(b".")?).ok()?;
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key());
+        Some(key.verify(signed, &signature).is_ok())
     }
 }

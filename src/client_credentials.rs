@@ -164,7 +164,21 @@ impl From<RequestFault> for TokenError {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
+    use crate::store::{MemoryStore, Store};
+    use crate::time::UnixSeconds;
+
+    #[tokio::test]
+    async fn nobody_is_proved_by_whatever_an_unknown_client_is_compared_with() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let clients = Clients::open(store).await.unwrap();
+        for secret in ["", "\0", "secret"] {
+            let nobody = ClientAuthentication::from_body("nobody", Zeroizing::new(secret.to_owned()));
+            assert!(clients.authenticate(&nobody, UnixSeconds::new(0)).is_err(), "{secret:?}");
+        }
+    }
 
     #[test]
     fn every_error_code_stands_at_its_index() {

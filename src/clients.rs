@@ -8,8 +8,8 @@ mod uses;
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
 use imbl::{OrdMap, OrdSet};
@@ -17,6 +17,7 @@ use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use self::uses::SecretUses;
 use crate::oauth::audience::Audience;
@@ -179,21 +180,26 @@ impl Clients {
         authentication: &ClientAuthentication,
         now: UnixSeconds,
     ) -> Result<Arc<Client>, NotAuthenticated> {
+        // What an unknown client's secret is compared with: whoever has it proves to be nobody.
+        static DECOY: LazyLock<[Secret; 1]> =
+            LazyLock::new(|| [Secret::keep(&ClientSecret::new(Zeroizing::default()), UnixSeconds::new(0))]);
+        let decoy = &*DECOY;
         let presented = authentication.client_secret.digest();
-        let client = self.get(&authentication.client_id);
-        let secrets = client.as_ref().map_or(&[][..], |client| client.secrets.as_slice());
-        let mut proved = Choice::from(0);
+        let registry = self.view.load();
+        let client = registry.by_id.get(authentication.client_id.as_str());
+        let secrets = client.map_or(&decoy[..], |client| &client.secrets);
+        let mut proof = None;
         for index in 0..MAX_SECRETS {
             let secret = secrets.get(index);
             let live = secret.is_some_and(|secret| secret.is_live(now));
             let kept = secret.map_or(&SecretDigest::NONE, |secret| &secret.sha256);
-            proved |= kept.ct_eq(&presented) & Choice::from(u8::from(live));
+            if bool::from(kept.ct_eq(&presented) & Choice::from(u8::from(live))) {
+                proof = secret;
+            }
         }
-        let client = client.filter(|_| bool::from(proved)).ok_or(NotAuthenticated)?;
-        if let Some(used) = client.secrets.iter().find(|secret| bool::from(secret.sha256.ct_eq(&presented))) {
-            self.uses.note(&client.client_id, used.secret_id, now);
-        }
-        Ok(client)
+        let (client, secret) = client.zip(proof).ok_or(NotAuthenticated)?;
+        self.uses.note(&client.client_id, secret.secret_id, now);
+        Ok(client.clone())
     }
 
     /// When a secret was last used; a crash forgets the uses of the last minute.

@@ -10,7 +10,7 @@ mod change;
 mod jwk;
 mod signing;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use imbl::OrdMap;
 use serde::Serialize;
@@ -143,6 +143,12 @@ impl Keys {
     #[must_use]
     pub fn verifies(&self, kid: &str) -> bool {
         self.view.load().by_kid.contains_key(kid)
+    }
+
+    /// Whether this very key still verifies: it is not gone, nor was it read anew.
+    #[must_use]
+    pub fn holds(&self, key: &Weak<SigningKey>) -> bool {
+        self.view.load().in_order.iter().any(|held| std::ptr::eq(Arc::as_ptr(held), key.as_ptr()))
     }
 
     /// The JWK Set (RFC 7517 section 5) of all keys that verify or soon will, the oldest first.

@@ -5,18 +5,22 @@
 //! end alone. What a token cannot
 //! say of itself (revoked, its client suspended) is not asked here, and is asked again at each request.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Header, Validation, decode, decode_header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::clients::{Client, LastSeen};
 use crate::counts::{Counts, label};
-use crate::keys::{Algorithm, KeyError, Keys, SigningKey};
+use crate::keys::{KeyError, Keys, SigningKey};
 use crate::oauth::bearer::Presented;
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
@@ -57,8 +61,8 @@ pub struct AccessToken {
     pub issued_at: UnixSeconds,
     /// From when on it is refused.
     pub expires_at: UnixSeconds,
-    /// The key that signed it.
-    kid: String,
+    /// The key that signed it; a key that is gone is kept by nothing, and certainly not by what it signed.
+    key: Weak<SigningKey>,
     /// Whom it was issued to, as registered when this token was last looked at.
     pub client: LastSeen,
 }
@@ -83,8 +87,35 @@ impl Hash for Presented<'_> {
 
 impl Equivalent<Text> for Presented<'_> {
     fn equivalent(&self, text: &Text) -> bool {
-        *self.as_bytes() == *text.0
+        is_same(self.as_bytes(), &text.0)
     }
+}
+
+/// Equal or not, and no word of how far: texts that differ in their last 16 bytes, as two genuine ones do, are let
+/// go of at once, all others after the last byte.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let (Some(tail), Some(other_tail)) = (one.last_chunk::<16>(), other.last_chunk::<16>()) else {
+        return one == other;
+    };
+    if one.len() != other.len() || u128::from_ne_bytes(*tail) != u128::from_ne_bytes(*other_tail) {
+        return false;
+    }
+    // What does not fill a chunk is of the tail.
+    let (chunks, _) = one.as_chunks::<8>();
+    let (other_chunks, _) = other.as_chunks::<8>();
+    let pairs = chunks.iter().zip(other_chunks);
+    pairs.fold(0, |unlike, (one, other)| unlike | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))) == 0
+}
+
+/// What is read of a token's JWS header (RFC 7515 section 4.1). What is missing is empty, which fits nothing.
+#[derive(Deserialize)]
+struct Header<'t> {
+    #[serde(borrow, default)]
+    typ: Cow<'t, str>,
+    alg: jsonwebtoken::Algorithm,
+    #[serde(borrow, default)]
+    kid: Cow<'t, str>,
+    crit: Option<IgnoredAny>,
 }
 
 /// A token that was just issued.
@@ -136,17 +167,16 @@ impl Tokens {
         let issued_at = now.max(client.tokens_valid_from);
         let expires_at = now.plus(client.token_ttl);
         let claims = Claims {
-            iss: self.issuer.clone(),
-            sub: client.client_id.to_string(),
-            client_id: client.client_id.to_string(),
-            aud: audience.to_owned(),
-            scope: scope.to_string(),
+            iss: self.issuer.as_str().into(),
+            sub: client.client_id.as_str().into(),
+            client_id: client.client_id.as_str().into(),
+            aud: audience.into(),
+            scope: scope.as_str().into(),
             iat: issued_at.get(),
             exp: expires_at.get(),
             jti: Uuid::new_v4(),
         };
-        let payload = serde_json::to_vec(&claims).map_err(|_| KeyError::Crypto)?;
-        let access_token = key.sign(&payload)?;
+        let access_token = key.sign(claims.to_json().as_bytes())?;
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }
 
@@ -158,12 +188,9 @@ impl Tokens {
         now: UnixSeconds,
     ) -> Result<Arc<AccessToken>, TokenFault> {
         let token = token.into();
-        if let Some(verified) = self.verified.get(&token) {
+        // A key that is gone takes its tokens with it, remembered or not: they are looked at as if they were new.
+        if let Some(verified) = self.verified.get(&token).filter(|verified| self.keys.holds(&verified.key)) {
             self.lookups.add_one(Lookup::Hit);
-            // A key that is gone takes its tokens with it, remembered or not.
-            if !self.keys.verifies(&verified.kid) {
-                return Err(TokenFault::UnknownKey);
-            }
             return current(verified, now);
         }
         self.lookups.add_one(Lookup::Miss);
@@ -186,28 +213,32 @@ impl Tokens {
 
     /// RFC 9068 section 4: the type, the issuer, the signature by the key's own algorithm.
     fn check(&self, token: &str) -> Result<AccessToken, TokenFault> {
-        let header = decode_header(token).map_err(|_| TokenFault::Malformed)?;
-        let key = self.key_of(&header)?;
-        let claims = decode::<Claims>(token, key.decoding(), &signature_only(key.algorithm()))
-            .map_err(|error| {
-                let forged = *error.kind() == ErrorKind::InvalidSignature;
-                if forged { TokenFault::BadSignature } else { TokenFault::Malformed }
-            })?
-            .claims;
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
+        let key = self.key_of(&object(&decoded(header)?)?)?;
+        // `jsonwebtoken` checks the signature alone. Its `decode` would parse the header twice more and the claims
+        // once more, and read the system's clock for `exp`.
+        match crypto::verify(signature, signed.as_bytes(), key.decoding(), key.algorithm().jws()) {
+            Ok(true) => (),
+            Ok(false) => return Err(TokenFault::BadSignature),
+            Err(_) => return Err(TokenFault::Malformed),
+        }
+        let payload = decoded(payload)?;
+        let claims: Claims<'_> = object(&payload)?;
         if claims.iss != self.issuer {
             return Err(TokenFault::WrongIssuer);
         }
-        AccessToken::parse(claims, key.kid()).ok_or(TokenFault::Malformed)
+        AccessToken::parse(claims, &key).ok_or(TokenFault::Malformed)
     }
 
     /// The key that `kid` names. The header's `alg` is never a choice: another than the key's is a
     /// forgery (RFC 8725 section 3.1); `jku`, `jwk` and `x5u` are not even read.
-    fn key_of(&self, header: &Header) -> Result<Arc<SigningKey>, TokenFault> {
-        if !header.typ.as_deref().is_some_and(is_access_token_type) {
+    fn key_of(&self, header: &Header<'_>) -> Result<Arc<SigningKey>, TokenFault> {
+        // RFC 7515 section 4.1.11: what is critical must be understood, and no extension is here.
+        if !is_access_token_type(&header.typ) || header.crit.is_some() {
             return Err(TokenFault::Malformed);
         }
-        let kid = header.kid.as_deref().ok_or(TokenFault::UnknownKey)?;
-        let key = self.keys.get(kid).ok_or(TokenFault::UnknownKey)?;
+        let key = self.keys.get(&header.kid).ok_or(TokenFault::UnknownKey)?;
         if header.alg != key.algorithm().jws() {
             return Err(TokenFault::BadSignature);
         }
@@ -226,26 +257,29 @@ fn is_access_token_type(typ: &str) -> bool {
     subtype.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)
 }
 
-/// `jsonwebtoken` checks the signature alone: it would read the system's clock for `exp`, and the other
-/// claims are checked by name here.
-fn signature_only(algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm.jws());
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    validation
+/// The bytes of one part of a token (RFC 7515 section 2: base64url without padding).
+fn decoded(part: &str) -> Result<Vec<u8>, TokenFault> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
+}
+
+/// Members of a JSON object. serde would take them from an array as well.
+fn object<'t, T: Deserialize<'t>>(json: &'t [u8]) -> Result<T, TokenFault> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(TokenFault::Malformed);
+    }
+    serde_json::from_slice(json).map_err(|_| TokenFault::Malformed)
 }
 
 impl AccessToken {
-    fn parse(claims: Claims, kid: &str) -> Option<Self> {
+    fn parse(claims: Claims<'_>, key: &Arc<SigningKey>) -> Option<Self> {
         Some(Self {
             jti: claims.jti,
             client_id: ClientId::parse(&claims.client_id).ok()?,
-            audience: claims.aud,
+            audience: claims.aud.into_owned(),
             scope: Scope::parse(&claims.scope).ok()?,
             issued_at: UnixSeconds::new(claims.iat),
             expires_at: UnixSeconds::new(claims.exp),
-            kid: kid.to_owned(),
+            key: Arc::downgrade(key),
             client: LastSeen::default(),
         })
     }
@@ -253,14 +287,14 @@ impl AccessToken {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::clients::Status;
+    use crate::keys::Algorithm;
     use crate::oauth::limits::Limits;
-    use crate::store::{MemoryStore, Store};
+    use crate::store::{MemoryStore, Outcome, Store, Txn};
     use crate::time::{Clock as _, ManualClock};
 
     const ISSUER: &str = "https://localhost:8443";
@@ -311,6 +345,11 @@ mod tests {
             "iss": ISSUER, "sub": "partner", "client_id": "partner", "aud": "public", "scope": "read:zones",
             "iat": 1_700_000_000, "exp": 1_700_003_600, "jti": Uuid::new_v4(),
         })
+    }
+
+    /// The values alone, in the order in which [`Claims`] names them.
+    fn claims_in_order() -> Vec<Value> {
+        ["iss", "sub", "client_id", "aud", "scope", "iat", "exp", "jti"].map(|name| claims()[name].clone()).into()
     }
 
     fn with(member: &str, value: Value) -> Value {
@@ -382,6 +421,7 @@ mod tests {
             (without("iss"), TokenFault::Malformed, "iss is required"),
             (without("client_id"), TokenFault::Malformed, "client_id is required"),
             (json!([]), TokenFault::Malformed, "claims are an object"),
+            (Value::Array(claims_in_order()), TokenFault::Malformed, "and not a list of their values"),
         ] {
             let token = key.sign(claims.to_string().as_bytes()).unwrap();
             assert_eq!(fixture.verify(&token).unwrap_err(), fault, "{reason}");
@@ -389,6 +429,29 @@ mod tests {
         // Huge, but a number: it stands for the end of time and stays good.
         let token = key.sign(with("exp", json!(u64::MAX)).to_string().as_bytes()).unwrap();
         assert!(fixture.verify(&token).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_read_anew_keeps_its_tokens_and_one_that_is_gone_takes_them_along() {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000)));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let keys = Arc::new(Keys::with_one(store.clone(), Algorithm::Es256, clock.now()).await);
+        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), 100);
+        let token = tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap().access_token;
+        let verify = || tokens.verify(token.as_str(), clock.now()).map(|_| tokens.lookups().map(|(_, n)| n).collect());
+        assert_eq!((verify(), verify()), (Ok(vec![0, 1]), Ok(vec![1, 1])));
+
+        let (key, value) = store.scan(b"keys/", None, 1).await.unwrap().remove(0);
+        for (change, then) in [
+            (Txn::new().put(key.clone(), value), [Ok(vec![1, 2]), Ok(vec![2, 2])]),
+            (Txn::new().delete(key), [Err(TokenFault::UnknownKey), Err(TokenFault::UnknownKey)]),
+        ] {
+            let Outcome::Committed(revision) = store.commit(change).await.unwrap() else {
+                panic!("nobody else writes")
+            };
+            keys.reach(revision).await;
+            assert_eq!([verify(), verify()], then);
+        }
     }
 
     #[tokio::test]
@@ -403,6 +466,13 @@ mod tests {
             (json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid }), TokenFault::BadSignature, "another algorithm"),
             (json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid }), TokenFault::BadSignature, "a shared secret"),
             (json!({ "alg": "none", "typ": "at+jwt", "kid": kid }), TokenFault::Malformed, "no algorithm"),
+            (json!({ "typ": "at+jwt", "kid": kid }), TokenFault::Malformed, "not even that"),
+            (
+                json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid, "crit": ["b64"], "b64": false }),
+                TokenFault::Malformed,
+                "RFC 7515 section 4.1.11: an extension that is not understood",
+            ),
+            (json!(["at+jwt", "ES256", kid, null]), TokenFault::Malformed, "a header is an object"),
         ] {
             assert_eq!(fixture.verify(&signed(&fixture, &header, &claims())).unwrap_err(), fault, "{reason}");
         }
@@ -435,5 +505,18 @@ mod tests {
             assert!(found == fault || found == TokenFault::BadSignature, "{found:?} {forged:.60}");
         }
         assert_eq!(fixture.tokens.verified.len(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_the_same_if_every_byte_is(text in proptest::collection::vec(any::<u8>(), 0..80), at: usize, bit in 0..8) {
+            prop_assert!(is_same(&text, &text.clone()));
+            prop_assert!(!is_same(&text, &[text.as_slice(), b"a"].concat()));
+            let mut other = text.clone();
+            if let Some(byte) = at.checked_rem(text.len()).and_then(|at| other.get_mut(at)) {
+                *byte ^= 1_u8 << bit;
+                prop_assert!(!is_same(&text, &other));
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::quality::RandomState;
+
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
@@ -43,7 +45,7 @@ pub(super) struct Tally(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    pairs: HashMap<Pair, Count>,
+    pairs: HashMap<Pair, Count, RandomState>,
     others: Count,
     /// When the hour began in which `told` sums were told.
     hour: UnixSeconds,

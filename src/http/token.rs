@@ -12,11 +12,10 @@ use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use actix_web::middleware::Condition;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::administration::Administration;
@@ -28,25 +27,14 @@ use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
+use crate::oauth::object::Object;
 use crate::oauth::parameters::Parameters;
-use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{InspectionRequest, TokenRequest};
 use crate::time::UnixSeconds;
 use crate::tokens::Issued;
 
-/// The answer of RFC 6749 section 5.1.
-#[derive(Serialize)]
-struct TokenResponse<'t> {
-    access_token: &'t str,
-    token_type: &'static str,
-    /// Seconds. Without it Go's client would use a token for ever.
-    expires_in: u64,
-    /// The platform's own member: the same, as a moment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<UnixSeconds>,
-    /// Exactly what was granted.
-    scope: &'t Scope,
-}
+/// The bytes of an answer, beside its token and its scope.
+const BESIDE_TEXTS: usize = 128;
 
 /// The limit on requests from one source address, shared by both dresses and all workers.
 #[derive(Clone)]
@@ -155,11 +143,27 @@ async fn try_grant(
     Ok(issued)
 }
 
+/// The answer of RFC 6749 section 5.1.
 fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
     let Issued { access_token, expires_in, scope, .. } = issued;
-    let response = TokenResponse { access_token, token_type: "Bearer", expires_in: *expires_in, expires_at, scope };
-    // RFC 6749 section 5.1 asks for both.
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(response)
+    let json = Object::with_capacity(BESIDE_TEXTS + access_token.len() + scope.as_str().len())
+        .text("access_token", access_token)
+        .text("token_type", "Bearer")
+        // Seconds. Without it Go's client would use a token for ever.
+        .number("expires_in", *expires_in);
+    // The platform's own member: the same, as a moment.
+    let json = match expires_at {
+        Some(moment) => json.text("expires_at", &moment.to_string()),
+        None => json,
+    };
+    // Exactly what was granted.
+    let json = json.text("scope", scope.as_str()).end();
+    HttpResponse::Ok()
+        .append_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        // RFC 6749 section 5.1 asks for both.
+        .append_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .append_header((PRAGMA, HeaderValue::from_static("no-cache")))
+        .body(json)
 }
 
 /// The parameters of an OAuth request's body.

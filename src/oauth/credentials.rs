@@ -329,7 +329,9 @@ impl ClientAuthentication {
 
     fn new(client_id: &str, secret: Zeroizing<String>, method: Method) -> Self {
         // Cut at a bound that no client_id reaches: what is longer is nobody's anyway.
-        let client_id = client_id.chars().take(MAX_CLIENT_ID_BYTES + 1).collect();
+        let is_short = client_id.len() <= MAX_CLIENT_ID_BYTES;
+        let cut = || client_id.chars().take(MAX_CLIENT_ID_BYTES + 1).collect();
+        let client_id = if is_short { client_id.to_owned() } else { cut() };
         Self { client_id, client_secret: ClientSecret::new(secret), method }
     }
 }

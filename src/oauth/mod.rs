@@ -12,6 +12,7 @@ pub mod document;
 pub mod error;
 pub mod fault;
 pub mod limits;
+pub mod object;
 pub mod parameters;
 pub mod precondition;
 pub mod registration;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 /// How the body is written.
@@ -84,8 +84,15 @@ impl Parameters {
 
     fn from_form(body: &[u8]) -> Result<Self, ParameterFault> {
         let mut parameters = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
+        for pair in body.split(|&byte| byte == b'&') {
+            match as_it_stands(pair) {
+                Some((name, value)) => parameters.insert(name, Zeroizing::new(value.to_owned()))?,
+                None => {
+                    for (name, value) in form_urlencoded::parse(pair) {
+                        parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
+                    }
+                }
+            }
         }
         Ok(parameters)
     }
@@ -110,6 +117,12 @@ impl Parameters {
         }
         Ok(())
     }
+}
+
+/// A pair of a form of which nothing is encoded, as most are.
+fn as_it_stands(pair: &[u8]) -> Option<(&str, &str)> {
+    let encoded = pair.iter().fold(0, |found, byte| found | u8::from(matches!(byte, b'%' | b'+' | 0x80..)));
+    if encoded == 0 { std::str::from_utf8(pair).ok()?.split_once('=') } else { None }
 }
 
 /// A JSON object, read member by member: a map would keep only the last of two equal names.
@@ -138,14 +151,14 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 continue;
             };
             let value = map.next_value::<Text>()?;
-            parameters = parameters.and_then(|mut parameters| {
-                match value {
-                    Text::Is(text) => parameters.insert(known, Zeroizing::new(text))?,
-                    Text::Null(()) => (),
-                    Text::Not(_) => return Err(ParameterFault::NotText(known)),
-                }
-                Ok(parameters)
-            });
+            if let Ok(read) = &mut parameters {
+                let fault = match value {
+                    Text::Is(text) => read.insert(known, text).err(),
+                    Text::Null => None,
+                    Text::Not => Some(ParameterFault::NotText(known)),
+                };
+                parameters = fault.map_or(parameters, Err);
+            }
         }
         Ok(Members(parameters))
     }
@@ -156,17 +169,77 @@ struct Name(Option<&'static str>);
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Ok(Self(NAMES.iter().copied().find(|known| *known == name)))
+        deserializer.deserialize_str(NameVisitor)
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+        Ok(Name(NAMES.iter().copied().find(|known| *known == name)))
+    }
+}
+
+/// A member's value.
 enum Text {
-    Is(String),
-    Null(()),
-    Not(IgnoredAny),
+    Is(Zeroizing<String>),
+    Null,
+    Not,
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text::Is(Zeroizing::new(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Text, E> {
+        Ok(Text::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
+        Ok(Text::Not)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
+        Ok(Text::Not)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
+        Ok(Text::Not)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
+        Ok(Text::Not)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Text, A::Error> {
+        IgnoredAny.visit_seq(list).map(|_| Text::Not)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Text, A::Error> {
+        IgnoredAny.visit_map(object).map(|_| Text::Not)
+    }
 }
 
 #[cfg(test)]
@@ -212,16 +285,42 @@ mod tests {
             (Json, r#"{"scope": "a", "sc\u006fpe": "b"}"#, Err(ParameterFault::Repeated("scope"))),
             (Json, r#"{"scope": ["a"]}"#, Err(ParameterFault::NotText("scope"))),
             (Json, r#"{"scope": 1}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": -1.5}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": true, "scope": "a"}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": {"a": [{"b": null}]}, "client_id": 1}"#, Err(ParameterFault::NotText("scope"))),
         ] {
             assert_eq!(scope_of(format, body), scope.map(|scope| scope.map(str::to_owned)), "{body}");
         }
         let deep = "[".repeat(10_000);
-        for body in ["", "[]", "1", "{\"scope\":", "{\"scope\":\"a\"}{}", &deep, "{\"scope\":\"\u{0}\"}"] {
+        for body in [
+            "",
+            "[]",
+            "1",
+            "{\"scope\":",
+            "{\"scope\":\"a\"}{}",
+            "{\"scope\":[}",
+            "{\"scope\":1e400}",
+            &deep,
+            "{\"scope\":\"\u{0}\"}",
+        ] {
             assert!(matches!(scope_of(Json, body), Err(ParameterFault::Syntax(_))), "{body:.40}");
         }
     }
 
     proptest! {
+        #[test]
+        fn a_form_says_what_form_urlencoded_reads_in_it(pairs in proptest::collection::vec("(scope|s%63ope|é|)=?[a=%62+é]{0,4}", 0..3)) {
+            let body = pairs.join("&");
+            let read = form_urlencoded::parse(body.as_bytes());
+            let scopes: Vec<String> = read.filter(|(name, _)| name == "scope").map(|(_, value)| value.into()).collect();
+            let expected = match scopes.as_slice() {
+                [] => Ok(None),
+                [scope] => Ok(Some(scope.clone()).filter(|scope| !scope.is_empty())),
+                _ => Err(ParameterFault::Repeated("scope")),
+            };
+            prop_assert_eq!(scope_of(Format::Form, &body), expected);
+        }
+
         #[test]
         fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..128)) {
             let _ = Parameters::parse(Format::Form, &body);

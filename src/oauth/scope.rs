@@ -60,7 +60,14 @@ impl Scope {
     /// Whether every scope token of this set is in `other` too.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.iter().all(|scope_token| other.contains(scope_token))
+        // What was not narrowed is all that was assigned.
+        self == other || self.iter().all(|scope_token| other.contains(scope_token))
+    }
+
+    /// The scope tokens, ascending, with one space between them.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The scope tokens, ascending.
