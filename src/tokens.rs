@@ -262,12 +262,14 @@ fn decoded(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }
 
-/// Members of a JSON object. serde would take them from an array as well.
+/// Members of a JSON object, all of which is UTF-8 (RFC 7519 section 7.2). serde would take them from an array as
+/// well, and would not look at the text of a member that it does not know.
 fn object<'t, T: Deserialize<'t>>(json: &'t [u8]) -> Result<T, TokenFault> {
-    if json.trim_ascii_start().first() != Some(&b'{') {
+    let json = str::from_utf8(json).map_err(|_| TokenFault::Malformed)?;
+    if !json.trim_start().starts_with('{') {
         return Err(TokenFault::Malformed);
     }
-    serde_json::from_slice(json).map_err(|_| TokenFault::Malformed)
+    serde_json::from_str(json).map_err(|_| TokenFault::Malformed)
 }
 
 impl AccessToken {
@@ -426,6 +428,10 @@ mod tests {
             let token = key.sign(claims.to_string().as_bytes()).unwrap();
             assert_eq!(fixture.verify(&token).unwrap_err(), fault, "{reason}");
         }
+        // Where serde does not look, all the same.
+        let mut claims = with("note", json!("?")).to_string().into_bytes();
+        claims.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xff);
+        assert_eq!(fixture.verify(&key.sign(&claims).unwrap()).unwrap_err(), TokenFault::Malformed, "UTF-8");
         // Huge, but a number: it stands for the end of time and stays good.
         let token = key.sign(with("exp", json!(u64::MAX)).to_string().as_bytes()).unwrap();
         assert!(fixture.verify(&token).is_ok());

@@ -4,6 +4,7 @@
 //! any id, and a change copies a few nodes and leaves readers undisturbed. An index knows a name by its hash, and
 //! each zone it tells of is asked whether it has that name: no text is kept twice.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher as _, RandomState};
 use std::iter;
 use std::ops::Bound;
@@ -115,12 +116,28 @@ impl ZoneFilter {
 /// Every zone. Cloning it is cheap, and a clone never changes.
 #[derive(Clone, Default)]
 pub struct Zones {
-    all: OrdMap<Uuid, Arc<Representation>>,
+    all: OrdMap<Id, Arc<Representation>>,
     /// Under the hash of each [`Name`] the zones that have it, and by a rare chance one that has not.
     by_name: OrdSet<(u64, Uuid)>,
     by_cell: OrdSet<(Cell, Uuid)>,
     /// Names are of anybody's choice: how they are hashed is nobody's to know.
     hashes: RandomState,
+}
+
+/// A zone's id, compared as one number and not byte by byte: each request for a zone does so some ten times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Id(Uuid);
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_u128().cmp(&other.0.as_u128())
+    }
+}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// What zones are found by, besides their place.
@@ -136,7 +153,7 @@ impl Zones {
     /// The zone `id`.
     #[must_use]
     pub fn get(&self, id: Uuid) -> Option<&Arc<Representation>> {
-        self.all.get(&id)
+        self.all.get(&Id(id))
     }
 
     /// How many there are.
@@ -162,7 +179,7 @@ impl Zones {
             }
             (Some(operator_id), None, None) => Name::Operator(operator_id),
             (None, None, None) => {
-                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(Id(after)));
                 return self.all.range((from, Bound::Unbounded)).take(limit).map(|(_, found)| found.clone()).collect();
             }
         };
@@ -170,7 +187,7 @@ impl Zones {
     }
 
     fn take(&self, ids: impl Iterator<Item = Uuid>, filter: &ZoneFilter, limit: usize) -> Vec<Arc<Representation>> {
-        ids.filter_map(|id| self.all.get(&id)).filter(|found| filter.admits(found)).take(limit).cloned().collect()
+        ids.filter_map(|id| self.all.get(&Id(id))).filter(|found| filter.admits(found)).take(limit).cloned().collect()
     }
 
     /// The zones under `name`, after `after`, in the order of their ids.
@@ -213,7 +230,7 @@ impl Projection for Zones {
 
     fn put(&mut self, _id: &str, zone: Zone) {
         let new = Arc::new(Representation::new(&zone));
-        if let Some(old) = self.all.insert(new.id, Arc::clone(&new)) {
+        if let Some(old) = self.all.insert(Id(new.id), Arc::clone(&new)) {
             self.unlist(&old);
         }
         for name in self.names(&new) {
@@ -224,7 +241,7 @@ impl Projection for Zones {
 
     fn delete(&mut self, id: &str) {
         let id = Uuid::parse_str(id).ok();
-        if let Some(old) = id.and_then(|id| self.all.remove(&id)) {
+        if let Some(old) = id.and_then(|id| self.all.remove(&Id(id))) {
             self.unlist(&old);
         }
     }
