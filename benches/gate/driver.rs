@@ -180,8 +180,9 @@ impl Times {
     }
 }
 
-/// Beats at an even pace, and says when each was due: who is late is late from then on, so that a server
-/// that stalls is charged for all that it kept waiting.
+/// Beats at an even pace, and says from when on each counts: for who was still busy, from when it was due, so that a
+/// server that stalls is charged for all that it kept waiting; for who waited, from when the timer woke it, for a
+/// timer that is a millisecond late is none of the server's.
 pub(crate) struct Pace {
     next: Instant,
     every: Duration,
@@ -196,7 +197,10 @@ impl Pace {
     pub(crate) async fn beat(&mut self) -> Instant {
         let due = self.next;
         self.next += self.every;
+        if due <= Instant::now() {
+            return due;
+        }
         tokio::time::sleep_until(due.into()).await;
-        due
+        Instant::now()
     }
 }

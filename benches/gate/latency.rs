@@ -21,6 +21,10 @@ const DAILY_QUOTA: u64 = 1_000_000_000;
 const P999_MS: f64 = 10.0;
 /// Between two rotations of the signing key: at most a few dozen keys come together.
 const ROTATION: Duration = Duration::from_secs(1);
+/// How often in a second a client is registered, gets another secret and has a token revoked; and how often a
+/// zone is created. Each of these four is a durable change, with a sync of its own.
+const CHANGES_PER_SECOND: f64 = 40.0;
+const ZONES_PER_SECOND: f64 = 40.0;
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let gate = Gate::start_anew(options, &work.join("latency")).await?;
@@ -120,7 +124,9 @@ async fn change(
     stop: Arc<AtomicBool>,
     changes: Arc<AtomicU32>,
 ) -> anyhow::Result<()> {
+    let mut pace = Pace::new(CHANGES_PER_SECOND, Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
+        pace.beat().await;
         let made = connection.expect(&registration("a new partner", None).with_token(&admin), 201).await?;
         let id = text(&serde_json::from_slice(&made)?, "/client_id")?;
         let rotated = Call::json(format!("/admin/clients/{id}/secrets"), &json!({})).with_token(&admin);
@@ -153,7 +159,9 @@ async fn create(
     stop: Arc<AtomicBool>,
     changes: Arc<AtomicU32>,
 ) -> anyhow::Result<()> {
+    let mut pace = Pace::new(ZONES_PER_SECOND, Duration::from_millis(5));
     while !stop.load(Ordering::Relaxed) {
+        pace.beat().await;
         let zone = json!({
             "number": Uuid::new_v4().simple().to_string(), "name": "A new zone", "operator_id": "bench",
             "session_type": "space", "location": {"latitude": 10.0, "longitude": 20.0},

@@ -48,7 +48,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
 
     let _apart = Apart::from(&[&gate.process])?;
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    let length = Duration::from_secs(if options.quick { 2 } else { 4 });
+    let length = Duration::from_secs(2);
     let greedy = get(tokens.first().map_or("", String::as_str));
     for _ in 0..options.rounds {
         alone.push(p99_ms(&gate, &get(&modest), None, length).await?);

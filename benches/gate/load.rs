@@ -50,8 +50,15 @@ pub(crate) fn compare(options: &Options, base: &Load<'_>, ours: &Load<'_>) -> an
     base.run(1)?;
     ours.run(1)?;
     let (mut base_samples, mut our_samples, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..options.rounds {
-        let (one, other) = (base.run(options.seconds)?, ours.run(options.seconds)?);
+    for round in 0..options.rounds {
+        // Who is first takes turns too.
+        let (one, other) = if round % 2 == 0 {
+            let one = base.run(options.seconds)?;
+            (one, ours.run(options.seconds)?)
+        } else {
+            let other = ours.run(options.seconds)?;
+            (base.run(options.seconds)?, other)
+        };
         ratios.push(other.cpu_us_per_request / one.cpu_us_per_request);
         base_samples.push(one);
         our_samples.push(other);

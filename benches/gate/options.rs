@@ -38,10 +38,10 @@ impl Options {
             }
         }
         if options.rounds == 0 {
-            options.rounds = if options.quick { 3 } else { 5 };
+            options.rounds = if options.quick { 3 } else { 15 };
         }
         if options.seconds == 0 {
-            options.seconds = if options.quick { 1 } else { 2 };
+            options.seconds = 1;
         }
         ensure!(options.targets.iter().all(|target| (1..=8).contains(target)), "--target is 1 to 8");
         Ok(options)

@@ -42,7 +42,7 @@ const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 /// After how much that a scan has read it asks once more for the last key. sled drops a page from its cache only when
 /// it has been asked 64 times for one of the 256th part of all pages that this one is in: a scan, which asks once for
 /// each page, would leave 16,384 of them in memory.
-const ASKED_AGAIN_BYTES: usize = 512;
+const ASKED_AGAIN_BYTES: usize = 256;
 
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
