@@ -23,9 +23,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, web};
 use percent_encoding::percent_decode_str;
 use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
 
 const CLIENT_TRACE_ID: HeaderName = HeaderName::from_static("passport-labs-client-trace-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -106,9 +107,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let start = self.worker.timer.start();
         let exchange = Exchange::begin(request.headers());
-        request.extensions_mut().insert(Rc::clone(&exchange));
         let worker = Rc::clone(&self.worker);
-        Completion { answering: self.application.call(request), exchange, worker, start }
+        Completion { answering: exchange.with(self.application.call(request)), worker, start }
     }
 }
 
@@ -117,8 +117,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct Completion<F> {
         #[pin]
-        answering: F,
-        exchange: Rc<Exchange>,
+        answering: TaskLocalFuture<Exchange, F>,
         worker: Rc<Worker>,
         start: Duration,
     }
@@ -128,11 +127,14 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
     type Output = Result<ServiceResponse, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let response = ready!(this.answering.poll(context))?;
-        let response = complete(response, this.exchange, &this.worker.site);
+        let mut this = self.project();
+        let response = ready!(this.answering.as_mut().poll(context))?;
+        // It is there: nobody took it before.
+        let exchange = this.answering.take_value();
+        let exchange = &exchange.unwrap_or_else(|| Exchange::begin(response.request().headers()));
+        let response = complete(response, exchange, &this.worker.site);
         let took = this.worker.timer.stop(*this.start, response.request(), response.status());
-        log(&response, this.exchange, took);
+        log(&response, exchange, took);
         Poll::Ready(Ok(response))
     }
 }

@@ -92,7 +92,7 @@ pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
     Actor {
         client_id: client_id.cloned(),
         source: request.peer_addr().map(|address| address.ip()),
-        request_id: exchange::id_of(request),
+        request_id: exchange::request_id(),
     }
 }
 
@@ -105,23 +105,23 @@ impl<R: Required> FromRequest for Authorized<R> {
             return Admitting::Decided(Some(Err(Problem::not_found())));
         };
         match admission.admit(authorization(request), request.query_string(), R::RIGHT) {
-            Walk::Decided(decision) => Admitting::Decided(Some(Self::of(decision, request))),
+            Walk::Decided(decision) => Admitting::Decided(Some(Self::of(decision))),
             Walk::Waiting(waiting) => {
-                let (admission, request) = (admission.clone(), request.clone());
-                Admitting::Waiting(Box::pin(async move { Self::of(admission.wait(waiting).await, &request) }))
+                let admission = admission.clone();
+                Admitting::Waiting(Box::pin(async move { Self::of(admission.wait(waiting).await) }))
             }
         }
     }
 }
 
 impl<R> Authorized<R> {
-    fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
+    fn of(decision: Decision) -> Result<Self, Problem> {
         if let Some(standing) = decision.standing {
-            note_standing(request, standing);
+            note_standing(standing);
         }
         let admitted = decision.outcome.as_ref().ok().map(|admitted| &admitted.client);
         if let Some(client) = admitted.or(decision.refused.as_ref()) {
-            note_caller(request, &client.client_id);
+            note_caller(&client.client_id);
         }
         Ok(Self { admitted: decision.outcome?, right: PhantomData })
     }

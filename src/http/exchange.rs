@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::rc::Rc;
+use std::future::Future;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpMessage as _, HttpRequest};
+use tokio::task::futures::TaskLocalFuture;
 use uuid::Uuid;
 
 use crate::admission::Standing;
@@ -25,7 +25,13 @@ pub(super) fn is_logged() -> bool {
 /// The longest id of a caller's that is kept, in characters.
 const MAX_ID_CHARS: usize = 128;
 
-/// A request's companion: one for each, on its worker's thread, and found through the request.
+tokio::task_local! {
+    /// That of the request whose answer is being made.
+    static EXCHANGE: Exchange;
+}
+
+/// A request's companion: one for each, there for whoever has a part in its answer, for as long as that is being
+/// made. It is not kept with the request, which would be a map and two allocations for each.
 #[derive(Debug)]
 pub struct Exchange {
     id: RequestId,
@@ -44,9 +50,14 @@ enum RequestId {
 
 impl Exchange {
     /// That of a request with these headers, whose id is kept if it may be.
-    pub(super) fn begin(headers: &HeaderMap) -> Rc<Self> {
+    pub(super) fn begin(headers: &HeaderMap) -> Self {
         let id = kept(headers, &X_REQUEST_ID).map_or_else(|| RequestId::Made(Uuid::new_v4()), RequestId::Given);
-        Rc::new(Self { id, standing: Cell::new(None), caller: OnceCell::new() })
+        Self { id, standing: Cell::new(None), caller: OnceCell::new() }
+    }
+
+    /// Goes with the making of an answer.
+    pub(super) fn with<F: Future>(self, answering: F) -> TaskLocalFuture<Self, F> {
+        EXCHANGE.scope(self, answering)
     }
 
     /// The id, as its header carries it.
@@ -82,29 +93,26 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// The id of a request; `None` outside of a server's application.
+/// The id of the request whose answer is being made; `None` outside of a server's application.
 #[must_use]
-pub fn id_of(request: &HttpRequest) -> Option<String> {
-    request.extensions().get::<Rc<Exchange>>().map(ToString::to_string)
+pub fn request_id() -> Option<String> {
+    EXCHANGE.try_with(ToString::to_string).ok()
 }
 
 /// Notes where the caller stands, for the `RateLimit` fields.
-pub fn note_standing(request: &HttpRequest, standing: Standing) {
-    if let Some(exchange) = request.extensions().get::<Rc<Exchange>>() {
-        exchange.standing.set(Some(standing));
-    }
+pub fn note_standing(standing: Standing) {
+    // Outside of a server's application there is nobody to tell.
+    let _ = EXCHANGE.try_with(|exchange| exchange.standing.set(Some(standing)));
 }
 
 /// Notes who the caller is, where the log wants to know: what counts who holds a client is shared by all
 /// workers, and no request should wait for it in vain.
-pub fn note_caller(request: &HttpRequest, client_id: &ClientId) {
+pub fn note_caller(client_id: &ClientId) {
     if !is_logged() {
         return;
     }
-    if let Some(exchange) = request.extensions().get::<Rc<Exchange>>() {
-        // Who called is known once; a second word of it says the same.
-        let _known = exchange.caller.set(client_id.clone());
-    }
+    // Who called is known once; a second word of it says the same.
+    let _ = EXCHANGE.try_with(|exchange| exchange.caller.set(client_id.clone()));
 }
 
 /// A caller's own id, if it is there once and may be kept. It is logged, so it must not be a secret.

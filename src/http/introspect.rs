@@ -29,7 +29,7 @@ pub async fn introspect(
 ) -> Result<HttpResponse, OauthError> {
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
-    note_caller(&request, &client.client_id);
+    note_caller(&client.client_id);
     let visible = admission
         .introspect(&token)
         .ok()

@@ -26,7 +26,7 @@ pub async fn revoke(
 ) -> Result<HttpResponse, OauthError> {
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
-    note_caller(&request, &client.client_id);
+    note_caller(&client.client_id);
     if let Ok(token) = admission.genuine(&token) {
         if token.client_id != client.client_id {
             return Err(OauthError::new(

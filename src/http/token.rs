@@ -138,7 +138,7 @@ async fn try_grant(
     let parameters = read(request, payload).await?;
     let token_request = TokenRequest::parse(authorization(request), parameters)?;
     let (client, issued) = grants.grant(token_request, source(request))?;
-    note_caller(request, &client.client_id);
+    note_caller(&client.client_id);
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
     Ok(issued)
 }

@@ -14,9 +14,9 @@ use crate::oauth::limits::Limits;
 /// For any token that the partner API would take, whatever its scope.
 pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
-    note_caller(&request, &admitted.client.client_id);
+    note_caller(&admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;
-    note_standing(&request, standing);
+    note_standing(standing);
     let mut answer = told(&standing, &admitted.client.limits);
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_id".to_owned(), json!(admitted.client.client_id));
