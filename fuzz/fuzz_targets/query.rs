@@ -32,8 +32,8 @@ fuzz_target!(|data: &[u8]| {
         let page = ZONES.0.list(&request);
         assert!(page.zones.len() <= request.limit);
         for zone in &page.zones {
-            assert!(seen.last().is_none_or(|last| *last < zone.zone.id), "{query}");
-            seen.insert(zone.zone.id);
+            assert!(seen.last().is_none_or(|last| *last < zone.id()), "{query}");
+            seen.insert(zone.id());
         }
         let Some(cursor) = page.next else { return };
         let mut next = form_urlencoded::Serializer::new(String::new());

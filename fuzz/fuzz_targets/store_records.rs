@@ -59,7 +59,7 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(parking) = Parking::open(store.clone(), clock.clone()).await {
             let _ = parking.sweep(clock.now()).await;
             for zone in parking.list(&boomgate::parking::ListRequest::parse("limit=100").expect("a request")).zones {
-                let _ = parking.delete(zone.zone.id, &Condition::default()).await;
+                let _ = parking.delete(zone.id(), &Condition::default()).await;
             }
         }
         let limits = Limits { requests_per_second: 1, burst: 1, daily_quota: Some(10), enforce: true };
