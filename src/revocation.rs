@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use self::record::{Jtis, PackId, Revoked};
-use self::revoked_tokens::{REVOCATIONS, RevokedTokens};
+use self::record::{Jtis, PackId, REVOCATIONS, Revoked};
+use self::revoked_tokens::RevokedTokens;
 use crate::store::{MAX_OPERATIONS, Outcome, Revision, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 

@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 
+/// Seconds in an hour.
+pub const SECONDS_PER_HOUR: u64 = 3_600;
 /// Seconds in a UTC day; UTC as Unix counts it has no leap seconds.
 pub const SECONDS_PER_DAY: u64 = 86_400;
 

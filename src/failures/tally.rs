@@ -11,13 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 
 use crate::oauth::credentials::ClientId;
-use crate::time::UnixSeconds;
+use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 
 /// The most pairs of client and address that are told apart at a time.
 const MAX_PAIRS: usize = 1_024;
 /// The most sums that are told in an hour, beside that of all others.
 const MAX_SUMS: usize = 100;
-const HOUR_S: u64 = 3_600;
 
 /// Who failed, from where. A name that is no registered client's is none: text of a stranger's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,7 +76,7 @@ impl Count {
 
 /// A clock that was set back starts a new hour.
 fn is_within_the_hour(start: UnixSeconds, now: UnixSeconds) -> bool {
-    start <= now && now.since(start) < HOUR_S
+    start <= now && now.since(start) < SECONDS_PER_HOUR
 }
 
 impl Tally {

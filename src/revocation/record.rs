@@ -7,11 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::revoked_tokens::REVOCATIONS;
-use crate::time::UnixSeconds;
+use crate::store::Keyspace;
+use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 
-/// A pack's tokens expire within one hour of the clock.
-pub(super) const SECONDS_PER_HOUR: u64 = 3_600;
+pub(super) const REVOCATIONS: Keyspace<Revoked> = Keyspace::new("revocations");
+
 /// What the ids of packs start with, which no `jti` does.
 const PACKED: &str = "packed/";
 

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::record::{PackId, Revoked, SECONDS_PER_HOUR};
+use super::record::{PackId, REVOCATIONS, Revoked};
 use crate::store::{Keyspace, Projection, QuickMap};
-use crate::time::UnixSeconds;
-
-pub(super) const REVOCATIONS: Keyspace<Revoked> = Keyspace::new("revocations");
+use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 
 /// Into how many tables packed tokens are dealt; a change copies the tables that it touches.
 const TABLES: usize = 4_096;

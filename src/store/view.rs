@@ -152,11 +152,10 @@ async fn rebuild<P: Projection>(
     mut watch: Watch,
     on_corrupt: fn(StoreError) -> Result<(), StoreError>,
 ) -> (Result<P, StoreError>, Watch) {
-    let (runtime, store) = (Handle::current(), Arc::clone(store));
-    let lost = store.watch();
-    let read = spawn_blocking(move || (runtime.block_on(read_all(&*store, &mut watch, on_corrupt)), watch));
-    // A thread that is gone has panicked: its watch went with it.
-    read.await.unwrap_or_else(|cause| (Err(StoreError::unavailable(cause)), lost))
+    let (runtime, reader) = (Handle::current(), Arc::clone(store));
+    let read = spawn_blocking(move || (runtime.block_on(read_all(&*reader, &mut watch, on_corrupt)), watch));
+    // A thread that is gone took its watch with it; whoever reads afresh may begin with a new one.
+    read.await.unwrap_or_else(|cause| (Err(StoreError::unavailable(cause)), store.watch()))
 }
 
 /// Reads the keyspace page by page, then applies everything that was committed meanwhile, so that what
