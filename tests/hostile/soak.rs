@@ -1,5 +1,5 @@
-//! A life under load: at four fifths of what the server can do, with everything that changes going on and some of
-//! the crowds beside it, its memory, its files and its store level off.
+//! A life under load: at four fifths of what the server can do, with everything that changes going on, some of
+//! the crowds beside it, and a disk that is full, or fails, at times, its memory, its files and its store level off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::process::shim::{self, Faults};
 use crate::process::{ADMIN_AUDIENCE, AUDIENCE, Process, Site, demo_secret};
 use crate::setting;
 use crate::target::Target;
@@ -24,6 +25,15 @@ const SHORT_S: usize = 4;
 const LONG_S: usize = 30;
 /// How often the figures are read.
 const SAMPLES: u32 = 30;
+/// How often the disk fails, and for how long each time.
+const FAULTS: u32 = 10;
+const FAULT_LASTS: Duration = Duration::from_millis(300);
+/// Callers whose quotas no load uses up, in blocks small enough that one of them is leased every moment.
+const LEASING: usize = 60;
+const LEASED_QUOTA: u64 = 1_000_000;
+
+/// Within this, a server whose disk is well again makes changes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What growth after the first half is not a leak, in bytes: allocators and caches that are not full yet.
 const RESIDENT_SLACK: u64 = 24 * 1_024 * 1_024;
@@ -48,6 +58,8 @@ struct Counts {
     tokens: AtomicU64,
     changes: AtomicU64,
     refused: AtomicU64,
+    unavailable: AtomicU64,
+    faults: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -57,24 +69,35 @@ struct Driver {
     counts: Counts,
     tokens: Vec<String>,
     admin: String,
+    faults: Faults,
+    /// From when the disk fails until a change has been made again: what needs the disk may be 503.
+    ailing: AtomicBool,
     stop: AtomicBool,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_life_under_load_levels_off() {
     let seconds = setting("BOOMGATE_SOAK_SECONDS", SHORT_S);
-    let Target { site, process, dialer, .. } = Target::start().await;
-    let driver = Arc::new(Driver::new(site, dialer).await);
+    let mut site = Target::site(&[]);
+    let faults = Faults::new(site.folder().join("faults"));
+    site.set("SHIM_FOLDER", site.folder().join("data").as_os_str());
+    site.set("SHIM_FAULTS", faults.path());
+    site.set("LD_PRELOAD", shim::library());
+    let Target { site, process, dialer, .. } = Target::start_at(site).await;
+    let driver = Arc::new(Driver::new(site, dialer, faults).await);
 
     // Unpaced for a moment: what the server can do beside this driver.
     let capacity = driver.capacity(Duration::from_millis(1_500)).await;
     let pace = Duration::from_secs_f64(CALLERS as f64 / (capacity * 0.8));
-    let mut driving = driver.drive(pace);
-    let every = Duration::from_secs(seconds as u64) / SAMPLES;
+    let time = Duration::from_secs(seconds as u64);
+    let mut driving = driver.drive(pace, time / FAULTS);
+    let every = time / SAMPLES;
     let mut samples = Vec::new();
     for _ in 0..SAMPLES {
         tokio::time::sleep(every).await;
-        samples.push((driver.sample(&process), driver.counts.changes.load(Ordering::Relaxed)));
+        let (sample, changes) = (driver.sample(&process), driver.counts.changes.load(Ordering::Relaxed));
+        println!("soak: {sample:?} after {changes} changes");
+        samples.push((sample, changes));
     }
     driver.stop.store(true, Ordering::Relaxed);
     while let Some(ended) = driving.join_next().await {
@@ -94,22 +117,26 @@ async fn a_long_life_under_load_levels_off() {
         println!("soak: {name}: at most {before} in the first half and {after} in the second");
         assert!(seconds < LONG_S || after <= before + before / 10 + slack, "{name} do not level off: {samples:?}");
     }
-    let Counts { requests, tokens, changes, refused, dropped } = &driver.counts;
+    let Counts { requests, tokens, changes, refused, unavailable, faults, dropped } = &driver.counts;
     println!(
         "soak: {seconds} s at 80 % of {capacity:.0} requests a second: {requests:?} requests, {tokens:?} tokens, \
-        {changes:?} changes, {refused:?} refused by their quota, {dropped:?} hostile connections"
+        {changes:?} changes, {refused:?} refused by their quota, {faults:?} failures of the disk with \
+        {unavailable:?} answers of 503, {dropped:?} hostile connections"
     );
-    assert!(requests.load(Ordering::Relaxed) > 0 && changes.load(Ordering::Relaxed) > 0);
+    for count in [requests, changes, faults, unavailable] {
+        assert!(count.load(Ordering::Relaxed) > 0);
+    }
 }
 
 impl Driver {
-    async fn new(site: Site, dialer: Dialer) -> Self {
+    async fn new(site: Site, dialer: Dialer, faults: Faults) -> Self {
         let client = site.client(true);
         let url = format!("{}/oauth2/token", site.base);
         let admin = token(&client, &url, "demo-admin", demo_secret("demo-admin"), ADMIN_AUDIENCE).await;
         let mut tokens = Vec::new();
-        // With quotas, so that blocks are leased all the while; some that no load uses up, and one that it does.
-        for quota in [Value::Null, json!(1_000_000_000), json!(50_000_000), json!(2_000)] {
+        // With quotas, so that blocks are leased all the while; most that no load uses up, and one that it does.
+        let leasing = std::iter::repeat_n(json!(LEASED_QUOTA), LEASING);
+        for quota in [Value::Null, json!(1_000_000_000), json!(2_000)].into_iter().chain(leasing) {
             let body = json!({
                 "client_name": format!("Caller of {quota}"), "scope": "read:zones write:zones",
                 "requests_per_second": 1_000_000, "burst": 1_000_000, "daily_quota": quota,
@@ -120,7 +147,8 @@ impl Driver {
             let text = |member: &str| registered[member].as_str().unwrap_or_else(|| panic!("{registered}")).to_owned();
             tokens.push(token(&client, &url, &text("client_id"), &text("client_secret"), AUDIENCE).await);
         }
-        Self { site, dialer, counts: Counts::default(), tokens, admin, stop: AtomicBool::new(false) }
+        let [ailing, stop] = [false; 2].map(AtomicBool::new);
+        Self { site, dialer, counts: Counts::default(), tokens, admin, faults, ailing, stop }
     }
 
     /// Requests a second, when each caller asks again as soon as it is answered.
@@ -143,7 +171,7 @@ impl Driver {
     }
 
     /// The load, until it is told to stop.
-    fn drive(self: &Arc<Self>, pace: Duration) -> JoinSet<()> {
+    fn drive(self: &Arc<Self>, pace: Duration, between_faults: Duration) -> JoinSet<()> {
         let mut driving = JoinSet::new();
         for number in 0..CALLERS {
             let (driver, client) = (self.clone(), self.site.client(number % 2 == 0));
@@ -163,7 +191,7 @@ impl Driver {
         driving.spawn(async move {
             let client = driver.site.client(true);
             while !driver.stop.load(Ordering::Relaxed) {
-                driver.change(&client).await;
+                let _ = driver.change(&client).await;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
@@ -174,15 +202,30 @@ impl Driver {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
+        let driver = self.clone();
+        driving.spawn(async move {
+            for (calls, errno) in [(shim::WRITES, shim::ENOSPC), (shim::SYNCS, shim::EIO)].into_iter().cycle() {
+                // Never in the middle of a failure: that would outlive this.
+                tokio::time::sleep(between_faults.saturating_sub(FAULT_LASTS)).await;
+                if driver.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                driver.fail(calls, errno).await;
+            }
+        });
         driving
     }
 
     async fn call(&self, client: &Client, turn: usize) {
+        let ailing = self.ailing.load(Ordering::SeqCst);
         let url = format!("{}/parking/zones?limit=5", self.site.base);
         let answer = client.get(url).bearer_auth(&self.tokens[turn % self.tokens.len()]).send().await.unwrap();
         match answer.status().as_u16() {
             200 => self.counts.requests.fetch_add(1, Ordering::Relaxed),
             429 => self.counts.refused.fetch_add(1, Ordering::Relaxed),
+            503 if ailing || self.ailing.load(Ordering::SeqCst) => {
+                self.counts.unavailable.fetch_add(1, Ordering::Relaxed)
+            }
             other => panic!("{other}: {}", answer.text().await.unwrap()),
         };
         if turn.is_multiple_of(64) {
@@ -192,39 +235,60 @@ impl Driver {
         }
     }
 
-    /// A client comes, gets a token that is revoked, and goes; so does a zone. At times the key changes.
-    async fn change(&self, client: &Client) {
+    /// The disk fails for a moment; then, before long, changes are made again.
+    async fn fail(&self, calls: &str, errno: i32) {
+        self.ailing.store(true, Ordering::SeqCst);
+        self.faults.start(calls, errno, 0, u32::MAX);
+        self.counts.faults.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(FAULT_LASTS).await;
+        self.faults.stop();
+        let client = self.site.client(true);
+        let mended = Instant::now();
+        while self.change(&client).await.is_none() {
+            assert!(mended.elapsed() < PATIENCE, "the disk is well again, and the server is not");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.ailing.store(false, Ordering::SeqCst);
+    }
+
+    /// A client comes, gets a token that is revoked, and goes; so does a zone. `None` is when the disk failed on
+    /// the way, and what had come before that stays.
+    async fn change(&self, client: &Client) -> Option<()> {
         let base = &self.site.base;
-        let send = async |request: reqwest::RequestBuilder, token: &str| {
-            let answer = request.bearer_auth(token).send().await.unwrap();
-            assert!(answer.status().is_success(), "{} {}", answer.url().clone(), answer.text().await.unwrap());
-            self.counts.changes.fetch_add(1, Ordering::Relaxed);
-            answer.json::<Value>().await.unwrap_or_default()
-        };
         let body = json!({ "client_name": "Passing", "scope": "read:zones" });
-        let registered = send(client.post(format!("{base}/admin/clients")).json(&body), &self.admin).await;
+        let registered = self.send(client.post(format!("{base}/admin/clients")).json(&body), &self.admin).await?;
         let text = |member: &str| registered[member].as_str().unwrap().to_owned();
         let (id, secret) = (text("client_id"), text("client_secret"));
         let passing = token(client, &format!("{base}/oauth2/token"), &id, &secret, AUDIENCE).await;
-        let revoked = client.post(format!("{base}/oauth2/revoke")).form(&[
-            ("client_id", id.as_str()),
-            ("client_secret", secret.as_str()),
-            ("token", passing.as_str()),
-        ]);
-        assert_eq!(revoked.send().await.unwrap().status(), 200);
-        self.counts.changes.fetch_add(1, Ordering::Relaxed);
+        let own = json!({ "token": passing });
+        self.send(client.post(format!("{base}/admin/revocations")).json(&own), &self.admin).await?;
         let zones = format!("{base}/parking/zones");
         let refused = client.get(&zones).bearer_auth(&passing).send().await.unwrap();
         assert_eq!(refused.status(), 401, "a revoked token works");
-        send(client.delete(format!("{base}/admin/clients/{id}")), &self.admin).await;
+        self.send(client.delete(format!("{base}/admin/clients/{id}")), &self.admin).await?;
 
         let number = uuid::Uuid::new_v4().simple().to_string();
         let zone = json!({
             "number": number, "name": "Passing", "operator_id": "soak", "session_type": "vehicle",
             "location": { "latitude": 1, "longitude": 1 },
         });
-        let created = send(client.post(&zones).json(&zone), &self.tokens[0]).await;
-        send(client.delete(format!("{zones}/{}", created["id"].as_str().unwrap())), &self.tokens[0]).await;
+        let writer = &self.tokens[0];
+        let created = self.send(client.post(&zones).json(&zone), writer).await?;
+        self.send(client.delete(format!("{zones}/{}", created["id"].as_str().unwrap())), writer).await?;
+        Some(())
+    }
+
+    /// Asks for a change, which is only refused when the disk fails.
+    async fn send(&self, request: reqwest::RequestBuilder, token: &str) -> Option<Value> {
+        let ailing = self.ailing.load(Ordering::SeqCst);
+        let answer = request.bearer_auth(token).send().await.unwrap();
+        if answer.status() == 503 && (ailing || self.ailing.load(Ordering::SeqCst)) {
+            self.counts.unavailable.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        assert!(answer.status().is_success(), "{} {}", answer.url().clone(), answer.text().await.unwrap());
+        self.counts.changes.fetch_add(1, Ordering::Relaxed);
+        Some(answer.json().await.unwrap_or_default())
     }
 
     /// Connections that say nothing, half a hello, or half a request, and go.

@@ -49,7 +49,15 @@ impl Target {
     }
 
     pub async fn start_with(more: &[(&'static str, &'static str)]) -> Self {
-        let site = Site::new(&[&SETTINGS, more].concat());
+        Self::start_at(Self::site(more)).await
+    }
+
+    /// Where a server with these settings, and more, will live.
+    pub fn site(more: &[(&'static str, &'static str)]) -> Site {
+        Site::new(&[&SETTINGS, more].concat())
+    }
+
+    pub async fn start_at(site: Site) -> Self {
         let process = site.start();
         let dialer = Dialer::new(&site);
         let token = token(&site).await;
