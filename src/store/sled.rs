@@ -24,7 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sled::{Batch, Db};
+use sled::{Batch, Db, IVec};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,7 +39,7 @@ const QUEUE: usize = 1_024;
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
-/// After how much that a scan has read it asks once more for the last key. sled drops a page from its cache only when
+/// After how much that [`in_order`] has read it asks once more for the last key. sled drops a page from its cache only when
 /// it has been asked 64 times for one of the 256th part of all pages that this one is in: a scan, which asks once for
 /// each page, would leave 16,384 of them in memory.
 const ASKED_AGAIN_BYTES: usize = 256;
@@ -47,6 +47,7 @@ const ASKED_AGAIN_BYTES: usize = 256;
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// A store in a folder of this machine's disk, held by one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
@@ -127,18 +128,13 @@ impl Store for SledStore {
             Some(_) | None => Bound::Included(prefix.clone()),
         };
         self.read(move |db| {
-            let (mut found, mut bytes) = (Vec::new(), 0);
-            for entry in db.range((start, Bound::Unbounded)).take(limit.min(MAX_SCAN)) {
+            let mut found = Vec::new();
+            for entry in in_order(db, start).take(limit.min(MAX_SCAN)) {
                 let (key, value) = entry?;
                 if !key.starts_with(&prefix) {
                     break;
                 }
                 found.push((Key::new(&key), Value::new(&value)));
-                bytes += key.len() + value.len();
-                if bytes >= ASKED_AGAIN_BYTES {
-                    bytes = 0;
-                    db.get(&key)?;
-                }
             }
             Ok(found)
         })
@@ -306,7 +302,7 @@ impl Committer {
         self.folder.write_again()?;
         let (db, file) = self.folder.open()?;
         // A disk that has failed once is not taken at its word: every page is read before one is shown.
-        if let Err(cause) = caught(|| Ok(db.iter().try_for_each(|entry| entry.map(drop))?)) {
+        if let Err(cause) = caught(|| Ok(in_order(&db, Bound::Unbounded).try_for_each(|entry| entry.map(drop))?)) {
             let_go(db);
             return Err(cause);
         }
@@ -358,4 +354,18 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
         db.apply_batch(batch)?;
     }
     Ok(Some(txn.writes))
+}
+
+/// All entries from `start` on. What reading them leaves in sled's cache is bounded: see [`ASKED_AGAIN_BYTES`].
+fn in_order(db: &Db, start: Bound<Vec<u8>>) -> impl Iterator<Item = Result<(IVec, IVec), sled::Error>> {
+    let mut bytes = 0;
+    db.range((start, Bound::Unbounded)).map(move |entry| {
+        let (key, value) = entry?;
+        bytes += key.len() + value.len();
+        if bytes >= ASKED_AGAIN_BYTES {
+            bytes = 0;
+            db.get(&key)?;
+        }
+        Ok((key, value))
+    })
 }
