@@ -100,7 +100,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     ] {
         let base = Load { server: &small.process, path, sender: Sender::Wrk(few) };
         let ours = Load { server: &grown.process, path, sender: Sender::Wrk(many) };
-        let compared = compare(options, &base, &ours)?;
+        let compared = compare(options, options.rounds, &base, &ours)?;
         let line = Line::new(5, what, compared.ratio, "×").at_most(GROWN_AT_MOST).rounds(&compared.ratios);
         report.add(line.of(compared.base.cpu_us_per_request, compared.ours.cpu_us_per_request, "µs"));
     }

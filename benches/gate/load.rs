@@ -44,13 +44,13 @@ pub(crate) struct Compared {
 }
 
 /// Loads both in turns, so that whatever else the machine does falls on both.
-pub(crate) fn compare(options: &Options, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
+pub(crate) fn compare(options: &Options, rounds: usize, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
     let _apart = Apart::from(&[base.server, ours.server])?;
     // The first run pays for cold caches and for growing buffers.
     base.run(1)?;
     ours.run(1)?;
     let (mut base_samples, mut our_samples, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..options.rounds {
+    for round in 0..rounds {
         // Who is first takes turns too.
         let (one, other) = if round % 2 == 0 {
             let one = base.run(options.seconds)?;

@@ -141,8 +141,13 @@ impl Report {
         fs::write(folder.join("bench.json"), &document)?;
         let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
         let about = format!(
-            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns; one worker.",
-            self.machine, self.date, self.commit, self.rounds, self.seconds
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of target 1; one worker.",
+            self.machine,
+            self.date,
+            self.commit,
+            self.rounds,
+            self.seconds,
+            options.rounds_of_target_1()
         );
         fs::write(folder.join("bench.md"), format!("{about}\n\n{}\n{}\n", Self::head(), rows.join("\n")))?;
         // A run of a part, or of less, is no point in the chart.
