@@ -262,16 +262,21 @@ impl Driver {
     async fn change(&self, client: &Client) -> Option<()> {
         let base = &self.site.base;
         let body = json!({ "client_name": "Passing", "scope": "read:zones" });
-        let registered = self.send(client.post(format!("{base}/admin/clients")).json(&body), &self.admin).await?;
+        let registered =
+            self.send(client.post(format!("{base}/admin/clients")).bearer_auth(&self.admin).json(&body)).await?;
         let text = |member: &str| registered[member].as_str().unwrap().to_owned();
         let (id, secret) = (text("client_id"), text("client_secret"));
         let passing = token(client, &format!("{base}/oauth2/token"), &id, &secret, AUDIENCE).await;
-        let own = json!({ "token": passing });
-        self.send(client.post(format!("{base}/admin/revocations")).json(&own), &self.admin).await?;
+        let revoked = client.post(format!("{base}/oauth2/revoke")).form(&[
+            ("client_id", id.as_str()),
+            ("client_secret", secret.as_str()),
+            ("token", passing.as_str()),
+        ]);
+        self.send(revoked).await?;
         let zones = format!("{base}/parking/zones");
         let refused = client.get(&zones).bearer_auth(&passing).send().await.unwrap();
         assert_eq!(refused.status(), 401, "a revoked token works");
-        self.send(client.delete(format!("{base}/admin/clients/{id}")), &self.admin).await?;
+        self.send(client.delete(format!("{base}/admin/clients/{id}")).bearer_auth(&self.admin)).await?;
 
         let number = uuid::Uuid::new_v4().simple().to_string();
         let zone = json!({
@@ -279,15 +284,15 @@ impl Driver {
             "location": { "latitude": 1, "longitude": 1 },
         });
         let writer = &self.tokens[0];
-        let created = self.send(client.post(&zones).json(&zone), writer).await?;
-        self.send(client.delete(format!("{zones}/{}", created["id"].as_str().unwrap())), writer).await?;
+        let created = self.send(client.post(&zones).bearer_auth(writer).json(&zone)).await?;
+        self.send(client.delete(format!("{zones}/{}", created["id"].as_str().unwrap())).bearer_auth(writer)).await?;
         Some(())
     }
 
     /// Asks for a change, which is only refused when the disk fails.
-    async fn send(&self, request: reqwest::RequestBuilder, token: &str) -> Option<Value> {
+    async fn send(&self, request: reqwest::RequestBuilder) -> Option<Value> {
         let ailing = self.ailing.load(Ordering::SeqCst);
-        let answer = request.bearer_auth(token).send().await.unwrap();
+        let answer = request.send().await.unwrap();
         if answer.status() == 503 && (ailing || self.ailing.load(Ordering::SeqCst)) {
             self.counts.unavailable.fetch_add(1, Ordering::Relaxed);
             return None;
