@@ -139,6 +139,13 @@ impl Keys {
         self.view.load().by_kid.get(kid).cloned()
     }
 
+    /// The key whose tokens start with this header, encoded as it is. Every token of a key has the same, to the
+    /// byte; there is nothing in it to read.
+    #[must_use]
+    pub fn of_header(&self, header: &str) -> Option<Arc<SigningKey>> {
+        self.view.load().in_order.iter().find(|key| key.header() == header).cloned()
+    }
+
     /// Whether a token signed with the key of this `kid` is still good.
     #[must_use]
     pub fn verifies(&self, kid: &str) -> bool {

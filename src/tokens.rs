@@ -215,7 +215,10 @@ impl Tokens {
     fn check(&self, token: &str) -> Result<AccessToken, TokenFault> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
-        let key = self.key_of(&object(&decoded(header)?)?)?;
+        let key = match self.keys.of_header(header) {
+            Some(key) => key,
+            None => self.key_of(&object(&decoded(header)?)?)?,
+        };
         // `jsonwebtoken` checks the signature alone. Its `decode` would parse the header twice more and the claims
         // once more, and read the system's clock for `exp`.
         match crypto::verify(signature, signed.as_bytes(), key.decoding(), key.algorithm().jws()) {

@@ -107,7 +107,6 @@ pub struct SigningKey {
     pub(super) signs_from: UnixSeconds,
     sequence: u64,
     pair: Pair,
-    /// The JWS header of every token that it signs, encoded.
     header: String,
     decoding: DecodingKey,
 }
@@ -163,6 +162,11 @@ impl SigningKey {
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The JWS header of every token that it signs, encoded (RFC 7515 section 7.1).
+    pub(super) fn header(&self) -> &str {
+        &self.header
     }
 
     /// What verifies its signatures.
