@@ -10,7 +10,6 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde::Serialize;
 use serde_json::json;
 
 use crate::admission::Denial;
@@ -20,6 +19,7 @@ use crate::oauth::bearer::BearerFault;
 use crate::oauth::credentials::{AuthenticationFault, Method};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::fault::FieldFault;
+use crate::oauth::object::Object;
 use crate::oauth::parameters::ParameterFault;
 use crate::oauth::token_request::RequestFault;
 use crate::store::StoreError;
@@ -27,6 +27,10 @@ use crate::tokens::TokenFault;
 
 /// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/// The bytes of a problem's body beside its detail, which is there twice, and the address of its page: no more, but for
+/// the members that are wrong.
+const BESIDE_DETAIL: usize = 400;
 
 /// What went wrong, as a kind that has a page of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,63 +358,59 @@ impl Problem {
         self.kind
     }
 
-    /// The body, for a server whose own pages start with `issuer`.
+    /// The body, for a server whose own pages start with `issuer`: RFC 9457 section 3, with the members that OAuth
+    /// clients look for.
     #[must_use]
     pub fn body(&self, issuer: &str, request_id: &str) -> String {
-        let kind = self.kind;
-        let throttled = (kind == ProblemKind::Throttled).then_some(["second"]);
-        let violated_policies = throttled.or((kind == ProblemKind::QuotaExceeded).then_some(["day"]));
-        let body = ProblemBody {
-            r#type: violated_policies.map_or_else(|| page(issuer, kind), |_| QUOTA_EXCEEDED_TYPE.to_owned()),
-            title: kind.title(),
-            status: kind.status().as_u16(),
-            detail: &self.detail,
-            errors: &self.errors,
-            violated_policies,
-            error: kind.error_code().map_or_else(|| kind.slug().replace('-', "_"), str::to_owned),
-            error_description: &self.detail,
-            request_id,
-        };
-        serde_json::to_string(&body).unwrap_or_default()
+        let Self { kind, detail, errors, .. } = self;
+        // draft-ietf-httpapi-ratelimit-headers, section on problem types.
+        let throttled = (*kind == ProblemKind::Throttled).then_some("second");
+        let violated_policy = throttled.or((*kind == ProblemKind::QuotaExceeded).then_some("day"));
+        let page = page(issuer, *kind);
+        let mut body = Object::with_capacity(BESIDE_DETAIL + 2 * detail.len() + page.len())
+            .text("type", if violated_policy.is_some() { QUOTA_EXCEEDED_TYPE } else { &page })
+            .text("title", kind.title())
+            .number("status", kind.status().as_u16().into())
+            .text("detail", detail);
+        if !errors.is_empty() {
+            body = body.value("errors", errors);
+        }
+        if let Some(policy) = violated_policy {
+            body = body.value("violated-policies", &[policy]);
+        }
+        match kind.error_code() {
+            Some(code) => body.text("error", code),
+            None => body.text("error", &kind.slug().replace('-', "_")),
+        }
+        .text("error_description", detail)
+        .text("request_id", request_id)
+        .end()
     }
 
     /// `WWW-Authenticate` of a 401, 400 or 403 about a bearer token (RFC 6750 section 3, RFC 9728 section
     /// 5.1): no error code when no token was presented.
     #[must_use]
     pub fn challenge(&self, issuer: &str) -> Option<String> {
-        let metadata = format!("{issuer}/.well-known/oauth-protected-resource");
-        let opening = format!("Bearer realm=\"{issuer}\", resource_metadata=\"{metadata}\"");
+        let metadata = "/.well-known/oauth-protected-resource";
+        let mut challenge = ["Bearer realm=\"", issuer, "\", resource_metadata=\"", issuer, metadata, "\""].concat();
         if self.kind == ProblemKind::TokenMissing {
-            return Some(opening);
+            return Some(challenge);
         }
-        let code = self.kind.error_code()?;
-        let scope = self.scope_token.map(|scope_token| format!(", scope=\"{scope_token}\"")).unwrap_or_default();
         // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
-        Some(format!("{opening}, error=\"{code}\", error_description=\"{}\"{scope}", self.detail))
+        let mut parameter = |name, value| challenge.extend([", ", name, "=\"", value, "\""]);
+        parameter("error", self.kind.error_code()?);
+        parameter("error_description", &self.detail);
+        if let Some(scope_token) = self.scope_token {
+            parameter("scope", scope_token);
+        }
+        Some(challenge)
     }
-}
-
-/// RFC 9457 section 3, with the members that OAuth clients look for.
-#[derive(Serialize)]
-struct ProblemBody<'p> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'p str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'p [FieldFault],
-    /// draft-ietf-httpapi-ratelimit-headers, section on problem types.
-    #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
-    violated_policies: Option<[&'static str; 1]>,
-    error: String,
-    error_description: &'p str,
-    request_id: &'p str,
 }
 
 /// The page that tells of a kind of problem.
 #[must_use]
 pub fn page(issuer: &str, kind: ProblemKind) -> String {
-    format!("{issuer}/problems/{}", kind.slug())
+    [issuer, "/problems/", kind.slug()].concat()
 }
 
 impl fmt::Display for Problem {

@@ -1,8 +1,9 @@
-//! A JSON object that is written often: the claims of a token, the answer that carries it.
+//! A JSON object that is written often: the claims of a token, the answer that carries it, a refusal.
 //!
 //! What is written is to the byte what `serde_json` writes, which looks at every character of a text by
 //! itself. Hardly a text of these needs an escape, a token never does: so each is looked at as a whole first.
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// An object, written member by member in the order in which they are to stand.
@@ -36,6 +37,14 @@ impl Object {
     pub fn number(mut self, name: &'static str, value: u64) -> Self {
         self.name(name);
         self.0.push_str(itoa::Buffer::new().format(value));
+        self
+    }
+
+    /// One more member, whatever serde makes of it: `null` of what is no JSON. Its name needs no escapes.
+    #[must_use]
+    pub fn value(mut self, name: &'static str, value: &impl Serialize) -> Self {
+        self.name(name);
+        self.0.push_str(serde_json::to_string(value).as_deref().unwrap_or("null"));
         self
     }
 
@@ -73,8 +82,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_what_serde_json_writes(text in any::<String>(), escaped in "[\\x00-\"\\\\\x7F]{0,20}", number: u64) {
-            let ours = Object::with_capacity(0).text("a", &text).number("b", number).text("c", &escaped).end();
-            let theirs = serde_json::json!({ "a": text, "b": number, "c": escaped });
+            let object = Object::with_capacity(0).text("a", &text).number("b", number).text("c", &escaped);
+            let ours = object.value("d", &[&text, &escaped]).end();
+            let theirs = serde_json::json!({ "a": text, "b": number, "c": escaped, "d": [text, escaped] });
             prop_assert_eq!(ours, theirs.to_string());
         }
     }
