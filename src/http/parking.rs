@@ -28,11 +28,20 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The routes: the same under both names.
+/// Where the zones are: the same under both names.
+const ZONES: [&str; 2] = ["/parking/zones", "/shared/zones"];
+
+/// The route of most requests, to be tried before all others.
+pub fn most_asked_for(config: &mut ServiceConfig) {
+    for zones in ZONES {
+        config.service(ShowBeneath(zones));
+    }
+}
+
+/// The routes.
 pub fn routes(config: &mut ServiceConfig) {
-    for zones in ["/parking/zones", "/shared/zones"] {
+    for zones in ZONES {
         config
-            .service(ShowBeneath(zones))
             .service(
                 web::resource(zones)
                     .name(zones)

@@ -62,8 +62,10 @@ pub(super) fn secure_app(
 
 /// What partners call; at `/` and under `/v3`.
 fn partner_routes(config: &mut ServiceConfig, limit: &SourceLimit) {
-    zones::routes(config);
+    zones::most_asked_for(config);
+    // Before the zones' own: their patterns are costly to try in vain.
     token::routes(config, limit);
+    zones::routes(config);
     config
         .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
         .service(oauth_endpoint("/oauth2/introspect", introspect::introspect))
