@@ -25,6 +25,7 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
 };
 use serde::{Deserialize, Serialize};
+use tracing::subscriber::NoSubscriber;
 
 const USAGE: &str = "usage: bare zone|check|token PORT WORKERS TLS_DIR BODY_FILE";
 
@@ -36,6 +37,8 @@ fn main() -> anyhow::Result<()> {
     let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
     let listener = vec![TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?];
     let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
+    // Else each of HTTP/2's spans asks whether anybody listens by now.
+    tracing::subscriber::set_global_default(NoSubscriber::new())?;
     let body = web::Bytes::from(std::fs::read(body_file).context(body_file.clone())?);
     let signer = web::Data::new(Signer::new()?);
 

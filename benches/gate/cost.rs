@@ -21,31 +21,21 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     fs::write(&body_file, body)?;
     let bare_zone = bare("zone", work, &body_file)?;
     let guarded = Script::get(work, "zone.lua", &token)?;
-    let mut guard = |target, what: &str, limit, sender, rounds| -> anyhow::Result<()> {
+    let rounds = options.rounds_of_costs();
+    let mut guard = |target, what: &str, limit, sender| -> anyhow::Result<()> {
         let base = Load { server: &bare_zone, path: &zone, sender };
         let ours = Load { server: &gate.process, path: &zone, sender };
         add(report, target, what, limit, &compare(options, rounds, &base, &ours)?);
         Ok(())
     };
     if options.wants(1) {
-        guard(
-            1,
-            "`GET /parking/zones/{id}` with a token",
-            GUARDED_AT_MOST,
-            Sender::Wrk(&guarded),
-            options.rounds_of_target_1(),
-        )?;
+        guard(1, "`GET /parking/zones/{id}` with a token", GUARDED_AT_MOST, Sender::Wrk(&guarded))?;
     }
     if options.wants(3) {
         let what = "the same over HTTP/2, 32 connections of 1 stream";
-        guard(3, what, HTTP_2_AT_MOST, Sender::H2load(32, 1, &token), options.rounds)?;
-        guard(
-            3,
-            "the same over HTTP/2, 8 connections of 8 streams",
-            HTTP_2_AT_MOST,
-            Sender::H2load(8, 8, &token),
-            options.rounds,
-        )?;
+        guard(3, what, HTTP_2_AT_MOST, Sender::H2load(32, 1, &token))?;
+        let what = "the same over HTTP/2, 8 connections of 8 streams";
+        guard(3, what, HTTP_2_AT_MOST, Sender::H2load(8, 8, &token))?;
     }
     if options.wants(2) {
         let bare_token = bare("token", work, &body_file)?;
@@ -56,7 +46,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
             // One bare handler for both: a form and one signature are the limit of either.
             let base = Load { server: &bare_token, path: "/shared/access-tokens", sender: Sender::Wrk(&form) };
             let ours = Load { server: &gate.process, sender: Sender::Wrk(script), ..base };
-            add(report, 2, what, TOKEN_AT_MOST, &compare(options, options.rounds, &base, &ours)?);
+            add(report, 2, what, TOKEN_AT_MOST, &compare(options, rounds, &base, &ours)?);
         }
     }
     Ok(())

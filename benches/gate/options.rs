@@ -47,8 +47,8 @@ impl Options {
         Ok(options)
     }
 
-    /// The closest to its limit, and what one round finds of it is off by a tenth: it has more of them.
-    pub(crate) fn rounds_of_target_1(&self) -> usize {
+    /// Targets 1 to 3 are closest to their limits, and what one round finds of them is off by a tenth: they have more.
+    pub(crate) fn rounds_of_costs(&self) -> usize {
         self.rounds * 3
     }
 

@@ -141,13 +141,13 @@ impl Report {
         fs::write(folder.join("bench.json"), &document)?;
         let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
         let about = format!(
-            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of target 1; one worker.",
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1 to 3; one worker.",
             self.machine,
             self.date,
             self.commit,
             self.rounds,
             self.seconds,
-            options.rounds_of_target_1()
+            options.rounds_of_costs()
         );
         fs::write(folder.join("bench.md"), format!("{about}\n\n{}\n{}\n", Self::head(), rows.join("\n")))?;
         // A run of a part, or of less, is no point in the chart.
