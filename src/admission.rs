@@ -364,7 +364,7 @@ impl Admission {
     }
 
     fn in_force(&self, token: Arc<AccessToken>) -> Result<Admitted, Denial> {
-        if self.revocation.is_revoked(&token.jti) {
+        if !self.revocation.is_in_force(&token.jti, &token.in_force) {
             return Err(Denial::Revoked);
         }
         let client = self.clients.get_again(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;

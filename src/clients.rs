@@ -8,7 +8,6 @@ mod uses;
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
@@ -126,14 +125,14 @@ impl Clients {
     /// The same, where it was asked for before: without a search, as long as no registration has changed.
     #[must_use]
     pub fn get_again(&self, client_id: &str, seen: &LastSeen) -> Option<Arc<Client>> {
-        let registry = self.view.load();
+        let changes = self.view.changes();
         if let Some(seen) = &*seen.0.load()
-            && seen.version == registry.version
+            && seen.changes == changes
         {
             return Some(seen.client.clone());
         }
-        let client = registry.by_id.get(client_id)?.clone();
-        seen.0.store(Some(Arc::new(Seen { version: registry.version, client: client.clone() })));
+        let client = self.get(client_id)?;
+        seen.0.store(Some(Arc::new(Seen { changes, client: client.clone() })));
         Some(client)
     }
 
@@ -341,7 +340,8 @@ impl Secret {
 pub struct LastSeen(ArcSwapOption<Seen>);
 
 struct Seen {
-    version: u64,
+    /// Of the view, when the client was looked for.
+    changes: u64,
     client: Arc<Client>,
 }
 
@@ -355,13 +355,6 @@ impl fmt::Debug for LastSeen {
 struct Registry {
     by_id: OrdMap<ClientId, Arc<Client>>,
     administrators: OrdSet<ClientId>,
-    /// Which state of all registrations this is: another number for each, in the whole process.
-    version: u64,
-}
-
-fn next_version() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Projection for Registry {
@@ -386,11 +379,9 @@ impl Projection for Registry {
             }
         }
         self.by_id.insert(client.client_id.clone(), Arc::new(client));
-        self.version = next_version();
     }
 
     fn delete(&mut self, id: &str) {
-        self.version = next_version();
         self.administrators.remove(id);
         self.by_id.remove(id);
     }

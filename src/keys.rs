@@ -20,7 +20,7 @@ pub use self::change::{Planned, Start};
 pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
 pub use self::signing::{Algorithm, SigningKey};
-use crate::store::{Keyspace, Projection, Revision, Store, StoreError, View};
+use crate::store::{Keyspace, Projection, Revision, Since, Store, StoreError, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 const KEYS: Keyspace<StoredKey> = Keyspace::new("keys");
@@ -112,6 +112,19 @@ pub struct KeyStatus {
     pub verifies_until: Option<UnixSeconds>,
 }
 
+/// The key of a token that is remembered. A key that is gone is kept by nothing, and certainly not by what it signed.
+#[derive(Debug)]
+pub struct VerifiedBy {
+    key: Weak<SigningKey>,
+    since: Since,
+}
+
+impl From<&Arc<SigningKey>> for VerifiedBy {
+    fn from(key: &Arc<SigningKey>) -> Self {
+        Self { key: Arc::downgrade(key), since: Since::default() }
+    }
+}
+
 /// All signing keys.
 pub struct Keys {
     store: Arc<dyn Store>,
@@ -152,10 +165,11 @@ impl Keys {
         self.view.load().by_kid.contains_key(kid)
     }
 
-    /// Whether this very key still verifies: it is not gone, nor was it read anew.
+    /// Whether the key that verified before still does: it is not gone, nor was it read anew.
     #[must_use]
-    pub fn holds(&self, key: &Weak<SigningKey>) -> bool {
-        self.view.load().in_order.iter().any(|held| std::ptr::eq(Arc::as_ptr(held), key.as_ptr()))
+    pub fn holds(&self, verified_by: &VerifiedBy) -> bool {
+        let VerifiedBy { key, since } = verified_by;
+        self.view.still(since, |ring| ring.in_order.iter().any(|held| std::ptr::eq(Arc::as_ptr(held), key.as_ptr())))
     }
 
     /// The JWK Set (RFC 7517 section 5) of all keys that verify or soon will, the oldest first.

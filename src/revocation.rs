@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::record::{Jtis, PackId, REVOCATIONS, Revoked};
 use self::revoked_tokens::RevokedTokens;
-use crate::store::{MAX_OPERATIONS, Outcome, Revision, Store, StoreError, Txn, View};
+use crate::store::{MAX_OPERATIONS, Outcome, Revision, Since, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 /// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
@@ -46,6 +46,13 @@ impl Revocation {
     #[must_use]
     pub fn is_revoked(&self, jti: &Uuid) -> bool {
         self.view.load().contains(jti)
+    }
+
+    /// Whether the token of this `jti` was not revoked; without a search where it was asked for before, as long as
+    /// nothing else is revoked.
+    #[must_use]
+    pub fn is_in_force(&self, jti: &Uuid, since: &Since) -> bool {
+        self.view.still(since, |revoked| !revoked.contains(jti))
     }
 
     /// How many revocations are in force.

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use crate::clients::{Client, LastSeen};
 use crate::counts::{Counts, label};
-use crate::keys::{KeyError, Keys, SigningKey};
+use crate::keys::{KeyError, Keys, SigningKey, VerifiedBy};
 use crate::oauth::bearer::Presented;
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
+use crate::store::Since;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Issues and verifies access tokens.
@@ -61,8 +62,9 @@ pub struct AccessToken {
     pub issued_at: UnixSeconds,
     /// From when on it is refused.
     pub expires_at: UnixSeconds,
-    /// The key that signed it; a key that is gone is kept by nothing, and certainly not by what it signed.
-    key: Weak<SigningKey>,
+    key: VerifiedBy,
+    /// Since when it is not revoked, as far as that was looked for.
+    pub in_force: Since,
     /// Whom it was issued to, as registered when this token was last looked at.
     pub client: LastSeen,
 }
@@ -284,7 +286,8 @@ impl AccessToken {
             scope: Scope::parse(&claims.scope).ok()?,
             issued_at: UnixSeconds::new(claims.iat),
             expires_at: UnixSeconds::new(claims.exp),
-            key: Arc::downgrade(key),
+            key: key.into(),
+            in_force: Since::default(),
             client: LastSeen::default(),
         })
     }

@@ -22,7 +22,7 @@ pub use self::keyspace::Keyspace;
 pub use self::memory::MemoryStore;
 pub use self::sled::SledStore;
 pub use self::timed::{CommitOutcome, TimedStore};
-pub use self::view::{Projection, QuickMap, View};
+pub use self::view::{Projection, QuickMap, Since, View};
 pub use self::watch::{Change, Event, Watch};
 
 /// The most operations (checks and writes together) that one [`Txn`] may hold.

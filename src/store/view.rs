@@ -6,6 +6,7 @@
 //! never goes back: once it has shown a change, it shows that change or a later one.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -48,8 +49,21 @@ pub type QuickMap<K, V> = imbl::GenericHashMap<K, V, foldhash::fast::RandomState
 #[derive(Debug)]
 pub struct View<P> {
     current: ArcSwap<P>,
+    changes: AtomicU64,
     reached: watch::Sender<Revision>,
     follower: OnceLock<AbortHandle>,
+}
+
+/// Since when something is so, for [`View::still`]: the [changes](View::changes) up to which it was found to be.
+/// For one thing, and one view.
+#[derive(Debug)]
+pub struct Since(AtomicU64);
+
+/// Never looked for: no view changes so often.
+impl Default for Since {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
 }
 
 impl<P: Projection> View<P> {
@@ -60,6 +74,7 @@ impl<P: Projection> View<P> {
         let current = current?;
         let view = Arc::new(Self {
             current: ArcSwap::from_pointee(current),
+            changes: AtomicU64::new(0),
             reached: watch::Sender::new(watch.told()),
             follower: OnceLock::new(),
         });
@@ -74,6 +89,25 @@ impl<P: Projection> View<P> {
         self.current.load()
     }
 
+    /// How often that has changed: what was loaded after this was read still holds while this is the same. Cheaper
+    /// than a load.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether `is_so` of what the view holds; not asked while the view is as it was when it last was, by `since`.
+    pub fn still(&self, since: &Since, is_so: impl FnOnce(&P) -> bool) -> bool {
+        let changes = self.changes();
+        if since.0.load(Ordering::Relaxed) == changes {
+            return true;
+        }
+        let is_so = is_so(&self.load());
+        if is_so {
+            since.0.store(changes, Ordering::Relaxed);
+        }
+        is_so
+    }
+
     /// Returns once the view holds the commit of that revision, or the store has closed.
     pub async fn reach(&self, revision: Revision) {
         // An error is impossible while `self` holds the sender.
@@ -82,6 +116,7 @@ impl<P: Projection> View<P> {
 
     fn show(&self, projection: P, revision: Revision) {
         self.current.store(Arc::new(projection));
+        self.changes.fetch_add(1, Ordering::Release);
         self.reached.send_replace(revision);
     }
 }

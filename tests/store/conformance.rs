@@ -1,13 +1,14 @@
 //! What every store promises, whatever it keeps its bytes in. A new backend runs all of it by one more
 //! line in `conformance!`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use boomgate::store::{
     Event, Key, Keyspace, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, MemoryStore, Outcome, Projection,
-    Revision, SledStore, Store, StoreError, Txn, Value, View, Watch,
+    Revision, Since, SledStore, Store, StoreError, Txn, Value, View, Watch,
 };
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -68,6 +69,7 @@ conformance! {
     a_view_holds_what_was_there_when_it_opened,
     a_view_follows_writes_and_deletes_and_can_be_waited_for,
     a_view_ignores_other_keyspaces_but_reaches_their_commits,
+    what_a_view_still_holds_is_looked_for_again_once_it_has_changed,
     a_view_that_fell_behind_is_whole_again,
     a_view_opened_during_writes_misses_none_and_never_goes_back,
     a_view_opens_with_all_that_was_committed_around_its_scan,
@@ -517,6 +519,26 @@ async fn a_view_ignores_other_keyspaces_but_reaches_their_commits(store: Arc<dyn
     view.reach(put(&*store, "notesx/a", "").await).await;
     view.reach(committed(store.commit(Txn::new().absent(key("x"))).await.unwrap())).await;
     assert!(Arc::ptr_eq(&before, &view.load()), "nothing was copied for them");
+}
+
+async fn what_a_view_still_holds_is_looked_for_again_once_it_has_changed(store: Arc<dyn Store>) {
+    write(&*store, "a", 1).await;
+    let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
+    let (since, looks) = (Since::default(), Cell::new(0));
+    let is_there = || {
+        let found = view.still(&since, |notes| {
+            looks.set(looks.get() + 1);
+            notes.0.contains_key("a")
+        });
+        (found, looks.get())
+    };
+    assert_eq!([is_there(), is_there()], [(true, 1), (true, 1)]);
+    view.reach(put(&*store, "notesx/a", "").await).await;
+    assert_eq!(is_there(), (true, 1), "the view is as it was");
+    view.reach(write(&*store, "b", 1).await).await;
+    assert_eq!([is_there(), is_there()], [(true, 2), (true, 2)]);
+    view.reach(committed(store.commit(Txn::new().delete(NOTES.key("a"))).await.unwrap())).await;
+    assert_eq!([is_there(), is_there()], [(false, 3), (false, 4)], "what is not so is looked for each time");
 }
 
 async fn a_view_that_fell_behind_is_whole_again(store: Arc<dyn Store>) {
