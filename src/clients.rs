@@ -127,12 +127,14 @@ impl Clients {
     pub fn get_again(&self, client_id: &str, seen: &LastSeen) -> Option<Arc<Client>> {
         let changes = self.view.changes();
         if let Some(seen) = &*seen.0.load()
-            && seen.changes == changes
+            && Some(seen.changes) == changes
         {
             return Some(seen.client.clone());
         }
         let client = self.get(client_id)?;
-        seen.0.store(Some(Arc::new(Seen { changes, client: client.clone() })));
+        if let Some(changes) = changes {
+            seen.0.store(Some(Arc::new(Seen { changes, client: client.clone() })));
+        }
         Some(client)
     }
 

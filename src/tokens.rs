@@ -63,7 +63,7 @@ pub struct AccessToken {
     /// From when on it is refused.
     pub expires_at: UnixSeconds,
     key: VerifiedBy,
-    /// Since when it is not revoked, as far as that was looked for.
+    /// Up to which change of the revocations it is known not to be revoked.
     pub in_force: Since,
     /// Whom it was issued to, as registered when this token was last looked at.
     pub client: LastSeen,

@@ -28,8 +28,8 @@ use crate::tokens::TokenFault;
 /// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/// The bytes of a problem's body beside its detail, which is there twice, and the address of its page: no more, but for
-/// the members that are wrong.
+/// The bytes of a problem's body beside its detail, which is there twice, and the address of its page: mostly fewer, and
+/// more only where members are wrong, or a request's id needs escapes.
 const BESIDE_DETAIL: usize = 400;
 
 /// What went wrong, as a kind that has a page of its own.

@@ -38,7 +38,7 @@ pub fn most_asked_for(config: &mut ServiceConfig) {
     }
 }
 
-/// The routes.
+/// All other routes.
 pub fn routes(config: &mut ServiceConfig) {
     for zones in ZONES {
         config
@@ -417,8 +417,9 @@ mod tests {
                 .app_data(site.clone())
                 .app_data(self.admission.clone())
                 .app_data(self.parking.clone())
-                .service(web::scope("/v3").configure(routes))
+                .configure(most_asked_for)
                 .configure(routes)
+                .service(web::scope("/v3").configure(most_asked_for).configure(routes))
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
                 .wrap(Complete::new(&site, &Arc::default(), "https"));
             let app = init_service(app).await;

@@ -49,7 +49,8 @@ pub type QuickMap<K, V> = imbl::GenericHashMap<K, V, foldhash::fast::RandomState
 #[derive(Debug)]
 pub struct View<P> {
     current: ArcSwap<P>,
-    changes: AtomicU64,
+    /// Two for each change: one before it is made, one after.
+    steps: AtomicU64,
     reached: watch::Sender<Revision>,
     follower: OnceLock<AbortHandle>,
 }
@@ -74,7 +75,7 @@ impl<P: Projection> View<P> {
         let current = current?;
         let view = Arc::new(Self {
             current: ArcSwap::from_pointee(current),
-            changes: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
             reached: watch::Sender::new(watch.told()),
             follower: OnceLock::new(),
         });
@@ -89,20 +90,22 @@ impl<P: Projection> View<P> {
         self.current.load()
     }
 
-    /// How often that has changed: what was loaded after this was read still holds while this is the same. Cheaper
-    /// than a load.
-    pub fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+    /// How often the view has changed, at a lower price than a load; `None` while it is changing. What was loaded after
+    /// this was read is what the view holds for as long as this stays the same.
+    pub fn changes(&self) -> Option<u64> {
+        let steps = self.steps.load(Ordering::Acquire);
+        steps.is_multiple_of(2).then_some(steps / 2)
     }
 
-    /// Whether `is_so` of what the view holds; not asked while the view is as it was when it last was, by `since`.
+    /// Whether `is_so` holds of the view. That is not asked again while the view has not changed `since` it was found
+    /// to.
     pub fn still(&self, since: &Since, is_so: impl FnOnce(&P) -> bool) -> bool {
         let changes = self.changes();
-        if since.0.load(Ordering::Relaxed) == changes {
+        if changes == Some(since.0.load(Ordering::Relaxed)) {
             return true;
         }
         let is_so = is_so(&self.load());
-        if is_so {
+        if let Some(changes) = changes.filter(|_| is_so) {
             since.0.store(changes, Ordering::Relaxed);
         }
         is_so
@@ -115,8 +118,11 @@ impl<P: Projection> View<P> {
     }
 
     fn show(&self, projection: P, revision: Revision) {
+        // Whoever has loaded this projection sees the first step, and whoever saw it reach its revision sees both: none of
+        // them is told again what the one before it held.
+        self.steps.fetch_add(1, Ordering::Release);
         self.current.store(Arc::new(projection));
-        self.changes.fetch_add(1, Ordering::Release);
+        self.steps.fetch_add(1, Ordering::Release);
         self.reached.send_replace(revision);
     }
 }

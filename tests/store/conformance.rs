@@ -547,9 +547,12 @@ async fn a_view_that_fell_behind_is_whole_again(store: Arc<dyn Store>) {
     committed(store.commit(Txn::new().delete(NOTES.key("gone"))).await.unwrap());
     // One future, polled on one thread: the view's task gets no turn before the watch has overflowed,
     // unless the store itself waits; then it has just less to catch up with.
+    let since = Since::default();
+    assert!(view.still(&since, |notes| notes.0.contains_key("gone")));
     flood(&*store, "noise").await;
     view.reach(write(&*store, "new", 2).await).await;
     assert_eq!(held(&view), [("new".to_owned(), 2)]);
+    assert!(!view.still(&since, |notes| notes.0.contains_key("gone")));
 }
 
 async fn a_view_opened_during_writes_misses_none_and_never_goes_back(store: Arc<dyn Store>) {
