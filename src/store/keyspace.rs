@@ -77,10 +77,12 @@ impl<T: Serialize + DeserializeOwned> Keyspace<T> {
 
     /// The record that `value`, found at `key`, holds. `Corrupt` if it is of another version or type.
     pub fn decode(&self, key: &Key, value: &Value) -> Result<T, StoreError> {
-        match serde_json::from_slice::<Read<T>>(value.as_bytes()) {
+        // Looked at once as a whole, which costs a tenth of a look at each text in it.
+        let json = std::str::from_utf8(value.as_bytes()).map_err(|cause| corrupt(key, cause))?;
+        match serde_json::from_str::<Read<T>>(json) {
             Ok(Read { v: VERSION, record }) => Ok(record),
             Ok(Read { v, .. }) => Err(of_another_version(key, v)),
-            Err(cause) => match serde_json::from_slice::<Version>(value.as_bytes()) {
+            Err(cause) => match serde_json::from_str::<Version>(json) {
                 Ok(Version { v }) if v != VERSION => Err(of_another_version(key, v)),
                 Ok(_) | Err(_) => Err(corrupt(key, cause)),
             },
