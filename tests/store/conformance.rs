@@ -544,11 +544,11 @@ async fn what_a_view_still_holds_is_looked_for_again_once_it_has_changed(store: 
 async fn a_view_that_fell_behind_is_whole_again(store: Arc<dyn Store>) {
     write(&*store, "gone", 1).await;
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
+    let since = Since::default();
+    assert!(view.still(&since, |notes| notes.0.contains_key("gone")));
     committed(store.commit(Txn::new().delete(NOTES.key("gone"))).await.unwrap());
     // One future, polled on one thread: the view's task gets no turn before the watch has overflowed,
     // unless the store itself waits; then it has just less to catch up with.
-    let since = Since::default();
-    assert!(view.still(&since, |notes| notes.0.contains_key("gone")));
     flood(&*store, "noise").await;
     view.reach(write(&*store, "new", 2).await).await;
     assert_eq!(held(&view), [("new".to_owned(), 2)]);
