@@ -42,7 +42,7 @@ fn growth_is_bounded(target: &Target, before: u64, connections: usize) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_of_idle_connections_costs_little_and_stops_nobody() {
     // So that none is closed for its silence while the crowd is still coming.
-    let target = Target::start_with(&[("BOOMGATE_HTTP__REQUEST_TIMEOUT_S", "300")]).await;
+    let target = Target::start_on(Target::site(&[("BOOMGATE_HTTP__REQUEST_TIMEOUT_S", "300")])).await;
     let (before, witness, crowd) = (target.process.resident_bytes(), target.witness(), crowd());
     let idle = many(&target.dialer, crowd, &[b"h2", b"http/1.1"]).await;
     let (files, grown) = (target.process.open_files(), growth_is_bounded(&target, before, crowd));
@@ -131,7 +131,7 @@ async fn slow_bodies_hold_no_more_than_they_sent_and_stop_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_that_stop_hold_a_bounded_part_of_their_answers() {
     // The server works at all that it has read, in turns; a well-behaved client waits for its own.
-    let target = Target::start_with(&[("BOOMGATE_HTTP__REQUEST_TIMEOUT_S", "60")]).await;
+    let target = Target::start_on(Target::site(&[("BOOMGATE_HTTP__REQUEST_TIMEOUT_S", "60")])).await;
     let (before, witness) = (target.process.resident_bytes(), target.witness());
     let crowd = crowd() / 8;
     let mut slow = many(&target.dialer.with_room_for(4_096), crowd, &[b"http/1.1"]).await;

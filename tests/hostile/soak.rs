@@ -79,13 +79,10 @@ struct Driver {
 async fn a_long_life_under_load_levels_off() {
     let seconds = setting("BOOMGATE_SOAK_SECONDS", SHORT_S);
     let mut site = Target::site(&[]);
-    let faults = Faults::new(site.folder().join("faults"));
-    site.set("SHIM_FOLDER", site.folder().join("data").as_os_str());
-    site.set("SHIM_FAULTS", faults.path());
-    site.set("LD_PRELOAD", shim::library());
+    let faults = Faults::of(&mut site);
     // sled panics when its file cannot be synced, and to print where, all debug information would be read, for good.
     site.set("RUST_BACKTRACE", "0");
-    let Target { site, process, dialer, .. } = Target::start_at(site).await;
+    let Target { site, process, dialer, .. } = Target::start_on(site).await;
     let driver = Arc::new(Driver::new(site, dialer, faults).await);
 
     // Unpaced for a moment: what the server can do beside this driver.

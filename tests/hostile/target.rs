@@ -45,11 +45,7 @@ pub struct Witness {
 
 impl Target {
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
-    }
-
-    pub async fn start_with(more: &[(&'static str, &'static str)]) -> Self {
-        Self::start_at(Self::site(more)).await
+        Self::start_on(Self::site(&[])).await
     }
 
     /// Where a server with these settings, and more, will live.
@@ -57,7 +53,7 @@ impl Target {
         Site::new(&[&SETTINGS, more].concat())
     }
 
-    pub async fn start_at(site: Site) -> Self {
+    pub async fn start_on(site: Site) -> Self {
         let process = site.start();
         let dialer = Dialer::new(&site);
         let token = token(&site).await;

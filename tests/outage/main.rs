@@ -80,10 +80,7 @@ enum Lasts {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_outlives_a_full_disk_a_read_only_one_and_one_with_errors() {
     let mut site = Site::new(&SETTINGS);
-    let faults = Faults::new(site.folder().join("faults"));
-    site.set("SHIM_FOLDER", site.folder().join("data").as_os_str());
-    site.set("SHIM_FAULTS", faults.path());
-    site.set("LD_PRELOAD", shim::library());
+    let faults = Faults::of(&mut site);
     let mut server = Server::start(site).await;
 
     let rows = [
@@ -112,10 +109,7 @@ async fn a_server_outlives_a_full_disk_a_read_only_one_and_one_with_errors() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_cannot_be_read_while_the_store_opens_loses_nothing() {
     let mut site = Site::new(&SETTINGS);
-    let faults = Faults::new(site.folder().join("faults"));
-    site.set("SHIM_FOLDER", site.folder().join("data").as_os_str());
-    site.set("SHIM_FAULTS", faults.path());
-    site.set("LD_PRELOAD", shim::library());
+    let faults = Faults::of(&mut site);
     let mut server = Server::start(site).await;
     for _ in 0..LITTLE {
         assert_eq!(server.register(QUOTA).await.0, 201);

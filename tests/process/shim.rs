@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Site;
+
 /// Compiles `shim.c`, once, with the C compiler that this project needs in any case.
 pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
@@ -45,13 +47,13 @@ pub const ENOSPC: i32 = 28;
 pub const EROFS: i32 = 30;
 
 impl Faults {
-    /// None yet; `path` is where the server will look.
-    pub fn new(path: PathBuf) -> Self {
+    /// None yet, in the data folder of each server of `site` that is started from now on.
+    pub fn of(site: &mut Site) -> Self {
+        let path = site.folder().join("faults");
+        site.set("SHIM_FOLDER", site.data_dir());
+        site.set("SHIM_FAULTS", &path);
+        site.set("LD_PRELOAD", library());
         Self { path, serial: AtomicU64::new(0) }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// After `skip` more of these calls, the next `count` fail with this error number.
