@@ -41,6 +41,8 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// How much of the file is read at a time, in bytes.
 const PART_BYTES: usize = 256 * 1024;
+/// How many parts are worth a thread to read them.
+const READER_PARTS: usize = 64;
 
 /// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
 /// folder before sled opens it.
@@ -88,7 +90,7 @@ impl Folder {
             remove_unfinished(&self.dir)?;
             match File::open(self.dir.join("db")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                opened => each_part(&opened?, |_, _| Ok(()))?,
+                opened => read_whole(&opened?)?,
             }
             let db = sled_config(&self.dir).open()?;
             let file = File::open(self.dir.join("db"))?;
@@ -101,7 +103,7 @@ impl Folder {
     /// that are not on the disk; only what is written again is sure to be synced.
     pub(super) fn write_again(&self) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
-        each_part(&file, |part, at| file.write_all_at(part, at))?;
+        each_part(&file, 0, 1, |part, at| file.write_all_at(part, at))?;
         file.sync_all()
     }
 
@@ -120,16 +122,36 @@ impl Folder {
     }
 }
 
-/// Reads the file from its start to its end, and hands out each part with its place.
-fn each_part(file: &File, mut act: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+/// Reads the whole file: a large one on every core, for a start waits for it.
+fn read_whole(file: &File) -> io::Result<()> {
+    let parts = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?.div_ceil(PART_BYTES);
+    let readers = parts.div_ceil(READER_PARTS).clamp(1, thread::available_parallelism()?.get());
+    thread::scope(|scope| {
+        let read = |first| each_part(file, first, readers, |_, _| Ok(()));
+        let others: Vec<_> = (1..readers).map(|first| scope.spawn(move || read(first))).collect();
+        let panicked = |_| Err(io::Error::other("a thread that read it panicked"));
+        let joined = others.into_iter().map(|other| other.join().unwrap_or_else(panicked));
+        // Each is waited for, whatever another met.
+        joined.fold(read(0), io::Result::and)
+    })
+}
+
+/// Reads the file's parts: the first of them, and each `step` parts after that. Hands out each with its place.
+fn each_part(
+    file: &File,
+    first: usize,
+    step: usize,
+    mut act: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     let mut buffer = vec![0; PART_BYTES];
-    let mut at = 0;
-    loop {
-        let count = file.read_at(&mut buffer, at)?;
-        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { return Ok(()) };
+    for from in (first * PART_BYTES..length).step_by(step * PART_BYTES) {
+        let (part, _) = buffer.split_at_mut(PART_BYTES.min(length - from));
+        let at = u64::try_from(from).map_err(io::Error::other)?;
+        file.read_exact_at(part, at)?;
         act(part, at)?;
-        at += u64::try_from(count).map_err(io::Error::other)?;
     }
+    Ok(())
 }
 
 fn sled_config(dir: &Path) -> sled::Config {
@@ -190,4 +212,38 @@ fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
     }
     flush(db)?;
     file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn readers_read_every_byte_of_the_file_between_them_and_none_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        for length in [0, 1, PART_BYTES - 1, PART_BYTES, 3 * PART_BYTES + 5] {
+            let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            fs::write(&path, &bytes).unwrap();
+            let file = File::open(&path).unwrap();
+            for readers in 1..=5 {
+                let mut parts = BTreeMap::new();
+                for first in 0..readers {
+                    each_part(&file, first, readers, |part, at| {
+                        assert!(parts.insert(at, part.to_vec()).is_none(), "{at} was read twice");
+                        Ok(())
+                    })
+                    .unwrap();
+                }
+                assert!(parts.into_values().flatten().eq(bytes.iter().copied()), "{length} bytes, {readers} readers");
+            }
+            read_whole(&file).unwrap();
+        }
+        let large = File::create(&path).unwrap();
+        large.set_len(u64::try_from((READER_PARTS * 3 + 1) * PART_BYTES).unwrap()).unwrap();
+        assert!(read_whole(&large).is_err(), "it is open for writing alone");
+        read_whole(&File::open(&path).unwrap()).unwrap();
+    }
 }
