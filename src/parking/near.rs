@@ -12,7 +12,7 @@ pub const MAX_RADIUS_METRES: f64 = 100_000.0;
 /// The mean radius of the Earth, in metres (IUGG): a distance is off by at most 0.6 %.
 const EARTH_METRES: f64 = 6_371_008.8;
 /// The most quarters that a box is covered with: three by three of about its size always fit.
-const MAX_QUARTERS: usize = 16;
+const MAX_QUARTERS: usize = 9;
 /// How often the globe can be quartered: then a quarter is half a centimetre.
 const QUARTERINGS: u32 = u32::BITS;
 /// Degrees added around a box, so that rounding leaves nothing out.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
-use super::near::{Bounds, Cell, Near};
+use super::near::{Cell, Near};
 use super::zone::{Location, OperatorId, Zone, ZoneNumber};
 use crate::oauth::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
@@ -199,13 +199,34 @@ impl Zones {
 
     /// The zones in the box around the circle, after `after`, in no order.
     fn ids_near(&self, near: Near, after: Option<Uuid>) -> Vec<Uuid> {
-        let in_box = |bounds: Bounds| {
-            let ranges = bounds.cell_ranges().into_iter();
-            let cells = ranges.flat_map(|(first, last)| self.by_cell.range((first, Uuid::nil())..=(last, Uuid::max())));
-            cells.filter(move |(cell, _)| bounds.contains(*cell))
-        };
-        let ids = near.bounds().flat_map(in_box).map(|(_, id)| *id);
-        ids.filter(|id| after.is_none_or(|after| *id > after)).collect()
+        let mut ids = Vec::new();
+        for bounds in near.bounds() {
+            let listed = self.listed(bounds.cell_ranges()).filter(|(cell, _)| bounds.contains(*cell));
+            ids.extend(listed.map(|(_, id)| *id).filter(|id| after.is_none_or(|after| *id > after)));
+        }
+        ids
+    }
+
+    /// What is listed under the cells of these stretches, which are in order. A stretch without a zone costs nothing: the
+    /// list is read on from zone to zone, and searched anew only where some lie between two stretches.
+    fn listed(&self, stretches: Vec<(Cell, Cell)>) -> impl Iterator<Item = &(Cell, Uuid)> {
+        let from = |cell| self.by_cell.range((cell, Uuid::nil())..);
+        let mut stretches = stretches.into_iter();
+        let mut stretch = stretches.next();
+        let mut entries = stretch.map(|(first, _)| from(first));
+        iter::from_fn(move || {
+            let entries = entries.as_mut()?;
+            loop {
+                let entry = entries.next()?;
+                while stretch.is_some_and(|(_, last)| last < entry.0) {
+                    stretch = stretches.next();
+                }
+                if stretch?.0 <= entry.0 {
+                    return Some(entry);
+                }
+                *entries = from(stretch?.0);
+            }
+        })
     }
 
     /// The hashes of a zone's names.
