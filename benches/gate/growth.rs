@@ -20,6 +20,8 @@ const USERS: usize = 1_000;
 /// What a request may cost beside the same among few.
 const GROWN_AT_MOST: f64 = 1.05;
 const READY_MS: f64 = 1_000.0;
+/// How often it is started at most.
+const STARTS: usize = 7;
 /// Bytes of memory for a record, over its JSON.
 const CLIENT_BYTES: f64 = 400.0;
 const REVOCATION_BYTES: f64 = 64.0;
@@ -65,7 +67,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     filler.close().await?;
 
     let mut starts = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..options.rounds.min(STARTS) {
         let gate = restarted(options, &grown_dir).await?;
         starts.push(gate.ready.as_secs_f64() * 1e3);
         gate.process.stop()?;
@@ -100,7 +102,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     ] {
         let base = Load { server: &small.process, path, sender: Sender::Wrk(few) };
         let ours = Load { server: &grown.process, path, sender: Sender::Wrk(many) };
-        let compared = compare(options, options.rounds, &base, &ours)?;
+        let compared = compare(options, options.rounds_of_costs(), &base, &ours)?;
         let line = Line::new(5, what, compared.ratio, "×").at_most(GROWN_AT_MOST).rounds(&compared.ratios);
         report.add(line.of(compared.base.cpu_us_per_request, compared.ours.cpu_us_per_request, "µs"));
     }

@@ -47,7 +47,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Targets 1 to 3 are closest to their limits, and what one round finds of them is off by a tenth: they have more.
+    /// What a request costs is compared in more: what one round finds is off by a tenth, and the limits are closer.
     pub(crate) fn rounds_of_costs(&self) -> usize {
         self.rounds * 3
     }

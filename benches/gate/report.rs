@@ -141,7 +141,7 @@ impl Report {
         fs::write(folder.join("bench.json"), &document)?;
         let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
         let about = format!(
-            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1 to 3; one worker.",
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1, 2, 3 and 5; one worker.",
             self.machine,
             self.date,
             self.commit,
