@@ -128,11 +128,10 @@ fn read_whole(file: &File) -> io::Result<()> {
     let readers = parts.div_ceil(READER_PARTS).clamp(1, thread::available_parallelism()?.get());
     thread::scope(|scope| {
         let read = |first| each_part(file, first, readers, |_, _| Ok(()));
-        let others: Vec<_> = (1..readers).map(|first| scope.spawn(move || read(first))).collect();
+        let start = |first| thread::Builder::new().spawn_scoped(scope, move || read(first));
+        let others = (1..readers).map(start).collect::<io::Result<Vec<_>>>()?;
         let panicked = |_| Err(io::Error::other("a thread that read it panicked"));
-        let joined = others.into_iter().map(|other| other.join().unwrap_or_else(panicked));
-        // Each is waited for, whatever another met.
-        joined.fold(read(0), io::Result::and)
+        others.into_iter().map(|other| other.join().unwrap_or_else(panicked)).fold(read(0), io::Result::and)
     })
 }
 
