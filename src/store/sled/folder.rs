@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -125,7 +126,8 @@ impl Folder {
 /// Reads the whole file: a large one on every core, for a start waits for it.
 fn read_whole(file: &File) -> io::Result<()> {
     let parts = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?.div_ceil(PART_BYTES);
-    let readers = parts.div_ceil(READER_PARTS).clamp(1, thread::available_parallelism()?.get());
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let readers = parts.div_ceil(READER_PARTS).clamp(1, cores);
     thread::scope(|scope| {
         let read = |first| each_part(file, first, readers, |_, _| Ok(()));
         let start = |first| thread::Builder::new().spawn_scoped(scope, move || read(first));
