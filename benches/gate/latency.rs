@@ -41,9 +41,12 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let _apart = Apart::from(&[&gate.process])?;
     let half = closed_loop(&gate, &call, Duration::from_secs(2)).await? / 2.0;
     let rounds = options.rounds.min(ROUNDS);
-    let (mut quiet, mut busy, mut all, mut changes) = (vec![], vec![], Times::default(), 0);
+    let (mut quiet, mut busy, mut changes) = (vec![], vec![], 0);
+    let (mut all_quiet, mut all) = (Times::default(), Times::default());
     for _ in 0..rounds {
-        quiet.push(paced(&gate, &call, half).await?.quantile_ms(0.999));
+        let mut times = paced(&gate, &call, half).await?;
+        quiet.push(times.quantile_ms(0.999));
+        all_quiet.extend(times);
         let (mut times, made) = while_changing(&gate, &token, paced(&gate, &call, half)).await?;
         busy.push(times.quantile_ms(0.999));
         all.extend(times);
@@ -55,9 +58,12 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let line = Line::new(8, what, figure, "ms").at_most(P999_MS).rounds(&busy);
     report.add(line.of(median(&quiet), figure, "ms"));
     report.add(Line::new(8, "requests a second in that load", half, ""));
-    report.add(Line::new(8, "p50 of the same, all rounds together", all.quantile_ms(0.5), "ms"));
-    report.add(Line::new(8, "p99.9 of the same", all.quantile_ms(0.999), "ms"));
-    report.add(Line::new(8, "the longest of the same", all.quantile_ms(1.0), "ms"));
+    for (what, part) in
+        [("p50 of all rounds together", 0.5), ("p99.9 of the same", 0.999), ("the longest of the same", 1.0)]
+    {
+        let figure = all.quantile_ms(part);
+        report.add(Line::new(8, what, figure, "ms").of(all_quiet.quantile_ms(part), figure, "ms"));
+    }
     #[allow(clippy::cast_precision_loss, reason = "at most nine")]
     let seconds = LENGTH.as_secs_f64() * rounds as f64;
     report.add(Line::new(8, "durable changes meanwhile, each second", f64::from(changes) / seconds, ""));
