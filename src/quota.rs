@@ -6,8 +6,9 @@
 //! two blocks that were held, a clean stop returns them, and the same record makes one quota hold for
 //! many nodes.
 //!
-//! A block is 1 % of the quota, at least 1 and at most 1,000 units. When half of one is gone the next is
-//! leased in the background; a request waits only when none is left.
+//! A block is 1 % of the quota, at least 1 and at most 1,000 units, or 1 % of what was used today where that
+//! is more: the store is not asked the more often the more a client calls. When half of one is gone the next
+//! is leased in the background; a request waits only when none is left.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +25,8 @@ use crate::oauth::limits::Limits;
 use crate::store::{Keyspace, Outcome, Store, StoreError, Txn};
 use crate::time::{Day, SharedClock, UnixSeconds};
 
-/// The largest block, in units: what a crash can cost an unlimited client's count, twice.
-const MAX_BLOCK: u64 = 1_000;
+/// The largest block, in units, of a client that has used less than a hundred of them today.
+const MAX_FIRST_BLOCK: u64 = 1_000;
 /// How often a lost race for a record is run again before the store counts as not answering.
 const MAX_RACES: usize = 64;
 /// Days of usage that are kept, today's included.
@@ -354,8 +355,11 @@ fn limit(limits: Limits) -> u64 {
     limits.daily_quota.filter(|_| limits.enforce).unwrap_or(u64::MAX)
 }
 
-fn block(limits: Limits) -> u64 {
-    limits.daily_quota.map_or(MAX_BLOCK, |quota| (quota / 100).clamp(1, MAX_BLOCK))
+/// The units of the next block. A crash may cost two of them: 2 % of a quota at most, since no more than the quota
+/// is used, and of an unlimited client's count 2 %, or 2,000 units.
+fn block(limits: Limits, used: u64) -> u64 {
+    let first = limits.daily_quota.map_or(MAX_FIRST_BLOCK, |quota| (quota / 100).clamp(1, MAX_FIRST_BLOCK));
+    first.max(used / 100)
 }
 
 /// One client's units. The lock is held for a few instructions, and only this client's requests take it.
@@ -434,7 +438,7 @@ impl Today {
         if self.closed {
             return None;
         }
-        let block = block(limits);
+        let block = block(limits, self.count.used());
         let plenty = self.count.held > block / 2;
         let exhausted = self.known && self.count.leased >= limit(limits);
         Some(if self.day != day || plenty || exhausted { 0 } else { block })
@@ -608,6 +612,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_calls_more_leases_more_at_a_time_and_a_crash_costs_no_more_than_two_hundredths_of_the_count() {
+        const USED: u64 = 10_000_000;
+        for daily_quota in [None, Some(11_000_000)] {
+            let fixture = fixture();
+            let record = LEASES.encode(&Leased { units: USED }).unwrap();
+            let recorded = Txn::new().put(LEASES.key("partner/2026-01-01"), record);
+            assert!(matches!(fixture.store.commit(recorded).await.unwrap(), Outcome::Committed(_)));
+            let limits = limits(daily_quota);
+            let spent = spend(&fixture.quota, limits, 40_000).await;
+            let blocks = fixture.quota.leases().blocks.total();
+            assert_eq!((spent, blocks), (40_000, 2), "one of 1,000, then one of a hundredth");
+            let lost = stored(&fixture, "2026-01-01").await.unwrap() - USED - spent;
+            assert!(lost <= (USED + spent) / 50, "{lost}");
+        }
+    }
+
+    #[tokio::test]
     async fn midnight_starts_anew_and_settles_the_day_before() {
         let fixture = fixture();
         let limits = limits(Some(1_000));
@@ -691,7 +712,7 @@ mod tests {
                     }
                     crashes += u64::from(step == 0);
                     assert!(admitted <= daily_quota, "{admitted} of {daily_quota}");
-                    let lost = crashes * 2 * block(limits);
+                    let lost = crashes * 2 * block(limits, daily_quota);
                     assert!(admitted >= asked.min(daily_quota).saturating_sub(lost), "{admitted} of {asked}, {crashes} crashes");
                 }
             });
