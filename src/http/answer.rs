@@ -128,11 +128,15 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let response = ready!(this.answering.as_mut().poll(context))?;
+        let mut response = ready!(this.answering.as_mut().poll(context))?;
         // It is there: nobody took it before.
         let exchange = this.answering.take_value();
         let exchange = &exchange.unwrap_or_else(|| Exchange::begin(response.request().headers()));
-        let response = complete(response, exchange, &this.worker.site);
+        let site = &this.worker.site;
+        complete(&mut response, exchange, site);
+        if let Some(problem) = problem(&mut response) {
+            response = with_body(response, &problem, site, exchange);
+        }
         let took = this.worker.timer.stop(*this.start, response.request(), response.status());
         log(&response, exchange, took);
         Poll::Ready(Ok(response))
@@ -140,7 +144,7 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
 }
 
 /// Nothing below sets what is set here, so each field is appended: cheaper than to look for one to replace.
-fn complete(mut response: ServiceResponse, exchange: &Exchange, site: &Site) -> ServiceResponse {
+fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
     let client_trace_id = kept(response.request().headers(), &CLIENT_TRACE_ID);
     let headers = response.headers_mut();
     headers.append(X_REQUEST_ID, exchange.id());
@@ -153,15 +157,12 @@ fn complete(mut response: ServiceResponse, exchange: &Exchange, site: &Site) -> 
     if site.secure {
         headers.append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    // A problem is always an error.
-    if response.status() < StatusCode::BAD_REQUEST {
-        return response;
-    }
-    let problem = response.response_mut().extensions_mut().remove::<Problem>();
-    match problem {
-        Some(problem) => with_body(response, &problem, site, exchange),
-        None => response,
-    }
+}
+
+/// The problem that is still to be told; always an error.
+fn problem(response: &mut ServiceResponse) -> Option<Problem> {
+    let failed = response.status() >= StatusCode::BAD_REQUEST;
+    failed.then(|| response.response_mut().extensions_mut().remove()).flatten()
 }
 
 fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, exchange: &Exchange) -> ServiceResponse {

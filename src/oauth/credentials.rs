@@ -244,9 +244,14 @@ impl<'de> Deserialize<'de> for Fingerprint {
 }
 
 /// Takes the same time wherever the two differ.
+/// Eight bytes at a time: byte by byte it takes 32 steps that nothing may shorten.
 impl ConstantTimeEq for SecretDigest {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
+        let [(ours, _), (theirs, _)] = [self, other].map(|digest| digest.0.as_chunks());
+        let pairs = ours.iter().zip(theirs);
+        pairs
+            .fold(0, |unlike, (ours, theirs)| unlike | (u64::from_ne_bytes(*ours) ^ u64::from_ne_bytes(*theirs)))
+            .ct_eq(&0)
     }
 }
 
