@@ -6,9 +6,9 @@
 //! two blocks that were held, a clean stop returns them, and the same record makes one quota hold for
 //! many nodes.
 //!
-//! A block is 1 % of the quota, at least 1 and at most 1,000 units, or 1 % of what was used today where that
-//! is more: the store is not asked the more often the more a client calls. When half of one is gone the next
-//! is leased in the background; a request waits only when none is left.
+//! A block is 1 % of the quota, at least 1 and at most 1,000 units. From 100,000 units a day on it is 1 % of
+//! what was used, at most 10,000: each lease is a commit, and who calls the most would ask for the most of them.
+//! When half of one is gone the next is leased in the background; a request waits only when none is left.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,8 +25,10 @@ use crate::oauth::limits::Limits;
 use crate::store::{Keyspace, Outcome, Store, StoreError, Txn};
 use crate::time::{Day, SharedClock, UnixSeconds};
 
-/// The largest block, in units, of a client that has used less than a hundred of them today.
+/// The largest block, in units, of a client that has used no hundred of such blocks today.
 const MAX_FIRST_BLOCK: u64 = 1_000;
+/// The largest block, in units.
+const MAX_BLOCK: u64 = 10_000;
 /// How often a lost race for a record is run again before the store counts as not answering.
 const MAX_RACES: usize = 64;
 /// Days of usage that are kept, today's included.
@@ -253,8 +255,8 @@ impl Quota {
             let wanted = counter.lock().wanted(day, limits);
             let leased = match wanted {
                 None => Err(StoreError::Unavailable("the server is stopping".into())),
-                Some(0) => Ok(()),
-                Some(block) => lease_block(&*store, &client_id, &counter, day, limits, block, &tally).await,
+                Some(false) => Ok(()),
+                Some(true) => lease_block(&*store, &client_id, &counter, day, limits, &tally).await,
             };
             counter.lock().leasing = false;
             if let Err(error) = &leased {
@@ -266,21 +268,21 @@ impl Quota {
     }
 }
 
-/// Records up to `block` more units of the day as leased, then holds them.
+/// Records a block more of the day's units as leased, or what is left, then holds them. How many are in it follows
+/// from the record alone: that of a client that was deleted and registered again begins anew.
 async fn lease_block(
     store: &dyn Store,
     client_id: &ClientId,
     counter: &Counter,
     day: Day,
     limits: Limits,
-    block: u64,
     tally: &Leases,
 ) -> Result<(), StoreError> {
     for _ in 0..MAX_RACES {
         let id = lease_id(client_id, day);
         let stored = LEASES.get(store, &id).await?;
         let leased = stored.as_ref().map_or(0, |(record, _)| record.units);
-        let granted = block.min(limit(limits).saturating_sub(leased));
+        let granted = block(limits, leased).min(limit(limits).saturating_sub(leased));
         if granted == 0 {
             // Nothing to settle: nothing was granted.
             let _none = counter.lock().hold(day, leased, 0);
@@ -355,11 +357,11 @@ fn limit(limits: Limits) -> u64 {
     limits.daily_quota.filter(|_| limits.enforce).unwrap_or(u64::MAX)
 }
 
-/// The units of the next block. A crash may cost two of them: 2 % of a quota at most, since no more than the quota
-/// is used, and of an unlimited client's count 2 %, or 2,000 units.
+/// The units of the next block, of which a crash may cost two: 2 % of what the client may use, or two units; of
+/// what is only counted 2 %, or 2,000 units.
 fn block(limits: Limits, used: u64) -> u64 {
     let first = limits.daily_quota.map_or(MAX_FIRST_BLOCK, |quota| (quota / 100).clamp(1, MAX_FIRST_BLOCK));
-    first.max(used / 100)
+    first.max((used / 100).min(MAX_BLOCK))
 }
 
 /// One client's units. The lock is held for a few instructions, and only this client's requests take it.
@@ -428,20 +430,19 @@ impl Today {
             return if exhausted { Step::Exhausted(self.count) } else { Step::Empty };
         }
         self.count.held -= 1;
-        let then_lease = !self.leasing && self.wanted(self.day, limits).is_some_and(|block| block > 0);
+        let then_lease = !self.leasing && self.wanted(self.day, limits) == Some(true);
         self.leasing |= then_lease;
         Step::Spent { count: self.count, then_lease }
     }
 
-    /// The units to lease now: a block when half of one is gone, else 0; `None` once all is settled.
-    fn wanted(&self, day: Day, limits: Limits) -> Option<u64> {
+    /// Whether to lease a block now: when half of one is gone; `None` once all is settled.
+    fn wanted(&self, day: Day, limits: Limits) -> Option<bool> {
         if self.closed {
             return None;
         }
-        let block = block(limits, self.count.used());
-        let plenty = self.count.held > block / 2;
+        let plenty = self.count.held > block(limits, self.count.used()) / 2;
         let exhausted = self.known && self.count.leased >= limit(limits);
-        Some(if self.day != day || plenty || exhausted { 0 } else { block })
+        Some(self.day == day && !plenty && !exhausted)
     }
 
     /// Takes in what the store said; returns what was granted for a day that is over.
@@ -540,6 +541,13 @@ mod tests {
         record.map(|(leased, _)| leased.units)
     }
 
+    /// As if the client had used so much today.
+    async fn record(fixture: &Fixture, units: u64) {
+        let record = LEASES.encode(&Leased { units }).unwrap();
+        let recorded = Txn::new().put(LEASES.key("partner/2026-01-01"), record);
+        assert!(matches!(fixture.store.commit(recorded).await.unwrap(), Outcome::Committed(_)));
+    }
+
     #[tokio::test]
     async fn exactly_n_of_n_are_admitted() {
         for daily_quota in [1, 2, 3, 99, 250, 1_050] {
@@ -612,20 +620,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_calls_more_leases_more_at_a_time_and_a_crash_costs_no_more_than_two_hundredths_of_the_count() {
-        const USED: u64 = 10_000_000;
-        for daily_quota in [None, Some(11_000_000)] {
+    async fn a_block_is_a_hundredth_of_the_quota_or_of_what_was_used() {
+        for (daily_quota, used, block) in [
+            (None, 0, 1_000),
+            (None, 99_999, 1_000),
+            (None, 150_000, 1_500),
+            (None, 10_000_000, 10_000),
+            (Some(11_000_000), 10_000_000, 10_000),
+            (Some(11_000_000), 0, 1_000),
+            (Some(160_000), 150_000, 1_500),
+            (Some(500), 0, 5),
+        ] {
             let fixture = fixture();
-            let record = LEASES.encode(&Leased { units: USED }).unwrap();
-            let recorded = Txn::new().put(LEASES.key("partner/2026-01-01"), record);
-            assert!(matches!(fixture.store.commit(recorded).await.unwrap(), Outcome::Committed(_)));
-            let limits = limits(daily_quota);
-            let spent = spend(&fixture.quota, limits, 40_000).await;
-            let blocks = fixture.quota.leases().blocks.total();
-            assert_eq!((spent, blocks), (40_000, 2), "one of 1,000, then one of a hundredth");
-            let lost = stored(&fixture, "2026-01-01").await.unwrap() - USED - spent;
-            assert!(lost <= (USED + spent) / 50, "{lost}");
+            record(&fixture, used).await;
+            assert_eq!(spend(&fixture.quota, limits(daily_quota), 1).await, 1);
+            assert_eq!(stored(&fixture, "2026-01-01").await, Some(used + block), "{used} used of {daily_quota:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_block_that_is_leased_while_its_client_is_deleted_is_no_larger_than_the_first_of_another() {
+        let fixture = fixture();
+        record(&fixture, 10_000_000).await;
+        spend(&fixture.quota, limits(None), 4_000).await;
+        let forgotten = forget(&*fixture.store, &partner()).await.unwrap();
+        assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
+        // Half of the block is gone, and the next is asked for.
+        spend(&fixture.quota, limits(None), 6_001).await;
+        assert_eq!(stored(&fixture, "2026-01-01").await, Some(1_000));
     }
 
     #[tokio::test]
