@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::gate::{Gate, PUBLIC, bare};
+use crate::gate::{DAILY_QUOTA, Gate, PUBLIC, bare};
 use crate::load::{Compared, Load, Script, Sender, compare};
 use crate::options::Options;
 use crate::report::{Line, Report};
@@ -14,7 +14,7 @@ const HTTP_2_AT_MOST: f64 = 1.20;
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let gate = Gate::start_anew(options, &work.join("small")).await?;
-    let client = gate.register("bench", None).await?;
+    let client = gate.register("bench", Some(DAILY_QUOTA)).await?;
     let token = gate.token(&client).await?;
     let (zone, body) = gate.any_zone(&token).await?;
     let body_file = work.join("zone.json");

@@ -42,6 +42,9 @@ pub(crate) struct Credentials {
 /// Requests a second and at once that no load here reaches.
 pub(crate) const FREE: u64 = 1_000_000;
 
+/// A day's units, which are counted, leased and told, and which no load here uses up.
+pub(crate) const DAILY_QUOTA: u64 = 1_000_000_000;
+
 impl Gate {
     pub(crate) async fn start(options: &Options, data_dir: &Path) -> anyhow::Result<Self> {
         let port = free_port()?;

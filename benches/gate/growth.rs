@@ -6,7 +6,7 @@ use std::path::Path;
 use boomgate::oauth::limits::Limits;
 
 use crate::fill::{CITY, Filler, credentials};
-use crate::gate::{Gate, PUBLIC};
+use crate::gate::{DAILY_QUOTA, Gate, PUBLIC};
 use crate::load::{Load, Script, Sender, compare, median};
 use crate::options::Options;
 use crate::report::{Line, Report};
@@ -38,7 +38,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         (options.records(CLIENTS), options.records(REVOCATIONS), options.records(ZONES));
 
     let gate = Gate::start_anew(options, &grown_dir).await?;
-    let grown_client = gate.register("bench", None).await?;
+    let grown_client = gate.register("bench", Some(DAILY_QUOTA)).await?;
     gate.process.stop()?;
     let mut rss = restarted(options, &grown_dir).await?.process.rss()?;
 
@@ -85,7 +85,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     }
 
     let grown = restarted(options, &grown_dir).await?;
-    let small_client = small.register("bench", None).await?;
+    let small_client = small.register("bench", Some(DAILY_QUOTA)).await?;
     let (small_token, grown_token) = (small.token(&small_client).await?, grown.token(&grown_client).await?);
     let (zone, _) = small.any_zone(&small_token).await?;
     let small_get = Script::get(work, "few.lua", &small_token)?;

@@ -10,15 +10,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::driver::{Call, Connection, Pace, Times};
-use crate::gate::{Gate, PUBLIC, access_token, registration, text};
+use crate::gate::{DAILY_QUOTA, Gate, PUBLIC, access_token, registration, text};
 use crate::load::median;
 use crate::options::Options;
 use crate::process::Apart;
 use crate::report::{Line, Report};
 
 const CONNECTIONS: usize = 32;
-/// Enough that a block of a thousand units is leased many times a second.
-const DAILY_QUOTA: u64 = 1_000_000_000;
 const P999_MS: f64 = 10.0;
 /// How many rounds there are at most, and how long each is. A machine that is not there for 30 ms keeps more than a
 /// thousandth of a round's requests waiting.
@@ -33,20 +31,20 @@ const ZONES_PER_SECOND: f64 = 40.0;
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let gate = Gate::start_anew(options, &work.join("latency")).await?;
-    let client = gate.register("bench", Some(DAILY_QUOTA)).await?;
-    let token = gate.token(&client).await?;
-    let (zone, _) = gate.any_zone(&token).await?;
-    let call = Call::get(zone).with_token(&token);
+    let (zone, _) = gate.any_zone(&fresh(&gate).await?).await?;
+    let call = Call::get(zone);
 
     let _apart = Apart::from(&[&gate.process])?;
-    let half = closed_loop(&gate, &call, Duration::from_secs(2)).await? / 2.0;
+    let half = closed_loop(&gate, &call.clone().with_token(&fresh(&gate).await?), Duration::from_secs(2)).await? / 2.0;
     let rounds = options.rounds.min(ROUNDS);
     let (mut quiet, mut busy, mut changes) = (vec![], vec![], 0);
     let (mut all_quiet, mut all) = (Times::default(), Times::default());
     for _ in 0..rounds {
-        let mut times = paced(&gate, &call, half).await?;
+        let mut times = paced(&gate, &call.clone().with_token(&fresh(&gate).await?), half).await?;
         quiet.push(times.quantile_ms(0.999));
         all_quiet.extend(times);
+        let token = fresh(&gate).await?;
+        let call = call.clone().with_token(&token);
         let (mut times, made) = while_changing(&gate, &token, paced(&gate, &call, half)).await?;
         busy.push(times.quantile_ms(0.999));
         all.extend(times);
@@ -68,6 +66,11 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let seconds = LENGTH.as_secs_f64() * rounds as f64;
     report.add(Line::new(8, "durable changes meanwhile, each second", f64::from(changes) / seconds, ""));
     Ok(())
+}
+
+/// A token of a client that has called little so far: a block of a thousand units is leased many times a second.
+async fn fresh(gate: &Gate) -> anyhow::Result<String> {
+    gate.token(&gate.register("bench", Some(DAILY_QUOTA)).await?).await
 }
 
 /// What `times` comes to while clients, secrets, tokens, keys and zones change; and how many changes were made.

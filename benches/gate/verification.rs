@@ -14,7 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::driver::{Call, Driver};
-use crate::gate::{Gate, PUBLIC, access_token, bare};
+use crate::gate::{DAILY_QUOTA, Gate, PUBLIC, access_token, bare};
 use crate::load::median;
 use crate::options::Options;
 use crate::process::Process;
@@ -32,7 +32,7 @@ const GROWTH_MB: f64 = 1.0;
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let data_dir = work.join("tokens");
     let gate = Gate::start_anew(options, &data_dir).await?;
-    let client = gate.register("bench", None).await?;
+    let client = gate.register("bench", Some(DAILY_QUOTA)).await?;
     let count = options.records(TOKENS).max(1_000);
     let (zone, body) = gate.any_zone(&gate.token(&client).await?).await?;
     gate.process.stop()?;
