@@ -243,8 +243,7 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// Takes the same time wherever the two differ.
-/// Eight bytes at a time: byte by byte it takes 32 steps that nothing may shorten.
+/// Takes the same time wherever the two differ; eight bytes a step, for nothing may shorten the 32 steps of single ones.
 impl ConstantTimeEq for SecretDigest {
     fn ct_eq(&self, other: &Self) -> Choice {
         let [(ours, _), (theirs, _)] = [self, other].map(|digest| digest.0.as_chunks());
