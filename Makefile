@@ -69,13 +69,13 @@ endef
 bench: ## measure all that is promised, side by side with bare handlers (BENCH=--quick; needs wrk, h2load)
 	$(call tool,wrk,wrk)
 	$(call tool,h2load,nghttp2-client)
-	$(CARGO) build --locked --release --bin boomgate --example bare
-	$(CARGO) bench --locked --bench gate -- $(BENCH)
+	$(CARGO) build --locked --profile dist --bin boomgate --example bare
+	$(CARGO) bench --locked --profile dist --bench gate -- $(BENCH)
 
 bench-instructions: ## count the instructions of the walk alone (BENCH=--save keeps them; needs valgrind)
 	$(call tool,valgrind,valgrind)
-	$(CARGO) build --locked --release --example walk
-	$(CARGO) bench --locked --bench instructions -- $(BENCH)
+	$(CARGO) build --locked --profile dist --example walk
+	$(CARGO) bench --locked --profile dist --bench instructions -- $(BENCH)
 
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
 	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture
