@@ -7,8 +7,8 @@
 //! many nodes.
 //!
 //! A block is 1 % of the quota, at least 1 and at most 1,000 units. From 100,000 units a day on it is 1 % of
-//! what was used, at most 10,000: each lease is a commit, and who calls the most would ask for the most of them.
-//! When half of one is gone the next is leased in the background; a request waits only when none is left.
+//! what was used: each lease is a commit that wakes a dozen threads, and who calls the most would ask for the most of
+//! them. When half of one is gone the next is leased in the background; a request waits only when none is left.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +27,6 @@ use crate::time::{Day, SharedClock, UnixSeconds};
 
 /// The largest block, in units, of a client that has used no hundred of such blocks today.
 const MAX_FIRST_BLOCK: u64 = 1_000;
-/// The largest block, in units.
-const MAX_BLOCK: u64 = 10_000;
 /// How often a lost race for a record is run again before the store counts as not answering.
 const MAX_RACES: usize = 64;
 /// Days of usage that are kept, today's included.
@@ -361,7 +359,7 @@ fn limit(limits: Limits) -> u64 {
 /// what is only counted 2 %, or 2,000 units.
 fn block(limits: Limits, used: u64) -> u64 {
     let first = limits.daily_quota.map_or(MAX_FIRST_BLOCK, |quota| (quota / 100).clamp(1, MAX_FIRST_BLOCK));
-    first.max((used / 100).min(MAX_BLOCK))
+    first.max(used / 100)
 }
 
 /// One client's units. The lock is held for a few instructions, and only this client's requests take it.
@@ -625,8 +623,9 @@ mod tests {
             (None, 0, 1_000),
             (None, 99_999, 1_000),
             (None, 150_000, 1_500),
-            (None, 10_000_000, 10_000),
-            (Some(11_000_000), 10_000_000, 10_000),
+            (None, 10_000_000, 100_000),
+            (Some(11_000_000), 10_000_000, 100_000),
+            (Some(10_050_000), 10_000_000, 50_000),
             (Some(11_000_000), 0, 1_000),
             (Some(160_000), 150_000, 1_500),
             (Some(500), 0, 5),
@@ -641,7 +640,7 @@ mod tests {
     #[tokio::test]
     async fn a_block_that_is_leased_while_its_client_is_deleted_is_no_larger_than_the_first_of_another() {
         let fixture = fixture();
-        record(&fixture, 10_000_000).await;
+        record(&fixture, 1_000_000).await;
         spend(&fixture.quota, limits(None), 4_000).await;
         let forgotten = forget(&*fixture.store, &partner()).await.unwrap();
         assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
