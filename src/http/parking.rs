@@ -32,9 +32,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ZONES: [&str; 2] = ["/parking/zones", "/shared/zones"];
 
 /// The route of most requests, to be tried before all others.
-pub fn most_asked_for(config: &mut ServiceConfig) {
+pub fn most_asked_for(config: &mut ServiceConfig, parking: &Data<Parking>) {
     for zones in ZONES {
-        config.service(ShowBeneath(zones));
+        config.service(ShowBeneath(zones, parking.clone()));
     }
 }
 
@@ -64,12 +64,13 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// A zone's own address as it is mostly written, for those who read. A pattern such as `{id}` is matched with a
-/// regular expression, which costs as much as all steps of the gate; what stands beneath a path needs none.
-struct ShowBeneath(&'static str);
+/// regular expression, which costs as much as all steps of the gate; what stands beneath a path needs none. Nor
+/// are the zones looked for among what the application holds: they are at hand.
+struct ShowBeneath(&'static str, Data<Parking>);
 
 impl HttpServiceFactory for ShowBeneath {
     fn register(self, config: &mut AppService) {
-        let Self(zones) = self;
+        let Self(zones, parking) = self;
         let mut address = ResourceDef::prefix(zones);
         address.set_name(format!("{zones}/{{id}}"));
         let reads = move |asked: &GuardContext<'_>| {
@@ -77,6 +78,7 @@ impl HttpServiceFactory for ShowBeneath {
             matches!(head.method, Method::GET | Method::HEAD) && is_plain(head.uri.path(), zones)
         };
         let reads: Box<dyn Guard> = Box::new(guard::fn_guard(reads));
+        let show = move |caller, request| show(caller, request, parking.clone());
         config.register_service(address, Some(vec![reads]), web::route().to(show), None);
     }
 }
@@ -413,13 +415,16 @@ mod tests {
         /// Sends a request with the token that may do everything, unless the headers bring another.
         async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
             let site = Data::new(Site { issuer: "https://here".to_owned(), secure: true });
+            let all = |config: &mut ServiceConfig| {
+                most_asked_for(config, &self.parking);
+                routes(config);
+            };
             let app = App::new()
                 .app_data(site.clone())
                 .app_data(self.admission.clone())
                 .app_data(self.parking.clone())
-                .configure(most_asked_for)
-                .configure(routes)
-                .service(web::scope("/v3").configure(most_asked_for).configure(routes))
+                .configure(all)
+                .service(web::scope("/v3").configure(all))
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
                 .wrap(Complete::new(&site, &Arc::default(), "https"));
             let app = init_service(app).await;

@@ -11,7 +11,6 @@ use super::parts::Parts;
 use crate::http::answer::{Complete, Site};
 use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::error::Problem;
-use crate::http::token::SourceLimit;
 use crate::http::{
     admin, clear, health, introspect, metadata, metrics, parking as zones, problems, revoke, token, usage,
 };
@@ -23,7 +22,6 @@ pub(super) fn secure_app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
 > {
-    let limit = parts.source_limit.clone();
     App::new()
         .app_data(site.clone())
         .app_data(parts.admission.clone())
@@ -39,8 +37,8 @@ pub(super) fn secure_app(
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
         // In the order of their use, for they are tried one after the other.
-        .configure(|config| partner_routes(config, &limit))
-        .service(web::scope("/v3").configure(|config| partner_routes(config, &limit)))
+        .configure(|config| partner_routes(config, parts))
+        .service(web::scope("/v3").configure(|config| partner_routes(config, parts)))
         .service(
             web::scope("/admin")
                 .configure(admin::clients::routes)
@@ -61,10 +59,10 @@ pub(super) fn secure_app(
 }
 
 /// What partners call; at `/` and under `/v3`.
-fn partner_routes(config: &mut ServiceConfig, limit: &SourceLimit) {
-    zones::most_asked_for(config);
+fn partner_routes(config: &mut ServiceConfig, parts: &Parts) {
+    zones::most_asked_for(config, &parts.parking);
     // Before the zones' own: their patterns are costly to try in vain.
-    token::routes(config, limit);
+    token::routes(config, &parts.source_limit);
     zones::routes(config);
     config
         .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
