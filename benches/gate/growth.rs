@@ -103,8 +103,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         let base = Load { server: &small.process, path, sender: Sender::Wrk(few) };
         let ours = Load { server: &grown.process, path, sender: Sender::Wrk(many) };
         let compared = compare(options, options.rounds_of_costs(), &base, &ours)?;
-        let line = Line::new(5, what, compared.ratio, "×").at_most(GROWN_AT_MOST).rounds(&compared.ratios);
-        report.add(line.of(compared.base.cpu_us_per_request, compared.ours.cpu_us_per_request, "µs"));
+        report.add(Line::compared(5, what, &compared, GROWN_AT_MOST));
     }
     let bytes: u64 =
         fs::read_dir(grown_dir.join("db"))?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();

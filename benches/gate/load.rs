@@ -34,13 +34,33 @@ pub(crate) struct Sample {
     pub(crate) cpu_us_per_request: f64,
 }
 
-/// Two loads that ran in turns.
+/// Two loads that ran in turns: what each round found.
 pub(crate) struct Compared {
-    pub(crate) base: Sample,
-    pub(crate) ours: Sample,
-    /// The median of the rounds' ratios of CPU per request, and each of them.
-    pub(crate) ratio: f64,
+    base: Vec<Sample>,
+    ours: Vec<Sample>,
+    /// The rounds' ratios of CPU per request.
     pub(crate) ratios: Vec<f64>,
+}
+
+impl Compared {
+    /// The median of the ratios.
+    pub(crate) fn ratio(&self) -> f64 {
+        median(&self.ratios)
+    }
+
+    /// What a request costs, in microseconds of CPU: the medians of the two.
+    pub(crate) fn cpu_us_per_request(&self) -> (f64, f64) {
+        let of = |samples: &[Sample]| Sample::median(samples).cpu_us_per_request;
+        (of(&self.base), of(&self.ours))
+    }
+
+    /// These rounds and more of them.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.base.extend(more.base);
+        self.ours.extend(more.ours);
+        self.ratios.extend(more.ratios);
+        self
+    }
 }
 
 /// Loads both in turns, so that whatever else the machine does falls on both.
@@ -49,7 +69,7 @@ pub(crate) fn compare(options: &Options, rounds: usize, base: &Load<'_>, ours: &
     // The first run pays for cold caches and for growing buffers.
     base.run(1)?;
     ours.run(1)?;
-    let (mut base_samples, mut our_samples, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut compared = Compared { base: Vec::new(), ours: Vec::new(), ratios: Vec::new() };
     for round in 0..rounds {
         // Who is first takes turns too.
         let (one, other) = if round % 2 == 0 {
@@ -59,12 +79,11 @@ pub(crate) fn compare(options: &Options, rounds: usize, base: &Load<'_>, ours: &
             let other = ours.run(options.seconds)?;
             (base.run(options.seconds)?, other)
         };
-        ratios.push(other.cpu_us_per_request / one.cpu_us_per_request);
-        base_samples.push(one);
-        our_samples.push(other);
+        compared.ratios.push(other.cpu_us_per_request / one.cpu_us_per_request);
+        compared.base.push(one);
+        compared.ours.push(other);
     }
-    let (base, ours) = (Sample::median(&base_samples), Sample::median(&our_samples));
-    Ok(Compared { base, ours, ratio: median(&ratios), ratios })
+    Ok(compared)
 }
 
 impl Load<'_> {
