@@ -69,13 +69,13 @@ endef
 bench: ## measure all that is promised, side by side with bare handlers (BENCH=--quick; needs wrk, h2load)
 	$(call tool,wrk,wrk)
 	$(call tool,h2load,nghttp2-client)
-	$(CARGO) build --locked --profile dist --bin boomgate --example bare
-	$(CARGO) bench --locked --profile dist --bench gate -- $(BENCH)
+	$(CARGO) build --locked --profile bench --bin boomgate --example bare
+	$(CARGO) bench --locked --bench gate -- $(BENCH)
 
 bench-instructions: ## count the instructions of the walk alone (BENCH=--save keeps them; needs valgrind)
 	$(call tool,valgrind,valgrind)
-	$(CARGO) build --locked --profile dist --example walk
-	$(CARGO) bench --locked --profile dist --bench instructions -- $(BENCH)
+	$(CARGO) build --locked --profile bench --example walk
+	$(CARGO) bench --locked --bench instructions -- $(BENCH)
 
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
 	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture
@@ -98,7 +98,7 @@ interleavings: ## try the orders in which quotas, and changes to what is cached,
 	$(CARGO) test --locked --test api clock -- --nocapture
 
 timing: ## test whether the time of a refusal tells anything, over TRIALS=1000000 each
-	$(CARGO) bench --locked --bench timing -- --trials $(TRIALS)
+	$(CARGO) bench --locked --profile release --bench timing -- --trials $(TRIALS)
 
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZ_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
@@ -126,7 +126,7 @@ endurance: ## a short form of all that is to be endured, in some minutes once it
 	$(MAKE) fuzz SECONDS=10
 	$(MAKE) timing TRIALS=50000
 
-dist: ## build the smallest, fastest binary: target/dist/boomgate
+dist: ## build the binary to deploy, the fastest: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate
 	@ls -l target/dist/boomgate
 

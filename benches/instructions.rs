@@ -78,7 +78,7 @@ fn changed(before: u64, now: u64) -> String {
 /// Instructions of one run.
 fn executed(operation: &str, count: u64) -> anyhow::Result<u64> {
     let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).with_file_name("examples").join("walk");
-    ensure!(program.exists(), "build it first: cargo build --profile dist --example walk");
+    ensure!(program.exists(), "{} is not built: run `make bench-instructions`", program.display());
     let found = tempfile::NamedTempFile::new()?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet"])

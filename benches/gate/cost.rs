@@ -5,53 +5,57 @@ use std::path::Path;
 
 use crate::gate::{Credentials, DAILY_QUOTA, Gate, PUBLIC, bare};
 use crate::load::{Compared, Load, Script, Sender, compare};
-use crate::options::Options;
+use crate::options::{Options, STARTS};
 use crate::report::{Line, Report};
 
 const GUARDED_AT_MOST: f64 = 1.15;
 const TOKEN_AT_MOST: f64 = 1.10;
 const HTTP_2_AT_MOST: f64 = 1.20;
 
-/// How often both servers start anew. Where their code and memory lie differs from start to start, and is worth some
-/// hundredths.
-const STARTS: usize = 5;
-
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let data_dir = work.join("small");
     let gate = Gate::start_anew(options, &data_dir).await?;
     let client = gate.register("bench", Some(DAILY_QUOTA)).await?;
     gate.process.stop()?;
-    let mut costs: Vec<Cost> = Vec::new();
-    for _ in 0..STARTS {
-        let more = of_one_start(options, work, &data_dir, &client).await?;
-        costs = if costs.is_empty() {
-            more
-        } else {
-            costs.into_iter().zip(more).map(|(cost, more)| cost.and(more)).collect()
-        };
+    let mut costs = Vec::new();
+    for start in 0..STARTS {
+        eprintln!("start {} of {STARTS}", start + 1);
+        costs = together(costs, of_one_start(options, start, work, &data_dir, &client).await?);
     }
-    for Cost { target, what, at_most, compared } in costs {
-        report.add(Line::compared(target, what, &compared, at_most));
+    for cost in &costs {
+        report.add(cost.line());
     }
     Ok(())
 }
 
-/// A promise, and what was found of it.
-struct Cost {
-    target: u8,
-    what: &'static str,
-    at_most: f64,
-    compared: Compared,
+/// What a request may cost beside another, and what was found of it.
+pub(crate) struct Cost {
+    pub(crate) target: u8,
+    pub(crate) what: &'static str,
+    pub(crate) at_most: f64,
+    pub(crate) compared: Compared,
 }
 
 impl Cost {
-    fn and(self, more: Self) -> Self {
-        Self { compared: self.compared.and(more.compared), ..self }
+    pub(crate) fn line(&self) -> Line {
+        let (base, ours) = self.compared.cpu_us_per_request();
+        let line = Line::new(self.target, self.what, self.compared.ratio(), "×").at_most(self.at_most);
+        line.rounds(&self.compared.ratios).of(base, ours, "µs")
     }
+}
+
+/// What all starts so far found, and what one more did of the same.
+pub(crate) fn together(costs: Vec<Cost>, more: Vec<Cost>) -> Vec<Cost> {
+    if costs.is_empty() {
+        return more;
+    }
+    let both = costs.into_iter().zip(more);
+    both.map(|(cost, more)| Cost { compared: cost.compared.and(more.compared), ..cost }).collect()
 }
 
 async fn of_one_start(
     options: &Options,
+    start: usize,
     work: &Path,
     data_dir: &Path,
     client: &Credentials,
@@ -61,10 +65,9 @@ async fn of_one_start(
     let (zone, body) = gate.any_zone(&token).await?;
     let body_file = work.join("zone.json");
     fs::write(&body_file, body)?;
-    let rounds = options.rounds_of_costs().div_ceil(STARTS);
     let mut costs = Vec::new();
     let mut add = |target, what, at_most, base: &Load<'_>, ours: &Load<'_>| -> anyhow::Result<()> {
-        costs.push(Cost { target, what, at_most, compared: compare(options, rounds, base, ours)? });
+        costs.push(Cost { target, what, at_most, compared: compare(options, start, base, ours)? });
         Ok(())
     };
     if options.wants(1) || options.wants(3) {

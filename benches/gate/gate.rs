@@ -164,9 +164,8 @@ pub(crate) fn bare(answer: &str, work: &Path, body: &Path) -> anyhow::Result<Pro
     let port = free_port()?;
     let mut command = Command::new(&program);
     command.args([answer, &port.to_string(), "1"]).args([&work.join("bare-tls"), body]).stdout(Stdio::piped());
-    let mut process = Process::spawn(&mut command, port).with_context(|| {
-        format!("build it first: cargo build --profile dist --example bare ({})", program.display())
-    })?;
+    let mut process = Process::spawn(&mut command, port)
+        .with_context(|| format!("{} is not built: run `make bench`", program.display()))?;
     let mut line = String::new();
     let said = process.child().stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
     ensure!(matches!(said, Some(Ok(_))) && line.trim() == "ready", "bare did not start");

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use boomgate::oauth::limits::Limits;
 
+use crate::cost::{Cost, together};
 use crate::fill::{CITY, Filler, credentials};
-use crate::gate::{DAILY_QUOTA, Gate, PUBLIC};
+use crate::gate::{Credentials, DAILY_QUOTA, Gate, PUBLIC};
 use crate::load::{Load, Script, Sender, compare, median};
-use crate::options::Options;
+use crate::options::{Options, STARTS};
 use crate::report::{Line, Report};
 
 const CLIENTS: usize = 100_000;
@@ -20,8 +21,8 @@ const USERS: usize = 1_000;
 /// What a request may cost beside the same among few.
 const GROWN_AT_MOST: f64 = 1.05;
 const READY_MS: f64 = 1_000.0;
-/// How often it is started at most.
-const STARTS: usize = 7;
+/// How often it is started at most, to see when it is ready.
+const READY_STARTS: usize = 7;
 /// Bytes of memory for a record, over its JSON.
 const CLIENT_BYTES: f64 = 400.0;
 const REVOCATION_BYTES: f64 = 64.0;
@@ -33,7 +34,9 @@ pub(crate) const USUAL: Limits =
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let (small_dir, grown_dir) = (work.join("few"), work.join("many"));
-    let small = Gate::start_anew(options, &small_dir).await?;
+    let gate = Gate::start_anew(options, &small_dir).await?;
+    let small_client = gate.register("bench", Some(DAILY_QUOTA)).await?;
+    gate.process.stop()?;
     let (clients, revocations, zones) =
         (options.records(CLIENTS), options.records(REVOCATIONS), options.records(ZONES));
 
@@ -67,7 +70,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     filler.close().await?;
 
     let mut starts = Vec::new();
-    for _ in 0..options.rounds.min(STARTS) {
+    for _ in 0..options.rounds.min(READY_STARTS) {
         let gate = restarted(options, &grown_dir).await?;
         starts.push(gate.ready.as_secs_f64() * 1e3);
         gate.process.stop()?;
@@ -84,9 +87,35 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         report.add(line.at_most(limit).of(json, json + bytes, "bytes"));
     }
 
-    let grown = restarted(options, &grown_dir).await?;
-    let small_client = small.register("bench", Some(DAILY_QUOTA)).await?;
-    let (small_token, grown_token) = (small.token(&small_client).await?, grown.token(&grown_client).await?);
+    let mut costs = Vec::new();
+    for start in 0..STARTS {
+        eprintln!("start {} of {STARTS}", start + 1);
+        let small = restarted(options, &small_dir).await?;
+        let grown = restarted(options, &grown_dir).await?;
+        costs =
+            together(costs, beside_few(options, start, work, (&small, &small_client), (&grown, &grown_client)).await?);
+        small.process.stop()?;
+        grown.process.stop()?;
+    }
+    for cost in &costs {
+        report.add(cost.line());
+    }
+    let bytes: u64 =
+        fs::read_dir(grown_dir.join("db"))?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
+    #[allow(clippy::cast_precision_loss, reason = "megabytes")]
+    report.add(Line::new(5, "all of it on the disk", bytes as f64 / 1e6, "MB"));
+    Ok(())
+}
+
+/// What requests cost where there is much of everything, beside the same where there is little.
+async fn beside_few(
+    options: &Options,
+    start: usize,
+    work: &Path,
+    (small, small_client): (&Gate, &Credentials),
+    (grown, grown_client): (&Gate, &Credentials),
+) -> anyhow::Result<Vec<Cost>> {
+    let (small_token, grown_token) = (small.token(small_client).await?, grown.token(grown_client).await?);
     let (zone, _) = small.any_zone(&small_token).await?;
     let small_get = Script::get(work, "few.lua", &small_token)?;
     let grown_get = Script::get(work, "many.lua", &grown_token)?;
@@ -94,6 +123,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let small_post = Script::post(work, "few-token.lua", form, &small_client.form(PUBLIC))?;
     let grown_post = Script::post(work, "many-token.lua", form, &grown_client.form(PUBLIC))?;
     let near = format!("/parking/zones?latitude={}&longitude={}&radius=500", CITY.0, CITY.1);
+    let mut costs = Vec::new();
     for (what, path, few, many) in [
         ("`GET /parking/zones/{id}` among many, beside few", zone.as_str(), &small_get, &grown_get),
         ("a token among many, beside few", "/shared/access-tokens", &small_post, &grown_post),
@@ -102,14 +132,10 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     ] {
         let base = Load { server: &small.process, path, sender: Sender::Wrk(few) };
         let ours = Load { server: &grown.process, path, sender: Sender::Wrk(many) };
-        let compared = compare(options, options.rounds_of_costs(), &base, &ours)?;
-        report.add(Line::compared(5, what, &compared, GROWN_AT_MOST));
+        let compared = compare(options, start, &base, &ours)?;
+        costs.push(Cost { target: 5, what, at_most: GROWN_AT_MOST, compared });
     }
-    let bytes: u64 =
-        fs::read_dir(grown_dir.join("db"))?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
-    #[allow(clippy::cast_precision_loss, reason = "megabytes")]
-    report.add(Line::new(5, "all of it on the disk", bytes as f64 / 1e6, "MB"));
-    Ok(())
+    Ok(costs)
 }
 
 /// The server on what was put into the folder. The first start after that reads a log that sled has not tidied

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::options::Options;
+use crate::options::{Options, STARTS};
 use crate::process::{Apart, Process};
 
 /// Keep-alive connections that `wrk` holds.
@@ -63,16 +63,16 @@ impl Compared {
     }
 }
 
-/// Loads both in turns, so that whatever else the machine does falls on both.
-pub(crate) fn compare(options: &Options, rounds: usize, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
+/// Loads both in turns, so that whatever else the machine does falls on both. The rounds are those of one of [`STARTS`].
+pub(crate) fn compare(options: &Options, start: usize, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
     let _apart = Apart::from(&[base.server, ours.server])?;
     // The first run pays for cold caches and for growing buffers.
     base.run(1)?;
     ours.run(1)?;
     let mut compared = Compared { base: Vec::new(), ours: Vec::new(), ratios: Vec::new() };
-    for round in 0..rounds {
+    for round in 0..options.rounds_of_costs() / STARTS {
         // Who is first takes turns too.
-        let (one, other) = if round % 2 == 0 {
+        let (one, other) = if (start + round).is_multiple_of(2) {
             let one = base.run(options.seconds)?;
             (one, ours.run(options.seconds)?)
         } else {
@@ -132,11 +132,12 @@ impl Sample {
     }
 }
 
-/// The one in the middle; not a number if there is none.
+/// The one in the middle, or between the two in the middle; not a number if there is none.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    f64::midpoint(at(values.len().saturating_sub(1) / 2), at(values.len() / 2))
 }
 
 fn number_before(text: &str, mark: &str) -> Option<f64> {

@@ -6,6 +6,10 @@ use anyhow::{Context, bail, ensure};
 
 const USAGE: &str = "--quick, --rounds N, --seconds N, --target N (1 to 8, may be repeated), --binary PATH";
 
+/// How often servers that are compared start anew. Where their code and memory lie differs from start to start, and is
+/// worth some hundredths.
+pub(crate) const STARTS: usize = 5;
+
 /// How long and how much to measure.
 pub(crate) struct Options {
     /// Turns of each comparison.
@@ -47,9 +51,10 @@ impl Options {
         Ok(options)
     }
 
-    /// What a request costs is compared in more: what one round finds is off by a tenth, and the limits are closer.
+    /// What a request costs is compared in more, as many in each of [`STARTS`]: what one round finds is off by a tenth, and
+    /// the limits are closer.
     pub(crate) fn rounds_of_costs(&self) -> usize {
-        self.rounds * 3
+        (self.rounds * 3).next_multiple_of(STARTS)
     }
 
     /// Whether this target is to be measured.

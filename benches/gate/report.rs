@@ -8,7 +8,6 @@ use boomgate::time::{Clock as _, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use crate::chart;
-use crate::load::Compared;
 use crate::options::Options;
 
 /// Where results go, from the root of the project.
@@ -54,13 +53,6 @@ impl Line {
     }
 
     /// What was compared, with its unit.
-    /// What two loads cost beside each other.
-    pub(crate) fn compared(target: u8, what: impl Into<String>, compared: &Compared, at_most: f64) -> Self {
-        let (base, ours) = compared.cpu_us_per_request();
-        let line = Self::new(target, what, compared.ratio(), "×").at_most(at_most).rounds(&compared.ratios);
-        line.of(base, ours, "µs")
-    }
-
     pub(crate) fn of(mut self, beside: f64, ours: f64, unit: &str) -> Self {
         self.beside = Some(shown(beside, unit));
         self.ours = Some(shown(ours, unit));
@@ -149,7 +141,7 @@ impl Report {
         fs::write(folder.join("bench.json"), &document)?;
         let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
         let about = format!(
-            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1, 2, 3 and 5, of 1 to 3 from five starts; one worker.",
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1, 2, 3 and 5, from five starts; one worker.",
             self.machine,
             self.date,
             self.commit,
