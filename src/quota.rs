@@ -7,8 +7,10 @@
 //! many nodes.
 //!
 //! A block is 1 % of the quota, at least 1 and at most 1,000 units. From 100,000 units a day on it is 1 % of
-//! what was used: each lease is a commit that wakes a dozen threads, and who calls the most would ask for the most of
-//! them. When half of one is gone the next is leased in the background; a request waits only when none is left.
+//! what was used, at most 100,000: each lease is a commit that wakes a dozen threads, and who calls the most would ask for
+//! the most of them. When half of one is gone the next is leased in the background; a request waits only when none is
+//! left. A node knows what others have leased from its own last lease, so it may spend what it holds of a quota that was
+//! lowered meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +29,8 @@ use crate::time::{Day, SharedClock, UnixSeconds};
 
 /// The largest block, in units, of a client that has used no hundred of such blocks today.
 const MAX_FIRST_BLOCK: u64 = 1_000;
+/// The largest block, in units.
+const MAX_BLOCK: u64 = 100_000;
 /// How often a lost race for a record is run again before the store counts as not answering.
 const MAX_RACES: usize = 64;
 /// Days of usage that are kept, today's included.
@@ -359,7 +363,7 @@ fn limit(limits: Limits) -> u64 {
 /// what is only counted 2 %, or 2,000 units.
 fn block(limits: Limits, used: u64) -> u64 {
     let first = limits.daily_quota.map_or(MAX_FIRST_BLOCK, |quota| (quota / 100).clamp(1, MAX_FIRST_BLOCK));
-    first.max(used / 100)
+    first.max((used / 100).min(MAX_BLOCK))
 }
 
 /// One client's units. The lock is held for a few instructions, and only this client's requests take it.
@@ -623,7 +627,8 @@ mod tests {
             (None, 0, 1_000),
             (None, 99_999, 1_000),
             (None, 150_000, 1_500),
-            (None, 10_000_000, 100_000),
+            (None, 9_000_000, 90_000),
+            (None, 100_000_000, 100_000),
             (Some(11_000_000), 10_000_000, 100_000),
             (Some(10_050_000), 10_000_000, 50_000),
             (Some(11_000_000), 0, 1_000),
