@@ -8,7 +8,7 @@ use boomgate::time::{Clock as _, SystemClock};
 use serde::{Deserialize, Serialize};
 
 use crate::chart;
-use crate::options::Options;
+use crate::options::{Options, STARTS};
 
 /// Where results go, from the root of the project.
 const FOLDER: &str = "target/bench";
@@ -141,7 +141,7 @@ impl Report {
         fs::write(folder.join("bench.json"), &document)?;
         let rows: Vec<String> = self.lines.iter().map(Line::row).collect();
         let about = format!(
-            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1, 2, 3 and 5, from five starts; one worker.",
+            "`make bench` on {} at {} ({}); medians of {} rounds of {} s in turns, {} of targets 1, 2, 3 and 5, from {STARTS} starts; one worker.",
             self.machine,
             self.date,
             self.commit,
