@@ -1,11 +1,12 @@
 //! The limit that `make bench` measures against: handlers that do nothing but what the protocol asks for,
 //! on the very TLS settings and listener that Boomgate itself runs on.
 //!
-//! `bare zone|check|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
-//! request with the file, `check` after one look at a signature: that of the JWT which came, by a key that did not
-//! make it, which takes no less; `token` reads a form and makes one signature. None looks at the path: actix-web
-//! matches a pattern such as `{id}` with a regular expression, which costs more than the rest of a bare
-//! request, and nobody need pay for that. A default service is the cheapest that actix-web has.
+//! `bare zone|signature|jwt|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
+//! request with the file; `signature` after one look at the signature of the token which came, by a key that did not
+//! make it, which takes no less; `jwt` after `jsonwebtoken` has verified the whole token, with the key of a JWK Set whose
+//! file is named last; `token` reads a form and makes one signature. None looks at the path: actix-web matches a pattern
+//! such as `{id}` with a regular expression, which costs more than the rest of a bare request, and nobody need pay for
+//! that. A default service is the cheapest that actix-web has.
 
 use std::future::ready;
 use std::io::Write;
@@ -17,9 +18,12 @@ use actix_web::{App, HttpRequest, HttpResponse, web};
 use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boomgate::keys::RING_PROVIDER;
 use boomgate::listener::{Bounds, Sockets};
 use boomgate::time::SystemClock;
 use boomgate::tls::{Tls, TlsSettings};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
@@ -27,11 +31,11 @@ use ring::signature::{
 use serde::{Deserialize, Serialize};
 use tracing::subscriber::NoSubscriber;
 
-const USAGE: &str = "usage: bare zone|check|token PORT WORKERS TLS_DIR BODY_FILE";
+const USAGE: &str = "usage: bare zone|signature|jwt|token PORT WORKERS TLS_DIR BODY_FILE [JWK_SET_FILE]";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [answer, port, workers, tls_dir, body_file] = arguments.as_slice() else { bail!(USAGE) };
+    let [answer, port, workers, tls_dir, body_file, jwk_set_file @ ..] = arguments.as_slice() else { bail!(USAGE) };
     let settings = TlsSettings { dir: tls_dir.into(), ..TlsSettings::default() };
     let tls = Tls::open(settings, Arc::new(SystemClock::new()))?.server_config();
     let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
@@ -52,10 +56,15 @@ fn main() -> anyhow::Result<()> {
                 };
                 sockets.https(listener, tls, app, refuse)?
             }
-            "check" => {
+            "signature" | "jwt" => {
+                let check: Arc<Check> = match (answer.as_str(), jwk_set_file) {
+                    ("signature", []) => Arc::new(move |token| signer.is_by_another(token)),
+                    ("jwt", [jwk_set_file]) => Arc::new(jwt(jwk_set_file)?),
+                    _ => bail!(USAGE),
+                };
                 let app = move || {
-                    let (body, signer) = (body.clone(), signer.clone());
-                    let answer = move |request: HttpRequest| ready(check(&request, &signer, body.clone()));
+                    let (body, check) = (body.clone(), check.clone());
+                    let answer = move |request: HttpRequest| ready(checked(&request, &*check, body.clone()));
                     App::new().default_service(web::to(answer))
                 };
                 sockets.https(listener, tls, app, refuse)?
@@ -76,12 +85,31 @@ fn zone(body: web::Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(body)
 }
 
-fn check(request: &HttpRequest, signer: &Signer, body: web::Bytes) -> HttpResponse {
-    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    match token.and_then(|token| signer.is_genuine(token)) {
-        Some(false) => zone(body),
-        Some(true) | None => HttpResponse::BadRequest().finish(),
+/// Whether a token is good.
+type Check = dyn Fn(&[u8]) -> bool + Send + Sync;
+
+fn checked(request: &HttpRequest, check: &Check, body: web::Bytes) -> HttpResponse {
+    match request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")) {
+        Some(token) if check(token) => zone(body),
+        _ => HttpResponse::Unauthorized().finish(),
     }
+}
+
+/// All that `jsonwebtoken` looks at in any token: that a key of the JWK Set signed it, and that it has not expired.
+fn jwt(jwk_set_file: &str) -> anyhow::Result<impl Fn(&[u8]) -> bool + use<>> {
+    let _already = RING_PROVIDER.install_default();
+    let jwk_set: JwkSet = serde_json::from_slice(&std::fs::read(jwk_set_file)?)?;
+    let key = DecodingKey::from_jwk(jwk_set.keys.first().context("the JWK Set is empty")?)?;
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.validate_aud = false;
+    Ok(move |token: &[u8]| {
+        decode::<Claims>(token, &key, &validation).is_ok_and(|jwt| jwt.claims.scope.contains("read:zones"))
+    })
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    scope: String,
 }
 
 #[derive(Deserialize)]
@@ -141,11 +169,11 @@ impl Signer {
         Ok(format!("{}.{}", self.input, URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Whether this key signed the JWT; `None` for what is none.
-    fn is_genuine(&self, token: &[u8]) -> Option<bool> {
-        let (signed, signature) = token.split_at_checked(token.iter().rposition(|&byte| byte == b'.')?)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature.strip_prefix(b".")?).ok()?;
+    /// Whether the signature of the JWT is one, but none of this key.
+    fn is_by_another(&self, token: &[u8]) -> bool {
+        let parts = token.iter().rposition(|&byte| byte == b'.').map(|dot| token.split_at(dot));
+        let Some((signed, [_dot, signature @ ..])) = parts else { return false };
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key());
-        Some(key.verify(signed, &signature).is_ok())
+        URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| key.verify(signed, &signature).is_err())
     }
 }

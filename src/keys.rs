@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 pub use self::change::{Planned, Start};
 pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
-pub use self::signing::{Algorithm, SigningKey};
+pub use self::signing::{Algorithm, RING_PROVIDER, SigningKey};
 use crate::store::{Keyspace, Projection, Revision, Since, Store, StoreError, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
@@ -135,7 +135,7 @@ impl Keys {
     /// Reads all keys, and follows them.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         // A second start in one process finds it in place.
-        let _already = signing::RING_PROVIDER.install_default();
+        let _already = RING_PROVIDER.install_default();
         Ok(Self { view: View::open(store.clone()).await?, store })
     }
 

@@ -71,7 +71,7 @@ async fn of_one_start(
         Ok(())
     };
     if options.wants(1) || options.wants(3) {
-        let server = &bare("zone", work, &body_file)?;
+        let server = &bare("zone", work, &[&body_file])?;
         let guarded = Script::get(work, "zone.lua", &token)?;
         let mut guard = |target, what, at_most, sender| {
             let base = Load { server, path: &zone, sender };
@@ -88,7 +88,7 @@ async fn of_one_start(
         }
     }
     if options.wants(2) {
-        let server = &bare("token", work, &body_file)?;
+        let server = &bare("token", work, &[&body_file])?;
         let (form, json) = (client.form(PUBLIC), client.json(PUBLIC).to_string());
         let form = Script::post(work, "form.lua", "application/x-www-form-urlencoded", &form)?;
         let json = Script::post(work, "json.lua", "application/json", &json)?;

@@ -158,12 +158,12 @@ impl Credentials {
     }
 }
 
-/// `examples/bare.rs`, answering every request in one way.
-pub(crate) fn bare(answer: &str, work: &Path, body: &Path) -> anyhow::Result<Process> {
+/// `examples/bare.rs`, answering every request in one way, which may ask for more `files` than the body.
+pub(crate) fn bare(answer: &str, work: &Path, files: &[&Path]) -> anyhow::Result<Process> {
     let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).with_file_name("examples").join("bare");
     let port = free_port()?;
     let mut command = Command::new(&program);
-    command.args([answer, &port.to_string(), "1"]).args([&work.join("bare-tls"), body]).stdout(Stdio::piped());
+    command.args([answer, &port.to_string(), "1"]).arg(work.join("bare-tls")).args(files).stdout(Stdio::piped());
     let mut process = Process::spawn(&mut command, port)
         .with_context(|| format!("{} is not built: run `make bench`", program.display()))?;
     let mut line = String::new();

@@ -290,7 +290,7 @@ impl Algorithm {
 
 /// `jsonwebtoken`'s cryptography, on ring. It only verifies: [`SigningKey::sign`] keeps its key parsed,
 /// which `jsonwebtoken`'s own signers do not.
-pub(super) static RING_PROVIDER: CryptoProvider = CryptoProvider {
+pub static RING_PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _: &EncodingKey| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: |algorithm, key| {
         let known =

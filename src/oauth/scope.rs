@@ -40,11 +40,12 @@ pub struct ScopeFault;
 impl Scope {
     /// Reads the space-separated form; at least one scope token.
     pub fn parse(text: &str) -> Result<Self, ScopeFault> {
-        if text.len() > MAX_SCOPE_BYTES || !text.split(' ').all(is_scope_token) {
+        let scope_tokens = || text.as_bytes().split(|&byte| byte == b' ');
+        if text.len() > MAX_SCOPE_BYTES || !scope_tokens().all(is_scope_token) {
             return Err(ScopeFault);
         }
         // As every record has it, there being one way to write a set.
-        if text.split(' ').is_sorted_by(|one, next| one < next) {
+        if scope_tokens().is_sorted_by(|one, next| one < next) {
             return Ok(Self(text.into()));
         }
         let scope_tokens: BTreeSet<&str> = text.split(' ').collect();
@@ -76,8 +77,8 @@ impl Scope {
     }
 }
 
-fn is_scope_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+fn is_scope_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 impl fmt::Display for Scope {
