@@ -3,10 +3,10 @@
 //!
 //! `bare zone|signature|jwt|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
 //! request with the file; `signature` after one look at the signature of the token which came, by a key that did not
-//! make it, which takes no less; `jwt` after `jsonwebtoken` has verified the whole token, with the key of a JWK Set whose
-//! file is named last; `token` reads a form and makes one signature. None looks at the path: actix-web matches a pattern
-//! such as `{id}` with a regular expression, which costs more than the rest of a bare request, and nobody need pay for
-//! that. A default service is the cheapest that actix-web has.
+//! make it, which takes no less; `jwt` after `jsonwebtoken` has read the token and checked its signature and expiry,
+//! with the first key of a JWK Set, whose file is named last; `token` reads a form and makes one signature. None looks
+//! at the path: actix-web matches a pattern such as `{id}` with a regular expression, which costs more than the rest of
+//! a bare request, and nobody need pay for that. A default service is the cheapest that actix-web has.
 
 use std::future::ready;
 use std::io::Write;
@@ -95,7 +95,8 @@ fn checked(request: &HttpRequest, check: &Check, body: web::Bytes) -> HttpRespon
     }
 }
 
-/// All that `jsonwebtoken` looks at in any token: that a key of the JWK Set signed it, and that it has not expired.
+/// What `jsonwebtoken` looks at in any token: that the first key of the JWK Set signed it, and that it has not expired;
+/// and whether it may read zones.
 fn jwt(jwk_set_file: &str) -> anyhow::Result<impl Fn(&[u8]) -> bool + use<>> {
     let _already = RING_PROVIDER.install_default();
     let jwk_set: JwkSet = serde_json::from_slice(&std::fs::read(jwk_set_file)?)?;
@@ -103,7 +104,8 @@ fn jwt(jwk_set_file: &str) -> anyhow::Result<impl Fn(&[u8]) -> bool + use<>> {
     let mut validation = Validation::new(Algorithm::ES256);
     validation.validate_aud = false;
     Ok(move |token: &[u8]| {
-        decode::<Claims>(token, &key, &validation).is_ok_and(|jwt| jwt.claims.scope.contains("read:zones"))
+        let jwt = decode::<Claims>(token, &key, &validation);
+        jwt.is_ok_and(|jwt| jwt.claims.scope.split(' ').any(|scope_token| scope_token == "read:zones"))
     })
 }
 
@@ -169,11 +171,12 @@ impl Signer {
         Ok(format!("{}.{}", self.input, URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Whether the signature of the JWT is one, but none of this key.
+    /// Whether the JWT has a signature of 64 bytes, which is not this key's.
     fn is_by_another(&self, token: &[u8]) -> bool {
         let parts = token.iter().rposition(|&byte| byte == b'.').map(|dot| token.split_at(dot));
         let Some((signed, [_dot, signature @ ..])) = parts else { return false };
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key());
-        URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| key.verify(signed, &signature).is_err())
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|signature| signature.len() == 64 && key.verify(signed, &signature).is_err())
     }
 }

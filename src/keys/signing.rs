@@ -303,7 +303,7 @@ pub static RING_PROVIDER: CryptoProvider = CryptoProvider {
         let public = key.try_get_as_bytes()?.to_owned();
         Ok(Box::new(RingVerifier { algorithm: *algorithm, public: UnparsedPublicKey::new(scheme, public) }))
     },
-    // For reading JWKs, which nothing here does.
+    // For JWKs of private keys and for thumbprints, which nothing here asks it for.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
