@@ -9,6 +9,8 @@ SHELL := bash
 
 CARGO := cargo
 DATA_DIR := data
+# What `make crash` and all after it are built as; `make endurance` takes a profile that is built sooner.
+PROFILE := release
 # Rounds of `make crash`, cuts of `make powercut`.
 ROUNDS := 200
 CUTS := 1000
@@ -77,28 +79,30 @@ bench-instructions: ## count the instructions of the walk alone (BENCH=--save ke
 	$(CARGO) build --locked --profile bench --example walk
 	$(CARGO) bench --locked --bench instructions -- $(BENCH)
 
+ENDURE = $(CARGO) test --locked --profile $(PROFILE)
+
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
-	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test crash -- --nocapture
+	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(ENDURE) --test crash -- --nocapture
 
 powercut: ## cut the power under a recorded load, CUTS=1000 times, and count what is lost
-	BOOMGATE_POWERCUT_CUTS=$(CUTS) $(CARGO) test --locked --test powercut -- --nocapture
+	BOOMGATE_POWERCUT_CUTS=$(CUTS) $(ENDURE) --test powercut -- --nocapture
 
 outage: ## fill and break the disk under a server, and see it go on
-	$(CARGO) test --locked --test outage -- --nocapture --test-threads=1
+	$(ENDURE) --test outage -- --nocapture --test-threads=1
 
 hostile: ## beset a server with CONNECTIONS=5000 hostile connections at a time, and count who is served
 	BOOMGATE_HOSTILE_CONNECTIONS=$(CONNECTIONS) BOOMGATE_HOSTILE_FRAMES=100000 \
-	  $(CARGO) test --locked --release --test hostile -- --nocapture --test-threads=1 --skip soak
+	  $(ENDURE) --test hostile -- --nocapture --test-threads=1 --skip soak
 
 soak: ## run a server for MINUTES=1 at 80 % of what it can do: memory, files and store level off
-	BOOMGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) $(CARGO) test --locked --release --test hostile soak -- --nocapture
+	BOOMGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) $(ENDURE) --test hostile soak -- --nocapture
 
 interleavings: ## try the orders in which quotas, and changes to what is cached, may meet
-	$(CARGO) test --locked --test interleavings -- --nocapture
-	$(CARGO) test --locked --test api clock -- --nocapture
+	$(ENDURE) --test interleavings -- --nocapture
+	$(ENDURE) --test api clock -- --nocapture
 
 timing: ## test whether the time of a refusal tells anything, over TRIALS=1000000 each
-	$(CARGO) bench --locked --profile release --bench timing -- --trials $(TRIALS)
+	$(CARGO) bench --locked --profile $(PROFILE) --bench timing -- --trials $(TRIALS)
 
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZ_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
@@ -107,24 +111,27 @@ FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sani
   inline-8bit-counters pc-table trace-compares)
 
 fuzz: ## fuzz each parser for SECONDS=600; what is found is in fuzz/target/artifacts (needs a C++ compiler)
-	cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --locked --release --target $(FUZZ_TRIPLE)
-	cd fuzz && for target in $(FUZZ_TARGETS); do \
-	  mkdir -p target/corpus/$$target target/artifacts/$$target; \
-	  target/$(FUZZ_TRIPLE)/release/$$target -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	    -print_final_stats=1 -artifact_prefix=target/artifacts/$$target/ target/corpus/$$target corpus/$$target \
-	    > target/$$target.log 2>&1 || { tail -n 40 target/$$target.log; exit 1; }; \
-	  sed -n "s/^stat::number_of_executed_units: /fuzz: $$target: 0 found in runs: /p" target/$$target.log; \
-	done
+	cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --locked --profile $(PROFILE) --target $(FUZZ_TRIPLE)
+	cd fuzz && printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(nproc)" -I TARGET $(SHELL) $(.SHELLFLAGS) '\
+	  mkdir -p target/corpus/TARGET target/artifacts/TARGET; \
+	  target/$(FUZZ_TRIPLE)/$(PROFILE)/TARGET -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -print_final_stats=1 -artifact_prefix=target/artifacts/TARGET/ target/corpus/TARGET corpus/TARGET \
+	    > target/TARGET.log 2>&1 || { tail -n 40 target/TARGET.log; exit 1; }; \
+	  sed -n "s/^stat::number_of_executed_units: /fuzz: TARGET: 0 found in runs: /p" target/TARGET.log'
 
-endurance: ## a short form of all that is to be endured, in some minutes once it is built
-	$(MAKE) crash ROUNDS=30
-	$(MAKE) powercut CUTS=100
-	$(MAKE) outage
-	$(MAKE) interleavings
-	$(MAKE) hostile CONNECTIONS=1000
-	$(MAKE) soak
-	$(MAKE) fuzz SECONDS=10
-	$(MAKE) timing TRIALS=50000
+SHORTLY = $(MAKE) PROFILE=$(PROFILE)
+
+endurance: PROFILE := endurance
+endurance: ## a short form of all that is to be endured, in under 10 minutes with its build
+	$(ENDURE) --no-run $(addprefix --test ,crash powercut outage interleavings api hostile) --bench timing
+	$(SHORTLY) crash ROUNDS=30
+	$(SHORTLY) powercut CUTS=100
+	$(SHORTLY) outage
+	$(SHORTLY) interleavings
+	$(SHORTLY) hostile CONNECTIONS=1000
+	$(SHORTLY) soak
+	$(SHORTLY) fuzz SECONDS=10
+	$(SHORTLY) timing TRIALS=50000
 
 dist: ## build the binary to deploy, the fastest: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate
