@@ -19,7 +19,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, spawn_blocking};
 
-use super::{Event, Keyspace, MAX_SCAN, Revision, Store, StoreError, Watch};
+use super::{Event, Keyspace, Revision, Store, StoreError, Watch};
+
+/// How many records are read at a time: a page is decoded while the next is read. Each of the threads that read keeps
+/// what its pages took, so a larger one costs memory for good; a smaller one, time.
+const PAGE: usize = 250;
 
 /// The first pause before a failed rescan is tried again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -209,10 +213,10 @@ async fn read_all<P: Projection>(
     let prefix = P::KEYSPACE.prefix();
     'afresh: loop {
         let mut projection = P::default();
-        let mut page = store.scan(&prefix, None, MAX_SCAN).await?;
+        let mut page = store.scan(&prefix, None, PAGE).await?;
         while let Some((last, _)) = page.last() {
             let last = last.clone();
-            let mut next = pin!(maybe_done(store.scan(&prefix, Some(&last), MAX_SCAN)));
+            let mut next = pin!(maybe_done(store.scan(&prefix, Some(&last), PAGE)));
             // Asked once, it reads on while this page is decoded.
             let _ = next.as_mut().now_or_never();
             for (key, value) in &page {
