@@ -39,3 +39,23 @@ async fn both_versions_of_http_are_spoken() {
         assert_eq!((response.status().as_u16(), response.version()), (200, version));
     }
 }
+
+#[tokio::test]
+async fn nothing_is_at_a_path_longer_than_any_that_means_something() {
+    let server = TestServer::start().await;
+    for start in ["/parking/zones/", "/v3/shared/zones/", "/admin/clients/", "/problems/", "/nowhere/"] {
+        let longest = format!("{start}{}", "a".repeat(512 - start.len()));
+        // As it was sent, not as it reads.
+        let encoded = format!("{start}{}", "%61".repeat(200));
+        for method in [Method::GET, Method::HEAD, Method::PUT] {
+            let looked_at = answer(server.request(method.clone(), &longest)).await.status;
+            let expected = if start == "/nowhere/" || start == "/problems/" { [404, 405] } else { [401, 401] };
+            assert!(expected.contains(&looked_at), "{method} {start}: {looked_at}");
+            for path in [&format!("{longest}a"), &encoded] {
+                assert_eq!(answer(server.request(method.clone(), path)).await.status, 404, "{method} {path:.40}");
+            }
+        }
+    }
+    let asked = format!("/parking/zones?number={}", "1".repeat(2_000));
+    assert_eq!(answer(server.request(Method::GET, &asked)).await.status, 401, "a query string is no path");
+}
