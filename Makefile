@@ -9,7 +9,7 @@ SHELL := bash
 
 CARGO := cargo
 DATA_DIR := data
-# What `make crash` and all after it are built as; `make endurance` takes a profile that is built sooner.
+# What `make hostile`, `make soak`, `make timing` and `make fuzz` are built as; `make endurance` takes what is built sooner.
 PROFILE := release
 # Rounds of `make crash`, cuts of `make powercut`.
 ROUNDS := 200
@@ -79,27 +79,28 @@ bench-instructions: ## count the instructions of the walk alone (BENCH=--save ke
 	$(CARGO) build --locked --profile bench --example walk
 	$(CARGO) bench --locked --bench instructions -- $(BENCH)
 
-ENDURE = $(CARGO) test --locked --profile $(PROFILE)
+# With checks of overflow, as dev has them, and quicker.
+CHECKED := $(CARGO) test --locked --profile endurance
 
 crash: ## kill -9 a server under load, ROUNDS=200 times, and count what is lost
-	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(ENDURE) --test crash -- --nocapture
+	BOOMGATE_CRASH_ROUNDS=$(ROUNDS) $(CHECKED) --test crash -- --nocapture
 
 powercut: ## cut the power under a recorded load, CUTS=1000 times, and count what is lost
-	BOOMGATE_POWERCUT_CUTS=$(CUTS) $(ENDURE) --test powercut -- --nocapture
+	BOOMGATE_POWERCUT_CUTS=$(CUTS) $(CHECKED) --test powercut -- --nocapture
 
 outage: ## fill and break the disk under a server, and see it go on
-	$(ENDURE) --test outage -- --nocapture --test-threads=1
+	$(CHECKED) --test outage -- --nocapture --test-threads=1
 
 hostile: ## beset a server with CONNECTIONS=5000 hostile connections at a time, and count who is served
 	BOOMGATE_HOSTILE_CONNECTIONS=$(CONNECTIONS) BOOMGATE_HOSTILE_FRAMES=100000 \
-	  $(ENDURE) --test hostile -- --nocapture --test-threads=1 --skip soak
+	  $(CARGO) test --locked --profile $(PROFILE) --test hostile -- --nocapture --test-threads=1 --skip soak
 
 soak: ## run a server for MINUTES=1 at 80 % of what it can do: memory, files and store level off
-	BOOMGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) $(ENDURE) --test hostile soak -- --nocapture
+	BOOMGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) $(CARGO) test --locked --profile $(PROFILE) --test hostile soak -- --nocapture
 
 interleavings: ## try the orders in which quotas, and changes to what is cached, may meet
-	$(ENDURE) --test interleavings -- --nocapture
-	$(ENDURE) --test api clock -- --nocapture
+	$(CHECKED) --test interleavings -- --nocapture
+	$(CHECKED) --test api clock -- --nocapture
 
 timing: ## test whether the time of a refusal tells anything, over TRIALS=1000000 each
 	$(CARGO) bench --locked --profile $(PROFILE) --bench timing -- --trials $(TRIALS)
@@ -112,26 +113,23 @@ FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sani
 
 fuzz: ## fuzz each parser for SECONDS=600; what is found is in fuzz/target/artifacts (needs a C++ compiler)
 	cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --locked --profile $(PROFILE) --target $(FUZZ_TRIPLE)
-	cd fuzz && printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(nproc)" -I TARGET $(SHELL) $(.SHELLFLAGS) '\
+	cd fuzz && printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I TARGET $(SHELL) $(.SHELLFLAGS) '\
 	  mkdir -p target/corpus/TARGET target/artifacts/TARGET; \
 	  target/$(FUZZ_TRIPLE)/$(PROFILE)/TARGET -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	    -print_final_stats=1 -artifact_prefix=target/artifacts/TARGET/ target/corpus/TARGET corpus/TARGET \
 	    > target/TARGET.log 2>&1 || { tail -n 40 target/TARGET.log; exit 1; }; \
 	  sed -n "s/^stat::number_of_executed_units: /fuzz: TARGET: 0 found in runs: /p" target/TARGET.log'
 
-SHORTLY = $(MAKE) PROFILE=$(PROFILE)
-
-endurance: PROFILE := endurance
 endurance: ## a short form of all that is to be endured, in under 10 minutes with its build
-	$(ENDURE) --no-run $(addprefix --test ,crash powercut outage interleavings api hostile) --bench timing
-	$(SHORTLY) crash ROUNDS=30
-	$(SHORTLY) powercut CUTS=100
-	$(SHORTLY) outage
-	$(SHORTLY) interleavings
-	$(SHORTLY) hostile CONNECTIONS=1000
-	$(SHORTLY) soak
-	$(SHORTLY) fuzz SECONDS=10
-	$(SHORTLY) timing TRIALS=50000
+	$(CHECKED) --no-run $(addprefix --test ,crash powercut outage interleavings api hostile) --bench timing
+	$(MAKE) crash ROUNDS=30
+	$(MAKE) powercut CUTS=100
+	$(MAKE) outage
+	$(MAKE) interleavings
+	$(MAKE) hostile CONNECTIONS=1000 PROFILE=endurance
+	$(MAKE) soak PROFILE=endurance
+	$(MAKE) fuzz SECONDS=10 PROFILE=endurance
+	$(MAKE) timing TRIALS=50000 PROFILE=endurance
 
 dist: ## build the binary to deploy, the fastest: target/dist/boomgate
 	$(CARGO) build --locked --profile dist --bin boomgate
