@@ -64,8 +64,8 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// A zone's own address as it is mostly written, for those who read. A pattern such as `{id}` is matched with a
-/// regular expression, which costs several times what all steps of the gate do; what stands beneath a path needs none. Nor
-/// are the zones looked for among what the application holds: they are at hand.
+/// regular expression, which costs several times what all steps of the gate do; what stands beneath a path needs
+/// none. Nor are the zones looked for among what the application holds: they are at hand.
 struct ShowBeneath(&'static str, Data<Parking>);
 
 impl HttpServiceFactory for ShowBeneath {
