@@ -320,11 +320,25 @@ impl Config {
         flags: &Flags,
         environment: &Environment,
     ) -> Result<(Self, Vec<Setting>), ConfigError> {
+        let (config, settings, error) = Self::load_partly(edition, flags, environment);
+        error.map_or(Ok((config, settings)), Err)
+    }
+
+    /// The same for who has to go on with what can be read: what is wrong, or in a file that cannot be read,
+    /// has its default, and the error says so.
+    #[must_use]
+    pub fn load_partly(
+        edition: Edition,
+        flags: &Flags,
+        environment: &Environment,
+    ) -> (Self, Vec<Setting>, Option<ConfigError>) {
         let mut raw = Raw::new();
+        let mut unreadable = None;
         if let Some(path) = flags.file.clone().or_else(|| environment.path(FILE_VARIABLE)) {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-            raw.add_file(&path, &text);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => raw.add_file(&path, &text),
+                Err(source) => unreadable = Some(ConfigError::Unreadable { path, source }),
+            }
         }
         raw.add_variables(environment);
         raw.add_flag("--listen", "listen", &flags.listen);
@@ -337,7 +351,8 @@ impl Config {
             config.data_dir.clone_from(data_dir);
         }
         let Finished { faults, settings } = raw.finish();
-        if faults.is_empty() { Ok((config, settings)) } else { Err(ConfigError::Faults(faults)) }
+        let error = unreadable.or_else(|| (!faults.is_empty()).then_some(ConfigError::Faults(faults)));
+        (config, settings, error)
     }
 
     /// What everything is when nothing is set, away from a terminal.

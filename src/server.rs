@@ -6,6 +6,7 @@
 
 mod declared;
 mod parts;
+mod record;
 mod routes;
 
 use std::io;
@@ -20,6 +21,7 @@ use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
 use self::parts::{Outside, Parts, assemble};
+pub use self::record::ServerRecord;
 use crate::administration::{Actor, ChangeError, OPERATOR_LIMITS};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::clients::Secret;
@@ -178,6 +180,7 @@ impl Server {
         if let Some(declared) = declared {
             server.register_declared(&declared).await?;
         }
+        server.leave_record();
         Ok(server)
     }
 
@@ -311,6 +314,14 @@ impl Server {
             members.insert("issuer".to_owned(), issuer);
         }
         self.write_credentials(ADMIN_CREDENTIALS, &credentials)
+    }
+
+    /// Commands can do without it where the settings are theirs to read, so a full disk does not stop a start.
+    fn leave_record(&self) {
+        let record = ServerRecord::new(&self.config, self.issuer.clone(), self.addresses());
+        if let Err(error) = record.write(&self.config.data_dir) {
+            tracing::warn!(%error, "server.json was not written: commands may need --server and --connect");
+        }
     }
 
     async fn register_demos(&self) -> Result<(), StartError> {

@@ -208,7 +208,8 @@ fn name_in(name: &GeneralName<'_>) -> Option<Name> {
     address(bytes).map(Name::Ip)
 }
 
-fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
+/// An address as certificates have it.
+pub(super) fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
     <[u8; 4]>::try_from(bytes).map(Into::into).or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
 }
 

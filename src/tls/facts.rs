@@ -5,8 +5,12 @@ use std::path::Path;
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer as _;
 
 use super::TlsError;
+use super::authority::address;
 use super::pem::{read_chain, read_pair, validity};
 use crate::time::UnixSeconds;
 
@@ -30,8 +34,13 @@ impl CertificateFacts {
         let bad = |reason: String| TlsError::BadCertificate { path: certificate.to_owned(), reason };
         let first = read_chain(certificate)?.into_iter().next();
         let first = first.ok_or_else(|| bad("no certificate in it".to_owned()))?;
-        let (not_before, not_after) = validity(&first).map_err(bad)?;
-        Ok(Self { der: first.to_vec(), not_before, not_after })
+        Self::parse(&first).map_err(bad)
+    }
+
+    /// Reads one certificate, DER.
+    pub fn parse(der: &[u8]) -> Result<Self, String> {
+        let (not_before, not_after) = validity(der)?;
+        Ok(Self { der: der.to_vec(), not_before, not_after })
     }
 
     /// Whether a client that calls this host, a name or an address, accepts it.
@@ -43,4 +52,46 @@ impl CertificateFacts {
         };
         verify_server_name(&certificate, &name).is_ok()
     }
+
+    /// The host names and addresses that it is for.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let names = self.parsed(|certificate| {
+            let names = certificate.subject_alternative_name().ok().flatten()?;
+            Some(names.value.general_names.iter().filter_map(name).collect())
+        });
+        names.unwrap_or_default()
+    }
+
+    /// Whether it is its own authority: clients must trust this very certificate.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        self.parsed(|certificate| Some(certificate.issuer().as_raw() == certificate.subject().as_raw()))
+            .unwrap_or(false)
+    }
+
+    /// Whether it may sign others. A server's own should not: some clients (rustls) refuse it.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.parsed(|certificate| Some(certificate.is_ca())).unwrap_or(false)
+    }
+
+    /// Who issued it, as `CN=…, O=…`.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.parsed(|certificate| Some(certificate.issuer().to_string())).unwrap_or_default()
+    }
+
+    fn parsed<T>(&self, read: impl FnOnce(&X509Certificate<'_>) -> Option<T>) -> Option<T> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        read(&certificate)
+    }
+}
+
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    if let GeneralName::DNSName(host) = name {
+        return Some((*host).to_owned());
+    }
+    let GeneralName::IPAddress(bytes) = name else { return None };
+    address(bytes).map(|address| address.to_string())
 }
