@@ -14,6 +14,7 @@ mod credentials;
 mod doctor;
 mod healthcheck;
 mod key;
+mod open_files;
 mod output;
 mod pages;
 mod progress;

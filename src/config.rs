@@ -187,8 +187,8 @@ pub struct CertificateFiles {
 /// `[http]`: what one connection and one request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// `max_connections`: open connections for each worker; by default 10,000. More wait in the
-    /// system's queue.
+    /// `max_connections`: open connections for each worker; by default 4,000, which the usual limits of
+    /// open files allow on a hundred workers. More wait in the system's queue.
     pub max_connections: usize,
     /// `request_timeout_s`: for the head of the first request of a connection; by default 10 s.
     pub request_timeout: Duration,
@@ -413,7 +413,7 @@ impl Config {
             },
             tls: read_tls(raw),
             http: Http {
-                max_connections: raw.number("http.max_connections", 1..=1_000_000, 10_000),
+                max_connections: raw.number("http.max_connections", 1..=1_000_000, 4_000),
                 request_timeout: seconds(raw, "http.request_timeout_s", 1..=600, 10),
                 keep_alive: seconds(raw, "http.keep_alive_s", 1..=3_600, 75),
                 handshake_timeout: seconds(raw, "http.handshake_timeout_s", 1..=600, 5),

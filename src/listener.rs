@@ -66,7 +66,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
-            max_connections: 10_000,
+            max_connections: 4_000,
             handshake_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::{output, welcome};
+use super::{open_files, output, welcome};
 use crate::config::{Config, Edition, Environment, Flags};
 use crate::server::Server;
 use crate::telemetry;
@@ -60,6 +60,7 @@ pub(super) fn serve(options: Options, environment: &Environment) -> anyhow::Resu
 fn start(edition: Edition, options: Options, environment: &Environment) -> anyhow::Result<()> {
     let config = Config::load(edition, &options.settings.flags(), environment)?;
     telemetry::start(&config.log)?;
+    open_files::raise(&config);
     System::new().block_on(run(config))
 }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use rustix::fs::statvfs;
-use rustix::process::{Resource, getrlimit};
 
+use super::super::open_files;
 use super::{Finding, Setup};
-use crate::config::Http;
+use crate::config::Config;
 use crate::time::UnixSeconds;
 
 /// A clock that says it is earlier was never set: this program is younger than that (2026-01-01).
@@ -19,14 +19,11 @@ const MIN_FREE: u64 = 64 * MIB;
 const COMFORTABLE_FREE: u64 = 1_024 * MIB;
 const MIN_INODES: u64 = 100;
 const COMFORTABLE_INODES: u64 = 10_000;
-/// What the server opens beside connections.
-const OTHER_FILES: u64 = 64;
 
 pub(super) fn look(setup: &Setup<'_>) -> Vec<Finding> {
     let mut findings = vec![clock(setup.now)];
     findings.extend(space(&setup.config.data_dir));
-    let limit = getrlimit(Resource::Nofile).current;
-    findings.push(open_files(limit, setup.config.workers, setup.config.http));
+    findings.push(open_files(open_files::most(), &setup.config));
     findings
 }
 
@@ -73,20 +70,25 @@ fn inode_count(free: Option<u64>) -> Finding {
     }
 }
 
-/// The limit of this process; a service has one of its own.
-fn open_files(limit: Option<u64>, workers: usize, http: Http) -> Finding {
-    let connections = u64::try_from(workers.saturating_mul(http.max_connections)).unwrap_or(u64::MAX);
-    match limit.filter(|limit| *limit < connections.saturating_add(OTHER_FILES)) {
-        None => Finding::ok("open files", format!("enough for {connections} connections")),
-        Some(limit) => Finding::warn(
-            "open files",
-            format!("this shell allows {limit}, and http.max_connections on {workers} workers is {connections}"),
-            format!(
-                "before the start `ulimit -n {}`, under systemd LimitNOFILE=, or lower http.max_connections",
-                connections.saturating_add(OTHER_FILES)
-            ),
+/// The most that this process may be given; a service has a limit of its own.
+fn open_files(most: Option<u64>, config: &Config) -> Finding {
+    const CHECK: &str = "open files";
+    let (connections, needed) = (open_files::connections(config), open_files::needed(config));
+    let Some(most) = most.filter(|most| *most < needed) else {
+        return Finding::ok(CHECK, format!("enough for {connections} connections"));
+    };
+    Finding::warn(
+        CHECK,
+        format!(
+            "a server started here may open {most}, and http.max_connections on {} workers needs {needed}",
+            config.workers
         ),
-    }
+        format!(
+            "raise the hard limit before the start (as root `ulimit -Hn {needed}`, under systemd LimitNOFILE={needed}), or \
+             set http.max_connections to {}",
+            open_files::connections_for(most, config)
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -115,11 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn fewer_files_than_connections_warn() {
-        let http = Http { max_connections: 500, ..Config::defaults(Edition::Serve).http };
-        assert_eq!(open_files(Some(1_024), 2, http).outcome, Warn);
-        for limit in [Some(1_064), None] {
-            assert_eq!(open_files(limit, 2, http).outcome, Ok, "{limit:?}");
+    fn fewer_files_than_connections_warn_and_say_what_would_fit() {
+        let mut config = Config { workers: 2, ..Config::defaults(Edition::Serve) };
+        config.http.max_connections = 500;
+        let finding = open_files(Some(1_024), &config);
+        assert_eq!(finding.outcome, Warn);
+        assert!(finding.mend.unwrap().ends_with("set http.max_connections to 480"));
+        config.http.max_connections = 480;
+        for most in [Some(1_024), None] {
+            assert_eq!(open_files(most, &config).outcome, Ok, "{most:?}");
         }
+        // The default fits the limit that systemd gives, however many processors there are.
+        let config = Config { workers: 128, ..Config::defaults(Edition::Serve) };
+        assert_eq!(open_files(Some(524_288), &config).outcome, Ok);
     }
 }
