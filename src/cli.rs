@@ -13,6 +13,7 @@ mod connection;
 mod credentials;
 mod doctor;
 mod healthcheck;
+mod installation;
 mod key;
 mod open_files;
 mod output;

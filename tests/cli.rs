@@ -3,6 +3,8 @@
 
 #[path = "cli/explained.rs"]
 mod explained;
+#[path = "cli/own_certificate.rs"]
+mod own_certificate;
 #[path = "cli/set_up.rs"]
 mod set_up;
 
@@ -358,6 +360,10 @@ fn both_signals_end_a_server_cleanly_and_it_starts_again_on_its_folder() {
         let mut first = String::new();
         BufReader::new(again.stdout.take().unwrap()).read_line(&mut first).unwrap();
         assert!(first.starts_with("Boomgate serves https://localhost:"), "{first}");
+        // It has another port now, and commands find it there.
+        assert!(!first.contains(&server.address), "{first}");
+        let healthy = server.call(&["healthcheck"]);
+        assert!(healthy.status.success() && first.contains(out(&healthy).trim_end_matches(" is ready")), "{first}");
         again.kill().unwrap();
         again.wait().unwrap();
     }

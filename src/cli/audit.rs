@@ -313,7 +313,7 @@ struct Offline {
 
 impl Offline {
     fn open(options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Self> {
-        let folder = options.data_dir(environment).join("db");
+        let folder = options.data_dir(environment)?.join("db");
         if !folder.is_dir() {
             bail!("there is no store {}: name the folder that it is in with --data-dir", folder.display());
         }

@@ -10,7 +10,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use self::trust::Machine;
-use super::{credentials, output};
+use super::installation::{Installation, InstallationOptions};
+use super::output;
 use crate::config::Environment;
 use crate::files;
 
@@ -28,9 +29,8 @@ pub(super) struct Options {
     /// The certificate authority, PEM [default: DATA_DIR/tls/ca.pem]
     #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The server's folder [default: BOOMGATE_DATA_DIR, else data]
-    #[arg(long, global = true, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    installation: InstallationOptions,
 }
 
 #[derive(Subcommand)]
@@ -62,8 +62,8 @@ struct Authority {
 }
 
 pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
-    let data_dir = credentials::data_dir(options.data_dir.as_deref(), environment);
-    let (path, pem) = credentials::read_ca(options.ca.as_deref(), &data_dir)?;
+    let installation = Installation::find(&options.installation, environment)?;
+    let (path, pem) = installation.read_authority(options.ca.as_deref())?;
     let authority = Authority::parse(path, pem)?;
     match &options.command {
         Command::Export { file: None } => Ok(output::print(authority.pem.trim_end())?),

@@ -243,9 +243,9 @@ fn add(server: &Administration, registration: Registration, json: bool) -> anyho
     }
     output::talk(&format!(
         "\nThe secret is shown this once: {} keeps only its digest. Keep it where secrets are kept.\nTo try it, set \
-         BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET to the two, then: boomgate token get --server {}",
+         BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET to the two, then: boomgate token get{}",
         server.server(),
-        output::quoted(server.server())
+        server.flags()
     ));
     Ok(())
 }

@@ -1,27 +1,36 @@
 //! A running server, as its own clients see it: over HTTPS, with an access token.
 //!
-//! Trusts the server's own certificate authority and no other, follows no redirect and asks no proxy.
-//! Every refusal becomes one line that says what to do.
+//! Which server that is and where it listens is [`target`]'s, whom it believes [`trust`]'s. Follows no redirect
+//! and asks no proxy. Every refusal becomes one line that says what to do.
+
+mod target;
+mod transport;
+mod trust;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use rustls::crypto::ring;
 use serde_json::{Value, json};
-use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::http::{Response, Uri};
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Body};
 
+pub(super) use self::target::{Route, Target, reachable};
+use self::transport::{Routed, TlsConnector};
+use self::trust::Trust;
+pub(super) use self::trust::{Source, Voucher};
 use super::credentials::{self, Credentials, Found};
+use super::installation::{Installation, InstallationOptions};
 use super::output;
 use crate::admission::ADMIN_AUDIENCE;
-use crate::config::{DEFAULT_PORT, Environment};
+use crate::config::Environment;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
+use crate::tls::CertificateFacts;
 
 /// How long one call may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,10 +44,16 @@ const MAX_WAIT_S: u64 = 5;
 /// Which server, and how to find what it trusts.
 #[derive(Args)]
 pub(super) struct ConnectionOptions {
-    /// The server's address [default: where the credentials are from, else https://localhost:8443]
+    /// The server's address, whose name its certificate must be for [default: where the credentials are from, else
+    /// the server of this machine]
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
     pub(super) server: Option<String>,
-    /// The certificate authority to trust, PEM [default: DATA_DIR/tls/ca.pem]
+    /// Connect here, and expect the server's name all the same [default: where the server of this machine listens;
+    /// for others what their name resolves to]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", value_parser = Route::parse, help_heading = "Connection")]
+    pub(super) connect: Option<Route>,
+    /// Trust these certificates alone, PEM: an authority's, or a self-signed one [default: DATA_DIR/tls/ca.pem, or
+    /// the system's roots and the chain that the settings name]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(super) ca: Option<PathBuf>,
     /// JSON with client_id and client_secret; BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET, or
@@ -46,9 +61,8 @@ pub(super) struct ConnectionOptions {
     /// [default: DATA_DIR/admin-credentials.json]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(super) credentials: Option<PathBuf>,
-    /// The server's folder [default: BOOMGATE_DATA_DIR, else data]
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Connection")]
-    pub(super) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) installation: InstallationOptions,
     /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -56,8 +70,8 @@ pub(super) struct ConnectionOptions {
 
 impl ConnectionOptions {
     /// The folder to look into.
-    pub(super) fn data_dir(&self, environment: &Environment) -> PathBuf {
-        credentials::data_dir(self.data_dir.as_deref(), environment)
+    pub(super) fn data_dir(&self, environment: &Environment) -> anyhow::Result<PathBuf> {
+        Ok(Installation::find(&self.installation, environment)?.data_dir().to_owned())
     }
 }
 
@@ -65,7 +79,12 @@ impl ConnectionOptions {
 pub(super) struct Connection {
     agent: Agent,
     server: String,
-    ca: PathBuf,
+    /// Where it is connected to, for people.
+    place: String,
+    is_own: bool,
+    trust: Arc<Trust>,
+    caveat: Option<String>,
+    flags: String,
     timeout: Duration,
 }
 
@@ -81,9 +100,9 @@ pub(super) struct Answer {
 /// Nothing listens where the server should.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no server answers at {0}: start one with `boomgate sandbox` or `boomgate serve`, or name another with --server"
+    "no server answers at {0}: start one with `boomgate sandbox` or `boomgate serve`, or name another with --server{1}"
 )]
-pub(super) struct NobodyThere(String);
+pub(super) struct NobodyThere(String, String);
 
 /// An administrator's access token and where it is good.
 pub(super) struct Administration {
@@ -102,28 +121,23 @@ impl Connection {
         Self::within(TIMEOUT, options, credentials.issuer.as_deref(), environment)
     }
 
-    /// Prepares to call the server that `options` names, or else `issuer`; each call may take so long.
+    /// Prepares to call the server that `options` names, or else `issuer`, or else that of this machine; each call
+    /// may take so long.
     pub(super) fn within(
         timeout: Duration,
         options: &ConnectionOptions,
         issuer: Option<&str>,
         environment: &Environment,
     ) -> anyhow::Result<Self> {
-        let server = options.server.as_deref().or(issuer).map(str::to_owned);
-        let server = server.unwrap_or_else(|| format!("https://localhost:{DEFAULT_PORT}"));
-        let server = server.trim_end_matches('/').to_owned();
-        if !server.starts_with("https://") {
-            bail!("{server:?} is not an https address: name the server as https://HOST:PORT with --server");
-        }
-        let (ca, pem) = credentials::read_ca(options.ca.as_deref(), &options.data_dir(environment))?;
-        let roots = certificates(&ca, &pem)?;
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
+        let installation = Installation::find(&options.installation, environment)?;
+        Self::to(Target::find(options, issuer, &installation)?, timeout)
+    }
+
+    /// Prepares to call this server.
+    pub(super) fn to(target: Target, timeout: Duration) -> anyhow::Result<Self> {
+        let Target { server, route, trusted, is_own, caveat, flags } = target;
+        let trust = Trust::new(trusted)?;
+        let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -131,9 +145,11 @@ impl Connection {
             .proxy(None)
             .timeout_global(Some(timeout))
             .user_agent(concat!("boomgate/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        Ok(Self { agent, server, ca, timeout })
+            .build();
+        let connector = ().chain(TcpConnector::default()).chain(TlsConnector(Arc::new(trust.client_config()?)));
+        let place = format!("{server}{route}");
+        let agent = Agent::with_parts(config, connector, Routed(route));
+        Ok(Self { agent, server, place, is_own, trust, caveat, flags, timeout })
     }
 
     /// Asks for what is at `path`, which starts with `/`, once, and takes any answer.
@@ -169,6 +185,21 @@ impl Connection {
     /// The server's address.
     pub(super) fn server(&self) -> &str {
         &self.server
+    }
+
+    /// The same, and where that is connected to.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What vouched for the server's certificate, once it was called.
+    pub(super) fn voucher(&self) -> Option<Voucher> {
+        self.trust.voucher()
+    }
+
+    /// The server's certificate, once it was called.
+    pub(super) fn certificate(&self) -> Option<CertificateFacts> {
+        self.trust.shown()
     }
 
     /// Asks for an access token (RFC 6749 section 4.4.2); the whole answer.
@@ -239,39 +270,44 @@ impl Connection {
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "what is not told apart here speaks for itself")]
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
-        let server = &self.server;
+        let Self { server, place, .. } = self;
+        let caveat = self.caveat.as_ref().map_or_else(String::new, |caveat| format!(" ({caveat})"));
         match error {
-            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-                NobodyThere(server.clone()).into()
-            }
-            ureq::Error::Io(cause) if is_about_tls(cause) => self.untrusted(cause),
-            ureq::Error::Rustls(cause) => self.untrusted(cause),
-            ureq::Error::HostNotFound => anyhow!("{server} has no such host: name another with --server"),
+            ureq::Error::Io(cause) if is_nobody(cause) => NobodyThere(place.clone(), caveat).into(),
+            ureq::Error::Io(cause) => match tls_error(cause) {
+                Some(cause) => self.untrusted(cause, &caveat),
+                None => anyhow!("cannot talk to {place}: {cause}; name another server with --server{caveat}"),
+            },
+            ureq::Error::Rustls(cause) => self.untrusted(cause, &caveat),
+            ureq::Error::HostNotFound => anyhow!(
+                "the name in {place} does not resolve here: say where the server listens with --connect ADDRESS:PORT, \
+                 name its settings with --config, or another server with --server{caveat}"
+            ),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 anyhow!("{server:?} is not an address: name the server as https://HOST:PORT with --server")
             }
             ureq::Error::Timeout(_) => {
-                anyhow!("{server} did not answer within {} s: see the server's log", self.timeout.as_secs())
+                anyhow!("{place} did not answer within {} s: see the server's log{caveat}", self.timeout.as_secs())
             }
-            ureq::Error::Io(cause) => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
-            cause => anyhow!("cannot talk to {server}: {cause}; name another server with --server"),
+            cause => anyhow!("cannot talk to {place}: {cause}; name another server with --server{caveat}"),
         }
     }
 
-    fn untrusted(&self, cause: &dyn std::fmt::Display) -> anyhow::Error {
-        anyhow!(
-            "{} cannot be trusted: {cause}. Its certificate must be of {}: name the server's folder with --data-dir, or its \
-             certificate authority with --ca",
-            self.server,
-            self.ca.display()
-        )
+    fn untrusted(&self, cause: &rustls::Error, caveat: &str) -> anyhow::Error {
+        let place = &self.place;
+        let rustls::Error::InvalidCertificate(cause) = cause else {
+            return anyhow!("cannot talk TLS with {place}: {cause}; name another server with --server{caveat}");
+        };
+        let address: Option<Uri> = self.server.parse().ok();
+        let host = address.as_ref().map_or(self.server.as_str(), transport::host);
+        anyhow!("{place} cannot be trusted: {}{caveat}", self.trust.complaint(cause, host, self.is_own))
     }
 }
 
 impl Administration {
     /// Gets an access token for the administration.
     pub(super) fn open(options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Self> {
-        let data_dir = options.data_dir(environment);
+        let data_dir = options.data_dir(environment)?;
         let credentials = credentials::find(options.credentials.as_deref(), &data_dir, environment)?;
         Self::of(&credentials, options, environment)
     }
@@ -300,6 +336,11 @@ impl Administration {
     /// The server's address.
     pub(super) fn server(&self) -> &str {
         self.connection.server()
+    }
+
+    /// The flags with which another command finds the server, each after a space.
+    pub(super) fn flags(&self) -> &str {
+        &self.connection.flags
     }
 
     /// Reads what is at `path`, which starts with `/`.
@@ -352,21 +393,6 @@ impl Found {
     }
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> anyhow::Result<Vec<Certificate<'static>>> {
-    let mut roots = Vec::new();
-    for item in parse_pem(pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
-            Ok(_) => {}
-            Err(_) => bail!("{} is not PEM: name the certificate authority's certificate with --ca", path.display()),
-        }
-    }
-    if roots.is_empty() {
-        bail!("{} has no certificate: name the certificate authority's certificate with --ca", path.display());
-    }
-    Ok(roots)
-}
-
 /// What `Retry-After` of a 429 asks for, when it is a wait that a person would rather sit out than type the
 /// command again: a throttle's, never a quota's.
 fn wait_asked_for(answer: &Response<Body>) -> Option<Duration> {
@@ -375,9 +401,14 @@ fn wait_asked_for(answer: &Response<Body>) -> Option<Duration> {
     (seconds <= MAX_WAIT_S).then(|| Duration::from_secs(seconds))
 }
 
+/// Nothing listens there, or the machine does not have the last of several addresses.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)
+}
+
 /// rustls reports through I/O errors while it shakes hands.
-fn is_about_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// What a refusal says, in one line: an RFC 9457 problem with all its errors, or an RFC 6749 section 5.2

@@ -177,21 +177,3 @@ fn not_credentials(path: &Path, error: &serde_json::Error) -> anyhow::Error {
     };
     anyhow!("{} holds no credentials: JSON with client_id and client_secret is wanted{place}", path.display())
 }
-
-/// The folder that a command looks into.
-pub(super) fn data_dir(named: Option<&Path>, environment: &Environment) -> PathBuf {
-    named.map(Path::to_owned).or_else(|| environment.data_dir()).unwrap_or_else(|| PathBuf::from("data"))
-}
-
-/// The certificate authority of the server whose folder this is, read.
-pub(super) fn read_ca(named: Option<&Path>, data_dir: &Path) -> anyhow::Result<(PathBuf, Vec<u8>)> {
-    let path = named.map_or_else(|| data_dir.join("tls").join("ca.pem"), Path::to_owned);
-    let pem = fs::read(&path).map_err(|error| {
-        anyhow!(
-            "cannot read the certificate authority {}: {error}; name the server's folder with --data-dir, or the file with \
-             --ca (for a public certificate often /etc/ssl/certs/ca-certificates.crt)",
-            path.display()
-        )
-    })?;
-    Ok((path, pem))
-}

@@ -8,15 +8,15 @@ mod machine;
 mod server;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::connection::ConnectionOptions;
-use super::credentials::{ADMIN_FILE, DEMO_FILE, data_dir};
+use super::connection::{ConnectionOptions, Route};
+use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
 use super::output;
 use super::serve::SettingOptions;
 use crate::config::{Config, Edition, Environment};
@@ -35,10 +35,14 @@ pub(super) struct Options {
     /// Look at it as `boomgate sandbox` would [default: as the folder's own kind of server would]
     #[arg(long)]
     sandbox: bool,
-    /// The server's address [default: as the data folder has it, else https://localhost with the port of listen]
+    /// The server's address, whose name its certificate must be for [default: that of the settings]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The certificate authority to trust, PEM [default: DATA_DIR/tls/ca.pem]
+    /// Connect here, and expect the server's name all the same [default: where the server of this machine listens]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = Route::parse)]
+    connect: Option<Route>,
+    /// Trust these certificates alone, PEM: an authority's, or a self-signed one [default: DATA_DIR/tls/ca.pem, or
+    /// the system's roots and the chain that the settings name]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// JSON with client_id and client_secret [default: the environment's, else DATA_DIR/admin-credentials.json]
@@ -103,6 +107,7 @@ impl Finding {
 /// What is looked at.
 struct Setup<'e> {
     config: Config,
+    installation: Installation,
     connection: ConnectionOptions,
     environment: &'e Environment,
     now: UnixSeconds,
@@ -111,29 +116,25 @@ struct Setup<'e> {
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let Options { settings, sandbox, server, ca, credentials, json } = options;
+    let Options { settings, sandbox, server, connect, ca, credentials, json } = options;
     let flags = settings.flags();
     // The file may name the folder, and the folder says whose settings it goes by.
-    let named = Config::load(Edition::Serve, &flags, environment).map(|config| config.data_dir);
-    let looked_into = named.unwrap_or_else(|_| data_dir(flags.data_dir.as_deref(), environment));
-    let edition = if sandbox || is_of_a_sandbox(&looked_into) { Edition::Sandbox } else { Edition::Serve };
+    let (config, ..) = Config::load_partly(Edition::Serve, &flags, environment);
+    let edition = if sandbox || is_of_a_sandbox(&config.data_dir) { Edition::Sandbox } else { Edition::Serve };
     let mut told = Told { json, color: output::color(environment), findings: Vec::new() };
 
-    let config = match Config::load_with_origins(edition, &flags, environment) {
-        Ok((config, settings)) => {
-            told.tell(Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())))?;
-            config
-        }
-        Err(error) => {
-            told.tell(Finding::failed("settings", &error))?;
-            // The rest is looked at all the same, with what is known.
-            Config { data_dir: looked_into, ..Config::defaults(edition) }
-        }
-    };
+    // Where settings are wrong, the rest is looked at all the same, with those that are right.
+    let (config, settings, fault) = Config::load_partly(edition, &flags, environment);
+    told.tell(match &fault {
+        None => Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())),
+        Some(fault) => Finding::failed("settings", fault),
+    })?;
+    let installation = Installation::new(config.clone(), &settings, fault);
     let held = SledStore::is_held(&config.data_dir.join("db"));
-    let connection = ConnectionOptions { server, ca, credentials, data_dir: Some(config.data_dir.clone()), json };
+    let of_installation = InstallationOptions { data_dir: flags.data_dir, config: flags.file };
+    let connection = ConnectionOptions { server, connect, ca, credentials, installation: of_installation, json };
     let now = SystemClock::new().now();
-    let setup = Setup { config, connection, environment, now, held: matches!(held, Ok(Some(true))) };
+    let setup = Setup { config, installation, connection, environment, now, held: matches!(held, Ok(Some(true))) };
 
     for finding in machine::look(&setup) {
         told.tell(finding)?;
@@ -143,11 +144,6 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     }
     server::look(&setup, &mut |finding| told.tell(finding))?;
     told.end()
-}
-
-/// Only a sandbox writes the demo clients' file.
-fn is_of_a_sandbox(data_dir: &Path) -> bool {
-    data_dir.join(DEMO_FILE).exists() && !data_dir.join(ADMIN_FILE).exists()
 }
 
 /// What has been found so far.
@@ -172,14 +168,14 @@ impl Told {
         if self.json {
             output::print_json(&json!({ "ok": failures == 0, "findings": self.findings }))?;
         }
-        match failures {
-            0 if warnings == 0 => Ok(()),
-            0 => {
-                output::talk(&format!("\nNothing is broken; {warnings} of {} are to be known.", self.findings.len()));
-                Ok(())
-            }
-            _ => bail!("{failures} of {} checks failed: mend them from the top", self.findings.len()),
+        let checks = self.findings.len();
+        match (failures, warnings) {
+            (0, 0) => output::talk("\nEverything is fine."),
+            (0, 1) => output::talk(&format!("\n1 of {checks} checks needs attention.")),
+            (0, _) => output::talk(&format!("\n{warnings} of {checks} checks need attention.")),
+            (_, _) => bail!("{failures} of {checks} checks failed: mend them from the top"),
         }
+        Ok(())
     }
 }
 

@@ -67,6 +67,7 @@ fn start(edition: Edition, options: Options, environment: &Environment) -> anyho
 async fn run(config: Config) -> anyhow::Result<()> {
     let edition = config.edition;
     let audience = config.audiences.first().cloned().unwrap_or_default();
+    let certificate = config.tls.files.as_ref().map(|files| files.certificate.clone());
     let patience_s = config.http.shutdown_timeout.as_secs();
     // Before anybody is told that the server is there: a signal from then on is one to stop.
     let mut signals = Signals::listen()?;
@@ -80,6 +81,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         issuer: server.issuer(),
         audience: &audience,
         ca: server.ca_path(),
+        certificate: certificate.as_deref(),
         data_dir: server.data_dir(),
     });
     // A server whose output nobody reads still serves.

@@ -84,7 +84,7 @@ struct Whose {
 
 impl Whose {
     fn credentials(&self, options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Credentials> {
-        let data_dir = options.data_dir(environment);
+        let data_dir = options.data_dir(environment)?;
         match &self.client {
             Some(client) => credentials::of_demo(client, &data_dir),
             None => credentials::find(options.credentials.as_deref(), &data_dir, environment),

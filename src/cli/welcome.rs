@@ -7,6 +7,7 @@ use super::credentials::ADMIN_FILE;
 use super::output::quoted;
 use crate::config::Edition;
 use crate::sandbox::demo::DEMOS;
+use crate::tls::CertificateFacts;
 
 /// A server that runs.
 pub(super) struct Running<'s> {
@@ -15,6 +16,8 @@ pub(super) struct Running<'s> {
     pub(super) audience: &'s str,
     /// `None` when the certificate is the operator's own.
     pub(super) ca: Option<&'s Path>,
+    /// The operator's own.
+    pub(super) certificate: Option<&'s Path>,
     pub(super) data_dir: &'s Path,
 }
 
@@ -29,8 +32,17 @@ pub(super) fn text(running: &Running<'_>) -> String {
 fn serve(running: &Running<'_>) -> String {
     let mut text = format!("Boomgate serves {}\n\n", running.issuer);
     let credentials = running.data_dir.join(ADMIN_FILE);
+    let is_self_signed =
+        |certificate: &&Path| CertificateFacts::read(certificate, None).is_ok_and(|facts| facts.is_self_signed());
+    let self_signed = running.certificate.filter(is_self_signed);
     if let Some(ca) = running.ca {
         push(&mut text, &format!("  certificate authority  {}", ca.display()));
+    }
+    if let Some(certificate) = running.certificate {
+        push(&mut text, &format!("  certificate            {}", certificate.display()));
+    }
+    if self_signed.is_some() {
+        push(&mut text, "                         self-signed: clients must trust this very file");
     }
     if credentials.exists() {
         push(&mut text, &format!("  administrator          {}", credentials.display()));
@@ -38,8 +50,8 @@ fn serve(running: &Running<'_>) -> String {
     push(&mut text, "\nTo register a client:\n");
     let add = "client add --name Curbside --scope 'read:zones write:zones'";
     push(&mut text, &format!("  {} {add}{}", program(), data_dir_flag(running.data_dir)));
-    if let Some(ca) = running.ca {
-        push_trust(&mut text, &quoted(&ca.display().to_string()));
+    if let Some(trusted) = running.ca.or(self_signed) {
+        push_trust(&mut text, &quoted(&trusted.display().to_string()));
     }
     text
 }

@@ -2,11 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -158,10 +159,44 @@ fn a_good_set_up_has_nothing_broken() {
         assert!(told.status.success());
         let lines: Vec<&str> = out(&told).lines().collect();
         assert_eq!(lines.len(), report["findings"].as_array().unwrap().len());
-        let marked = |line: &str| ["[ok]   ", "[warn] "].iter().any(|mark| line.starts_with(mark));
-        assert!(lines.iter().all(|line| marked(line)), "{lines:#?}");
+        // How much room there is, is this machine's.
+        let (fine, tight): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.starts_with("[ok]   "));
+        assert!(tight.iter().all(|line| line.contains(" disk ") || line.contains(" inodes ")), "{lines:#?}");
+        assert!(fine.iter().any(|line| line.contains(" open files ")), "{lines:#?}");
+        let last = match tight.len() {
+            0 => "Everything is fine.".to_owned(),
+            1 => format!("1 of {} checks needs attention.", lines.len()),
+            tight => format!("{tight} of {} checks need attention.", lines.len()),
+        };
+        assert_eq!(complaint(&told).trim(), last);
         assert!(out(&told).contains("is served by boomgate"), "{lines:#?}");
     }
+}
+
+#[test]
+fn a_server_raises_its_limit_of_open_files_and_the_doctor_says_when_that_cannot_be_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = |limits: &str, arguments: &str| {
+        let line = format!("{limits}; exec {} {arguments}", env!("CARGO_BIN_EXE_boomgate"));
+        let mut bash = Command::new("bash");
+        bash.current_dir(folder.path()).args(["-euc", &line]).env_clear().env("BOOMGATE_WORKERS", "2");
+        bash
+    };
+    let mut server = limited("ulimit -Sn 64", "sandbox --listen 127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let limits: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert!(limits[3] != "64" && limits[3] == limits[4], "{limits:?}");
+
+    let doctor = limited("ulimit -n 512", "doctor --sandbox --listen 127.0.0.1:0").output().unwrap();
+    assert!(doctor.status.success(), "{}", complaint(&doctor));
+    let line = out(&doctor).lines().find(|line| line.contains(" open files ")).unwrap();
+    assert!(line.starts_with("[warn] ") && line.contains("may open 512"), "{line}");
+    assert!(line.ends_with("or set http.max_connections to 224"), "{line}");
 }
 
 #[test]

@@ -176,7 +176,15 @@ fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Findin
             "renew it; the server reads the new files by itself",
         );
     }
-    Finding::ok(CHECK, format!("for {host}, until {until}"))
+    if !facts.is_self_signed() {
+        return Finding::ok(CHECK, format!("for {host}, until {until}"));
+    }
+    let detail = format!("for {host}, until {until}; a self-signed certificate: clients must trust this very file");
+    if facts.is_authority() {
+        let mend = "some clients refuse one that may sign others: make it with basicConstraints=critical,CA:FALSE";
+        return Finding::warn(CHECK, detail, mend);
+    }
+    Finding::ok(CHECK, detail)
 }
 
 fn authority(facts: &CertificateFacts, now: UnixSeconds) -> Finding {

@@ -1,11 +1,11 @@
 //! What answers: the ports, the server over TLS, its clock, the credentials.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use super::super::connection::{Answer, Connection, ConnectionOptions, NobodyThere};
-use super::super::credentials::{self, read_ca};
+use super::super::connection::{Answer, Connection, NobodyThere, Route, Source, Target, Voucher, reachable};
+use super::super::credentials;
 use super::{Finding, Setup};
 use crate::config::PUBLIC_AUDIENCE;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
@@ -23,11 +23,11 @@ pub(super) fn look(setup: &Setup<'_>, tell: &mut dyn FnMut(Finding) -> anyhow::R
         tell(port(setup, *address))?;
     }
     let found = credentials::find(setup.connection.credentials.as_deref(), &setup.config.data_dir, setup.environment);
-    let connection = match connect(setup, found.as_ref().ok().and_then(|found| found.issuer.clone())) {
+    let connection = match connect(setup, found.as_ref().ok().and_then(|found| found.issuer.as_deref())) {
         Ok(connection) => connection,
         Err(finding) => return tell(finding),
     };
-    let server = connection.server();
+    let server = connection.place();
     let answer = match connection.look(METADATA) {
         Ok(answer) if is_boomgate(&answer) => answer,
         Ok(answer) => {
@@ -39,7 +39,7 @@ pub(super) fn look(setup: &Setup<'_>, tell: &mut dyn FnMut(Finding) -> anyhow::R
         }
         Err(error) => return tell(Finding::failed("server", &error)),
     };
-    tell(Finding::ok("server", format!("{server} answers over TLS, and is trusted")))?;
+    tell(trusted(&connection))?;
     if let Some(date) = answer.date {
         tell(clocks(SystemClock::new().now(), date))?;
     }
@@ -60,23 +60,62 @@ pub(super) fn look(setup: &Setup<'_>, tell: &mut dyn FnMut(Finding) -> anyhow::R
     })
 }
 
-/// Nothing here may be sent to a server that is not trusted, so without a certificate authority nothing is.
-fn connect(setup: &Setup<'_>, issuer: Option<String>) -> Result<Connection, Finding> {
-    let issuer = issuer.or_else(|| credentials::issuer_in(&setup.config.data_dir));
-    let issuer = issuer.or_else(|| {
-        let port = setup.config.listen.first().map(SocketAddr::port).filter(|port| *port != 0)?;
-        Some(setup.config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}")))
-    });
-    if setup.connection.ca.is_none() && read_ca(None, &setup.config.data_dir).is_err() && !setup.held {
-        let why = if setup.config.tls.files.is_some() {
-            ("not asked: its certificate is your own", "name who issued that with --ca")
-        } else {
-            ("not asked: no server has run on this folder yet", "start one, and look again")
-        };
-        return Err(Finding::warn("server", why.0, why.1));
+/// Before the first start there is nothing to ask, and no certificate to trust.
+fn connect(setup: &Setup<'_>, issuer: Option<&str>) -> Result<Connection, Finding> {
+    if !can_be_asked(setup) {
+        let detail = "not asked: no server has run on this folder yet";
+        return Err(Finding::warn("server", detail, "start one, and look again"));
     }
-    Connection::within(PATIENCE, &setup.connection, issuer.as_deref(), setup.environment)
-        .map_err(|error| Finding::failed("server", &error))
+    let target = target(setup, issuer).map_err(|error| Finding::failed("server", &error))?;
+    Connection::to(target, PATIENCE).map_err(|error| Finding::failed("server", &error))
+}
+
+fn can_be_asked(setup: &Setup<'_>) -> bool {
+    let options = &setup.connection;
+    let is_named = options.server.is_some() || options.connect.is_some() || options.ca.is_some();
+    let has_certificate = setup.installation.authority().exists() || !setup.installation.chains().is_empty();
+    is_named || has_certificate || setup.held
+}
+
+/// The system's roots come first here: what they vouch for, every client accepts.
+fn target(setup: &Setup<'_>, issuer: Option<&str>) -> anyhow::Result<Target> {
+    let mut target = Target::find(&setup.connection, issuer, &setup.installation)?;
+    target.trusted.sort_by_key(|source| *source != Source::System);
+    Ok(target)
+}
+
+/// Who vouches for the certificate, which clients need as well.
+fn trusted(connection: &Connection) -> Finding {
+    const CHECK: &str = "server";
+    let place = connection.place();
+    let Some(Voucher { source, is_itself }) = connection.voucher() else {
+        return Finding::fail(CHECK, format!("{place} answers without a certificate"), "look at the server's log");
+    };
+    let issuer = connection.certificate().map(|shown| (shown.is_self_signed(), shown.issuer()));
+    match (&source, issuer) {
+        (Source::Chain(_) | Source::Named(_), Some((true, _))) if is_itself => {
+            Finding::ok(CHECK, format!("{place} answers over TLS with the self-signed certificate that is expected"))
+        }
+        (Source::Chain(chain), Some((false, issuer))) if is_itself => Finding::warn(
+            CHECK,
+            format!(
+                "{place} answers over TLS, but its certificate is issued by {issuer}, which neither {} nor the system's \
+                 roots have",
+                chain.display()
+            ),
+            "put the intermediate certificates into that file after it; if that is your own root, name it with --ca",
+        ),
+        (Source::Chain(chain), Some(_)) => Finding::ok(
+            CHECK,
+            format!(
+                "{place} answers over TLS, with a chain of your own authority in {}: clients must trust its root",
+                chain.display()
+            ),
+        ),
+        (Source::Chain(_) | Source::Named(_) | Source::Authority(_) | Source::System, _) => {
+            Finding::ok(CHECK, format!("{place} answers over TLS, and is trusted by {source}"))
+        }
+    }
 }
 
 fn is_boomgate(answer: &Answer) -> bool {
@@ -98,7 +137,7 @@ fn port(setup: &Setup<'_>, address: SocketAddr) -> Finding {
         let is_other_loopback = address.ip().is_loopback() && setup.config.listen.len() > 1;
         let detail = format!("this machine does not have the address {}", address.ip());
         return if is_other_loopback {
-            Finding::warn(CHECK, detail, "the server leaves it out; take it out of listen to be told no more")
+            Finding::ok(CHECK, format!("{detail}, and the server leaves it out"))
         } else {
             Finding::fail(CHECK, detail, "choose another with --listen")
         };
@@ -117,22 +156,11 @@ fn port(setup: &Setup<'_>, address: SocketAddr) -> Finding {
     }
 }
 
-/// Whether this folder's server is what has the port.
+/// Whether this folder's server is what has the port: its certificate is for its name, whatever the address.
 fn asked_at(setup: &Setup<'_>, address: SocketAddr) -> bool {
-    let ip = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    let ConnectionOptions { ca, data_dir, .. } = &setup.connection;
-    let there = ConnectionOptions {
-        server: Some(format!("https://{}", SocketAddr::new(ip, address.port()))),
-        ca: ca.clone(),
-        credentials: None,
-        data_dir: data_dir.clone(),
-        json: false,
-    };
-    let connection = Connection::within(PATIENCE, &there, None, setup.environment);
+    let Some(mut there) = can_be_asked(setup).then(|| target(setup, None).ok()).flatten() else { return false };
+    there.route = Route::To(reachable(&[address]));
+    let connection = Connection::to(there, PATIENCE);
     connection.and_then(|connection| connection.look(METADATA)).is_ok_and(|answer| is_boomgate(&answer))
 }
 

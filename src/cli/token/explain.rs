@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use serde_json::{Map, Value, json};
 
 use super::super::connection::{Connection, ConnectionOptions, refusal, text};
-use super::super::credentials::{self, Credentials};
+use super::super::credentials::Credentials;
 use super::super::output;
 use super::jwt::{Jwt, distance, moment};
 use crate::admission::ADMIN_AUDIENCE;
@@ -131,7 +131,6 @@ fn ask(
     environment: &Environment,
 ) -> anyhow::Result<Verdicts> {
     let issuer = credentials.as_ref().ok().and_then(|credentials| credentials.issuer.clone());
-    let issuer = issuer.or_else(|| credentials::issuer_in(&options.data_dir(environment)));
     let connection = Connection::within(super::super::connection::TIMEOUT, options, issuer.as_deref(), environment)?;
     let document = |path: &str| {
         let answer = connection.look(path)?;

@@ -1,0 +1,136 @@
+//! The server of this machine, as its settings and its data folder describe it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use clap::Args;
+
+use super::credentials::{self, ADMIN_FILE, DEMO_FILE};
+use crate::config::{Config, ConfigError, Edition, Environment, Flags, Origin, Setting};
+use crate::server::ServerRecord;
+
+/// The settings that say where a server is and what it shows.
+const DESCRIBING: [&str; 3] = ["listen", "issuer", "tls.certificate"];
+
+/// Where a server's settings and its folder are.
+#[derive(Args, Clone)]
+pub(super) struct InstallationOptions {
+    /// The server's folder [default: data_dir of the settings, else data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Connection")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// The server's settings, TOML, for its folder, address, name and certificate [default: what BOOMGATE_CONFIG
+    /// names, else none]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The settings that can be read, and what the server itself has left in its folder.
+pub(super) struct Installation {
+    config: Config,
+    record: Option<ServerRecord>,
+    /// Whether any setting describes a server; defaults alone do not.
+    is_described: bool,
+    fault: Option<ConfigError>,
+}
+
+impl Installation {
+    /// Reads the settings, and the record in the folder that they name.
+    ///
+    /// A file that `--config` names must be right. One that the environment names may be for the server's user
+    /// alone, or have faults that this command need not care about: then the rest counts.
+    pub(super) fn find(options: &InstallationOptions, environment: &Environment) -> anyhow::Result<Self> {
+        let InstallationOptions { data_dir, config } = options.clone();
+        let is_named = config.is_some();
+        let flags = Flags { listen: Vec::new(), data_dir, file: config };
+        let (mut config, mut settings, mut fault) = Config::load_partly(Edition::Serve, &flags, environment);
+        if is_of_a_sandbox(&config.data_dir) {
+            (config, settings, fault) = Config::load_partly(Edition::Sandbox, &flags, environment);
+        }
+        match fault {
+            Some(fault) if is_named => bail!(fault),
+            fault => Ok(Self::new(config, &settings, fault)),
+        }
+    }
+
+    /// The server that these settings are for.
+    pub(super) fn new(config: Config, settings: &[Setting], fault: Option<ConfigError>) -> Self {
+        let describes = |setting: &Setting| DESCRIBING.contains(&setting.key) && setting.origin != Origin::Default;
+        let is_described = settings.iter().any(describes);
+        let record = ServerRecord::read(&config.data_dir);
+        Self { config, record, is_described, fault }
+    }
+
+    /// The folder to look into.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// The server's own name and where it listens; `None` when nothing says so. What the server wrote counts over
+    /// settings, which may have changed since its start.
+    pub(super) fn own_server(&self) -> Option<(String, Vec<SocketAddr>)> {
+        if let Some(record) = &self.record {
+            return Some((record.issuer.clone(), record.listen.clone()));
+        }
+        let listen: Vec<SocketAddr> =
+            self.config.listen.iter().copied().filter(|address| address.port() != 0).collect();
+        let port = listen.first().filter(|_| self.is_described)?.port();
+        let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
+        Some((issuer, listen))
+    }
+
+    /// The issuer that the folder's credentials are for, where neither record nor settings name the server.
+    pub(super) fn issuer_of_credentials(&self) -> Option<String> {
+        credentials::issuer_in(self.data_dir())
+    }
+
+    /// The local certificate authority, which may not be there.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.data_dir().join("tls").join("ca.pem")
+    }
+
+    /// The chains of the operator's own that the server shows, or is to show after its next start.
+    pub(super) fn chains(&self) -> Vec<PathBuf> {
+        let shown = self.record.as_ref().and_then(|record| record.certificate.clone());
+        let configured = self.config.tls.files.as_ref().map(|files| files.certificate.clone());
+        let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+        let is_same = shown.as_ref().and_then(absolute) == configured.as_ref().and_then(absolute);
+        shown.into_iter().chain(configured.filter(|_| !is_same)).collect()
+    }
+
+    /// What could not be read of the settings, for the end of an error.
+    pub(super) fn caveat(&self) -> Option<String> {
+        match self.fault.as_ref()? {
+            ConfigError::Unreadable { path, source } => {
+                Some(format!("the settings in {} could not be read: {source}", path.display()))
+            }
+            ConfigError::Faults(_) => Some("some settings are wrong, see `boomgate config check`".to_owned()),
+        }
+    }
+
+    /// The certificate authority that `named` names, else the local one, read.
+    pub(super) fn read_authority(&self, named: Option<&Path>) -> anyhow::Result<(PathBuf, Vec<u8>)> {
+        if let (None, Some(chain)) = (named, self.chains().first()) {
+            bail!(
+                "the server shows the certificate in {}, which no local authority has signed: name its authority with --ca, \
+                 or that file if it is self-signed",
+                chain.display()
+            );
+        }
+        let path = named.map_or_else(|| self.authority(), Path::to_owned);
+        let pem = fs::read(&path).map_err(|error| {
+            anyhow!(
+                "cannot read the certificate authority {}: {error}; name the server's folder with --data-dir, or the file \
+                 with --ca",
+                path.display()
+            )
+        })?;
+        Ok((path, pem))
+    }
+}
+
+/// Only a sandbox writes the demo clients' file.
+pub(super) fn is_of_a_sandbox(data_dir: &Path) -> bool {
+    data_dir.join(DEMO_FILE).exists() && !data_dir.join(ADMIN_FILE).exists()
+}

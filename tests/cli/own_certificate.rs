@@ -1,0 +1,380 @@
+//! A server with a certificate of the operator's own, and the commands that call it: where they connect, which name they
+//! expect, whom they trust, and what they say when they do not.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Running, boomgate, complaint, out};
+
+/// What clients call, and what no resolver of any machine has (RFC 6761).
+const NAME: &str = "gate.example.test";
+const ISSUER: &str = "https://gate.example.test";
+
+/// A certificate with its key, in a folder of its own.
+struct Certificate {
+    folder: TempDir,
+}
+
+impl Certificate {
+    /// A leaf for `name` under an intermediate under a root of one's own; the file has the leaf and the intermediate.
+    fn private(name: &str) -> Self {
+        Self::issued(name, |_| {}, true)
+    }
+
+    fn issued(name: &str, change: impl FnOnce(&mut CertificateParams), with_intermediate: bool) -> Self {
+        let authority = |common_name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, common_name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            (params, key())
+        };
+        let (root, root_key) = authority("Example Root");
+        let (middle, middle_key) = authority("Example Intermediate");
+        let root_pem = root.self_signed(&root_key).unwrap().pem();
+        let root = Issuer::new(root, root_key);
+        let middle_pem = middle.signed_by(&middle_key, &root).unwrap().pem();
+        let middle = Issuer::new(middle, middle_key);
+        let (mut params, leaf_key) = (leaf(name), key());
+        change(&mut params);
+        let leaf_pem = params.signed_by(&leaf_key, &middle).unwrap().pem();
+        let chain = if with_intermediate { format!("{leaf_pem}{middle_pem}") } else { leaf_pem };
+        let made = Self::write(&chain, &leaf_key);
+        fs::write(made.root(), root_pem).unwrap();
+        made
+    }
+
+    /// A leaf that is its own authority, as `openssl req -x509` makes it when `may_sign`.
+    fn self_signed(may_sign: bool) -> Self {
+        let (mut params, key) = (leaf(NAME), key());
+        if may_sign {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        Self::write(&params.self_signed(&key).unwrap().pem(), &key)
+    }
+
+    fn write(chain: &str, key: &KeyPair) -> Self {
+        let made = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(made.chain(), chain).unwrap();
+        fs::write(made.key(), key.serialize_pem()).unwrap();
+        fs::set_permissions(made.key(), fs::Permissions::from_mode(0o600)).unwrap();
+        made
+    }
+
+    fn chain(&self) -> PathBuf {
+        self.folder.path().join("chain.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
+    }
+
+    /// A server that shows it. It alone has the settings, as variables.
+    fn serve(&self) -> Running {
+        let (chain, key) = (text(&self.chain()), text(&self.key()));
+        let settings =
+            [("BOOMGATE_TLS__CERTIFICATE", &*chain), ("BOOMGATE_TLS__PRIVATE_KEY", &key), ("BOOMGATE_ISSUER", ISSUER)];
+        Running::start_with("serve", &[&settings[..], &UNLIMITED].concat())
+    }
+}
+
+/// Each command fetches a token of its own, and all come from one address.
+const UNLIMITED: [(&str, &str); 1] = [("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")];
+
+fn key() -> KeyPair {
+    KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap()
+}
+
+fn leaf(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// Where a server listens, as it says in its folder.
+fn address(server: &Running) -> String {
+    let record: Value =
+        serde_json::from_slice(&fs::read(server.folder.path().join("data/server.json")).unwrap()).unwrap();
+    record.pointer("/listen/0").unwrap().as_str().unwrap().to_owned()
+}
+
+/// A settings file for that server, away from its folder.
+fn settings_file(server: &Running, certificate: &Certificate, listen: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("boomgate.toml");
+    let settings = format!(
+        "listen = ['{listen}']\nissuer = '{ISSUER}'\ndata_dir = '{}'\n[tls]\ncertificate = '{}'\nprivate_key = '{}'\n",
+        server.folder.path().join("data").display(),
+        certificate.chain().display(),
+        certificate.key().display()
+    );
+    fs::write(&file, settings).unwrap();
+    (folder, text(&file))
+}
+
+/// A command of another machine: it has neither settings nor folder, and nothing but what is named.
+fn elsewhere(arguments: &[&str], roots: &Path) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    boomgate(folder.path(), arguments).env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR").output().unwrap()
+}
+
+fn succeeds(done: &Output) -> String {
+    assert!(done.status.success(), "{} {}", out(done), complaint(done));
+    out(done).to_owned()
+}
+
+fn fails(done: &Output) -> String {
+    assert_eq!((done.status.code(), out(done)), (Some(1), ""), "{}", complaint(done));
+    assert_eq!(complaint(done).lines().count(), 1, "{}", complaint(done));
+    complaint(done).to_owned()
+}
+
+#[test]
+fn every_command_reaches_a_server_whose_public_name_does_not_resolve() {
+    let certificate = Certificate::private(NAME);
+    let mut server = certificate.serve();
+    assert_eq!(succeeds(&server.call(&["healthcheck"])), format!("{ISSUER} is ready"));
+    for command in [
+        &["client", "list"][..],
+        &["client", "show", "admin"],
+        &["key", "list"],
+        &["audit"],
+        &["audit", "verify"],
+        &["token", "get"],
+    ] {
+        succeeds(&server.call(command));
+    }
+    // The line that the start prints, as it stands.
+    let mut line = String::new();
+    while !line.contains("client add") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut server.output, &mut line).unwrap(), 0);
+    }
+    let added = Command::new("bash").current_dir(server.folder.path()).args(["-eu", "-c", &line]).output().unwrap();
+    let added = (succeeds(&added), complaint(&added).to_owned());
+    let member =
+        |name: &str| added.0.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    // And the line that this one prints.
+    let (_, line) = added.1.split_once("then: boomgate ").unwrap();
+    let got = boomgate(server.folder.path(), &line.split_whitespace().collect::<Vec<_>>())
+        .env("BOOMGATE_CLIENT_ID", member("client_id").unwrap())
+        .env("BOOMGATE_CLIENT_SECRET", member("client_secret").unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(succeeds(&got).split('.').count(), 3);
+
+    let token = succeeds(&server.call(&["token", "get"]));
+    let file = server.folder.path().join("token.txt");
+    fs::write(&file, token).unwrap();
+    succeeds(&server.call(&["token", "explain", "token.txt"]));
+    succeeds(&server.call(&["token", "revoke", "token.txt"]));
+}
+
+#[test]
+fn the_settings_say_where_the_server_is_and_what_it_shows() {
+    let certificate = Certificate::private(NAME);
+    let server = certificate.serve();
+    let address = address(&server);
+    // As one server for all addresses, and as a folder that another user may not look into.
+    let port = address.rsplit_once(':').unwrap().1;
+    let (folder, file) = settings_file(&server, &certificate, &format!("0.0.0.0:{port}"));
+    fs::remove_file(server.folder.path().join("data/server.json")).unwrap();
+
+    for command in ["healthcheck", "client list", "key list", "audit", "token get"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        succeeds(&boomgate(folder.path(), &arguments).env("BOOMGATE_CONFIG", &file).output().unwrap());
+        succeeds(&boomgate(folder.path(), &[&arguments[..], &["--config", &file]].concat()).output().unwrap());
+    }
+    let export = boomgate(folder.path(), &["ca", "export", "--config", &file]).output().unwrap();
+    assert!(fails(&export).contains("which no local authority has signed"), "{}", complaint(&export));
+    // Offline commands find the folder so too: a server holds it.
+    let offline = boomgate(folder.path(), &["audit", "verify", "--offline", "--config", &file]).output().unwrap();
+    assert!(!fails(&offline).contains("there is no store"), "{}", complaint(&offline));
+}
+
+#[test]
+fn a_flag_counts_over_a_variable_a_variable_over_the_file_and_what_is_named_over_all() {
+    let certificate = Certificate::private(NAME);
+    let server = certificate.serve();
+    let address = address(&server);
+    let (folder, file) = settings_file(&server, &certificate, "127.0.0.1:1");
+    fs::remove_file(server.folder.path().join("data/server.json")).unwrap();
+    let check = |more: &[&str], variables: &[(&str, &str)]| {
+        let arguments = [&["healthcheck", "--config", &file], more].concat();
+        boomgate(folder.path(), &arguments).envs(variables.iter().copied()).output().unwrap()
+    };
+    let refused = fails(&check(&[], &[]));
+    assert!(refused.contains(&format!("no server answers at {ISSUER} at 127.0.0.1:1")), "{refused}");
+    succeeds(&check(&[], &[("BOOMGATE_LISTEN", &address)]));
+    succeeds(&check(&["--connect", &address], &[("BOOMGATE_LISTEN", "127.0.0.1:2")]));
+    let refused = fails(&check(&["--connect", "localhost:3"], &[("BOOMGATE_LISTEN", &address)]));
+    assert!(refused.contains(&format!("{ISSUER} at localhost:3")), "{refused}");
+    // A server that is named is called by its name, which leads nowhere here.
+    let refused = fails(&check(&["--server", ISSUER], &[("BOOMGATE_LISTEN", &address)]));
+    assert!(refused.contains("does not resolve here") && refused.contains("--connect"), "{refused}");
+    succeeds(&check(&["--server", ISSUER, "--connect", &address], &[]));
+}
+
+#[test]
+fn a_settings_file_that_cannot_be_read_stops_only_who_names_it() {
+    let certificate = Certificate::private(NAME);
+    let server = certificate.serve();
+    let call = |arguments: &[&str]| {
+        boomgate(server.folder.path(), arguments).env("BOOMGATE_CONFIG", "/nowhere/boomgate.toml").output().unwrap()
+    };
+    succeeds(&call(&["client", "list"]));
+    succeeds(&call(&["healthcheck"]));
+    let refused = fails(&call(&["healthcheck", "--connect", "127.0.0.1:1"]));
+    assert!(refused.contains("the settings in /nowhere/boomgate.toml could not be read: "), "{refused}");
+    let refused = fails(&server.call(&["client", "list", "--config", "/nowhere/boomgate.toml"]));
+    assert!(refused.contains("cannot read the settings in /nowhere/boomgate.toml"), "{refused}");
+    // Faults that this command need not care about.
+    fs::write(server.folder.path().join("wrong.toml"), "worker = 1").unwrap();
+    succeeds(&boomgate(server.folder.path(), &["healthcheck"]).env("BOOMGATE_CONFIG", "wrong.toml").output().unwrap());
+    let refused = fails(&server.call(&["healthcheck", "--config", "wrong.toml"]));
+    assert!(refused.contains("did you mean workers?"), "{refused}");
+}
+
+#[test]
+fn a_server_of_another_machine_is_trusted_by_the_system_s_roots_or_those_that_are_named() {
+    let certificate = Certificate::private(NAME);
+    let server = certificate.serve();
+    let address = address(&server);
+    let stranger = Certificate::private(NAME);
+    let check = |roots: &Path, more: &[&str]| {
+        elsewhere(&[&["healthcheck", "--server", ISSUER, "--connect", &address], more].concat(), roots)
+    };
+    succeeds(&check(&certificate.root(), &[]));
+    succeeds(&check(&stranger.root(), &["--ca", &text(&certificate.root())]));
+    let refused = fails(&check(&stranger.root(), &[]));
+    for said in [
+        &*format!("{ISSUER} at {address} cannot be trusted"),
+        "issued by CN=Example Intermediate",
+        "data/tls/ca.pem (No such file",
+        "the system's roots",
+        "--ca",
+    ] {
+        assert!(refused.contains(said), "{said} is not in: {refused}");
+    }
+    // What is named is trusted alone, as with curl.
+    let refused = fails(&check(&certificate.root(), &["--ca", &text(&stranger.root())]));
+    assert!(refused.contains(&text(&stranger.root())) && !refused.contains("the system's roots"), "{refused}");
+    let refused = fails(&check(Path::new("/nowhere.pem"), &[]));
+    assert!(refused.contains("the system's roots (there are none"), "{refused}");
+    let refused = elsewhere(&["healthcheck", "--connect", "nowhere"], &certificate.root());
+    assert_eq!(refused.status.code(), Some(2), "{}", complaint(&refused));
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_as_itself_and_named_as_what_it_is() {
+    for may_sign in [false, true] {
+        let certificate = Certificate::self_signed(may_sign);
+        let server = certificate.serve();
+        succeeds(&server.call(&["healthcheck"]));
+        succeeds(&server.call(&["client", "list"]));
+        let doctor = server.call(&["doctor"]);
+        assert!(out(&doctor).contains("self-signed certificate that is expected"), "{}", out(&doctor));
+
+        let address = address(&server);
+        let (folder, file) = settings_file(&server, &certificate, &address);
+        let doctor = boomgate(folder.path(), &["doctor", "--config", &file]).output().unwrap();
+        let said = succeeds(&doctor);
+        assert!(said.contains("a self-signed certificate: clients must trust this very file"), "{said}");
+        assert_eq!(said.contains("[warn] certificate"), may_sign, "{said}");
+
+        let bundle = Certificate::private(NAME);
+        let named = ["healthcheck", "--server", ISSUER, "--connect", &address];
+        let refused = fails(&elsewhere(&named, &bundle.root()));
+        assert!(
+            refused.contains("it shows a self-signed certificate, and clients must trust this very file"),
+            "{refused}"
+        );
+        succeeds(&elsewhere(&[&named[..], &["--ca", &text(&certificate.chain())]].concat(), &bundle.root()));
+        // Of another key, though of the same name.
+        let other = Certificate::self_signed(may_sign);
+        let refused = fails(&elsewhere(&[&named[..], &["--ca", &text(&other.chain())]].concat(), &bundle.root()));
+        assert!(refused.contains("cannot be trusted"), "{refused}");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_name_or_another_time_is_refused_with_both() {
+    let past = |params: &mut CertificateParams| {
+        params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2025, 1, 2);
+    };
+    let future = |params: &mut CertificateParams| params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+    for (certificate, says) in [
+        (
+            Certificate::private("other.example.test"),
+            &["gate.example.test was expected", "is for other.example.test"][..],
+        ),
+        (Certificate::issued(NAME, past, true), &["expired at 2025-01-02T00:00:00Z", "renew it"]),
+        (Certificate::issued(NAME, past, false), &["expired at 2025-01-02T00:00:00Z", "renew it"]),
+        (Certificate::issued(NAME, future, true), &["counts from 2090-01-01T00:00:00Z on only"]),
+    ] {
+        let server = certificate.serve();
+        for command in [&["healthcheck"][..], &["client", "list"]] {
+            let refused = fails(&server.call(command));
+            for said in says.iter().chain([&"at 127.0.0.1:", &"cannot be trusted"]) {
+                assert!(refused.contains(said), "{said} is not in: {refused}");
+            }
+        }
+        let doctor = server.call(&["doctor"]);
+        assert_eq!(doctor.status.code(), Some(1), "{}", out(&doctor));
+        assert!(out(&doctor).contains(says[0]), "{}", out(&doctor));
+    }
+}
+
+#[test]
+fn the_doctor_finds_nothing_wrong_with_a_sound_set_up() {
+    let certificate = Certificate::private(NAME);
+    let server = certificate.serve();
+    let (folder, file) = settings_file(&server, &certificate, &address(&server));
+    let doctor = |roots: &Path| {
+        let mut doctor = boomgate(folder.path(), &["doctor", "--config", &file]);
+        doctor.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR").output().unwrap()
+    };
+    let said = succeeds(&doctor(&Certificate::private(NAME).root()));
+    assert!(said.contains("is served by boomgate"), "{said}");
+    assert!(said.contains("clients must trust its root"), "{said}");
+    let looked = doctor(&certificate.root());
+    assert!(succeeds(&looked).contains("is trusted by the system's roots"), "{}", out(&looked));
+    // How much room there is, is this machine's.
+    let wrong = |line: &&str| !line.starts_with("[ok] ") && !line.contains(" disk ") && !line.contains(" inodes ");
+    assert_eq!(out(&looked).lines().find(wrong), None);
+    if out(&looked).lines().all(|line| line.starts_with("[ok] ")) {
+        assert_eq!(complaint(&looked).trim(), "Everything is fine.");
+    }
+}
+
+#[test]
+fn the_doctor_misses_the_intermediate_certificate_that_clients_would_miss() {
+    let certificate = Certificate::issued(NAME, |_| {}, false);
+    let server = certificate.serve();
+    succeeds(&server.call(&["healthcheck"]));
+    let doctor = server.call(&["doctor"]);
+    let warned = out(&doctor).lines().find(|line| line.starts_with("[warn] server")).unwrap_or_default();
+    assert!(
+        warned.contains("issued by CN=Example Intermediate") && warned.contains("put the intermediate"),
+        "{warned}"
+    );
+    succeeds(&doctor);
+}
