@@ -85,9 +85,9 @@ pub enum ParkingError {
 pub struct Created {
     /// The path of the new zone.
     pub location: String,
-    /// The tag of `body`.
+    /// The tag of the zone's JSON.
     pub etag: EntityTag,
-    /// The zone as JSON, as it was when it was created.
+    /// The zone as a line of JSON, as it was when it was created.
     pub body: Bytes,
     /// Whether the zone was created by an earlier attempt with the same idempotency key.
     pub replayed: bool,

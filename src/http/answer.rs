@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::http::durations::{Durations, Timer, known};
-use crate::http::error::Problem;
+use crate::http::error::{OauthError, Problem};
 use crate::http::exchange::{ACCESS, Exchange, X_REQUEST_ID, is_logged, kept};
 use crate::http::rate_limit_fields;
 use crate::oauth::credentials::SECRET_PREFIX;
@@ -22,6 +22,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{Error, web};
 use percent_encoding::percent_decode_str;
@@ -134,8 +135,8 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
         let exchange = &exchange.unwrap_or_else(|| Exchange::begin(response.request().headers()));
         let site = &this.worker.site;
         complete(&mut response, exchange, site);
-        if let Some(problem) = problem(&mut response) {
-            response = with_body(response, &problem, site, exchange);
+        if response.status() >= StatusCode::BAD_REQUEST {
+            response = with_error_body(response, site, exchange);
         }
         let took = this.worker.timer.stop(*this.start, response.request(), response.status());
         log(&response, exchange, took);
@@ -154,27 +155,38 @@ fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
     if let Some(standing) = exchange.standing() {
         rate_limit_fields::append(headers, &standing);
     }
+    // No browser is to guess that a body is a page or a script, whatever is in it.
+    headers.append(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if site.secure {
         headers.append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }
 
-/// The problem that is still to be told; always an error.
-fn problem(response: &mut ServiceResponse) -> Option<Problem> {
-    let failed = response.status() >= StatusCode::BAD_REQUEST;
-    failed.then(|| response.response_mut().extensions_mut().remove()).flatten()
+/// Writes the body of what failed: a [`Problem`] or an [`OauthError`], which goes with its answer.
+fn with_error_body(mut response: ServiceResponse, site: &Site, exchange: &Exchange) -> ServiceResponse {
+    let mut extensions = response.response_mut().extensions_mut();
+    let (problem, oauth_error) = (extensions.remove::<Problem>(), extensions.remove::<OauthError>());
+    drop(extensions);
+    if let Some(problem) = problem {
+        let path = response.request().match_info().as_str();
+        if let Some(challenge) = problem.challenge(&site.issuer, path)
+            && let Ok(challenge) = HeaderValue::try_from(challenge)
+        {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        let body = problem.body(&site.issuer, &exchange.to_string());
+        return with_body(response, "application/problem+json", body);
+    }
+    match oauth_error {
+        Some(error) => with_body(response, "application/json", error.body(&site.issuer)),
+        None => response,
+    }
 }
 
-fn with_body(mut response: ServiceResponse, problem: &Problem, site: &Site, exchange: &Exchange) -> ServiceResponse {
+fn with_body(mut response: ServiceResponse, media_type: &'static str, body: String) -> ServiceResponse {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(challenge) = problem.challenge(&site.issuer)
-        && let Ok(challenge) = HeaderValue::try_from(challenge)
-    {
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
-    let body = problem.body(&site.issuer, &exchange.to_string());
     response.map_body(|_, _| BoxBody::new(body))
 }
 

@@ -1,12 +1,13 @@
-//! A request's body, whole: bounded in size and in time.
+//! A request's body, whole: bounded in size and in time; and the JSON body of an answer.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{FutureExt as _, StreamExt as _};
+use serde::Serialize;
 
 use crate::http::error::{OauthError, Problem, ProblemKind};
 use crate::oauth::parameters::{Format, ParameterFault};
@@ -68,11 +69,26 @@ pub async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result
     if body.trim_ascii().is_empty() { Ok(None) } else { as_json(request, body).map(Some) }
 }
 
+/// A body under the media type of forms is read as JSON too, for curl names that type by itself: whoever forgot to
+/// name another is told what is wrong with the JSON.
 fn as_json(request: &HttpRequest, body: Bytes) -> Result<Bytes, Problem> {
-    if format(request, &body) != Ok(Format::Json) {
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json."));
+    match format(request, &body) {
+        Ok(Format::Json | Format::Form) => Ok(body),
+        Err(_) => Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json.")),
     }
-    Ok(body)
+}
+
+/// The answer whose body is `value` as JSON: one line, so that a shell's prompt starts a line of its own.
+pub fn json(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(json_line(value))
+}
+
+/// `value` as one line of JSON.
+pub fn json_line(value: &impl Serialize) -> Vec<u8> {
+    // The one way for this to fail is a map whose keys are not strings, and no answer has one.
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Whether the body is compressed, or coded in any other way.

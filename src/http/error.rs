@@ -4,23 +4,26 @@
 //! errors, because that is what their clients parse. Texts are constant, or name what the caller sent by
 //! its kind: the cause of a fault of ours is logged, once, here.
 
+mod kind;
+
 use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
 
+pub use self::kind::ProblemKind;
 use crate::admission::Denial;
 use crate::client_credentials::TokenError;
 use crate::keys::KeyError;
 use crate::oauth::bearer::BearerFault;
-use crate::oauth::credentials::{AuthenticationFault, Method};
+use crate::oauth::credentials::AuthenticationFault;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::object::Object;
 use crate::oauth::parameters::ParameterFault;
+use crate::oauth::resource::{METADATA_PATH, Resource};
 use crate::oauth::token_request::RequestFault;
 use crate::store::StoreError;
 use crate::tokens::TokenFault;
@@ -31,276 +34,6 @@ const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-typ
 /// The bytes of a problem's body beside its detail, which is there twice, and the address of its page: mostly fewer, and
 /// more only where members are wrong, or a request's id needs escapes.
 const BESIDE_DETAIL: usize = 400;
-
-/// What went wrong, as a kind that has a page of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// No bearer token (RFC 6750 section 3.1).
-    TokenMissing,
-    /// A bearer token that is no good: malformed, forged, for another API, or its client is gone.
-    TokenInvalid,
-    /// A bearer token whose time is over.
-    TokenExpired,
-    /// A bearer token that was revoked.
-    TokenRevoked,
-    /// A bearer token in the query string, or more than one.
-    TokenMisplaced,
-    /// A token without the scope token that is needed.
-    InsufficientScope,
-    /// Over the requests per second.
-    Throttled,
-    /// Over the daily quota.
-    QuotaExceeded,
-    /// Plain HTTP.
-    HttpsRequired,
-    /// Nothing is there.
-    NotFound,
-    /// Something is there, but not for this method.
-    MethodNotAllowed,
-    /// The body cannot be read.
-    MalformedBody,
-    /// The query string cannot be read.
-    MalformedQuery,
-    /// The cursor is of another list, or of none.
-    InvalidCursor,
-    /// The body can be read, but members of it are wrong.
-    InvalidFields,
-    /// What is there already stands in the way.
-    Conflict,
-    /// `If-Match` or `If-None-Match` does not hold.
-    PreconditionFailed,
-    /// An `Idempotency-Key` that came before with another request.
-    IdempotencyKeyReused,
-    /// An `Idempotency-Key` that cannot be read.
-    IdempotencyKeyInvalid,
-    /// The body is too large.
-    PayloadTooLarge,
-    /// The body did not arrive in time.
-    RequestTimeout,
-    /// The body's media type is not known here.
-    UnsupportedMediaType,
-    /// The store did not answer.
-    Unavailable,
-}
-
-impl ProblemKind {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
-        Self::TokenMissing,
-        Self::TokenInvalid,
-        Self::TokenExpired,
-        Self::TokenRevoked,
-        Self::TokenMisplaced,
-        Self::InsufficientScope,
-        Self::Throttled,
-        Self::QuotaExceeded,
-        Self::HttpsRequired,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::MalformedBody,
-        Self::MalformedQuery,
-        Self::InvalidCursor,
-        Self::InvalidFields,
-        Self::Conflict,
-        Self::PreconditionFailed,
-        Self::IdempotencyKeyReused,
-        Self::IdempotencyKeyInvalid,
-        Self::PayloadTooLarge,
-        Self::RequestTimeout,
-        Self::UnsupportedMediaType,
-        Self::Unavailable,
-    ];
-
-    /// The last segment of its page's path.
-    #[must_use]
-    pub const fn slug(self) -> &'static str {
-        self.facts().0
-    }
-
-    /// The status it is answered with.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        self.facts().1
-    }
-
-    /// What happened, in a few words.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        self.facts().2
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub const fn remedy(self) -> &'static str {
-        self.facts().3
-    }
-
-    /// `error`, where OAuth has a code for it (RFC 6750 section 3.1).
-    #[must_use]
-    pub fn error_code(self) -> Option<&'static str> {
-        let invalid_token = [Self::TokenInvalid, Self::TokenExpired, Self::TokenRevoked].contains(&self);
-        let invalid_request = (self == Self::TokenMisplaced).then_some("invalid_request");
-        let insufficient_scope = (self == Self::InsufficientScope).then_some("insufficient_scope");
-        invalid_token.then_some("invalid_token").or(invalid_request).or(insufficient_scope)
-    }
-
-    #[allow(clippy::too_many_lines, reason = "a table: one row for each kind")]
-    const fn facts(self) -> (&'static str, StatusCode, &'static str, &'static str) {
-        match self {
-            Self::TokenMissing => (
-                "token-missing",
-                StatusCode::UNAUTHORIZED,
-                "An access token is required",
-                "Fetch an access token from the token endpoint with your client_id and client_secret, and send it in \
-                 the header Authorization: Bearer. The address of the token endpoint is in \
-                 /.well-known/oauth-authorization-server.",
-            ),
-            Self::TokenInvalid => (
-                "token-invalid",
-                StatusCode::UNAUTHORIZED,
-                "The access token is not valid here",
-                "The detail says why. Check that the whole token was sent, that it came from this server, and that it \
-                 was requested for this API's audience. Then fetch a new one. If the client is suspended, only the \
-                 operator can help.",
-            ),
-            Self::TokenExpired => (
-                "token-expired",
-                StatusCode::UNAUTHORIZED,
-                "The access token has expired",
-                "Fetch a new access token and send the request again. The token endpoint's answer says in expires_in \
-                 how many seconds a token lives: keep it until shortly before, then fetch the next.",
-            ),
-            Self::TokenRevoked => (
-                "token-revoked",
-                StatusCode::UNAUTHORIZED,
-                "The access token was revoked",
-                "Fetch a new access token. A token is revoked at its client's wish, by the operator, or because it was \
-                 sent over plain HTTP.",
-            ),
-            Self::TokenMisplaced => (
-                "token-misplaced",
-                StatusCode::BAD_REQUEST,
-                "The access token is in the wrong place",
-                "Send exactly one access token, in the Authorization header. Never put it in a URL: it would be kept \
-                 in logs and histories. A token that was in a URL should be revoked.",
-            ),
-            Self::InsufficientScope => (
-                "insufficient-scope",
-                StatusCode::FORBIDDEN,
-                "The access token does not carry the needed scope",
-                "The WWW-Authenticate header names the scope that is needed. Scopes are assigned when a client is \
-                 registered: if the client has this one, request a token without narrowing its scope; if not, ask the \
-                 operator. Sending the request again changes nothing.",
-            ),
-            Self::Throttled => (
-                "throttled",
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests per second",
-                "Wait for the seconds that Retry-After names, then send the request again. The RateLimit header of \
-                 every answer says how many requests are left.",
-            ),
-            Self::QuotaExceeded => (
-                "quota-exceeded",
-                StatusCode::TOO_MANY_REQUESTS,
-                "The daily quota is used up",
-                "The quota starts anew at midnight UTC; Retry-After says in how many seconds. The RateLimit header of \
-                 every answer says how many requests are left today. For a larger quota, ask the operator.",
-            ),
-            Self::HttpsRequired => (
-                "https-required",
-                StatusCode::FORBIDDEN,
-                "Only HTTPS is answered",
-                "Use the https:// address. A credential that was sent in the clear may have been read on its way: an \
-                 access token sent so has been revoked, and a client secret sent so should be rotated.",
-            ),
-            Self::NotFound => (
-                "not-found",
-                StatusCode::NOT_FOUND,
-                "There is nothing here",
-                "Check the path and the identifier in it.",
-            ),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The method is not allowed here",
-                "The Allow header names the methods that are.",
-            ),
-            Self::MalformedBody => (
-                "malformed-body",
-                StatusCode::BAD_REQUEST,
-                "The body cannot be read",
-                "The detail says where. The body is one JSON document in UTF-8.",
-            ),
-            Self::MalformedQuery => (
-                "malformed-query",
-                StatusCode::BAD_REQUEST,
-                "The query string cannot be read",
-                "The detail names the parameter and what it takes.",
-            ),
-            Self::InvalidCursor => (
-                "invalid-cursor",
-                StatusCode::BAD_REQUEST,
-                "The cursor is not one of this list",
-                "Use next_cursor as it was answered, with the same filters; to start anew, leave it out.",
-            ),
-            Self::InvalidFields => (
-                "invalid-fields",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "Some members of the body are not right",
-                "Each entry of errors names one member, as a JSON pointer, and what would be right.",
-            ),
-            Self::Conflict => (
-                "conflict",
-                StatusCode::CONFLICT,
-                "What is there already stands in the way",
-                "The detail says what it is, and what to do first or instead.",
-            ),
-            Self::PreconditionFailed => (
-                "precondition-failed",
-                StatusCode::PRECONDITION_FAILED,
-                "It has changed since you read it",
-                "Read it again, apply your change to what you read, and send that with its ETag in If-Match.",
-            ),
-            Self::IdempotencyKeyReused => (
-                "idempotency-key-reused",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "This Idempotency-Key came with another request",
-                "Use a new key for each new request, and the same key only to send the very same request again.",
-            ),
-            Self::IdempotencyKeyInvalid => (
-                "idempotency-key-invalid",
-                StatusCode::BAD_REQUEST,
-                "The Idempotency-Key cannot be used",
-                "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
-            ),
-            Self::PayloadTooLarge => (
-                "payload-too-large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is too large",
-                "The detail says how large it may be.",
-            ),
-            Self::RequestTimeout => (
-                "request-timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "The body did not arrive in time",
-                "Send the request again, whole.",
-            ),
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body's media type is not known here",
-                "Send JSON, with Content-Type: application/json.",
-            ),
-            Self::Unavailable => (
-                "unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server cannot do this right now",
-                "Nothing was changed that was not confirmed. Wait for the seconds that Retry-After names, then send the \
-                 request again; a POST with the same Idempotency-Key.",
-            ),
-        }
-    }
-}
 
 /// An RFC 9457 problem. Answered without a body of its own: `http::answer` writes it, for only that knows
 /// the request's id and the issuer that its type's address starts with.
@@ -367,11 +100,13 @@ impl Problem {
         let throttled = (*kind == ProblemKind::Throttled).then_some("second");
         let violated_policy = throttled.or((*kind == ProblemKind::QuotaExceeded).then_some("day"));
         let page = page(issuer, *kind);
-        let mut body = Object::with_capacity(BESIDE_DETAIL + 2 * detail.len() + page.len())
+        let mut body = Object::with_capacity(BESIDE_DETAIL + 2 * (detail.len() + page.len()))
             .text("type", if violated_policy.is_some() { QUOTA_EXCEEDED_TYPE } else { &page })
             .text("title", kind.title())
             .number("status", kind.status().as_u16().into())
-            .text("detail", detail);
+            .text("detail", detail)
+            // Where the type is IANA's, this alone leads to our page.
+            .text("documentation", &page);
         if !errors.is_empty() {
             body = body.value("errors", errors);
         }
@@ -384,15 +119,16 @@ impl Problem {
         }
         .text("error_description", detail)
         .text("request_id", request_id)
-        .end()
+        .line()
     }
 
     /// `WWW-Authenticate` of a 401, 400 or 403 about a bearer token (RFC 6750 section 3, RFC 9728 section
-    /// 5.1): no error code when no token was presented.
+    /// 5.1): no error code when no token was presented. It names the metadata of the resource that has `path`.
     #[must_use]
-    pub fn challenge(&self, issuer: &str) -> Option<String> {
-        let metadata = "/.well-known/oauth-protected-resource";
-        let mut challenge = ["Bearer realm=\"", issuer, "\", resource_metadata=\"", issuer, metadata, "\""].concat();
+    pub fn challenge(&self, issuer: &str, path: &str) -> Option<String> {
+        let resource = Resource::of_path(path).path;
+        let metadata = [issuer, METADATA_PATH, resource].concat();
+        let mut challenge = ["Bearer realm=\"", issuer, "\", resource_metadata=\"", &metadata, "\""].concat();
         if self.kind == ProblemKind::TokenMissing {
             return Some(challenge);
         }
@@ -425,13 +161,18 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::new(self.kind.status());
-        for (name, value) in &self.headers {
-            response.headers_mut().append(name.clone(), value.clone());
-        }
-        response.extensions_mut().insert(self.clone());
-        response
+        bodiless(self.kind.status(), &self.headers, self.clone())
     }
+}
+
+/// The answer to `failure`, which is with it, for its body to be written from.
+fn bodiless<F: 'static>(status: StatusCode, headers: &[(HeaderName, HeaderValue)], failure: F) -> HttpResponse {
+    let mut response = HttpResponse::new(status);
+    for (name, value) in headers {
+        response.headers_mut().append(name.clone(), value.clone());
+    }
+    response.extensions_mut().insert(failure);
+    response
 }
 
 impl From<Denial> for Problem {
@@ -535,11 +276,14 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// An answer of an OAuth endpoint that says no (RFC 6749 section 5.2).
-#[derive(Debug)]
+/// An answer of an OAuth endpoint that says no (RFC 6749 section 5.2). As a [`Problem`], it gets its body in
+/// `http::answer`.
+#[derive(Clone, Debug)]
 pub struct OauthError {
     status: StatusCode,
     code: ErrorCode,
+    /// What `error_uri` tells more of.
+    kind: ProblemKind,
     description: String,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -548,12 +292,19 @@ impl OauthError {
     /// An answer of 400 with this code; `description` says what to do.
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), headers: Vec::new() }
+        let kind = ProblemKind::of_code(code);
+        Self { status: StatusCode::BAD_REQUEST, code, kind, description: description.into(), headers: Vec::new() }
     }
 
     fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    /// As a kind of problem that any endpoint may have, with its status.
+    fn with_kind(mut self, kind: ProblemKind) -> Self {
+        self.kind = kind;
+        self.with_status(kind.status())
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -571,7 +322,7 @@ impl OauthError {
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(ErrorCode::InvalidRequest, "Use POST.")
-            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            .with_kind(ProblemKind::MethodNotAllowed)
             .with_header(header::ALLOW, HeaderValue::from_static("POST"))
     }
 
@@ -579,14 +330,14 @@ impl OauthError {
     #[must_use]
     pub fn payload_too_large(limit: usize) -> Self {
         Self::new(ErrorCode::InvalidRequest, format!("The body is over {limit} bytes."))
-            .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+            .with_kind(ProblemKind::PayloadTooLarge)
     }
 
     /// The body is compressed: nothing here inflates one (RFC 9110 section 12.5.3).
     #[must_use]
     pub fn unsupported_coding() -> Self {
         Self::new(ErrorCode::InvalidRequest, "Send the body without a Content-Encoding.")
-            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .with_kind(ProblemKind::UnsupportedMediaType)
             .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
     }
 
@@ -594,14 +345,14 @@ impl OauthError {
     #[must_use]
     pub fn request_timeout() -> Self {
         Self::new(ErrorCode::InvalidRequest, "The body did not arrive in time: send the request again.")
-            .with_status(StatusCode::REQUEST_TIMEOUT)
+            .with_kind(ProblemKind::RequestTimeout)
     }
 
     /// Too many requests; good again after `seconds`.
     #[must_use]
     pub fn too_many_requests(description: &str, seconds: u64) -> Self {
         Self::new(ErrorCode::TemporarilyUnavailable, description)
-            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_kind(ProblemKind::TooManyTokenRequests)
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
@@ -609,8 +360,21 @@ impl OauthError {
     #[must_use]
     pub fn unavailable() -> Self {
         Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot do this right now: try again in a second.")
-            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with_kind(ProblemKind::Unavailable)
             .with_header(header::RETRY_AFTER, HeaderValue::from(1))
+    }
+}
+
+impl OauthError {
+    /// The body, for a server whose own pages start with `issuer`.
+    #[must_use]
+    pub fn body(&self, issuer: &str) -> String {
+        let page = page(issuer, self.kind);
+        Object::with_capacity(BESIDE_DETAIL + self.description.len() + page.len())
+            .text("error", self.code.as_str())
+            .text("error_description", &self.description)
+            .text("error_uri", &page)
+            .line()
     }
 }
 
@@ -626,12 +390,7 @@ impl ResponseError for OauthError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        for (name, value) in &self.headers {
-            response.append_header((name.clone(), value.clone()));
-        }
-        response.json(json!({ "error": self.code.as_str(), "error_description": self.description }))
+        bodiless(self.status, &self.headers, self.clone())
     }
 }
 
@@ -639,9 +398,8 @@ impl From<TokenError> for OauthError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Request(fault) => fault.into(),
-            TokenError::NotAuthenticated(method) => invalid_client(
+            TokenError::NotAuthenticated(_) => invalid_client(
                 "The client is not known, or the secret is not its own: check client_id and client_secret.",
-                method == Method::Basic,
             ),
             TokenError::TooManyFailures(wait) => Self::too_many_requests(
                 "Client authentication failed too often from this address: check client_id and client_secret.",
@@ -676,12 +434,11 @@ impl From<RequestFault> for OauthError {
         match fault {
             RequestFault::Parameters(fault) => fault.into(),
             RequestFault::Authentication(AuthenticationFault::Missing) => {
-                invalid_client("Client authentication is missing: send client_id and client_secret.", false)
+                invalid_client("Client authentication is missing: send client_id and client_secret.")
             }
             RequestFault::Authentication(AuthenticationFault::Malformed) => invalid_client(
                 "Client authentication cannot be read: send client_id and client_secret in the body, or in \
                  Authorization: Basic.",
-                true,
             ),
             RequestFault::Authentication(AuthenticationFault::Repeated) => {
                 Self::new(InvalidRequest, "Client authentication is there more than once: use one way.")
@@ -705,20 +462,16 @@ impl From<RequestFault> for OauthError {
 
 impl From<ParameterFault> for OauthError {
     fn from(fault: ParameterFault) -> Self {
-        let status = match fault {
-            ParameterFault::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ParameterFault::Syntax(_) | ParameterFault::NotText(_) | ParameterFault::Repeated(_) => {
-                StatusCode::BAD_REQUEST
-            }
-        };
         let description = match fault {
-            // serde's own text may quote what was sent: only the place is told.
-            ParameterFault::Syntax(_) => "The body is not one JSON object of strings.".to_owned(),
+            ParameterFault::Syntax { .. } => {
+                format!("{} Send an object such as {{\"grant_type\": \"client_credentials\"}}.", sentence(&fault))
+            }
             ParameterFault::MediaType => sentence(&fault),
             // A parameter's name has no capital letter at the start of a sentence either.
             ParameterFault::NotText(_) | ParameterFault::Repeated(_) => format!("{fault}."),
         };
-        Self::new(ErrorCode::InvalidRequest, description).with_status(status)
+        let error = Self::new(ErrorCode::InvalidRequest, description);
+        if fault == ParameterFault::MediaType { error.with_kind(ProblemKind::UnsupportedMediaType) } else { error }
     }
 }
 
@@ -736,12 +489,10 @@ impl From<crate::administration::ChangeError> for OauthError {
     }
 }
 
-/// 401, with the challenge that RFC 6749 section 5.2 asks for when the client used the header.
-fn invalid_client(description: &str, with_basic: bool) -> OauthError {
-    let error = OauthError::new(ErrorCode::InvalidClient, description).with_status(StatusCode::UNAUTHORIZED);
-    if !with_basic {
-        return error;
-    }
+/// 401, with a challenge however the client authenticated itself (RFC 9110 section 15.5.2). Basic is the one scheme
+/// of these endpoints.
+fn invalid_client(description: &str) -> OauthError {
+    let error = OauthError::new(ErrorCode::InvalidClient, description).with_kind(ProblemKind::InvalidClient);
     let challenge = HeaderValue::from_static("Basic realm=\"token endpoint\", charset=\"UTF-8\"");
     error.with_header(header::WWW_AUTHENTICATE, challenge)
 }

@@ -8,7 +8,7 @@
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
 use actix_web::guard::{self, Guard, GuardContext};
 use actix_web::http::header::{
-    ACCEPT, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
@@ -27,6 +27,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// `Cache-Control` of what a token's owner alone may see: it may be stored, but is asked for again each time, so that the
+/// gate counts each read and a 304 answers it.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Where the zones are: the same under both names.
 const ZONES: [&str; 2] = ["/parking/zones", "/shared/zones"];
@@ -101,7 +104,8 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let page = parking.list(&ListRequest::parse(request.query_string())?);
     let mut response = HttpResponse::with_body(StatusCode::OK, page_body(&page));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().append(CONTENT_TYPE, JSON);
+    response.headers_mut().append(CACHE_CONTROL, PRIVATE);
     Ok(response.map_into_boxed_body())
 }
 
@@ -209,13 +213,13 @@ enum Accepts {
 }
 
 impl Accepts {
-    fn is_json(self, content_type: Option<&[u8]>, body: &[u8]) -> bool {
+    fn is_json(self, content_type: Option<&[u8]>) -> bool {
         let Some(content_type) = content_type else { return true };
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         match media_type.to_ascii_lowercase().as_slice() {
             b"" | b"application/json" | b"application/merge-patch+json" => true,
-            // What curl says by itself.
-            b"application/x-www-form-urlencoded" => body.trim_ascii_start().starts_with(b"{"),
+            // What curl says by itself. A body that is none is told where it is not JSON.
+            b"application/x-www-form-urlencoded" => true,
             other => self == Self::Zone && other.starts_with(b"application/") && other.ends_with(b"+json"),
         }
     }
@@ -235,14 +239,18 @@ async fn read_json(request: &HttpRequest, payload: Payload, accepts: Accepts) ->
     let body = body::read_uncoded(request, payload).await?;
     let mut content_types = request.headers().get_all(CONTENT_TYPE);
     let content_type = content_types.next().map(HeaderValue::as_bytes);
-    if content_types.next().is_some() || !accepts.is_json(content_type, &body) {
+    if content_types.next().is_some() || !accepts.is_json(content_type) {
         return Err(accepts.unsupported());
     }
     Ok(body)
 }
 
+/// The document that a body is. Whoever reads it says what it must hold.
 fn parse(body: &[u8]) -> Result<Document, Problem> {
-    Document::parse(body).map_err(|fault| Problem::new(ProblemKind::MalformedBody, sentence(&fault.to_string())))
+    let expected = "Send a zone as one JSON object, such as {\"number\": \"1203\", \"name\": \"Quay\"}.";
+    Document::parse(body).map_err(|fault| {
+        Problem::new(ProblemKind::MalformedBody, format!("{} {expected}", sentence(&fault.to_string())))
+    })
 }
 
 fn with_zone(status: StatusCode, etag: EntityTag, body: Bytes) -> HttpResponse {
@@ -251,7 +259,10 @@ fn with_zone(status: StatusCode, etag: EntityTag, body: Bytes) -> HttpResponse {
     with_etag(response.map_into_boxed_body(), etag)
 }
 
-fn with_etag(mut response: HttpResponse, etag: EntityTag) -> HttpResponse {
+/// An answer with the tag of what it shows, to which no answer has one yet. RFC 9110 section 15.4.5: a 304 carries both
+/// fields, as the 200 does.
+pub(in crate::http) fn with_etag(mut response: HttpResponse, etag: EntityTag) -> HttpResponse {
+    response.headers_mut().append(CACHE_CONTROL, PRIVATE);
     // A tag is visible ASCII: there is no other case.
     if let Ok(value) = HeaderValue::from_maybe_shared(etag.into_bytes()) {
         response.headers_mut().append(ETAG, value);
@@ -275,7 +286,7 @@ fn page_body(page: &Page) -> Vec<u8> {
         Some(cursor) => body.extend_from_slice(format!("\"{cursor}\"").as_bytes()),
         None => body.extend_from_slice(b"null"),
     }
-    body.push(b'}');
+    body.extend_from_slice(b"}\n");
     body
 }
 
@@ -556,7 +567,7 @@ mod tests {
         }
         assert_eq!(sizes, [10, 10, 2]);
         assert_eq!(gate.get("/parking/zones").await.json()["data"].as_array().unwrap().len(), 25);
-        assert_eq!(gate.get("/parking/zones?number=none").await.body, r#"{"data":[],"next_cursor":null}"#);
+        assert_eq!(gate.get("/parking/zones?number=none").await.body, "{\"data\":[],\"next_cursor\":null}\n");
         let alien = path.replace("/shared/zones?operator_id=lindenau-mobil&", "/shared/zones?");
         for (path, problem) in [
             (alien.as_str(), "invalid-cursor"),
@@ -582,7 +593,8 @@ mod tests {
             ("POST", Some("Application/JSON;charset=utf-8"), ZONE, 201),
             ("POST", Some("application/vnd.zone+json"), ZONE, 201),
             ("POST", Some("application/x-www-form-urlencoded"), ZONE, 201),
-            ("POST", Some("application/x-www-form-urlencoded"), "number=1", 415),
+            ("POST", Some("application/x-www-form-urlencoded"), "number=1", 400),
+            ("POST", Some("application/x-www-form-urlencoded"), "", 400),
             ("POST", Some("text/plain"), ZONE, 415),
             ("POST", Some("multipart/form-data; boundary=x"), ZONE, 415),
             ("PATCH", Some("application/merge-patch+json"), patched, 200),

@@ -1,7 +1,7 @@
-//! `GET /problems/{kind}`: the page that a problem's `type` leads to.
+//! `GET /problems/{kind}`: the page that a problem's `documentation` leads to, and the `error_uri` of an OAuth error.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use actix_web::web::Path;
 
 use crate::http::error::{Problem, ProblemKind};
@@ -17,20 +17,24 @@ pub async fn page(slug: Path<String>) -> Result<HttpResponse, Problem> {
         .replace("{status}", kind.status().as_str())
         .replace("{slug}", kind.slug())
         .replace("{title}", kind.title())
-        .replace("{remedy}", kind.remedy());
+        .replace("{remedy}", kind.remedy())
+        .replace("{related}", &kind.related().map(link).unwrap_or_default());
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'; frame-ancestors 'none'"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .body(page))
+}
+
+/// A paragraph that leads to the page of a kind which this one is easily taken for.
+fn link(kind: ProblemKind) -> String {
+    format!("<p>Not what you met? See <a href=\"{}\">{}</a>.</p>\n", kind.slug(), kind.title())
 }
 
 /// `GET /static/style.css`.
 pub async fn style() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/css; charset=utf-8")
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .body(STYLE)
 }

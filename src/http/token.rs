@@ -157,7 +157,7 @@ fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
         None => json,
     };
     // Exactly what was granted.
-    let json = json.text("scope", scope.as_str()).end();
+    let json = json.text("scope", scope.as_str()).line();
     HttpResponse::Ok()
         .append_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         // RFC 6749 section 5.1 asks for both.

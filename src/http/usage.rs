@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::admission::{Admission, Api, Standing};
 use crate::http::authorized::authorization;
+use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::exchange::{note_caller, note_standing};
 use crate::oauth::limits::Limits;
@@ -21,7 +22,7 @@ pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<H
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_id".to_owned(), json!(admitted.client.client_id));
     }
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &answer))
 }
 
 fn told(standing: &Standing, limits: &Limits) -> Value {

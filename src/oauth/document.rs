@@ -34,7 +34,7 @@ impl Document {
     /// Reads `body`. Arrays and objects may be nested at most 127 deep, and numbers must fit a double.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         if body.trim_ascii().is_empty() {
-            return Err(Malformed("it is empty".to_owned()));
+            return Err(Malformed("it is empty at line 1 column 1".to_owned()));
         }
         let Strict(value) = serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))?;
         Ok(Self(value))

@@ -16,5 +16,6 @@ pub mod object;
 pub mod parameters;
 pub mod precondition;
 pub mod registration;
+pub mod resource;
 pub mod scope;
 pub mod token_request;

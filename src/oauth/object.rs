@@ -55,6 +55,13 @@ impl Object {
         self.0
     }
 
+    /// The whole of it as a line of its own, as an answer's body is.
+    #[must_use]
+    pub fn line(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+
     fn name(&mut self, name: &'static str) {
         self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
         self.0.push_str(name);
@@ -77,6 +84,7 @@ mod tests {
     #[test]
     fn an_object_may_be_empty() {
         assert_eq!(Object::with_capacity(0).end(), "{}");
+        assert_eq!(Object::with_capacity(0).line(), "{}\n");
     }
 
     proptest! {

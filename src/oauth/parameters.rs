@@ -25,9 +25,14 @@ pub enum ParameterFault {
     /// The media type is neither of the two.
     #[error("send application/json or application/x-www-form-urlencoded")]
     MediaType,
-    /// It is not what its media type says.
-    #[error("the body is not one JSON object: {0}")]
-    Syntax(String),
+    /// It is not what its media type says. Where, counted from 1; a text of the parser's may quote what was sent.
+    #[error("the body is not one JSON object of strings: line {line}, column {column} is not as it must be")]
+    Syntax {
+        /// The line.
+        line: usize,
+        /// The column; 0 before the first.
+        column: usize,
+    },
     /// A member is there, but is not a string.
     #[error("{0} is not a string")]
     NotText(&'static str),
@@ -98,8 +103,8 @@ impl Parameters {
     }
 
     fn from_json(body: &[u8]) -> Result<Self, ParameterFault> {
-        let members: Members =
-            serde_json::from_slice(body).map_err(|error| ParameterFault::Syntax(error.to_string()))?;
+        let members: Members = serde_json::from_slice(body)
+            .map_err(|error| ParameterFault::Syntax { line: error.line(), column: error.column() })?;
         members.0
     }
 
@@ -303,7 +308,7 @@ mod tests {
             &deep,
             "{\"scope\":\"\u{0}\"}",
         ] {
-            assert!(matches!(scope_of(Json, body), Err(ParameterFault::Syntax(_))), "{body:.40}");
+            assert!(matches!(scope_of(Json, body), Err(ParameterFault::Syntax { .. })), "{body:.40}");
         }
     }
 

@@ -15,6 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Bytes of the digest that a tag carries: two states of one thing never share it by chance.
 const TAG_DIGEST_BYTES: usize = 15;
 
+/// What stands between the tag of a state and that of what else is shown. No letter of a tag is one.
+const PART: char = '.';
+
 /// A strong entity tag in its quotes. Cheap to clone.
 ///
 /// It is a digest of the representation, so it is the same on every node, and a state that a restored
@@ -42,6 +45,15 @@ impl EntityTag {
     #[must_use]
     pub fn again(kept: Bytes) -> Self {
         Self(kept)
+    }
+
+    /// The tag of a representation that shows `part` beside the state that this is the tag of. `If-Match` may ask for
+    /// the state alone: see [`Condition::of_state`].
+    #[must_use]
+    pub fn with_part(&self, part: &[u8]) -> Self {
+        let state = self.as_str().trim_end_matches('"');
+        let part = Self::of(part);
+        Self(format!("{state}{PART}{}", part.as_str().trim_start_matches('"')).into())
     }
 
     /// The field value, quotes included: visible ASCII.
@@ -122,6 +134,12 @@ pub enum Read {
 }
 
 impl Condition {
+    /// The same about the state alone, whatever else the tags that it names are of: see [`EntityTag::with_part`].
+    #[must_use]
+    pub fn of_state(self) -> Self {
+        Self { if_match: self.if_match.map(Tags::of_state), if_none_match: self.if_none_match.map(Tags::of_state) }
+    }
+
     /// Whether a zone in the state `current` may be changed (RFC 9110, section 13.2.2, steps 1 and 3).
     #[must_use]
     pub fn allows_write(&self, current: &EntityTag) -> bool {
@@ -179,6 +197,13 @@ impl Tags {
         if tags.is_empty() { Self::Unreadable } else { Self::Listed(tags) }
     }
 
+    fn of_state(self) -> Self {
+        match self {
+            Self::Listed(tags) => Self::Listed(tags.into_iter().map(Tag::of_state).collect()),
+            Self::Any | Self::Unreadable => self,
+        }
+    }
+
     fn match_strongly(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
@@ -197,6 +222,12 @@ impl Tags {
 }
 
 impl Tag {
+    fn of_state(self) -> Self {
+        let Some(end) = self.quoted.iter().position(|&byte| byte == PART as u8) else { return self };
+        let state = self.quoted.split_at_checked(end).map(|(state, _)| [state, b"\""].concat());
+        Self { quoted: state.unwrap_or_default().into(), ..self }
+    }
+
     /// The tag that `text` starts with, and what follows it.
     fn split(text: &[u8]) -> Option<(Self, &[u8])> {
         let (weak, quoted) = match text.strip_prefix(b"W/") {
@@ -244,6 +275,22 @@ mod tests {
         }
         let other_line = b"\"x\"".as_slice();
         assert!(Tags::parse(&[other_line, tag.as_bytes()]).match_strongly(&current), "two field lines");
+    }
+
+    #[test]
+    fn a_state_keeps_its_tag_when_what_is_shown_beside_it_changes() {
+        let state = EntityTag::of(b"state");
+        let (before, after) = (state.with_part(b"1"), state.with_part(b"2"));
+        assert!(before != after && before != state);
+        for (tag, holds) in
+            [(&before, true), (&after, true), (&state, true), (&EntityTag::of(b"x").with_part(b"1"), false)]
+        {
+            let condition =
+                Condition { if_match: Some(Tags::parse(&[b"\"y.z\"", tag.as_bytes()])), if_none_match: None };
+            assert_eq!(condition.of_state().allows_write(&state), holds, "{tag:?}");
+        }
+        let seen = Condition { if_match: None, if_none_match: Some(Tags::parse(&[before.as_bytes()])) };
+        assert_eq!((seen.read(&before), seen.read(&after)), (Read::NotModified, Read::Send));
     }
 
     #[test]

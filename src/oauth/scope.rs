@@ -19,6 +19,8 @@ pub const MAX_SCOPE_BYTES: usize = 1_024;
 pub const READ_ADMIN: &str = "read:admin";
 /// Registers and changes clients and keys.
 pub const WRITE_ADMIN: &str = "write:admin";
+/// Introspects tokens of other clients, for the API sets that the client was granted (RFC 7662).
+pub const INTROSPECT: &str = "introspect";
 /// Reads zones.
 pub const READ_ZONES: &str = "read:zones";
 /// Creates, changes and deletes zones.

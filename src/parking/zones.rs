@@ -24,10 +24,10 @@ use crate::store::{Keyspace, Projection};
 pub struct Representation {
     id: Uuid,
     location: Location,
-    /// The body, its tag, the number and the operator, one after another: one piece of memory without a spare byte,
-    /// for this is most of what a zone costs.
+    /// The JSON and a line end, its tag, the number and the operator, one after another: one piece of memory without a
+    /// spare byte, for this is most of what a zone costs.
     text: Bytes,
-    body_bytes: u16,
+    json_bytes: u16,
     number_bytes: u8,
 }
 
@@ -45,14 +45,14 @@ impl Representation {
         let mut text = Vec::with_capacity(USUAL_BYTES);
         // The one way for this to fail is a map whose keys are not strings, and a zone has none.
         let _ = serde_json::to_writer(&mut text, zone);
-        let body_bytes = text.len() as u16;
+        let json_bytes = text.len() as u16;
         let (number, operator_id) = (zone.fields.number.as_str(), zone.fields.operator_id.as_str());
         let etag = EntityTag::of(&text);
-        for part in [etag.as_bytes(), number.as_bytes(), operator_id.as_bytes()] {
+        for part in [b"\n", &**etag.as_bytes(), number.as_bytes(), operator_id.as_bytes()] {
             text.extend_from_slice(part);
         }
         let text = Bytes::from(text.into_boxed_slice());
-        Self { id: zone.id, location: zone.fields.location, text, body_bytes, number_bytes: number.len() as u8 }
+        Self { id: zone.id, location: zone.fields.location, text, json_bytes, number_bytes: number.len() as u8 }
     }
 
     /// The zone's identity.
@@ -64,16 +64,16 @@ impl Representation {
     /// The zone as JSON.
     #[must_use]
     pub fn json(&self) -> &[u8] {
-        self.text.split_at(self.tag_at()).0
+        self.text.split_at(self.json_bytes.into()).0
     }
 
-    /// The same to be sent: not a copy.
+    /// The same to be sent, as a line: not a copy.
     #[must_use]
     pub fn body(&self) -> Bytes {
         self.text.slice(..self.tag_at())
     }
 
-    /// The tag of the body: not a copy either.
+    /// The tag of the JSON: not a copy either.
     #[must_use]
     pub fn etag(&self) -> EntityTag {
         EntityTag::again(self.text.slice(self.tag_at()..self.number_at()))
@@ -85,7 +85,7 @@ impl Representation {
     }
 
     fn tag_at(&self) -> usize {
-        self.body_bytes.into()
+        usize::from(self.json_bytes) + 1
     }
 
     fn number_at(&self) -> usize {
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(found.json(), serde_json::to_vec(&zone).unwrap());
         assert_eq!(
             (found.body(), found.etag()),
-            (Bytes::from(serde_json::to_vec(&zone).unwrap()), EntityTag::of(found.json()))
+            (Bytes::from(format!("{}\n", serde_json::to_string(&zone).unwrap())), EntityTag::of(found.json()))
         );
     }
 

@@ -1,9 +1,11 @@
 //! What every answer carries: DESIGN 2.
 
-use reqwest::Method;
+use reqwest::{Client, Method};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{READER, TestServer, answer};
+use crate::harness::{Answer, READER, TestServer, WRITER, answer, basic, secret};
+use crate::protection::{PROTECTED, PUBLIC};
 
 #[tokio::test]
 async fn every_answer_has_a_request_id_and_keeps_a_harmless_one() {
@@ -58,4 +60,116 @@ async fn nothing_is_at_a_path_longer_than_any_that_means_something() {
     }
     let asked = format!("/parking/zones?number={}", "1".repeat(2_000));
     assert_eq!(answer(server.request(Method::GET, &asked)).await.status, 401, "a query string is no path");
+}
+
+/// What each route answers: without a token, with a partner's and with an administrator's.
+async fn every_answer(server: &TestServer) -> Vec<(String, Answer)> {
+    let mut answers = Vec::new();
+    let tokens = [String::new(), server.token(WRITER).await, server.admin_token().await];
+    let public = PUBLIC.iter().map(|(method, path, _)| (*method, *path));
+    let others = [("GET", "/"), ("OPTIONS", "/.well-known/jwks.json"), ("PUT", "/livez")];
+    let long = format!("/{}", "a".repeat(600));
+    for (method, path) in public.chain(PROTECTED).chain(others).chain([("GET", long.as_str())]) {
+        // Nothing is deleted or rotated, so that each answer is what it would be alone.
+        for token in tokens.iter().filter(|_| !["DELETE", "PATCH"].contains(&method) && !path.ends_with("/rotate")) {
+            let request = server.request(method.parse().unwrap(), path).bearer_auth(token);
+            answers.push((format!("{method} {path}"), answer(request).await));
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn no_answer_of_any_port_is_to_be_sniffed() {
+    let server = TestServer::start_with(|config| config.ops_listen = Some("127.0.0.1:0".parse().unwrap())).await;
+    let mut answers = every_answer(&server).await;
+    let plain = Client::builder().no_proxy().build().unwrap();
+    for address in [server.address, server.ops.unwrap()] {
+        for path in ["/parking/zones", "/livez", "/metrics", "/nowhere"] {
+            answers.push((format!("{address}{path}"), answer(plain.get(format!("http://{address}{path}"))).await));
+        }
+    }
+    assert!(answers.len() > 100, "{}", answers.len());
+    for (asked, answer) in answers {
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{asked}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn every_json_answer_ends_with_a_line_end_and_has_its_length() {
+    let server = TestServer::start().await;
+    let mut answers = every_answer(&server).await;
+    let zone = json!({ "number": "1", "name": "Quay", "operator_id": "o", "session_type": "space",
+        "location": { "latitude": 1, "longitude": 2 } });
+    let writer = server.token(WRITER).await;
+    let created = server.post_json("/parking/zones", &writer, &zone).await;
+    let shown = server.get(created.header("location"), &writer).await;
+    assert_eq!(created.body, shown.body);
+    let client = json!({ "client_name": "New", "scope": "read:zones" });
+    let registered = server.post_json("/admin/clients", &server.admin_token().await, &client).await;
+    let (name, value) = basic(READER, &secret(READER));
+    let form = [("grant_type", "client_credentials"), ("audience", crate::harness::AUDIENCE), ("token", "a")];
+    for endpoint in ["/oauth2/token", "/shared/access-tokens", "/oauth2/introspect"] {
+        let request = server.request(Method::POST, endpoint).header(&name, &value).form(&form);
+        answers.push((endpoint.to_owned(), answer(request).await));
+    }
+    answers.extend([created, shown, registered].map(|answer| ("a change".to_owned(), answer)));
+    let mut count = 0;
+    for (asked, answer) in answers.into_iter().filter(|(asked, _)| !asked.starts_with("HEAD")) {
+        if answer.header("content-type").contains("json") {
+            count += 1;
+            assert_eq!(answer.body.iter().filter(|byte| **byte == b'\n').count(), 1, "{asked}");
+            assert!(answer.body.ends_with(b"}\n"), "{asked}: {}", String::from_utf8_lossy(&answer.body));
+            assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{asked}");
+        }
+    }
+    assert!(count > 80, "{count}");
+}
+
+#[tokio::test]
+async fn a_read_with_a_token_is_private_and_asked_for_again_each_time() {
+    let server = TestServer::start().await;
+    let (partner, admin) = (server.token(READER).await, server.admin_token().await);
+    let zones = server.get("/parking/zones?limit=1", &partner).await;
+    assert_eq!((zones.status, zones.header("cache-control")), (200, "private, no-cache"));
+    let zone = format!("/parking/zones/{}", zones.json()["data"][0]["id"].as_str().unwrap());
+    let kid = server.get("/admin/keys", &admin).await.json()["data"][0]["kid"].as_str().unwrap().to_owned();
+    let key = format!("/admin/keys/{kid}");
+    for (path, token) in [(&*zone, &partner)].into_iter().chain(
+        [
+            "/admin/clients",
+            "/admin/clients/demo-reader",
+            "/admin/terms",
+            "/admin/keys",
+            &key,
+            "/admin/audit",
+            "/admin/clients/demo-reader/usage?days=2",
+        ]
+        .map(|path| (path, &admin)),
+    ) {
+        let first = server.get(path, token).await;
+        assert_eq!((first.status, first.header("cache-control")), (200, "private, no-cache"), "{path}");
+        let tag = first.header("etag");
+        assert!(tag.starts_with('"') && tag.len() >= 22, "{path}: {tag}");
+        for method in [Method::GET, Method::HEAD] {
+            let ask = |field: &str, value: &str| {
+                answer(server.request(method.clone(), path).bearer_auth(token).header(field, value))
+            };
+            for seen in [tag, &format!("\"x\", W/{tag}"), "*"] {
+                let again = ask("if-none-match", seen).await;
+                assert_eq!(
+                    (again.status, again.body.len(), again.header("etag")),
+                    (304, 0, tag),
+                    "{method} {path} {seen}"
+                );
+                assert_eq!(again.header("cache-control"), "private, no-cache", "{path}");
+            }
+            assert_eq!(ask("if-none-match", "\"x\"").await.status, 200, "{method} {path}");
+            assert_eq!(ask("if-match", "\"x\"").await.status, 412, "{method} {path}");
+            assert_eq!(ask("if-match", tag).await.status, 200, "{method} {path}");
+        }
+    }
+    // What changes all the time, or carries a secret, is stored nowhere.
+    assert_eq!(server.get("/oauth2/usage", &partner).await.header("cache-control"), "no-store");
+    assert_eq!(server.get("/metrics", &admin).await.header("cache-control"), "no-store");
 }

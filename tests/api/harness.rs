@@ -238,6 +238,8 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], self.status, "{problem}");
         assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        // The page for exactly this kind, whoever's the type is.
+        assert!(problem["documentation"].as_str().is_some_and(|page| page.contains("/problems/")), "{problem}");
         for member in ["title", "detail", "error", "error_description"] {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {problem}");
         }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{AUDIENCE, Answer, READER, TestServer, WRITER, answer};
+use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, answer};
 
 const ZONES: &str = "/parking/zones";
 
@@ -228,4 +228,42 @@ async fn an_idempotency_key_makes_a_post_safe_to_send_again() {
     server.clock.advance(std::time::Duration::from_secs(86_401));
     let token = server.token(WRITER).await;
     assert_eq!(send(&server, Method::POST, ZONES, &token, &key, body()).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_told_where_and_what_was_expected() {
+    let server = TestServer::start().await;
+    let limits = json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null,
+        "scope": "read:admin write:admin", "audience": [ADMIN_AUDIENCE] });
+    let (client_id, secret) = server.register(limits).await;
+    let admin = server.token_with(&client_id, &secret, ADMIN_AUDIENCE, None).await;
+    let writer = server.token_with_room().await;
+    // What curl names by itself, for -d '...' and -d ''; other tools name nothing.
+    let form = Some("application/x-www-form-urlencoded");
+    for (body, at) in [
+        ("...", "expected value at line 1 column 1"),
+        ("", "it is empty at line 1 column 1"),
+        (" \n", "it is empty at line 1 column 1"),
+        ("{\n \"number\": }", "expected value at line 2 column 12"),
+        ("number=1203", "expected ident at line 1 column 3"),
+    ] {
+        for content_type in [form, None, Some("application/json")] {
+            for (method, path, token) in [
+                (Method::POST, ZONES, &writer),
+                (Method::PUT, "/v3/shared/zones/00000000-0000-4000-8000-000000000000", &writer),
+                (Method::PATCH, "/parking/zones/00000000-0000-4000-8000-000000000000", &writer),
+                (Method::POST, "/admin/clients", &admin),
+                (Method::PATCH, "/admin/clients/demo-reader", &admin),
+                (Method::POST, "/admin/revocations", &admin),
+                (Method::POST, "/admin/keys/import", &admin),
+            ] {
+                let headers: Vec<_> = content_type.iter().map(|value| ("content-type", *value)).collect();
+                let refused = send(&server, method, path, token, &headers, body.into()).await;
+                assert_eq!((refused.status, refused.problem().as_str()), (400, "malformed-body"), "{path} {body:?}");
+                let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.starts_with(&format!("The body is not JSON: {at}. Send ")), "{path}: {detail}");
+                assert!(detail.contains("JSON object, such as {"), "{detail}");
+            }
+        }
+    }
 }

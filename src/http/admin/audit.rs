@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as NameError;
 use serde_json::json;
 
-use super::{not_allowed, read_cursor, write_cursor};
+use super::{not_allowed, read_cursor, shown, write_cursor};
 use crate::audit::{Action, Audit, Event};
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::error::{Problem, ProblemKind};
@@ -141,5 +140,5 @@ async fn list(
         }
     };
     let answer = json!({ "data": page.lines, next.0: next.1, "head": page.head });
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    shown(&request, &answer)
 }

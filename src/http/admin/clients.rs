@@ -1,6 +1,6 @@
 //! `/admin/clients`: registration (RFC 7591 has the names it has), list, show, change and delete.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, LOCATION};
+use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use ring::rand::SystemRandom;
@@ -8,14 +8,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{invalid, not_allowed, read_cursor, read_members, read_patch, revocations, secrets, usage, write_cursor};
+use super::{
+    changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
+    write_cursor,
+};
 use crate::administration::{Administration, ChangeError, entity_tag};
 use crate::admission::Admission;
 use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
+use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::condition;
 use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
 use crate::time::{SharedClock, UnixSeconds};
 
@@ -85,7 +90,7 @@ async fn register(
     }
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
-    Ok(with_client(response, &client, answer))
+    Ok(with_client(response, &client, &answer))
 }
 
 /// What is kept of the secret that the caller chose, which no answer repeats; else a new secret, for the one
@@ -103,9 +108,12 @@ pub(super) fn keep_or_make(
 }
 
 /// What clients may be registered with, and what they get who ask for nothing.
-#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
-async fn offered(_caller: Authorized<ReadAdmin>, terms: Data<Terms>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(&**terms)
+async fn offered(
+    _caller: Authorized<ReadAdmin>,
+    request: HttpRequest,
+    terms: Data<Terms>,
+) -> Result<HttpResponse, Problem> {
+    shown(&request, &**terms)
 }
 
 #[derive(Deserialize)]
@@ -148,18 +156,18 @@ async fn list(
     let found = clients.list(after.as_ref().map(ClientId::as_str), limit, matches);
     let next_cursor = found.more_after.map(|last| write_cursor(last.as_str(), &searched));
     let data: Vec<Value> = found.clients.iter().map(|client| told(client, &clients)).collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "data": data, "next_cursor": next_cursor })))
+    shown(&request, &json!({ "data": data, "next_cursor": next_cursor }))
 }
 
 async fn show(
     _caller: Authorized<ReadAdmin>,
+    request: HttpRequest,
     client_id: Path<String>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client = clients.get(&client_id).ok_or(ChangeError::ClientUnknown)?;
-    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+    let answer = told(&client, &clients);
+    read(&request, tag(&client, &answer), body::json_line(&answer))
 }
 
 async fn change(
@@ -174,8 +182,8 @@ async fn change(
     let client_id = known_id(&client_id)?;
     let members = read_patch(&request, payload).await?;
     let patch = Patch::parse(&members, &terms).map_err(invalid)?;
-    let client = changes.change(&client_id, &patch, &condition(&request), &caller.actor(&request)).await?;
-    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+    let client = changes.change(&client_id, &patch, &condition(&request).of_state(), &caller.actor(&request)).await?;
+    Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
 }
 
 async fn delete(
@@ -186,7 +194,7 @@ async fn delete(
     admission: Data<Admission>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
-    changes.delete(&client_id, &condition(&request), &caller.actor(&request)).await?;
+    changes.delete(&client_id, &condition(&request).of_state(), &caller.actor(&request)).await?;
     admission.forget(&client_id);
     Ok(HttpResponse::NoContent().finish())
 }
@@ -196,13 +204,18 @@ pub(super) fn known_id(text: &str) -> Result<ClientId, Problem> {
     ClientId::parse(text).map_err(|_| ChangeError::ClientUnknown.into())
 }
 
-/// An answer about a client, with the state that `If-Match` names.
-pub(super) fn with_client(mut response: HttpResponseBuilder, client: &Client, answer: Value) -> HttpResponse {
-    response.insert_header((CACHE_CONTROL, "no-store"));
-    if let Ok(tag) = HeaderValue::from_maybe_shared(entity_tag(client).as_bytes().clone()) {
+/// The answer to a change of a client, with the tag that `If-Match` takes.
+pub(super) fn with_client(mut response: HttpResponseBuilder, client: &Client, answer: &Value) -> HttpResponse {
+    if let Ok(tag) = HeaderValue::from_maybe_shared(tag(client, answer).into_bytes()) {
         response.insert_header((ETAG, tag));
     }
-    response.json(answer)
+    changed(&mut response, answer)
+}
+
+/// The tag of a client as `answer` shows it: of its record, which `If-Match` asks for, and of when its secrets were last
+/// used, which changes while nobody edits the client.
+fn tag(client: &Client, answer: &Value) -> EntityTag {
+    entity_tag(client).with_part(answer.get("secrets").map(Value::to_string).unwrap_or_default().as_bytes())
 }
 
 /// A client as operators see it: everything but its secrets.

@@ -1,11 +1,11 @@
 //! `/admin/keys`: the signing keys, rotated, imported and revoked.
 
-use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::{invalid, not_allowed, read_members, read_members_if_any, unknown};
+use super::{changed, invalid, not_allowed, read_members, read_members_if_any, shown, unknown};
 use crate::administration::Administration;
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
@@ -47,23 +47,24 @@ pub fn routes(config: &mut ServiceConfig) {
 
 async fn list(
     _caller: Authorized<ReadAdmin>,
+    request: HttpRequest,
     keys: Data<Keys>,
     schedule: Data<Schedule>,
     clock: Data<SharedClock>,
-) -> HttpResponse {
+) -> Result<HttpResponse, Problem> {
     let now = clock.now();
     let answer = json!({ "data": keys.list(now), "rotates_at": keys.replaced_at(&schedule, now) });
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer)
+    shown(&request, &answer)
 }
 
 async fn show(
     _caller: Authorized<ReadAdmin>,
+    request: HttpRequest,
     kid: Path<String>,
     keys: Data<Keys>,
     clock: Data<SharedClock>,
 ) -> Result<HttpResponse, Problem> {
-    let key = told(&keys, &kid, &clock)?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(key))
+    shown(&request, &told(&keys, &kid, &clock)?)
 }
 
 /// The body may be empty.
@@ -81,7 +82,7 @@ async fn rotate(
     let start = start(&members, &mut faults);
     refuse(faults)?;
     let kid = changes.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(told(&keys, &kid, &clock)?))
+    Ok(changed(&mut HttpResponse::Ok(), &told(&keys, &kid, &clock)?))
 }
 
 async fn import(
@@ -103,10 +104,8 @@ async fn import(
     refuse(faults)?;
     let kid = changes.import_key(pem, start, &caller.actor(&request)).await?;
     let key = told(&keys, &kid, &clock)?;
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/admin/keys/{}", key.kid)))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(key))
+    let mut response = HttpResponse::Created();
+    Ok(changed(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
 }
 
 async fn revoke(

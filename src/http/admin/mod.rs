@@ -7,19 +7,22 @@ pub mod revocations;
 pub mod secrets;
 pub mod usage;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue};
 use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
+use crate::http::parking::{condition, with_etag};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
+use crate::oauth::precondition::{EntityTag, Read};
 
 /// How much of a cursor is the mark of its list, in bytes.
 const MARK_BYTES: usize = 6;
@@ -56,9 +59,35 @@ async fn read_patch(request: &HttpRequest, payload: Payload) -> Result<Map<Strin
 }
 
 fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    let malformed = |detail| Problem::new(ProblemKind::MalformedBody, detail);
-    let document = Document::parse(body).map_err(|fault| malformed(sentence(&fault)))?;
-    document.members().cloned().ok_or_else(|| malformed("The body is not a JSON object.".to_owned()))
+    let malformed = |fault: &str| {
+        let detail = format!("{fault} Send one JSON object, such as {{\"client_name\": \"Curbside\"}}.");
+        Problem::new(ProblemKind::MalformedBody, detail)
+    };
+    let document = Document::parse(body).map_err(|fault| malformed(&sentence(&fault)))?;
+    document.into_members().ok_or_else(|| malformed("The body is JSON, but not an object."))
+}
+
+/// The answer to a read: `value`, or 304 to whoever has it already.
+fn shown(request: &HttpRequest, value: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let body = body::json_line(value);
+    let etag = EntityTag::of(&body);
+    read(request, etag, body)
+}
+
+/// The same of a body that has another tag than its bytes'.
+fn read(request: &HttpRequest, etag: EntityTag, body: Vec<u8>) -> Result<HttpResponse, Problem> {
+    match condition(request).read(&etag) {
+        Read::Send => Ok(with_etag(HttpResponse::Ok().content_type(ContentType::json()).body(body), etag)),
+        Read::NotModified => Ok(with_etag(HttpResponse::NotModified().finish(), etag)),
+        Read::PreconditionFailed => {
+            Err(Problem::new(ProblemKind::PreconditionFailed, "It is not in the state that the request names."))
+        }
+    }
+}
+
+/// The answer to a change, which no cache may store: some carry a secret.
+fn changed(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    body::json(response.insert_header((CACHE_CONTROL, "no-store")), value)
 }
 
 /// The faults of members that nobody asked for; `detail` says which are known.

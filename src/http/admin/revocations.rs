@@ -1,12 +1,11 @@
 //! `POST /admin/revocations`: one token of any client is dead from the next request on.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{invalid, not_allowed, read_members, unknown};
+use super::{changed, invalid, not_allowed, read_members, unknown};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -50,7 +49,7 @@ async fn revoke(
     let Named { jti, expires_at } = named.map_err(invalid)?;
     changes.revoke_jti(&jti, expires_at, &caller.actor(&request)).await?;
     let answer = json!({ "jti": jti, "expires_at": expires_at });
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    Ok(changed(&mut HttpResponse::Ok(), &answer))
 }
 
 fn by_token(members: &Map<String, Value>, token: &Value, admission: &Admission) -> Result<Named, Vec<FieldFault>> {

@@ -65,7 +65,7 @@ async fn rotate(
             members.insert("client_secret".to_owned(), made.expose().into());
         }
     }
-    Ok(with_client(HttpResponse::Created(), &client, answer))
+    Ok(with_client(HttpResponse::Created(), &client, &answer))
 }
 
 /// What a rotation may say.
@@ -118,5 +118,5 @@ async fn revoke_tokens(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client = changes.revoke_tokens(&known_id(&client_id)?, &caller.actor(&request)).await?;
-    Ok(with_client(HttpResponse::Ok(), &client, told(&client, &clients)))
+    Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
 }

@@ -1,12 +1,11 @@
 //! `GET /admin/clients/{client_id}/usage`: what a client used of its quota, day by day.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::not_allowed;
+use super::{not_allowed, shown};
 use crate::administration::ChangeError;
 use crate::admission::Admission;
 use crate::clients::Clients;
@@ -68,5 +67,5 @@ async fn usage(
         "today": today,
         "days_before": before,
     });
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    shown(&request, &answer)
 }

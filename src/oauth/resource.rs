@@ -1,0 +1,115 @@
+//! The protected resources of this server, as clients name them (RFC 9728 section 1.2, RFC 8707 section 2).
+//!
+//! A resource is a path below the issuer's address and all that is beneath it. Each has its own metadata, for a client
+//! accepts only metadata whose `resource` is what it asked for (RFC 9728 section 3.3).
+
+use crate::oauth::scope::{INTROSPECT, READ_ADMIN, WRITE_ADMIN};
+
+/// Where the metadata of the whole server is; those of a resource are beneath, at its path (RFC 9728 section 3.1).
+pub const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// One protected resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its path below the issuer's address, without a slash at its end; empty for the server as a whole.
+    pub path: &'static str,
+    /// Which API it is a part of, and so which audience its tokens have.
+    pub api: Set,
+}
+
+/// An API set of this server, with an audience of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// What partners call.
+    Partner,
+    /// What operators call.
+    Administration,
+}
+
+impl Resource {
+    /// All of them, the one that contains the others first.
+    pub const ALL: [Self; 10] = [
+        Self { path: "", api: Set::Partner },
+        Self { path: "/v3", api: Set::Partner },
+        Self { path: "/parking/zones", api: Set::Partner },
+        Self { path: "/shared/zones", api: Set::Partner },
+        Self { path: "/v3/parking/zones", api: Set::Partner },
+        Self { path: "/v3/shared/zones", api: Set::Partner },
+        Self { path: "/oauth2/usage", api: Set::Partner },
+        Self { path: "/v3/oauth2/usage", api: Set::Partner },
+        Self { path: "/admin", api: Set::Administration },
+        Self { path: "/metrics", api: Set::Administration },
+    ];
+
+    /// The smallest resource that contains `path`.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        let contains = |resource: &Self| {
+            path.strip_prefix(resource.path).is_some_and(|beneath| beneath.is_empty() || beneath.starts_with('/'))
+        };
+        let [whole, parts @ ..] = Self::ALL;
+        parts.into_iter().filter(contains).max_by_key(|resource| resource.path.len()).unwrap_or(whole)
+    }
+
+    /// The resource whose identifier is `identifier` at this issuer. A URL without a path may have a slash at its end,
+    /// which URL libraries add.
+    #[must_use]
+    pub fn named(identifier: &str, issuer: &str) -> Option<Self> {
+        let path = identifier.strip_prefix(issuer)?;
+        let path = path.strip_suffix('/').unwrap_or(path);
+        Self::ALL.into_iter().find(|resource| resource.path == path)
+    }
+
+    /// Whether a scope token means something here.
+    #[must_use]
+    pub fn has_scope(self, scope_token: &str) -> bool {
+        match self.api {
+            // To introspect is a right at the authorization server, not at a resource.
+            Set::Partner => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].contains(&scope_token),
+            Set::Administration => [READ_ADMIN, WRITE_ADMIN].contains(&scope_token),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_belongs_to_the_smallest_resource_that_contains_it() {
+        for (path, resource) in [
+            ("/parking/zones", "/parking/zones"),
+            ("/parking/zones/1", "/parking/zones"),
+            ("/parking/zonesx", ""),
+            ("/v3/shared/zones/1", "/v3/shared/zones"),
+            ("/v3/nowhere", "/v3"),
+            ("/admin", "/admin"),
+            ("/admin/clients/a", "/admin"),
+            ("/administration", ""),
+            ("/metrics", "/metrics"),
+            ("/", ""),
+            ("", ""),
+        ] {
+            assert_eq!(Resource::of_path(path).path, resource, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_names_a_resource_of_this_issuer_alone() {
+        let issuer = "https://gate.example";
+        for (identifier, api) in [
+            ("https://gate.example", Some(Set::Partner)),
+            ("https://gate.example/", Some(Set::Partner)),
+            ("https://gate.example/v3/parking/zones", Some(Set::Partner)),
+            ("https://gate.example/admin", Some(Set::Administration)),
+            ("https://gate.example/admin/", Some(Set::Administration)),
+            ("https://gate.example//", None),
+            ("https://gate.example/admin/clients", None),
+            ("https://gate.example.evil/admin", None),
+            ("https://other.example/admin", None),
+            ("https://gate.exampl", None),
+        ] {
+            assert_eq!(Resource::named(identifier, issuer).map(|resource| resource.api), api, "{identifier}");
+        }
+    }
+}
