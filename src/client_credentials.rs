@@ -13,6 +13,8 @@ use crate::failures::Failures;
 use crate::keys::KeyError;
 use crate::oauth::credentials::{ClientAuthentication, Method};
 use crate::oauth::error::ErrorCode;
+use crate::oauth::registration::ADMIN_AUDIENCE;
+use crate::oauth::resource::{Resource, Set};
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{RequestFault, TokenRequest};
 use crate::time::SharedClock;
@@ -63,12 +65,23 @@ impl Label for ErrorCode {
 /// What a token request may name as its target.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// This server as a resource (RFC 9728 section 2): another name of its partner API.
+    /// This server's address: what its resources' identifiers start with, which name its API sets too.
     pub issuer: String,
     /// The audience of the partner API.
     pub public_audience: String,
     /// The audience of a request that names none.
     pub default_audience: Option<String>,
+}
+
+impl Targets {
+    /// The audience that a request means by this name: an audience's own, or the identifier of a resource.
+    fn audience<'n>(&'n self, named: &'n str) -> &'n str {
+        match Resource::named(named, &self.issuer).map(|resource| resource.api) {
+            Some(Set::Partner) => &self.public_audience,
+            Some(Set::Administration) => ADMIN_AUDIENCE,
+            None => named,
+        }
+    }
 }
 
 /// Why there is no token.
@@ -119,8 +132,8 @@ impl ClientCredentials {
         let client = self.authenticate(&request.authentication, source)?;
         let named = request.audience.as_ref().or(self.targets.default_audience.as_ref());
         let named = named.ok_or(TokenError::AudienceMissing)?;
-        let audience = if *named == self.targets.issuer { &self.targets.public_audience } else { named };
-        if !client.audience.contains(audience) {
+        let audience = self.targets.audience(named);
+        if !client.audience.iter().any(|granted| granted == audience) {
             return Err(TokenError::AudienceNotGranted);
         }
         let scope = request.scope.unwrap_or_else(|| client.scope.clone());

@@ -1,58 +1,132 @@
-//! What a client can find out by itself: RFC 8414, RFC 7517 and RFC 9728.
+//! What a client can find out by itself: RFC 8414, OpenID Connect Discovery, RFC 7517 and RFC 9728.
+//!
+//! Every member is there that a strict reader asks for, and none that is not so. Pages of any origin may read these
+//! documents (CORS), and nothing else of this server.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+};
 use actix_web::web::Data;
-use serde_json::json;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::{Value, json};
 
 use crate::http::answer::Site;
-use crate::keys::{JWK_SET_MAX_AGE_S, Keys};
+use crate::http::body;
+use crate::http::error::{Problem, ProblemKind};
+use crate::keys::{Algorithm, JWK_SET_MAX_AGE_S, Keys};
 use crate::oauth::registration::Terms;
-use crate::oauth::scope::{READ_ADMIN, WRITE_ADMIN};
+use crate::oauth::resource::{METADATA_PATH, Resource, Set};
 
 /// For how long a client may keep a document, in seconds.
 const MAX_AGE: &str = "public, max-age=300";
+/// For how long a browser may remember that it may ask, in seconds.
+const PREFLIGHT_MAX_AGE_S: u64 = 86_400;
+
+/// The methods of these documents, as `Allow` lists them.
+pub const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414 section 2).
 pub async fn authorization_server(site: Data<Site>, terms: Data<Terms>) -> HttpResponse {
-    let issuer = &site.issuer;
+    let mut members = server_members(&site.issuer);
+    members["scopes_supported"] = json!(terms.scopes);
+    document(MAX_AGE).body(body::json_line(&members))
+}
+
+/// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3), for resource servers and gateways
+/// that look for `jwks_uri` here alone.
+///
+/// This server signs nobody in. So the scopes are left out, of which Discovery wants `openid` to be one, and what it
+/// requires about ID tokens says what holds of access tokens: `sub` is the same for every audience, and these are the
+/// algorithms of the keys in the JWK Set, RS256 by an imported one. Verifiers take that list as all that they accept.
+pub async fn openid_provider(site: Data<Site>) -> HttpResponse {
+    let mut members = server_members(&site.issuer);
+    members["subject_types_supported"] = json!(["public"]);
+    members["id_token_signing_alg_values_supported"] = json!([Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256]);
+    // Without it the default would be true.
+    members["request_uri_parameter_supported"] = json!(false);
+    document(MAX_AGE).body(body::json_line(&members))
+}
+
+/// What both documents say.
+fn server_members(issuer: &str) -> Value {
     let methods = ["client_secret_basic", "client_secret_post"];
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, MAX_AGE)).json(json!({
+    let resources: Vec<String> = Resource::ALL.iter().map(|resource| format!("{issuer}{}", resource.path)).collect();
+    json!({
         "issuer": issuer,
+        // Some clients read no document without it. It answers that there is no sign-in.
+        "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
         "token_endpoint": format!("{issuer}/oauth2/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
         "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
         "grant_types_supported": ["client_credentials"],
-        // There is no authorization endpoint, so there is no response type.
-        "response_types_supported": [],
+        // RFC 8414 requires the member and forbids an empty list (section 3.2). This registered value says that no
+        // authorization response carries a code or a token.
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
-        "scopes_supported": terms.scopes,
-        "protected_resources": [issuer],
-    }))
+        "protected_resources": resources,
+    })
+}
+
+/// `GET /oauth2/authorize`: where other servers sign people in (RFC 6749 section 3.1). No client has a redirect URI, so
+/// the answer stays here (section 4.1.2.1).
+pub async fn no_sign_in() -> Result<HttpResponse, Problem> {
+    let detail = "This server has no sign-in: ask its token endpoint, with the grant client_credentials.";
+    Err(Problem::new(ProblemKind::UnsupportedResponseType, detail))
 }
 
 /// `GET /.well-known/jwks.json` (RFC 7517 section 5). May be kept for less time than a new key is in it
 /// before it signs.
 pub async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/jwk-set+json")
-        .insert_header((CACHE_CONTROL, format!("public, max-age={JWK_SET_MAX_AGE_S}")))
-        .json(keys.jwk_set())
+    document(&format!("public, max-age={JWK_SET_MAX_AGE_S}"))
+        .insert_header((CONTENT_TYPE, "application/jwk-set+json"))
+        .body(body::json_line(&keys.jwk_set()))
 }
 
-/// `GET /.well-known/oauth-protected-resource` (RFC 9728 section 2).
-pub async fn protected_resource(site: Data<Site>, terms: Data<Terms>) -> HttpResponse {
+/// `GET /.well-known/oauth-protected-resource…` (RFC 9728 section 2): the metadata of the resource whose path the
+/// request's has at its end.
+pub async fn protected_resource(
+    request: HttpRequest,
+    site: Data<Site>,
+    terms: Data<Terms>,
+) -> Result<HttpResponse, Problem> {
+    let path = request.match_info().as_str().strip_prefix(METADATA_PATH);
+    let resource = path.and_then(|path| Resource::ALL.into_iter().find(|resource| resource.path == path));
+    let resource = resource.ok_or_else(Problem::not_found)?;
     let issuer = &site.issuer;
-    let partner_scopes: Vec<_> =
-        terms.scopes.iter().filter(|scope| ![READ_ADMIN, WRITE_ADMIN].contains(&scope.as_str())).collect();
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, MAX_AGE)).json(json!({
-        "resource": issuer,
+    let scopes: Vec<_> = terms.scopes.iter().filter(|scope_token| resource.has_scope(scope_token)).collect();
+    let name = match resource.api {
+        Set::Partner => "Partner API",
+        Set::Administration => "Administration",
+    };
+    Ok(document(MAX_AGE).body(body::json_line(&json!({
+        "resource": format!("{issuer}{}", resource.path),
+        "resource_name": name,
         "authorization_servers": [issuer],
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "scopes_supported": partner_scopes,
+        "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],
-    }))
+    }))))
+}
+
+/// `OPTIONS` of a document: a browser's question whether a page of another origin may read it (Fetch, section 3.2).
+pub async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ALLOW, METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "*"))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_S))
+        .finish()
+}
+
+fn document(cache_control: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, cache_control))
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response
 }

@@ -4,8 +4,9 @@
 //! `http::durations` finds its route without a search.
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Resource, Responder, Scope, guard};
+use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Scope, guard};
 
 use super::parts::Parts;
 use crate::http::answer::{Complete, Site};
@@ -14,6 +15,7 @@ use crate::http::error::Problem;
 use crate::http::{
     admin, clear, health, introspect, metadata, metrics, parking as zones, problems, revoke, token, usage,
 };
+use crate::oauth::resource::{METADATA_PATH, Resource};
 
 /// The longest path that is looked at, in bytes as sent. The longest that means anything, every byte of its two
 /// identifiers percent-encoded, has some 325.
@@ -84,10 +86,14 @@ fn endless_paths() -> Scope {
 /// What anybody may read.
 fn public_pages(config: &mut ServiceConfig) {
     config
-        .service(read_only("/.well-known/oauth-authorization-server", metadata::authorization_server))
-        .service(read_only("/.well-known/openid-configuration", metadata::authorization_server))
-        .service(read_only("/.well-known/oauth-protected-resource", metadata::protected_resource))
-        .service(read_only("/.well-known/jwks.json", metadata::jwk_set))
+        .service(document("/.well-known/oauth-authorization-server", metadata::authorization_server))
+        .service(document("/.well-known/openid-configuration", metadata::openid_provider))
+        .service(document("/.well-known/jwks.json", metadata::jwk_set));
+    for resource in Resource::ALL {
+        config.service(document(&format!("{METADATA_PATH}{}", resource.path), metadata::protected_resource));
+    }
+    config
+        .service(read_only("/oauth2/authorize", metadata::no_sign_in))
         .service(read_only("/problems/{kind}", problems::page))
         .service(read_only("/static/style.css", problems::style));
 }
@@ -131,7 +137,7 @@ pub(super) fn clear_app(
         .wrap(Complete::new(site, &parts.durations, "http"))
 }
 
-fn oauth_endpoint<F, Args>(path: &str, handler: F) -> Resource
+fn oauth_endpoint<F, Args>(path: &str, handler: F) -> actix_web::Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -140,7 +146,7 @@ where
     web::resource(path).name(path).route(web::post().to(handler)).default_service(web::to(token::wrong_method))
 }
 
-fn read_only<F, Args>(path: &str, handler: F) -> Resource
+fn read_only<F, Args>(path: &str, handler: F) -> actix_web::Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -150,6 +156,18 @@ where
         .name(path)
         .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
         .default_service(web::to(|| async { not_allowed() }))
+}
+
+/// What pages of any origin may read.
+fn document<F, Args>(path: &str, handler: F) -> actix_web::Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    read_only(path, handler)
+        .route(web::method(Method::OPTIONS).to(metadata::preflight))
+        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::method_not_allowed(metadata::METHODS)) }))
 }
 
 fn not_allowed() -> Result<HttpResponse, Problem> {

@@ -1,9 +1,11 @@
 //! What a client can find out by itself.
 
+use boomgate::http::error::{Problem, ProblemKind};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{READER, TestServer, answer};
+use crate::harness::{AUDIENCE, READER, TestServer, answer, secret};
+use crate::protection::{PROTECTED, PUBLIC};
 
 async fn get(server: &TestServer, path: &str) -> Value {
     let answer = answer(server.request(Method::GET, path)).await;
@@ -12,43 +14,142 @@ async fn get(server: &TestServer, path: &str) -> Value {
     answer.json()
 }
 
+/// What every resource of this server is called (RFC 9728), and the scope tokens that mean something there.
+const RESOURCES: [(&str, &[&str]); 10] = [
+    ("", &["read:zones", "write:zones"]),
+    ("/v3", &["read:zones", "write:zones"]),
+    ("/parking/zones", &["read:zones", "write:zones"]),
+    ("/shared/zones", &["read:zones", "write:zones"]),
+    ("/v3/parking/zones", &["read:zones", "write:zones"]),
+    ("/v3/shared/zones", &["read:zones", "write:zones"]),
+    ("/oauth2/usage", &["read:zones", "write:zones"]),
+    ("/v3/oauth2/usage", &["read:zones", "write:zones"]),
+    ("/admin", &["read:admin", "write:admin"]),
+    ("/metrics", &["read:admin", "write:admin"]),
+];
+
 #[tokio::test]
 async fn the_authorization_server_describes_itself() {
     let server = TestServer::start().await;
     let base = &server.base;
     let methods = json!(["client_secret_basic", "client_secret_post"]);
-    let expected = json!({
+    let mut expected = json!({
         "issuer": base,
+        "authorization_endpoint": format!("{base}/oauth2/authorize"),
         "token_endpoint": format!("{base}/oauth2/token"),
         "jwks_uri": format!("{base}/.well-known/jwks.json"),
         "revocation_endpoint": format!("{base}/oauth2/revoke"),
         "introspection_endpoint": format!("{base}/oauth2/introspect"),
         "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
-        "scopes_supported": ["read:admin", "read:zones", "write:admin", "write:zones"],
-        "protected_resources": [base],
+        "scopes_supported": ["introspect", "read:admin", "read:zones", "write:admin", "write:zones"],
+        "protected_resources": RESOURCES.map(|(path, _)| format!("{base}{path}")),
     });
     assert_eq!(get(&server, "/.well-known/oauth-authorization-server").await, expected);
+    // What OpenID Connect Discovery requires beside it; and no list of scopes, for openid is none of them.
+    let members = expected.as_object_mut().unwrap();
+    members.remove("scopes_supported");
+    members.insert("subject_types_supported".to_owned(), json!(["public"]));
+    members.insert("id_token_signing_alg_values_supported".to_owned(), json!(["ES256", "EdDSA", "RS256"]));
+    members.insert("request_uri_parameter_supported".to_owned(), json!(false));
     assert_eq!(get(&server, "/.well-known/openid-configuration").await, expected);
+    // RFC 8414 section 3.2: "Claims with zero elements MUST be omitted from the response."
+    assert!(expected.as_object().unwrap().values().all(|value| *value != json!([])), "{expected}");
 }
 
 #[tokio::test]
-async fn the_protected_resource_names_its_authorization_server() {
+async fn the_authorization_endpoint_says_that_there_is_no_sign_in() {
+    let server = TestServer::start().await;
+    let asked = "/oauth2/authorize?response_type=code&client_id=demo-reader&redirect_uri=https%3A%2F%2Fevil.example";
+    let refused = answer(server.request(Method::GET, asked)).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (400, "unsupported-response-type"));
+    assert_eq!(refused.json()["error"], "unsupported_response_type");
+    assert_eq!((refused.header("location"), refused.header("www-authenticate")), ("", ""), "it stays here");
+}
+
+#[tokio::test]
+async fn each_protected_resource_has_metadata_of_its_own() {
     let server = TestServer::start().await;
     let base = &server.base;
-    assert_eq!(
-        get(&server, "/.well-known/oauth-protected-resource").await,
-        json!({
-            "resource": base,
+    for (path, scopes) in RESOURCES {
+        let name = if scopes.contains(&"read:admin") { "Administration" } else { "Partner API" };
+        let metadata = get(&server, &format!("/.well-known/oauth-protected-resource{path}")).await;
+        let expected = json!({
+            "resource": format!("{base}{path}"),
+            "resource_name": name,
             "authorization_servers": [base],
-            "jwks_uri": format!("{base}/.well-known/jwks.json"),
-            "scopes_supported": ["read:zones", "write:zones"],
+            "scopes_supported": scopes,
             "bearer_methods_supported": ["header"],
-        })
-    );
+        });
+        assert_eq!(metadata, expected, "{path}");
+    }
+    for path in ["/nowhere", "/admin/clients", "/livez", "/"] {
+        let path = format!("/.well-known/oauth-protected-resource{path}");
+        assert_eq!(answer(server.request(Method::GET, &path)).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_leads_to_metadata_that_fit_what_was_asked_for() {
+    let server = TestServer::start().await;
+    for (path, resource) in [
+        ("/parking/zones", "/parking/zones"),
+        ("/v3/shared/zones/00000000-0000-4000-8000-000000000000", "/v3/shared/zones"),
+        ("/v3/oauth2/usage", "/v3/oauth2/usage"),
+        ("/admin/clients?limit=1", "/admin"),
+        ("/%61dmin/clients", "/admin"),
+        ("/metrics", "/metrics"),
+    ] {
+        let refused = answer(server.request(Method::GET, path)).await;
+        let (_, address) = refused.header("www-authenticate").split_once("resource_metadata=\"").unwrap();
+        let address = address.split('"').next().unwrap().strip_prefix(server.base.as_str()).unwrap();
+        let metadata = get(&server, address).await;
+        assert_eq!(metadata["resource"], format!("{}{resource}", server.base), "{path}");
+    }
+    // A token for the other API, and one without the scope, are told the same.
+    let wrong = server.get("/admin/clients", &server.token(READER).await).await;
+    let challenge = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource/admin\"", server.base);
+    assert!(wrong.header("www-authenticate").contains(&challenge), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn pages_of_any_origin_may_read_the_metadata_and_nothing_else() {
+    let server = TestServer::start().await;
+    let allowed = "access-control-allow-origin";
+    let ask = |method: Method, path: &str| {
+        let request = server.request(method, path).header("origin", "https://app.example");
+        request
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "mcp-protocol-version")
+    };
+    let resources = RESOURCES.map(|(path, _)| format!("/.well-known/oauth-protected-resource{path}"));
+    let documents = ["oauth-authorization-server", "openid-configuration", "jwks.json"];
+    for path in documents.map(|name| format!("/.well-known/{name}")).iter().chain(&resources) {
+        for method in [Method::GET, Method::HEAD] {
+            let read = answer(ask(method, path)).await;
+            assert_eq!((read.status, read.header(allowed)), (200, "*"), "{path}");
+        }
+        let preflight = answer(ask(Method::OPTIONS, path)).await;
+        assert_eq!((preflight.status, preflight.header(allowed), preflight.body.len()), (204, "*", 0), "{path}");
+        assert_eq!(preflight.header("access-control-allow-methods"), "GET, HEAD, OPTIONS");
+        assert_eq!(preflight.header("access-control-allow-headers"), "*");
+        let other = answer(ask(Method::POST, path)).await;
+        assert_eq!((other.status, other.header("allow")), (405, "GET, HEAD, OPTIONS"), "{path}");
+    }
+    let token = server.token(READER).await;
+    for (name, path, _) in PUBLIC.iter().filter(|(_, path, _)| !path.starts_with("/.well-known/")) {
+        for method in [name.parse().unwrap(), Method::OPTIONS] {
+            assert_eq!(answer(ask(method, path)).await.header(allowed), "", "{path}");
+        }
+    }
+    for (name, path) in PROTECTED {
+        for method in [name.parse().unwrap(), Method::OPTIONS] {
+            assert_eq!(answer(ask(method, path).bearer_auth(&token)).await.header(allowed), "", "{path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -66,26 +167,87 @@ async fn the_jwk_set_has_the_public_key_and_nothing_private() {
 }
 
 #[tokio::test]
-async fn every_problem_type_leads_to_a_page_that_says_what_to_do() {
+async fn every_problem_leads_to_the_page_of_exactly_its_kind() {
     let server = TestServer::start().await;
-    let problem = server.get("/parking/zones", "wrong").await.json();
-    let path = problem["type"].as_str().unwrap().strip_prefix(server.base.as_str()).unwrap().to_owned();
-    let page = answer(server.request(Method::GET, &path)).await;
-    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
-    let text = String::from_utf8(page.body.clone()).unwrap();
-    assert!(text.contains("The access token is not valid here") && !text.contains('{'), "{text}");
-    for kind in boomgate::http::error::ProblemKind::ALL {
-        let page = answer(server.request(Method::GET, &format!("/problems/{}", kind.slug()))).await;
-        assert_eq!(page.status, 200, "{kind:?}");
+    for kind in ProblemKind::ALL {
+        let problem: Value = serde_json::from_str(&Problem::new(kind, "detail").body(&server.base, "id")).unwrap();
+        let documentation = problem["documentation"].as_str().unwrap();
+        assert_eq!(documentation, format!("{}/problems/{}", server.base, kind.slug()), "{kind:?}");
+        let is_limit = [ProblemKind::Throttled, ProblemKind::QuotaExceeded].contains(&kind);
+        assert_eq!(problem["type"] != documentation, is_limit, "{problem}");
+        let page = answer(server.request(Method::GET, documentation.strip_prefix(server.base.as_str()).unwrap())).await;
+        assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{kind:?}");
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+        let text = String::from_utf8(page.body).unwrap();
+        assert!(text.contains(kind.title()) && !text.contains('{'), "{text}");
+        if let Some(related) = kind.related() {
+            assert!(text.contains(&format!("<a href=\"{}\">{}</a>", related.slug(), related.title())), "{text}");
+        }
     }
     assert_eq!(answer(server.request(Method::GET, "/problems/none")).await.problem(), "not-found");
 }
 
 #[tokio::test]
+async fn whoever_is_throttled_reads_of_the_throttle_and_not_of_the_quota() {
+    let server = TestServer::start().await;
+    let members = json!({ "requests_per_second": 1, "burst": 1, "daily_quota": 1 });
+    let (client_id, secret) = server.register(members).await;
+    let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
+    assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+    for (slug, policy, title) in [
+        ("throttled", "second", "Too many requests per second"),
+        ("quota-exceeded", "day", "The daily quota is used up"),
+    ] {
+        let refused = server.get("/parking/zones", &token).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (429, "quota-exceeded"));
+        let problem = refused.json();
+        assert_eq!((&problem["violated-policies"], &problem["title"]), (&json!([policy]), &json!(title)));
+        let documentation = format!("{}/problems/{slug}", server.base);
+        assert_eq!(problem["documentation"], documentation);
+        let page = answer(server.request(Method::GET, &format!("/problems/{slug}"))).await;
+        assert!(String::from_utf8(page.body).unwrap().contains(&format!("<h1>{title}</h1>")), "{slug}");
+        server.clock.advance(std::time::Duration::from_secs(5));
+    }
+}
+
+#[tokio::test]
+async fn an_oauth_error_leads_to_a_page_of_its_own_kind() {
+    let server = TestServer::start_with(|config| config.failed_authentications.burst = 4).await;
+    let secret = secret(READER);
+    let credentials = format!("client_id={READER}&client_secret={secret}&audience={AUDIENCE}");
+    let granted = format!("grant_type=client_credentials&{credentials}");
+    let wrong = "grant_type=client_credentials&client_id=nobody&client_secret=wrong";
+    for (status, body, slug) in [
+        (400, "grant_type=client_credentials&scope=a&scope=b", "invalid-request"),
+        (401, wrong, "invalid-client"),
+        (400, &format!("grant_type=password&{credentials}"), "unsupported-grant-type"),
+        (400, &format!("{granted}&scope=write:zones"), "invalid-scope"),
+        (400, &granted.replace(AUDIENCE, "other"), "invalid-target"),
+        (413, &"a".repeat(20_000), "payload-too-large"),
+    ] {
+        let refused = server.token_request("application/x-www-form-urlencoded", body.to_owned()).await;
+        assert_eq!((refused.status, &refused.json()["error_uri"]), (status, &page(&server, slug)), "{refused:?}");
+    }
+    let mut last = None;
+    for _ in 0..8 {
+        last = Some(server.token_request("application/x-www-form-urlencoded", wrong).await);
+    }
+    let refused = last.unwrap();
+    assert_eq!((refused.status, &refused.json()["error_uri"]), (429, &page(&server, "too-many-token-requests")));
+    let not_post = answer(server.request(Method::GET, "/oauth2/token")).await;
+    assert_eq!((not_post.status, &not_post.json()["error_uri"]), (405, &page(&server, "method-not-allowed")));
+    let media_type = server.token_request("text/plain", "{}").await;
+    assert_eq!((media_type.status, &media_type.json()["error_uri"]), (415, &page(&server, "unsupported-media-type")));
+}
+
+fn page(server: &TestServer, slug: &str) -> Value {
+    json!(format!("{}/problems/{slug}", server.base))
+}
+
+#[tokio::test]
 async fn other_methods_and_unknown_paths_are_problems() {
     let server = TestServer::start().await;
-    for path in ["/.well-known/jwks.json", "/problems/not-found", "/oauth2/usage"] {
+    for path in ["/problems/not-found", "/oauth2/usage", "/oauth2/authorize"] {
         let answer = answer(server.request(Method::POST, path)).await;
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"), "{path}");
         assert_eq!(answer.problem(), "method-not-allowed");

@@ -5,12 +5,13 @@ use reqwest::Method;
 use crate::harness::{TestServer, answer};
 
 /// What anybody may call; the OAuth endpoints authenticate their caller themselves.
-pub(crate) const PUBLIC: [(&str, &str, u16); 12] = [
+pub(crate) const PUBLIC: [(&str, &str, u16); 13] = [
     ("GET", "/.well-known/oauth-authorization-server", 200),
     ("GET", "/.well-known/openid-configuration", 200),
     ("GET", "/.well-known/oauth-protected-resource", 200),
     ("GET", "/.well-known/jwks.json", 200),
     ("GET", "/problems/token-missing", 200),
+    ("GET", "/oauth2/authorize", 400),
     ("GET", "/static/style.css", 200),
     ("GET", "/livez", 200),
     ("GET", "/readyz", 200),
@@ -87,11 +88,12 @@ async fn a_protected_route_asks_for_a_token_before_it_reads_anything() {
         let answer = answer(server.request(method(name), path).body("{ not JSON")).await;
         assert_eq!(answer.status, 401, "{name} {path}");
         // RFC 6750 section 3.1: no error code when no token was presented. RFC 9728 section 5.1.
-        let challenge = format!(
-            "Bearer realm=\"{0}\", resource_metadata=\"{0}/.well-known/oauth-protected-resource\"",
-            server.base
-        );
-        assert_eq!(answer.header("www-authenticate"), challenge, "{name} {path}");
+        let realm =
+            format!("Bearer realm=\"{0}\", resource_metadata=\"{0}/.well-known/oauth-protected-resource", server.base);
+        let resource = answer.header("www-authenticate").strip_prefix(&realm).and_then(|rest| rest.strip_suffix('"'));
+        // RFC 9728 section 3.3: the metadata are of what was asked for.
+        let resource = resource.unwrap_or_else(|| panic!("{name} {path}: {answer:?}"));
+        assert!(path.starts_with(resource) && !resource.is_empty(), "{name} {path}: {resource}");
         assert_eq!(answer.header("ratelimit"), "", "{name} {path}");
         if name != "HEAD" {
             assert_eq!(answer.problem(), "token-missing", "{name} {path}");

@@ -7,7 +7,9 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, audit_entries, basic, secret};
+use crate::harness::{
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, WRITER, answer, audit_entries, basic, secret,
+};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -153,9 +155,13 @@ async fn every_malformed_request_gets_its_error_of_rfc_6749() {
         let told = answer.json();
         assert_eq!((answer.status, &told["error"]), (status, &json!(error)), "{reason}");
         assert!(told["error_description"].as_str().is_some_and(|text| text.is_ascii() && text.len() > 5), "{told}");
-        assert_eq!(told.as_object().unwrap().len(), 2, "{told}");
+        let page = told["error_uri"].as_str().unwrap();
+        assert!(page.starts_with(&format!("{}/problems/", server.base)), "{told}");
+        assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
         assert_eq!((answer.header("cache-control"), answer.header("content-type")), ("no-store", JSON), "{reason}");
-        assert_eq!(answer.header("www-authenticate"), "", "{reason}");
+        // RFC 9110 section 15.5.2: each 401 has a challenge, also to credentials that came in the body.
+        let challenge = if status == 401 { "Basic realm=\"token endpoint\", charset=\"UTF-8\"" } else { "" };
+        assert_eq!(answer.header("www-authenticate"), challenge, "{reason}");
     }
     let not_utf8 = server.token_request(JSON, b"{\"grant_type\":\"\xFF\"}".to_vec()).await;
     assert_eq!((not_utf8.status, &not_utf8.json()["error"]), (400, &json!("invalid_request")));
@@ -183,6 +189,12 @@ async fn what_is_wrong_with_a_parameter_is_said_by_its_name() {
     assert_eq!(twice.json()["error_description"], "client_id is there more than once.");
     let number = server.token_request(JSON, json!({ "audience": 1 }).to_string()).await;
     assert_eq!(number.json()["error_description"], "audience is not a string.");
+    let broken = server.token_request(JSON, "{\n  grant_type: 1}").await;
+    assert_eq!(
+        broken.json()["error_description"],
+        "The body is not one JSON object of strings: line 2, column 3 is not as it must be. Send an object such as \
+         {\"grant_type\": \"client_credentials\"}."
+    );
 }
 
 #[tokio::test]
@@ -324,6 +336,34 @@ async fn this_server_as_a_resource_is_its_partner_api() {
     let token = issued.json()["access_token"].as_str().unwrap().to_owned();
     assert_eq!(claims(&token)["aud"], AUDIENCE);
     assert_eq!(server.get("/parking/zones", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_resource_that_the_metadata_name_is_a_target_of_its_own_api() {
+    let server = TestServer::start().await;
+    let metadata = answer(server.request(Method::GET, "/.well-known/oauth-authorization-server")).await.json();
+    let resources = metadata["protected_resources"].as_array().unwrap();
+    assert!(resources.len() > 5, "{resources:?}");
+    for resource in resources {
+        // URL libraries write a slash after a host.
+        for written in [resource.as_str().unwrap().to_owned(), format!("{}/", resource.as_str().unwrap())] {
+            let is_admin = written.contains("/admin") || written.contains("/metrics");
+            let (client_id, audience) = if is_admin { (ADMIN, ADMIN_AUDIENCE) } else { (READER, AUDIENCE) };
+            let mut body = request(client_id);
+            body.as_object_mut().unwrap().remove("audience");
+            body["resource"] = json!(written);
+            let issued = server.token_request(JSON, body.to_string()).await;
+            assert_eq!(issued.status, 200, "{written}: {issued:?}");
+            assert_eq!(claims(issued.json()["access_token"].as_str().unwrap())["aud"], audience, "{written}");
+            if is_admin {
+                // To name the resource gives no right that the client was not granted.
+                body["client_id"] = json!(READER);
+                body["client_secret"] = json!(secret(READER));
+                let refused = server.token_request(JSON, body.to_string()).await;
+                assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("invalid_target")), "{written}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
