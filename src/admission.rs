@@ -13,6 +13,7 @@ use crate::counts::{Counter, Counts, label};
 use crate::oauth::bearer::{self, BearerFault};
 use crate::oauth::credentials::ClientId;
 pub use crate::oauth::registration::ADMIN_AUDIENCE;
+use crate::oauth::scope::{INTROSPECT, READ_ADMIN};
 use crate::quota::{DayUsed, Leases, Quota, Units};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
@@ -322,9 +323,17 @@ impl Admission {
         self.in_force(verified)
     }
 
-    /// What a token says, if it is good for its own API now (RFC 7662 calls it active).
-    pub fn introspect(&self, token: &str) -> Result<Admitted, Denial> {
-        self.in_force(self.tokens.verify(token, self.clock.now()).map_err(Denial::Token)?)
+    /// What a token says, if it is good for its own API now (RFC 7662 calls it active) and `caller` may learn that.
+    ///
+    /// A client may always ask about its own tokens. With the scope `introspect` it may ask about all tokens of the
+    /// audiences that it was granted, as a resource server does; an administrator who may read may ask about any.
+    #[must_use]
+    pub fn introspect(&self, token: &str, caller: &Client) -> Option<Admitted> {
+        let token = self.tokens.verify(token, self.clock.now()).ok()?;
+        let may_learn = token.client_id == caller.client_id
+            || caller.may_call(&token.audience, INTROSPECT)
+            || caller.may_call(ADMIN_AUDIENCE, READ_ADMIN);
+        if may_learn { self.in_force(token).ok() } else { None }
     }
 
     /// What a token says, if this server issued it and it has not expired, whether or not it is in force.

@@ -283,7 +283,13 @@ impl Client {
     /// has a secret that is good.
     #[must_use]
     pub fn is_for_administration(&self) -> bool {
-        self.scope.contains(WRITE_ADMIN) && self.audience.iter().any(|audience| audience == ADMIN_AUDIENCE)
+        self.may_call(ADMIN_AUDIENCE, WRITE_ADMIN)
+    }
+
+    /// Whether it was assigned the scope token and granted the audience: a right needs both.
+    #[must_use]
+    pub fn may_call(&self, audience: &str, scope_token: &str) -> bool {
+        self.scope.contains(scope_token) && self.audience.iter().any(|granted| granted == audience)
     }
 
     /// Whether this secret is one of its own, or was once.

@@ -24,7 +24,7 @@ pub use self::raw::{Fault, Origin, Setting};
 use self::raw::{Finished, Raw};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::keys::Algorithm;
-use crate::oauth::scope::{READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
+use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
 
 /// What a variable's name starts with when it is a setting.
 const VARIABLE_PREFIX: &str = "BOOMGATE_";
@@ -99,8 +99,8 @@ pub struct Config {
     /// `audiences`: the API sets that clients may be granted, the partner API's own first;
     /// [`ADMIN_AUDIENCE`] is always among them, last.
     pub audiences: Vec<String>,
-    /// `scopes`: the scope tokens that clients may be assigned; `read:admin` and `write:admin` are
-    /// always among them.
+    /// `scopes`: the scope tokens that clients may be assigned; `read:admin`, `write:admin` and `introspect`
+    /// are always among them.
     pub scopes: BTreeSet<String>,
     /// `signing_algorithm`: how new access tokens are signed; by default ES256, which every client of
     /// JWTs can verify.
@@ -520,7 +520,8 @@ fn read_scopes(raw: &mut Raw) -> BTreeSet<String> {
     let one_token = |text: &str| Scope::parse(text).is_ok_and(|_| !text.contains(' ')).then(|| text.to_owned());
     let named = raw.list("scopes", "one scope token such as read:zones (RFC 6749 section 3.3)", one_token);
     let named = named.unwrap_or_else(|| [READ_ZONES, WRITE_ZONES].map(str::to_owned).to_vec());
-    let scopes: BTreeSet<String> = named.into_iter().chain([READ_ADMIN, WRITE_ADMIN].map(str::to_owned)).collect();
+    let always = [INTROSPECT, READ_ADMIN, WRITE_ADMIN].map(str::to_owned);
+    let scopes: BTreeSet<String> = named.into_iter().chain(always).collect();
     raw.turns_out("scopes", scopes.iter().cloned().collect::<Vec<_>>());
     scopes
 }

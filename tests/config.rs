@@ -125,7 +125,7 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.issuer.as_deref(), Some("https://gate.example.com"));
     assert_eq!(config.audiences, ["parking", "billing", "admin.api.boomgate"]);
     assert_eq!(config.default_audience.as_deref(), Some("billing"));
-    assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["read:admin", "read:bills", "write:admin"]);
+    assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["introspect", "read:admin", "read:bills", "write:admin"]);
     assert_eq!((config.signing_algorithm, config.key_rotation_days), (Algorithm::EdDsa, 0));
     assert!(config.sample_zones);
     assert_eq!((config.client_defaults.daily_quota, config.client_defaults.token_ttl_s), (None, 86_400));

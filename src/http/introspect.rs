@@ -1,7 +1,7 @@
 //! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
 //!
-//! A client sees its own tokens; one that was assigned `read:admin` sees all. To anybody else a token is
-//! not active, and nothing more is said (section 2.2).
+//! A client sees its own tokens, a resource server those of its audiences, an administrator all: see
+//! [`Admission::introspect`]. To anybody else a token is not active, and nothing more is said (section 2.2).
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
@@ -12,10 +12,10 @@ use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::answer::Site;
+use crate::http::body;
 use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
 use crate::http::token::{read_inspection, source};
-use crate::oauth::scope::READ_ADMIN;
 use crate::oauth::token_request::InspectionRequest;
 
 /// What the token says, or `{"active": false}`.
@@ -30,11 +30,7 @@ pub async fn introspect(
     let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
     let client = grants.authenticate(&authentication, source(&request))?;
     note_caller(&client.client_id);
-    let visible = admission
-        .introspect(&token)
-        .ok()
-        .filter(|admitted| admitted.token.client_id == client.client_id || client.scope.contains(READ_ADMIN));
-    let answer = match visible {
+    let answer = match admission.introspect(&token, &client) {
         None => json!({ "active": false }),
         Some(admitted) => json!({
             "active": true,
@@ -49,5 +45,5 @@ pub async fn introspect(
             "jti": admitted.token.jti,
         }),
     };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &answer))
 }

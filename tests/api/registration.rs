@@ -220,7 +220,7 @@ async fn the_terms_say_what_a_registration_may_have() {
     assert_eq!(
         terms,
         json!({
-            "scopes": ["read:admin", "read:zones", "write:admin", "write:zones"],
+            "scopes": ["introspect", "read:admin", "read:zones", "write:admin", "write:zones"],
             "audiences": [AUDIENCE, ADMIN_AUDIENCE],
             "token_ttl": { "min": 1, "max": 86_400 },
             "client_defaults": { "token_ttl": 3_600, "requests_per_second": 10, "burst": 20, "daily_quota": null,

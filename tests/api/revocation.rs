@@ -98,3 +98,69 @@ async fn a_token_that_is_not_good_or_not_ones_own_is_not_active() {
     server.clock.advance(std::time::Duration::from_secs(3_600));
     assert_eq!(ask(&server, "/oauth2/introspect", READER, &token).await.json(), inactive);
 }
+
+#[tokio::test]
+async fn a_right_to_introspect_others_tokens_needs_scope_and_audience() {
+    let server = TestServer::start().await;
+    let partners = server.token(READER).await;
+    let admins = server.admin_token().await;
+    let other = ["public.api.passportinc.com", ADMIN_AUDIENCE];
+    for (scope, audience, sees) in [
+        // A resource server: what its own API set's tokens are good for.
+        ("introspect", &other[..1], [true, false]),
+        ("introspect read:zones", &other[..1], [true, false]),
+        ("introspect", &other[1..], [false, true]),
+        ("introspect", &other[..], [true, true]),
+        // An administrator.
+        ("read:admin", &other[1..], [true, true]),
+        // Neither right is there without its audience, nor any other scope with it.
+        ("read:admin", &other[..1], [false, false]),
+        ("read:admin write:admin read:zones", &other[..1], [false, false]),
+        ("write:admin", &other[1..], [false, false]),
+        ("read:zones write:zones", &other[..], [false, false]),
+    ] {
+        let (client_id, client_secret) = server.register(json!({ "scope": scope, "audience": audience })).await;
+        let ask = async |endpoint: &str, token: &str| {
+            let (name, value) = basic(&client_id, &client_secret);
+            answer(server.request(Method::POST, endpoint).header(name, value).form(&[("token", token)])).await
+        };
+        for (token, client, sees) in [(&partners, READER, sees[0]), (&admins, ADMIN, sees[1])] {
+            let told = ask("/oauth2/introspect", token).await.json();
+            let expected = if sees { json!(client) } else { Value::Null };
+            assert_eq!(
+                (&told["active"], &told["client_id"]),
+                (&json!(sees), &expected),
+                "{scope} {audience:?} {client}"
+            );
+            assert!(sees || told == json!({ "active": false }), "{told}");
+            // To know of a token is no right over it.
+            let revoked = ask("/oauth2/revoke", token).await;
+            assert_eq!((revoked.status, &revoked.json()["error"]), (400, &json!("unauthorized_client")), "{scope}");
+        }
+        let own = server.token_with(&client_id, &client_secret, audience[0], None).await;
+        assert_eq!(ask("/oauth2/introspect", &own).await.json()["active"], true, "its own: {scope}");
+        // The scope opens no other door.
+        if scope == "introspect" {
+            for path in ["/parking/zones", "/admin/clients", "/metrics"] {
+                assert!([401, 403].contains(&server.get(path, &own).await.status), "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_right_to_introspect_ends_when_it_is_taken_away() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    let (client_id, client_secret) = server.register(json!({ "scope": "introspect read:zones" })).await;
+    let sees = async || {
+        let (name, value) = basic(&client_id, &client_secret);
+        let asked = server.request(Method::POST, "/oauth2/introspect").header(name, value).form(&[("token", &token)]);
+        answer(asked).await.json()["active"] == true
+    };
+    assert!(sees().await);
+    let change = server.request(Method::PATCH, &format!("/admin/clients/{client_id}"));
+    let change = change.bearer_auth(server.admin_token().await).json(&json!({ "scope": "read:zones" }));
+    assert_eq!(answer(change).await.status, 200);
+    assert!(!sees().await);
+}
