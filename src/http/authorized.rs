@@ -114,7 +114,7 @@ impl<R: Required> FromRequest for Authorized<R> {
     }
 }
 
-impl<R> Authorized<R> {
+impl<R: Required> Authorized<R> {
     fn of(decision: Decision) -> Result<Self, Problem> {
         if let Some(standing) = decision.standing {
             note_standing(standing);
@@ -123,7 +123,8 @@ impl<R> Authorized<R> {
         if let Some(client) = admitted.or(decision.refused.as_ref()) {
             note_caller(&client.client_id);
         }
-        Ok(Self { admitted: decision.outcome?, right: PhantomData })
+        let needing = |denial| Problem::from(denial).needing(R::RIGHT.scope_token);
+        Ok(Self { admitted: decision.outcome.map_err(needing)?, right: PhantomData })
     }
 }
 

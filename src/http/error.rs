@@ -42,7 +42,7 @@ pub struct Problem {
     kind: ProblemKind,
     detail: String,
     errors: Vec<FieldFault>,
-    /// The scope token that is missing, for the challenge.
+    /// The scope token that the request needs, for the challenge.
     scope_token: Option<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -58,6 +58,13 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldFault>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// Of a request that needs this scope token: its challenge names it, so that a client asks for no more.
+    #[must_use]
+    pub fn needing(mut self, scope_token: Option<&'static str>) -> Self {
+        self.scope_token = scope_token;
         self
     }
 
@@ -129,13 +136,12 @@ impl Problem {
         let resource = Resource::of_path(path).path;
         let metadata = [issuer, METADATA_PATH, resource].concat();
         let mut challenge = ["Bearer realm=\"", issuer, "\", resource_metadata=\"", &metadata, "\""].concat();
-        if self.kind == ProblemKind::TokenMissing {
-            return Some(challenge);
-        }
         // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
         let mut parameter = |name, value| challenge.extend([", ", name, "=\"", value, "\""]);
-        parameter("error", self.kind.error_code()?);
-        parameter("error_description", &self.detail);
+        if self.kind != ProblemKind::TokenMissing {
+            parameter("error", self.kind.error_code()?);
+            parameter("error_description", &self.detail);
+        }
         if let Some(scope_token) = self.scope_token {
             parameter("scope", scope_token);
         }
@@ -212,7 +218,7 @@ impl From<Denial> for Problem {
             .retry_after(units.resets_in_s),
             Denial::InsufficientScope(scope_token) => {
                 let detail = format!("This needs the scope {scope_token}, which the access token does not carry.");
-                Self { scope_token: Some(scope_token), ..Self::new(Kind::InsufficientScope, detail) }
+                Self::new(Kind::InsufficientScope, detail).needing(Some(scope_token))
             }
             Denial::Store(error) => error.into(),
         }

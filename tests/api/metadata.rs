@@ -109,6 +109,22 @@ async fn a_challenge_leads_to_metadata_that_fit_what_was_asked_for() {
         let metadata = get(&server, address).await;
         assert_eq!(metadata["resource"], format!("{}{resource}", server.base), "{path}");
     }
+    // RFC 6750 section 3: the scope that the request needs, so that a client asks for no more.
+    for (method, path, scope) in [
+        (Method::GET, "/parking/zones", Some("read:zones")),
+        (Method::POST, "/v3/shared/zones", Some("write:zones")),
+        (Method::GET, "/admin/clients", Some("read:admin")),
+        (Method::DELETE, "/admin/clients/demo-reader", Some("write:admin")),
+        (Method::GET, "/metrics", Some("read:admin")),
+        (Method::GET, "/oauth2/usage", None),
+    ] {
+        for token in ["", "wrong"] {
+            let refused = answer(server.request(method.clone(), path).bearer_auth(token)).await;
+            let named =
+                refused.header("www-authenticate").split_once("scope=\"").map(|(_, rest)| rest.trim_end_matches('"'));
+            assert_eq!((refused.status, named), (401, scope), "{path}");
+        }
+    }
     // A token for the other API, and one without the scope, are told the same.
     let wrong = server.get("/admin/clients", &server.token(READER).await).await;
     let challenge = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource/admin\"", server.base);

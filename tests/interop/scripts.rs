@@ -42,7 +42,7 @@ fn oauth4webapi_discovers_gets_uses_validates_introspects_and_revokes() {
          ClientSecretPost bearer 3600 read:zones 2\n\
          true read:zones true true\n\
          401 bearer invalid_token\n\
-         401 invalid_client\n"
+         401 basic invalid_client\n"
     );
 }
 
@@ -50,6 +50,41 @@ fn oauth4webapi_discovers_gets_uses_validates_introspects_and_revokes() {
 fn openid_client_needs_nothing_but_discovery() {
     let sandbox = Sandbox::start(&[]);
     assert_eq!(node(&sandbox, "openid_client"), "bearer true read:zones 2\nfalse\n");
+}
+
+#[test]
+fn the_validators_of_authlib_idpyoidc_and_mcp_take_the_metadata() {
+    let sandbox = Sandbox::start(&[]);
+    let partner = ["/", "/v3", "/parking/zones", "/shared/zones", "/v3/parking/zones", "/v3/shared/zones"];
+    let partner = partner.into_iter().chain(["/oauth2/usage", "/v3/oauth2/usage"]);
+    let partner: String = partner.map(|path| format!("{path} read:zones write:zones\n")).collect();
+    let administration = "/admin read:admin write:admin\n/metrics read:admin write:admin\n";
+    assert_eq!(python(&sandbox, "metadata"), format!("authorization server 10\n{partner}{administration}"));
+}
+
+#[test]
+fn the_client_of_mcp_needs_nothing_but_a_resource() {
+    let sandbox = Sandbox::start(&[("BOOMGATE_DEFAULT_AUDIENCE", AUDIENCE)]);
+    assert_eq!(
+        python(&sandbox, "mcp_client"),
+        "/parking/zones 200 read:zones 2\n\
+         /v3/shared/zones 200 read:zones 2\n"
+    );
+}
+
+#[test]
+fn oauth4webapi_and_openid_client_discover_resources_and_their_authorization_server() {
+    let sandbox = Sandbox::start(&[]);
+    assert_eq!(
+        node(&sandbox, "metadata"),
+        "/parking/zones true read:zones write:zones\n\
+         /v3/shared/zones true read:zones write:zones\n\
+         /admin true read:admin write:admin\n\
+         /metrics true read:admin write:admin\n\
+         / true read:zones write:zones\n\
+         oauth2 true read:zones\n\
+         oidc true read:zones\n"
+    );
 }
 
 #[test]

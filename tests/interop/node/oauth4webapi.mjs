@@ -43,6 +43,7 @@ try {
   await oauth.processClientCredentialsResponse(server, client, answered)
   console.log('a wrong secret works')
 } catch (error) {
-  if (!(error instanceof oauth.ResponseBodyError)) throw error
-  console.log(error.status, error.error)
+  // A 401 has a challenge (RFC 9110 section 15.5.2), which this library looks at before the body.
+  if (!(error instanceof oauth.WWWAuthenticateChallengeError)) throw error
+  console.log(error.status, error.cause[0].scheme, (await error.response.json()).error)
 }
