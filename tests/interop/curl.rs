@@ -43,8 +43,12 @@ fn the_documented_requests_work_as_they_stand() {
     let zone_request = ZONE_REQUEST
         .replace("https://...", &sandbox.site.base)
         .replace("<your_access_token>", token["access_token"].as_str().unwrap())
-        .replace("\\\t\n", "\\\n")
-        .replace("'...'`", &format!("'{ZONE}'"));
+        .replace("\\\t\n", "\\\n");
+    // Whoever pastes the dots too is told that they are no JSON.
+    let refused: Value = serde_json::from_str(&paste(&sandbox, zone_request.trim_end_matches(['`', '\n']))).unwrap();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The body is not JSON: expected value at line 1 column 1. Send a zone"), "{refused}");
+    let zone_request = zone_request.replace("'...'`", &format!("'{ZONE}'"));
     let zone: Value = serde_json::from_str(&paste(&sandbox, &zone_request)).unwrap();
     assert_eq!((&zone["number"], &zone["name"]), (&"4711".into(), &"Kornhausplatz".into()), "{zone}");
 }
