@@ -28,9 +28,7 @@ pub const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414 section 2).
 pub async fn authorization_server(site: Data<Site>, terms: Data<Terms>) -> HttpResponse {
-    let mut members = server_members(&site.issuer);
-    members["scopes_supported"] = json!(terms.scopes);
-    document(MAX_AGE).body(body::json_line(&members))
+    server_document(&site.issuer, json!({ "scopes_supported": terms.scopes }))
 }
 
 /// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3), for resource servers and gateways
@@ -40,19 +38,20 @@ pub async fn authorization_server(site: Data<Site>, terms: Data<Terms>) -> HttpR
 /// requires about ID tokens says what holds of access tokens: `sub` is the same for every audience, and these are the
 /// algorithms of the keys in the JWK Set, RS256 by an imported one. Verifiers take that list as all that they accept.
 pub async fn openid_provider(site: Data<Site>) -> HttpResponse {
-    let mut members = server_members(&site.issuer);
-    members["subject_types_supported"] = json!(["public"]);
-    members["id_token_signing_alg_values_supported"] = json!([Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256]);
-    // Without it the default would be true.
-    members["request_uri_parameter_supported"] = json!(false);
-    document(MAX_AGE).body(body::json_line(&members))
+    let own = json!({
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
+        // Without it the default would be true.
+        "request_uri_parameter_supported": false,
+    });
+    server_document(&site.issuer, own)
 }
 
-/// What both documents say.
-fn server_members(issuer: &str) -> Value {
+/// What both documents say, and one of them alone.
+fn server_document(issuer: &str, own: Value) -> HttpResponse {
     let methods = ["client_secret_basic", "client_secret_post"];
     let resources: Vec<String> = Resource::ALL.iter().map(|resource| format!("{issuer}{}", resource.path)).collect();
-    json!({
+    let mut members = json!({
         "issuer": issuer,
         // Some clients read no document without it. It answers that there is no sign-in.
         "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
@@ -68,7 +67,11 @@ fn server_members(issuer: &str) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
         "protected_resources": resources,
-    })
+    });
+    if let (Some(members), Value::Object(own)) = (members.as_object_mut(), own) {
+        members.extend(own);
+    }
+    document(MAX_AGE).body(body::json_line(&members))
 }
 
 /// `GET /oauth2/authorize`: where other servers sign people in (RFC 6749 section 3.1). No client has a redirect URI, so

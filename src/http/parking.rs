@@ -217,9 +217,8 @@ impl Accepts {
         let Some(content_type) = content_type else { return true };
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         match media_type.to_ascii_lowercase().as_slice() {
-            b"" | b"application/json" | b"application/merge-patch+json" => true,
-            // What curl says by itself. A body that is none is told where it is not JSON.
-            b"application/x-www-form-urlencoded" => true,
+            // The last is what curl says by itself, whatever the body is: the reader says where that is no JSON.
+            b"" | b"application/json" | b"application/merge-patch+json" | b"application/x-www-form-urlencoded" => true,
             other => self == Self::Zone && other.starts_with(b"application/") && other.ends_with(b"+json"),
         }
     }
