@@ -118,8 +118,8 @@ async fn every_json_answer_ends_with_a_line_end_and_has_its_length() {
     for (asked, answer) in answers.into_iter().filter(|(asked, _)| !asked.starts_with("HEAD")) {
         if answer.header("content-type").contains("json") {
             count += 1;
-            assert_eq!(answer.body.iter().filter(|byte| **byte == b'\n').count(), 1, "{asked}");
-            assert!(answer.body.ends_with(b"}\n"), "{asked}: {}", String::from_utf8_lossy(&answer.body));
+            let (last, before) = answer.body.split_last().unwrap();
+            assert!(*last == b'\n' && !before.contains(last), "{asked}: {}", String::from_utf8_lossy(&answer.body));
             assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{asked}");
         }
     }
