@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 pub use self::raw::{Fault, Origin, Setting};
 use self::raw::{Finished, Raw};
 use crate::admission::ADMIN_AUDIENCE;
+use crate::http::hsts;
 use crate::keys::Algorithm;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
 
@@ -199,6 +200,9 @@ pub struct Http {
     pub handshake_timeout: Duration,
     /// `shutdown_timeout_s`: how long open requests may take after SIGTERM; by default 30 s.
     pub shutdown_timeout: Duration,
+    /// `hsts_max_age_s`: how long browsers remember to use HTTPS alone for the issuer's host, in seconds; by
+    /// default a year, and 0 is not at all. Never sent for loopback names, names of one label and IP addresses.
+    pub hsts_max_age_s: u64,
 }
 
 /// `[log]`: what is written to standard error.
@@ -418,6 +422,7 @@ impl Config {
                 keep_alive: seconds(raw, "http.keep_alive_s", 1..=3_600, 75),
                 handshake_timeout: seconds(raw, "http.handshake_timeout_s", 1..=600, 5),
                 shutdown_timeout: seconds(raw, "http.shutdown_timeout_s", 0..=3_600, 30),
+                hsts_max_age_s: raw.number("http.hsts_max_age_s", 0..=315_360_000, hsts::DEFAULT_MAX_AGE_S),
             },
             log: read_log(environment, raw),
         }

@@ -30,6 +30,7 @@ use crate::declared::{DeclarationError, SecretError};
 use crate::failures::Sum;
 use crate::files;
 use crate::http::answer::Site;
+use crate::http::hsts::Hsts;
 use crate::listener::{Bounds, Sockets};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::registration::Registration;
@@ -223,9 +224,9 @@ impl Server {
     /// Serves until `stop` is ready; then drains requests under way, returns unspent quota and closes the
     /// store.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { issuer, https, http, ops, sockets, tls, store, stopping, parts, .. } = self;
-        let secure_site = Data::new(Site { issuer: issuer.clone(), secure: true });
-        let clear_site = Data::new(Site { issuer, secure: false });
+        let Self { config, issuer, https, http, ops, sockets, tls, store, stopping, parts } = self;
+        let secure_site = Data::new(Site { issuer: issuer.clone(), hsts: hsts(&config, &issuer) });
+        let clear_site = Data::new(Site { issuer, hsts: None });
         let secure_app = {
             let parts = parts.clone();
             move || routes::secure_app(&parts, &secure_site)
@@ -381,6 +382,11 @@ fn refuse_exposed(data_dir: &Path) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Never in the sandbox: it shares its host with whatever else a developer runs.
+fn hsts(config: &Config, issuer: &str) -> Option<Hsts> {
+    (config.edition == Edition::Serve).then(|| Hsts::new(issuer, config.http.hsts_max_age_s)).flatten()
 }
 
 fn bounds(config: &Config) -> Bounds {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::http::durations::{Durations, Timer, known};
 use crate::http::error::{OauthError, Problem};
 use crate::http::exchange::{ACCESS, Exchange, X_REQUEST_ID, is_logged, kept};
+use crate::http::hsts::Hsts;
 use crate::http::rate_limit_fields;
 use crate::oauth::credentials::SECRET_PREFIX;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
@@ -37,8 +38,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub struct Site {
     /// The issuer identifier (RFC 8414 section 2): the address that its own pages start with.
     pub issuer: String,
-    /// Whether this side of the server is reached over TLS.
-    pub secure: bool,
+    /// What browsers are to remember of this host; `None` over plain HTTP, and where they must not.
+    pub hsts: Option<Hsts>,
 }
 
 /// The trace that a request belongs to (W3C Trace Context section 3.2): `00-` and 32 hexadecimal digits.
@@ -147,6 +148,7 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
 /// Nothing below sets what is set here, so each field is appended: cheaper than to look for one to replace.
 fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
     let client_trace_id = kept(response.request().headers(), &CLIENT_TRACE_ID);
+    let hsts = site.hsts.as_ref().and_then(|hsts| hsts.value_for(response.request().head()));
     let headers = response.headers_mut();
     headers.append(X_REQUEST_ID, exchange.id());
     if let Some(client_trace_id) = client_trace_id {
@@ -157,8 +159,8 @@ fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
     }
     // No browser is to guess that a body is a page or a script, whatever is in it.
     headers.append(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if site.secure {
-        headers.append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    if let Some(hsts) = hsts {
+        headers.append(STRICT_TRANSPORT_SECURITY, hsts);
     }
 }
 

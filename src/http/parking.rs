@@ -424,7 +424,7 @@ mod tests {
 
         /// Sends a request with the token that may do everything, unless the headers bring another.
         async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-            let site = Data::new(Site { issuer: "https://here".to_owned(), secure: true });
+            let site = Data::new(Site { issuer: "https://here".to_owned(), hsts: None });
             let all = |config: &mut ServiceConfig| {
                 most_asked_for(config, &self.parking);
                 routes(config);

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod document;
 pub mod error;
 pub mod fault;
+pub mod host;
 pub mod limits;
 pub mod object;
 pub mod parameters;

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use reqwest::{Client, Method};
+use boomgate::config::Edition;
+use reqwest::{Certificate, Client, Method};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -135,11 +136,45 @@ async fn a_token_in_the_clear_is_burned_however_badly_it_was_sent() {
 }
 
 #[tokio::test]
-async fn https_answers_carry_hsts() {
-    let server = TestServer::start().await;
-    for path in ["/parking/zones", "/.well-known/jwks.json", "/nowhere"] {
-        let answer = answer(server.request(Method::GET, path)).await;
-        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}");
+async fn a_public_server_sends_hsts_to_who_asks_for_its_name_and_not_for_localhost() {
+    let server = TestServer::start_with(|config| {
+        config.edition = Edition::Serve;
+        config.issuer = Some("https://gate.example.com".to_owned());
+        config.tls.names = vec!["gate.example.com".to_owned()];
+    })
+    .await;
+    let ca = std::fs::read(server.data_dir().join("tls/ca.pem")).unwrap();
+    for http2 in [true, false] {
+        let client = Client::builder()
+            .add_root_certificate(Certificate::from_pem(&ca).unwrap())
+            .resolve("gate.example.com", server.address)
+            .resolve("localhost", server.address)
+            .no_proxy();
+        let client = if http2 { client } else { client.http1_only() }.build().unwrap();
+        for (host, sent) in [("gate.example.com", "max-age=31536000"), ("localhost", ""), ("127.0.0.1", "")] {
+            for path in ["/parking/zones", "/.well-known/jwks.json", "/nowhere"] {
+                let url = format!("https://{host}:{}{path}", server.address.port());
+                let answer = answer(client.get(url)).await;
+                assert_eq!(answer.header("strict-transport-security"), sent, "{host}{path}, HTTP/2: {http2}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn hsts_is_off_where_the_settings_say_so_and_where_other_servers_share_the_name() {
+    let of_gate = Some("https://gate.example.com".to_owned());
+    for (edition, issuer, hsts_max_age_s) in
+        [(Edition::Serve, of_gate.clone(), 0), (Edition::Serve, None, 60), (Edition::Sandbox, of_gate, 60)]
+    {
+        let server = TestServer::start_with(|config| {
+            (config.edition, config.issuer) = (edition, issuer);
+            config.http.hsts_max_age_s = hsts_max_age_s;
+        })
+        .await;
+        let client = server.another_client(false);
+        let request = client.get(format!("{}/.well-known/jwks.json", server.base)).header("host", "gate.example.com");
+        assert_eq!(answer(request).await.header("strict-transport-security"), "", "{edition:?}");
     }
 }
 
