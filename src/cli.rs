@@ -23,11 +23,14 @@ mod serve;
 mod token;
 mod welcome;
 
+use std::any::TypeId;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use anyhow::bail;
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::Environment;
+use crate::config::{Environment, misread_path};
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -84,7 +87,13 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let environment = Environment::of_process();
-    let done = match Arguments::parse().command {
+    let matches = Arguments::command().get_matches();
+    let command = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    if let Err(error) = refuse_misread_paths(&Arguments::command(), &matches, &environment) {
+        output::complain(&error);
+        return ExitCode::from(FAILED);
+    }
+    let done = match command {
         Command::Sandbox(options) => serve::sandbox(options, &environment),
         Command::Serve(options) => serve::serve(options, &environment),
         Command::Client(options) => client::run(options, &environment),
@@ -107,6 +116,35 @@ pub fn run() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Refuses a path that is hardly what its writer means, in any argument or variable, before anything is made there.
+/// Of the settings in a file the configuration says the same.
+fn refuse_misread_paths(
+    command: &clap::Command,
+    matches: &ArgMatches,
+    environment: &Environment,
+) -> anyhow::Result<()> {
+    for argument in command.get_arguments().filter(|argument| is_path(argument)) {
+        let name = argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"));
+        let values = matches.try_get_raw(argument.get_id().as_str()).ok().flatten().into_iter().flatten();
+        for value in values.filter_map(|value| value.to_str()) {
+            if let Some(why) = misread_path(value) {
+                bail!("{name} {value:?} {why}");
+            }
+        }
+    }
+    match matches.subcommand() {
+        Some((name, below)) => match command.find_subcommand(name) {
+            Some(command) => refuse_misread_paths(command, below, environment),
+            None => Ok(()),
+        },
+        None => environment.misread_path().map_or(Ok(()), |why| bail!("{why}")),
+    }
+}
+
+fn is_path(argument: &Arg) -> bool {
+    argument.get_value_parser().type_id() == TypeId::of::<PathBuf>()
 }
 
 #[cfg(test)]

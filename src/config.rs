@@ -5,23 +5,25 @@
 //! only reader of the environment; nothing below the server's assembly sees a [`Config`]. Settings are
 //! not read again while the server runs. `data/boomgate.toml` lists them all for people.
 
+mod platform;
 mod raw;
+mod values;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-use rustls::pki_types::ServerName;
-use tracing_subscriber::EnvFilter;
 
 pub use self::raw::{Fault, Origin, Setting};
 use self::raw::{Finished, Raw};
+pub use self::values::misread_path;
+use self::values::{addresses, audience, collide, host, issuer, log_directives, loopback, signing_algorithm};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::http::hsts;
 use crate::keys::Algorithm;
@@ -273,14 +275,26 @@ impl Environment {
         self.terminal
     }
 
-    /// The folder that `BOOMGATE_DATA_DIR` names.
+    /// The folder that `BOOMGATE_DATA_DIR` names, without blanks around it.
     #[must_use]
     pub fn data_dir(&self) -> Option<PathBuf> {
         self.path("BOOMGATE_DATA_DIR")
     }
 
+    /// What is wrong with a path in a variable that commands read without the settings.
+    #[must_use]
+    pub fn misread_path(&self) -> Option<String> {
+        let wrong = |name: &&str| {
+            let value = self.get(name)?.trim();
+            misread_path(value).map(|why| format!("{name}: {value:?} {why}"))
+        };
+        ["BOOMGATE_DATA_DIR", FILE_VARIABLE, "BOOMGATE_CLIENT_SECRET_FILE"].iter().find_map(wrong)
+    }
+
     fn path(&self, name: &str) -> Option<PathBuf> {
-        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        let value = self.variables.get(name)?;
+        let path = value.to_str().map_or_else(|| value.into(), |text| PathBuf::from(text.trim()));
+        (!path.as_os_str().is_empty()).then_some(path)
     }
 }
 
@@ -385,7 +399,7 @@ impl Config {
             listen,
             http_listen,
             ops_listen,
-            data_dir: raw.text_or("data_dir", "the path of a folder", ("data", "data".into()), path),
+            data_dir: read_data_dir(raw),
             issuer,
             default_audience,
             audiences,
@@ -397,7 +411,7 @@ impl Config {
                 signing_algorithm,
             ),
             key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
-            clients_file: raw.text("clients_file", "the path of a TOML or JSON file", path),
+            clients_file: raw.path("clients_file", "the path of a TOML or JSON file"),
             workers: read_workers(raw),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
@@ -439,14 +453,35 @@ fn read_listen(edition: Edition, raw: &mut Raw) -> Vec<SocketAddr> {
     };
     let mut listen: Vec<SocketAddr> = Vec::new();
     for address in named.into_iter().flatten() {
-        if listen.contains(&address) && address.port() != 0 {
-            raw.fault("listen", format!("names {address} twice"));
-        }
         refuse_beyond_loopback(edition, raw, "listen", address);
+        // Port 0 is one free port for all addresses that have it, or the first one's.
+        let port = listen.first().map_or(address.port(), SocketAddr::port);
+        let bound = if address.port() == 0 { SocketAddr::new(address.ip(), port) } else { address };
+        if let Some(other) = listen.iter().find(|other| collide(**other, bound)) {
+            raw.fault("listen", twice(*other, address));
+        }
         listen.push(address);
     }
     raw.turns_out("listen", listen.iter().map(SocketAddr::to_string).collect::<Vec<_>>());
     listen
+}
+
+/// Why one of two sockets has to go.
+fn twice(one: SocketAddr, other: SocketAddr) -> String {
+    let (wide, narrow) = if other.ip().is_unspecified() && other.ip().is_ipv6() { (other, one) } else { (one, other) };
+    if !wide.ip().is_unspecified() || wide.ip() == narrow.ip() {
+        return format!("names {narrow} twice");
+    }
+    let ipv4 = if wide.is_ipv6() && narrow.is_ipv4() { ", of IPv4 too" } else { "" };
+    format!("names {narrow} beside {wide}, which is all addresses{ipv4}: leave out {narrow}")
+}
+
+fn read_data_dir(raw: &mut Raw) -> PathBuf {
+    const DEFAULT: &str = "data";
+    raw.path("data_dir", "the path of a folder").unwrap_or_else(|| {
+        raw.turns_out("data_dir", DEFAULT);
+        DEFAULT.into()
+    })
 }
 
 fn read_issuer(raw: &mut Raw, listen: &[SocketAddr]) -> Option<String> {
@@ -470,8 +505,8 @@ fn read_workers(raw: &mut Raw) -> usize {
 fn read_http_listen(edition: Edition, raw: &mut Raw, listen: &[SocketAddr]) -> Option<SocketAddr> {
     let address = raw.text("http_listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())?;
     refuse_beyond_loopback(edition, raw, "http_listen", address);
-    if listen.contains(&address) && address.port() != 0 {
-        raw.fault("http_listen", format!("must not be {address}, which listen has: plain HTTP is refused there too"));
+    if let Some(other) = taken(&[("listen", listen)], address) {
+        raw.fault("http_listen", format!("must not be {address}, which {other} has: plain HTTP is refused there too"));
     }
     Some(address)
 }
@@ -484,13 +519,18 @@ fn read_ops_listen(
 ) -> Option<SocketAddr> {
     let address = raw.text("ops_listen", "an address and a port such as 127.0.0.1:9464", |text| text.parse().ok())?;
     refuse_beyond_loopback(edition, raw, "ops_listen", address);
-    let others =
-        listen.iter().map(|taken| (taken, "listen")).chain(http_listen.iter().map(|taken| (taken, "http_listen")));
-    let taken = others.into_iter().find(|(taken, _)| **taken == address && address.port() != 0);
-    if let Some((_, other)) = taken {
+    let others = [("listen", listen), ("http_listen", http_listen.as_slice())];
+    if let Some(other) = taken(&others, address) {
         raw.fault("ops_listen", format!("must not be {address}, which {other} has: metrics need a port of their own"));
     }
     Some(address)
+}
+
+/// The setting that has this address already; in words, where it has another that includes it.
+fn taken(settings: &[(&'static str, &[SocketAddr])], address: SocketAddr) -> Option<String> {
+    let mut all = settings.iter().flat_map(|(key, addresses)| addresses.iter().map(move |other| (key, *other)));
+    let (key, other) = all.find(|(_, other)| address.port() != 0 && collide(*other, address))?;
+    Some(if other == address { (*key).to_owned() } else { format!("{key}, with {other},") })
 }
 
 /// The sandbox's secrets are printed in the documentation.
@@ -508,6 +548,10 @@ fn refuse_beyond_loopback(edition: Edition, raw: &mut Raw, key: &'static str, ad
 fn read_audiences(raw: &mut Raw) -> (Vec<String>, Option<String>) {
     let named = raw.list("audiences", "1 to 200 visible ASCII characters", audience);
     let mut audiences = named.unwrap_or_else(|| vec![PUBLIC_AUDIENCE.to_owned()]);
+    let mut seen = BTreeSet::new();
+    if let Some(repeated) = audiences.iter().find(|audience| !seen.insert(audience.as_str())).cloned() {
+        raw.fault("audiences", format!("names {repeated} twice"));
+    }
     audiences.retain(|audience| audience != ADMIN_AUDIENCE);
     if audiences.is_empty() {
         raw.fault("audiences", format!("must name an API set beside {ADMIN_AUDIENCE}"));
@@ -532,8 +576,8 @@ fn read_scopes(raw: &mut Raw) -> BTreeSet<String> {
 }
 
 fn read_tls(raw: &mut Raw) -> Tls {
-    let certificate = raw.text("tls.certificate", "the path of a PEM file", path);
-    let private_key = raw.text("tls.private_key", "the path of a PEM file", path);
+    let certificate = raw.path("tls.certificate", "the path of a PEM file");
+    let private_key = raw.path("tls.private_key", "the path of a PEM file");
     if raw.is_given("tls.certificate") != raw.is_given("tls.private_key") {
         let (given, other) = if raw.is_given("tls.certificate") {
             ("tls.certificate", "tls.private_key")
@@ -555,60 +599,12 @@ fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
         "json" => Some(LogFormat::Json),
         _ => None,
     });
-    let directives = |text: &str| EnvFilter::try_new(text).is_ok_and(|_| !text.is_empty()).then(|| text.to_owned());
     let expected = "a level such as info, or directives such as info,boomgate=debug";
-    let level = raw.text_or("log.level", expected, ("info", "info".to_owned()), directives);
+    let level = raw.text_or("log.level", expected, ("info", "info".to_owned()), log_directives);
     let access = raw.boolean("log.access", false);
     Log { format, level, access, color: environment.terminal && environment.get("NO_COLOR").is_none() }
 }
 
 fn seconds(raw: &mut Raw, key: &'static str, range: RangeInclusive<u64>, default: u64) -> Duration {
     Duration::from_secs(raw.number(key, range, default))
-}
-
-/// Both addresses that `localhost` means.
-fn loopback(port: u16) -> [SocketAddr; 2] {
-    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port))
-}
-
-fn addresses(text: &str) -> Option<Vec<SocketAddr>> {
-    match text.strip_prefix("localhost:") {
-        Some(port) => port.parse().ok().map(|port| loopback(port).to_vec()),
-        None => text.parse().ok().map(|address| vec![address]),
-    }
-}
-
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| Path::new(text).to_owned())
-}
-
-/// RFC 8414 section 2 wants https and neither query nor fragment; a path would move every well-known
-/// document, and a `/` at the end doubles in the addresses made from it.
-fn issuer(text: &str) -> Option<String> {
-    let authority = text.strip_prefix("https://")?;
-    let (name, port) = match authority.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (authority, None),
-    };
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    (host(name).is_some() && !name.starts_with('*') && port_fits).then(|| text.to_owned())
-}
-
-fn host(text: &str) -> Option<String> {
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    ServerName::try_from(name).is_ok().then(|| text.to_owned())
-}
-
-fn audience(text: &str) -> Option<String> {
-    let fits = (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then(|| text.to_owned())
-}
-
-fn signing_algorithm(text: &str) -> Option<Algorithm> {
-    match text {
-        "ES256" => Some(Algorithm::Es256),
-        "EdDSA" => Some(Algorithm::EdDsa),
-        _ => None,
-    }
 }

@@ -242,6 +242,50 @@ fn one_fault_is_one_line() {
 }
 
 #[test]
+fn what_the_server_would_read_as_something_else_is_a_fault() {
+    for (file, line) in [
+        ("listen = ['[::1]:0', '[::1]:0']", "1: listen names [::1]:0 twice"),
+        ("listen = ['[::1]:1', '[::1]:0']", "1: listen names [::1]:0 twice"),
+        (
+            "listen = ['0.0.0.0:1', '127.0.0.1:1']",
+            "1: listen names 127.0.0.1:1 beside 0.0.0.0:1, which is all addresses: leave out 127.0.0.1:1",
+        ),
+        (
+            "listen = ['0.0.0.0:1', '[::]:1']",
+            "1: listen names 0.0.0.0:1 beside [::]:1, which is all addresses, of IPv4 too: leave out 0.0.0.0:1",
+        ),
+        (
+            "listen = ['localhost:+1']",
+            "1: listen must be an address and a port such as 127.0.0.1:8443, [::1]:8443 or localhost:8443, not \"localhost:+1\"",
+        ),
+        (
+            "listen = ['0.0.0.0:1']\nhttp_listen = '127.0.0.1:1'",
+            "2: http_listen must not be 127.0.0.1:1, which listen, with 0.0.0.0:1, has: plain HTTP is refused there too",
+        ),
+        ("audiences = ['a', 'b', 'a']", "1: audiences names a twice"),
+        (
+            "data_dir = '~/boom'",
+            "1: data_dir \"~/boom\" begins with ~, which only a shell reads as a home folder: write the path in full (or \
+             ./~ if that is the name)",
+        ),
+        (
+            "clients_file = '$HOME/clients.toml'",
+            "1: clients_file \"$HOME/clients.toml\" has a variable in it, which only a shell replaces: write the path in full",
+        ),
+        (
+            "[tls]\ncertificate = 'file:///etc/chain.pem'\nprivate_key = '/etc/key.pem'",
+            "2: tls.certificate \"file:///etc/chain.pem\" is a URL: write the path in full, without what is before it",
+        ),
+        (
+            "log.level = 'wran'",
+            "1: log.level must be a level such as info, or directives such as info,boomgate=debug, not \"wran\"",
+        ),
+    ] {
+        assert_eq!(load(Edition::Serve, file, &[]).unwrap_err(), format!("boomgate.toml:{line}"), "{file}");
+    }
+}
+
+#[test]
 fn the_text_of_a_wrong_setting_cannot_move_a_terminal() {
     let error = load(Edition::Serve, "issuer = \"\\u001b[2J\"\n\"\\u001b\" = 1", &[]).unwrap_err();
     assert!(!error.contains('\u{1b}'), "{error:?}");
@@ -249,9 +293,14 @@ fn the_text_of_a_wrong_setting_cannot_move_a_terminal() {
 
 #[test]
 fn an_issuer_is_an_origin() {
-    for good in
-        ["https://a.example", "https://a.example:8443", "https://127.0.0.1:1", "https://[::1]", "https://[::1]:1"]
-    {
+    for good in [
+        "https://a.example",
+        "https://a.example:8443",
+        "https://127.0.0.1:1",
+        "https://[::1]",
+        "https://[::1]:1",
+        "https://my_service",
+    ] {
         assert!(load(Edition::Serve, &format!("issuer = '{good}'"), &[]).is_ok(), "{good}");
     }
     for bad in [
@@ -266,6 +315,16 @@ fn an_issuer_is_an_origin() {
         "https://a#f",
         "https://*.a",
         "https://a b",
+        "https://a:+8443",
+        "https://a:08443",
+        "https://a:",
+        "https://a:1:2",
+        "https://::1",
+        "https://[127.0.0.1]",
+        "https://[a]",
+        "https://[::1]x",
+        "https://[::1]x:1",
+        "https://256.1.1.1",
     ] {
         assert!(load(Edition::Serve, &format!("issuer = '{bad}'"), &[]).is_err(), "{bad}");
     }
@@ -301,4 +360,92 @@ fn a_file_that_is_not_there_is_named() {
         "cannot read the settings in /nowhere/boomgate.toml: No such file or directory (os error 2); \
          name another file with --config or BOOMGATE_CONFIG"
     );
+}
+
+#[test]
+fn what_kubernetes_sets_for_a_service_named_boomgate_is_ignored_and_a_misspelt_setting_is_not() {
+    let of_kubernetes = [
+        ("BOOMGATE_PORT", "tcp://10.96.12.7:8443"),
+        ("BOOMGATE_SERVICE_HOST", "10.96.12.7"),
+        ("BOOMGATE_SERVICE_PORT", "8443"),
+        ("BOOMGATE_SERVICE_PORT_HTTPS", "8443"),
+        ("BOOMGATE_PORT_8443_TCP", "tcp://10.96.12.7:8443"),
+        ("BOOMGATE_PORT_8443_TCP_PROTO", "tcp"),
+        ("BOOMGATE_PORT_8443_TCP_PORT", "8443"),
+        ("BOOMGATE_PORT_8443_TCP_ADDR", "10.96.12.7"),
+        ("BOOMGATE_ADMIN_SERVICE_HOST", "10.96.12.8"),
+        ("BOOMGATE_ADMIN_SERVICE_PORT", "443"),
+        ("BOOMGATE_ADMIN_PORT", "tcp://10.96.12.8:443"),
+    ];
+    let with = |more: &[(&str, &str)]| load(Edition::Serve, "", &[&of_kubernetes, more].concat());
+    assert_eq!(with(&[]).unwrap(), Config::defaults(Edition::Serve));
+    assert_eq!(with(&[("BOOMGATE_WORKERS", "3")]).unwrap().workers, 3);
+    assert_eq!(
+        with(&[("BOOMGATE_WORKER", "3")]).unwrap_err(),
+        "BOOMGATE_WORKER: worker is not a setting; did you mean BOOMGATE_WORKERS?"
+    );
+    for meant in [("BOOMGATE_PORT", "9443"), ("BOOMGATE_SERVICE_PORT", "9443"), ("BOOMGATE_NAME", "gate")] {
+        assert!(load(Edition::Serve, "", &[meant]).unwrap_err().contains("is not a setting"), "{meant:?}");
+    }
+    // What is misspelt in the file is not forgiven for a platform's variable of that name.
+    assert_eq!(
+        load(Edition::Serve, "port = 9443", &of_kubernetes).unwrap_err(),
+        "boomgate.toml:1: port is not a setting; data/boomgate.toml in the source lists them all"
+    );
+}
+
+#[test]
+fn blanks_around_a_variable_are_no_part_of_it() {
+    let variables = [
+        ("BOOMGATE_DATA_DIR", " /srv/boomgate\r"),
+        ("BOOMGATE_AUDIENCES", "one , two\r\n"),
+        ("BOOMGATE_ISSUER", "https://gate.example.com\n"),
+        ("BOOMGATE_LOG__ACCESS", "true "),
+        ("BOOMGATE_LOG__LEVEL", "info, boomgate=debug"),
+        ("BOOMGATE_WORKERS", " "),
+    ];
+    let config = load(Edition::Serve, "", &variables).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("/srv/boomgate"));
+    assert_eq!(config.audiences, ["one", "two", "admin.api.boomgate"]);
+    assert_eq!(config.issuer.as_deref(), Some("https://gate.example.com"));
+    assert!(config.log.access);
+    assert_eq!(config.log.level, "info,boomgate=debug");
+    assert!(load(Edition::Serve, "", &[("BOOMGATE_AUDIENCES", "one,,two")]).is_err(), "a name is missing");
+    // Docker's `--env-file` takes quotation marks for a part of the value.
+    assert!(load(Edition::Serve, "", &[("BOOMGATE_DATA_DIR", "\"/srv/boomgate\"")]).is_err());
+}
+
+#[test]
+fn settings_that_hardly_anybody_means_are_warnings() {
+    for (file, says) in [
+        (
+            "listen = ['0.0.0.0:8443']",
+            "Set issuer to what clients call, such as \"https://gate.example.com:8443\", and tls.names",
+        ),
+        ("listen = ['[::]:443']", "such as \"https://gate.example.com\", and tls.names"),
+        ("listen = ['127.0.0.1:8443', '192.0.2.1:8443']", "listen answers other machines at 192.0.2.1:8443"),
+        ("listen = ['127.0.0.1:0']", "listen has port 0"),
+        ("issuer = 'https://gate.example.com:443'", "which many clients write as https://gate.example.com, and"),
+        ("issuer = 'https://Gate.example.com'", "which many clients write as https://gate.example.com, and"),
+        (
+            "ops_listen = '0.0.0.0:9464'",
+            "ops_listen answers /metrics without a token to anybody who reaches 0.0.0.0:9464",
+        ),
+        ("ops_listen = '192.0.2.1:9464'", "ops_listen answers"),
+        ("[tls]\ncertificate = 'a'\nprivate_key = 'b'\nnames = ['a.example']", "tls.names has no effect"),
+        ("http.hsts_max_age_s = 60", "http.hsts_max_age_s has no effect"),
+    ] {
+        let warnings = load(Edition::Serve, file, &[]).unwrap().warnings();
+        assert!(matches!(&warnings[..], [only] if only.contains(says)), "{file}: {warnings:?}");
+    }
+    for file in [
+        "",
+        "listen = ['0.0.0.0:8443']\nissuer = 'https://gate.example.com:8443'",
+        "issuer = 'https://gate.example.com'\nhttp.hsts_max_age_s = 60",
+        "ops_listen = '10.0.0.1:9464'",
+        "ops_listen = '[fd00::1]:9464'",
+        "http.hsts_max_age_s = 0",
+    ] {
+        assert_eq!(load(Edition::Serve, file, &[]).unwrap().warnings(), [""; 0], "{file}");
+    }
 }

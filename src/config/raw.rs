@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
-use super::{Environment, VARIABLE_PREFIX};
+use super::values::{misread_path, path};
+use super::{Environment, VARIABLE_PREFIX, platform};
 use crate::oauth::fault::nearest;
 
 /// Variables that are not settings: where the settings are, and the command line's credentials.
@@ -189,19 +190,21 @@ impl Raw {
         }
     }
 
-    /// Lays the `BOOMGATE_…` variables over what is there; an empty one counts as not set.
+    /// Lays the `BOOMGATE_…` variables over what is there, without blanks around them; an empty one counts as not
+    /// set, and one that a platform sets is no setting.
     pub(super) fn add_variables(&mut self, environment: &Environment) {
         for (name, value) in &environment.variables {
             let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { continue };
-            if NOT_SETTINGS.contains(&name.as_str()) {
+            if NOT_SETTINGS.contains(&name.as_str()) || platform::has_set(name, environment) {
                 continue;
             }
-            if value.is_empty() {
-                continue;
-            }
+            // A file of variables that was written elsewhere leaves a carriage return at the end.
+            let value = match value.to_str().map(str::trim) {
+                Some("") => continue,
+                Some(text) => Value::Untyped(text.to_owned()),
+                None => Value::Other("bytes that are not UTF-8"),
+            };
             let key = rest.to_lowercase().replace("__", ".");
-            let value =
-                value.to_str().map_or(Value::Other("bytes that are not UTF-8"), |text| Value::Untyped(text.to_owned()));
             self.given.insert(key, (value, Origin::Variable(name.clone())));
         }
     }
@@ -326,6 +329,18 @@ impl Raw {
         })
     }
 
+    /// A path that nothing has to replace a part of first; `expected` says of what.
+    pub(super) fn path(&mut self, key: &'static str, expected: &str) -> Option<PathBuf> {
+        let text = self.text(key, expected, |text| (!text.is_empty()).then(|| text.to_owned()))?;
+        match misread_path(&text) {
+            None => Some(path(&text)),
+            Some(why) => {
+                self.fault(key, format!("{} {why}", Value::Text(text)));
+                None
+            }
+        }
+    }
+
     /// A list of texts that `parse` takes, at least one; in a variable they are separated by commas.
     /// `expected` says what each of them is.
     pub(super) fn list<T>(
@@ -390,7 +405,7 @@ impl Raw {
 }
 
 /// The variable that sets `key`.
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{VARIABLE_PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 

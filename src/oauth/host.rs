@@ -31,10 +31,13 @@ impl Host {
         fits.then(|| Self::Dns(text.to_ascii_lowercase()))
     }
 
-    /// Whether it stands for every name one level below another.
+    /// Whether a certificate for this is one for `other` (RFC 6125 section 6.4): `*` stands for one label.
     #[must_use]
-    pub fn is_wildcard(&self) -> bool {
-        matches!(self, Self::Dns(name) if name.starts_with('*'))
+    pub fn covers(&self, other: &Self) -> bool {
+        let (Self::Dns(name), Self::Dns(other_name)) = (self, other) else { return self == other };
+        let parent = name.strip_prefix("*.");
+        name == other_name
+            || parent.is_some_and(|parent| other_name.split_once('.').is_some_and(|(_, rest)| rest == parent))
     }
 }
 
@@ -108,10 +111,45 @@ mod tests {
         }
         let (label, name) = ("a".repeat(64), "a.".repeat(127) + "a");
         for text in [
-            "", ".", "a..b", "a b", "-a", "a-", "*", "a.*.b", "*a.b", "https://a", "a:443", "ä.example", "a.", "192.0.2",
-            "256.0.0.1", "1", "*.192.0.2.7", "[::1]", "a/b", "a\n", &label, &name,
+            "",
+            ".",
+            "a..b",
+            "a b",
+            "-a",
+            "a-",
+            "*",
+            "a.*.b",
+            "*a.b",
+            "https://a",
+            "a:443",
+            "ä.example",
+            "a.",
+            "192.0.2",
+            "256.0.0.1",
+            "1",
+            "*.192.0.2.7",
+            "[::1]",
+            "a/b",
+            "a\n",
+            &label,
+            &name,
         ] {
             assert_eq!(Host::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_covers_one_label() {
+        let covers = |name: &str, other: &str| Host::parse(name).unwrap().covers(&Host::parse(other).unwrap());
+        for (name, other, expected) in [
+            ("a.example", "A.example", true),
+            ("*.example", "a.example", true),
+            ("*.example", "a.b.example", false),
+            ("*.example", "example", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+        ] {
+            assert_eq!(covers(name, other), expected, "{name} {other}");
         }
     }
 
@@ -131,12 +169,26 @@ mod tests {
 
     #[test]
     fn a_public_name_is_none_that_servers_of_one_machine_share() {
-        for name in ["gate.example.com", "GATE.EXAMPLE.COM", "gate.example.com.", "localhost.example.com", "1.example"] {
+        for name in ["gate.example.com", "GATE.EXAMPLE.COM", "gate.example.com.", "localhost.example.com", "1.example"]
+        {
             assert!(is_public_name(name), "{name}");
         }
         for name in [
-            "", "localhost", "LocalHost", "localhost.", "gate.localhost", "a.b.LOCALHOST.", "localhost.localdomain", "gate",
-            "gate.", "127.0.0.1", "192.0.2.7", "127.1", "::1", "::ffff:192.0.2.7", "2001:db8::1",
+            "",
+            "localhost",
+            "LocalHost",
+            "localhost.",
+            "gate.localhost",
+            "a.b.LOCALHOST.",
+            "localhost.localdomain",
+            "gate",
+            "gate.",
+            "127.0.0.1",
+            "192.0.2.7",
+            "127.1",
+            "::1",
+            "::ffff:192.0.2.7",
+            "2001:db8::1",
         ] {
             assert!(!is_public_name(name), "{name}");
         }
