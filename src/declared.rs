@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use self::document::Entry;
 pub use self::plan::{Change, Counts, Plan, Registered, Step, grouped};
 pub use self::secret::{DeclaredSecret, SecretError};
-use crate::files;
+use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::{MEMBERS, Registration, Terms, read_client_id, read_status};
@@ -128,9 +128,9 @@ impl fmt::Display for Lines<'_> {
 /// The clients that the file at `path` declares, with their secrets; every fault at once.
 pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
     let text = read_text(path)?;
-    if files::is_open_to_others(setting.secrets_dir).unwrap_or(false) {
-        let dir = setting.secrets_dir.display();
-        return Err(of_file(path, format!("keeps secrets in {dir}, which is open to other users: chmod 700 {dir}")));
+    // A folder that is not there is made when there is a secret to put into it.
+    if let Ok(Some(exposure)) = files::exposure(setting.secrets_dir, Reader::Server) {
+        return Err(of_file(path, format!("keeps secrets in {}, which {exposure}", setting.secrets_dir.display())));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     parse(path, &text, folder, setting).map_err(|faults| DeclarationError::Faults { path: path.to_owned(), faults })
@@ -391,7 +391,7 @@ secret = { env = 'MISSING' }
         write_private(&folder.path().join("weak"), b"hunter2\n").unwrap();
         write_private(&folder.path().join("large"), &[b'x'; 5_000]).unwrap();
         std::fs::write(folder.path().join("open"), strong).unwrap();
-        std::fs::set_permissions(folder.path().join("open"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(folder.path().join("open"), std::fs::Permissions::from_mode(0o604)).unwrap();
         let of = |secret: &str| {
             let text =
                 format!("[[clients]]\nclient_id = 'a'\nclient_name = 'a'\nscope = 'read:zones'\nsecret = {secret}\n");
@@ -409,10 +409,10 @@ secret = { env = 'MISSING' }
             ("{ vault = 'x' }", "must be \"generate\""),
             ("1", "must be \"generate\""),
             ("{ file = 'weak' }", "must be 32 to 256 visible ASCII characters"),
-            ("{ file = 'open' }", "open, which is open to other users: chmod 600 it"),
+            ("{ file = 'open' }", "open, which is open to other users (mode 0604): chmod 600 "),
             ("{ file = 'large' }", "is too large for a secret"),
             ("{ file = 'none' }", "none, which is not there"),
-            ("{ file = '.' }", "chmod 600"),
+            ("{ file = '.' }", "chmod 700"),
         ] {
             let said = of(secret).unwrap_err();
             assert!(said.contains(says), "{secret}: {said:?} should contain {says:?}");
@@ -431,7 +431,8 @@ secret = { env = 'MISSING' }
         assert_eq!(of("'generate'").unwrap()[0].secret.fingerprint(), Some(made.digest().fingerprint()));
         write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
         assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
-        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o750)).unwrap();
-        assert!(of("'generate'").unwrap_err().contains("secrets, which is open to other users: chmod 700"));
+        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o705)).unwrap();
+        let said = of("'generate'").unwrap_err();
+        assert!(said.contains("secrets, which is open to other users (mode 0705): chmod 700 "), "{said}");
     }
 }

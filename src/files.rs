@@ -1,12 +1,62 @@
-//! Files and folders that hold secrets: nobody but the owner reads them, and a crash leaves the old
-//! content or the new, never half of one.
+//! Files and folders that hold secrets: who may own, read and change them, and how they are written.
+//!
+//! The rule is that of `PostgreSQL` for its key files. The owner is this process's user or root. Others have no rights at
+//! all. A group has them where it is one of this process's own, as with Kubernetes' `fsGroup`; and what root owns, a
+//! group of root's choice may read, as with Debian's `ssl-cert`. A crash leaves the old content of a file or the new
+//! one, never half of one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fmt;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
+use rustix::process::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
+
+/// The rights of the owner, the group and all others.
+const OWNER: u32 = 0o700;
+const GROUP: u32 = 0o070;
+const OTHERS: u32 = 0o007;
+/// The rights of the group without those to change anything.
+const GROUP_READS: u32 = 0o050;
+const ROOT: u32 = 0;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The server. Whoever owns what it reads could exchange it, and so become its administrator.
+    Server,
+    /// A command that acts for its caller: for root also on files of the server's own user.
+    Operator,
+}
+
+/// What is wrong with a file or folder that must be private.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    wrong: String,
+    mend: String,
+}
+
+impl Exposure {
+    /// What is wrong, after the path: `is open to other users (mode 0644)`.
+    #[must_use]
+    pub fn wrong(&self) -> &str {
+        &self.wrong
+    }
+
+    /// The command that mends it.
+    #[must_use]
+    pub fn mend(&self) -> &str {
+        &self.mend
+    }
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.wrong, self.mend)
+    }
+}
 
 /// Why a file of a secret is not read; said as `which …`.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +65,8 @@ pub enum PrivateFault {
     #[error("is not there")]
     Absent,
     /// Others may read it: it is no secret any more.
-    #[error("is open to other users: chmod 600 it")]
-    Exposed,
+    #[error("{0}")]
+    Exposed(Exposure),
     /// It is no secret's size, or not UTF-8.
     #[error("is too large for a secret, or is not text")]
     Unfit,
@@ -34,19 +84,152 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     sync_folder_of(path)
 }
 
-/// Whether anybody but the owner may read, write or enter it.
-pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+/// What is wrong with what is at `path`, a file or a folder; `None` when it is private.
+pub fn exposure(path: &Path, reader: Reader) -> io::Result<Option<Exposure>> {
+    Ok(exposure_of(path, &fs::metadata(path)?, reader))
 }
 
-/// The text of a file that nobody but the owner may read, of at most `most` bytes.
-pub fn read_private(path: &Path, most: usize) -> Result<Zeroizing<String>, PrivateFault> {
+/// The same for what was opened, which may not be what has its name by now.
+#[must_use]
+pub fn exposure_of(path: &Path, found: &Metadata, reader: Reader) -> Option<Exposure> {
+    let found =
+        Found { owner: found.uid(), group: found.gid(), mode: found.mode() & 0o7777, is_folder: found.is_dir() };
+    found.exposure(path, &Process::this(), reader)
+}
+
+/// What is right in a folder and belongs to another user than the server's or root.
+pub fn foreign_within(folder: &Path) -> io::Result<Option<(PathBuf, Exposure)>> {
+    let process = Process::this();
+    for (path, found) in within(folder)? {
+        if !process.trusts(found.uid(), Reader::Server) {
+            let exposure = exposure_of(&path, &found, Reader::Server);
+            return Ok(exposure.map(|exposure| (path, exposure)));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes all rights but the owner's from what is right in a folder and belongs to this process's user, whatever the
+/// umask was when it was made.
+pub fn make_private_within(folder: &Path) -> io::Result<()> {
+    let process = Process::this();
+    for (path, found) in within(folder)? {
+        let is_ours = found.uid() == process.user && !found.is_symlink();
+        if is_ours && found.mode() & (GROUP | OTHERS) != 0 {
+            fs::set_permissions(&path, Permissions::from_mode(if found.is_dir() { 0o700 } else { 0o600 }))?;
+        }
+    }
+    Ok(())
+}
+
+fn within(folder: &Path) -> io::Result<Vec<(PathBuf, Metadata)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        match fs::symlink_metadata(&path) {
+            // It was removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => all.push((path, found?)),
+        }
+    }
+    Ok(all)
+}
+
+/// The user and the groups of a process.
+struct Process {
+    user: u32,
+    groups: Vec<u32>,
+}
+
+impl Process {
+    fn this() -> Self {
+        let mut groups: Vec<u32> =
+            getgroups().unwrap_or_default().into_iter().map(rustix::process::Gid::as_raw).collect();
+        groups.push(getegid().as_raw());
+        Self { user: geteuid().as_raw(), groups }
+    }
+
+    fn trusts(&self, owner: u32, reader: Reader) -> bool {
+        owner == ROOT || owner == self.user || self.is_root_operator(reader)
+    }
+
+    fn is_root_operator(&self, reader: Reader) -> bool {
+        self.user == ROOT && reader == Reader::Operator
+    }
+}
+
+/// What the system says of a file or folder.
+struct Found {
+    owner: u32,
+    group: u32,
+    mode: u32,
+    is_folder: bool,
+}
+
+impl Found {
+    fn exposure(&self, path: &Path, process: &Process, reader: Reader) -> Option<Exposure> {
+        let path = quoted(&path.display().to_string());
+        let allowed = OWNER | self.rights_of_group(process, reader);
+        let mode = format!("(mode {:04o})", self.mode);
+        let wrong = if !process.trusts(self.owner, reader) {
+            format!("belongs to the user {}, who could read and exchange it", self.owner)
+        } else if self.mode & OTHERS != 0 {
+            format!("is open to other users {mode}")
+        } else if self.mode & GROUP & !allowed != 0 {
+            format!("is open to the group {}, which is not this process's {mode}", self.group)
+        } else {
+            return None;
+        };
+        Some(Exposure { wrong, mend: self.mend(&path, process, reader, allowed) })
+    }
+
+    fn rights_of_group(&self, process: &Process, reader: Reader) -> u32 {
+        if process.groups.contains(&self.group) || process.is_root_operator(reader) {
+            GROUP
+        } else if self.owner == ROOT {
+            GROUP_READS
+        } else {
+            0
+        }
+    }
+
+    /// The command after which `process` can use it, and it is private.
+    fn mend(&self, path: &str, process: &Process, reader: Reader, allowed: u32) -> String {
+        let (tight, user) = (if self.is_folder { "700" } else { "600" }, process.user);
+        let recursive = if self.is_folder { "-R " } else { "" };
+        let mode_is_wrong = self.mode & !(allowed | OWNER) & (GROUP | OTHERS) != 0;
+        if !process.trusts(self.owner, reader) {
+            let chmod = if mode_is_wrong { format!(" && chmod {tight} {path}") } else { String::new() };
+            return format!("run this as that user, or chown {recursive}{user} {path}{chmod}");
+        }
+        if self.owner == process.user || process.user == ROOT {
+            return format!("chmod {tight} {path}");
+        }
+        // Root's file: without a right of its group this process could not read it any more.
+        if process.groups.contains(&self.group) {
+            return format!("chmod {:o} {path}", self.mode & allowed);
+        }
+        format!("chown {recursive}{user} {path} && chmod {tight} {path}")
+    }
+}
+
+/// `text` as one word of a shell.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The text of a private file, of at most `most` bytes.
+pub fn read_private(path: &Path, most: usize, reader: Reader) -> Result<Zeroizing<String>, PrivateFault> {
     let is_absent = |cause: &io::Error| cause.kind() == io::ErrorKind::NotFound;
     let file = File::open(path)
         .map_err(|cause| if is_absent(&cause) { PrivateFault::Absent } else { PrivateFault::Unreadable(cause) })?;
-    // Of what was opened, not of what has its name by now.
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        return Err(PrivateFault::Exposed);
+    if let Some(exposure) = exposure_of(path, &file.metadata()?, reader) {
+        return Err(PrivateFault::Exposed(exposure));
     }
     // As large as it may get: a buffer that grows leaves copies behind that nobody wipes.
     let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
@@ -88,5 +271,104 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The server's user and its groups; and a group that is not one of them.
+    const SERVER: u32 = 998;
+    const OWN_GROUP: u32 = 997;
+    const FS_GROUP: u32 = 2_000;
+    const FOREIGN: u32 = 110;
+
+    fn judged(owner: u32, group: u32, mode: u32, is_folder: bool, user: u32, reader: Reader) -> Option<String> {
+        let process = Process { user, groups: vec![OWN_GROUP, FS_GROUP] };
+        let exposure = Found { owner, group, mode, is_folder }.exposure(Path::new("x"), &process, reader);
+        exposure.map(|exposure| exposure.to_string())
+    }
+
+    #[test]
+    fn a_file_is_private_by_its_owner_its_group_and_its_mode() {
+        for (owner, group, mode, expected) in [
+            (SERVER, OWN_GROUP, 0o600, None),
+            (SERVER, FS_GROUP, 0o660, None),
+            (SERVER, OWN_GROUP, 0o640, None),
+            (SERVER, FOREIGN, 0o600, None),
+            (
+                SERVER,
+                FOREIGN,
+                0o640,
+                Some("is open to the group 110, which is not this process's (mode 0640): chmod 600 x"),
+            ),
+            (SERVER, OWN_GROUP, 0o604, Some("is open to other users (mode 0604): chmod 600 x")),
+            (SERVER, OWN_GROUP, 0o601, Some("is open to other users (mode 0601): chmod 600 x")),
+            (ROOT, FS_GROUP, 0o440, None),
+            (ROOT, FOREIGN, 0o640, None),
+            (ROOT, ROOT, 0o600, None),
+            (ROOT, FS_GROUP, 0o660, None),
+            (ROOT, FS_GROUP, 0o644, Some("is open to other users (mode 0644): chmod 640 x")),
+            (ROOT, ROOT, 0o644, Some("is open to other users (mode 0644): chown 998 x && chmod 600 x")),
+            (
+                ROOT,
+                FOREIGN,
+                0o660,
+                Some("is open to the group 110, which is not this process's (mode 0660): chown 998 x && chmod 600 x"),
+            ),
+            (
+                1_000,
+                OWN_GROUP,
+                0o600,
+                Some("belongs to the user 1000, who could read and exchange it: run this as that user, or chown 998 x"),
+            ),
+            (
+                1_000,
+                OWN_GROUP,
+                0o644,
+                Some(
+                    "belongs to the user 1000, who could read and exchange it: run this as that user, or chown 998 x && chmod 600 x",
+                ),
+            ),
+        ] {
+            let found = judged(owner, group, mode, false, SERVER, Reader::Server);
+            assert_eq!(found.as_deref(), expected, "{owner}:{group} {mode:04o}");
+        }
+    }
+
+    #[test]
+    fn a_folder_may_be_that_of_a_group_and_root_is_no_other_user() {
+        for (owner, group, mode, user, expected) in [
+            (SERVER, OWN_GROUP, 0o700, SERVER, None),
+            (ROOT, FS_GROUP, 0o2770, SERVER, None),
+            (SERVER, FS_GROUP, 0o2770, SERVER, None),
+            (
+                ROOT,
+                FOREIGN,
+                0o2770,
+                ROOT,
+                Some("is open to the group 110, which is not this process's (mode 2770): chmod 700 x"),
+            ),
+            (SERVER, OWN_GROUP, 0o755, SERVER, Some("is open to other users (mode 0755): chmod 700 x")),
+            (SERVER, OWN_GROUP, 0o1777, SERVER, Some("is open to other users (mode 1777): chmod 700 x")),
+            (
+                SERVER,
+                OWN_GROUP,
+                0o700,
+                ROOT,
+                Some("belongs to the user 998, who could read and exchange it: run this as that user, or chown -R 0 x"),
+            ),
+        ] {
+            let found = judged(owner, group, mode, true, user, Reader::Server);
+            assert_eq!(found.as_deref(), expected, "{owner}:{group} {mode:04o} for {user}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_root_reads_what_the_server_s_user_owns() {
+        assert_eq!(judged(1_000, FOREIGN, 0o640, false, ROOT, Reader::Operator), None);
+        assert!(judged(1_000, FOREIGN, 0o600, false, SERVER, Reader::Operator).is_some(), "only root");
+        assert!(judged(1_000, FOREIGN, 0o604, false, ROOT, Reader::Operator).is_some(), "no secret any more");
     }
 }

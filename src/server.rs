@@ -4,6 +4,7 @@
 //! fails in one line that says what to do. [`Server::run`] serves until it is told to stop, then drains,
 //! returns what it holds and closes the store. The route table is in `server::routes`, and nowhere else.
 
+pub mod check;
 mod declared;
 mod parts;
 mod record;
@@ -20,6 +21,7 @@ use actix_web::web::Data;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
+use self::check::{Checked, check, tls_settings};
 use self::parts::{Outside, Parts, assemble};
 pub use self::record::ServerRecord;
 use crate::administration::{Actor, ChangeError, OPERATOR_LIMITS};
@@ -28,7 +30,7 @@ use crate::clients::Secret;
 use crate::config::{Config, Edition};
 use crate::declared::{DeclarationError, SecretError};
 use crate::failures::Sum;
-use crate::files;
+use crate::files::{self, Exposure};
 use crate::http::answer::Site;
 use crate::http::hsts::Hsts;
 use crate::listener::{Bounds, Sockets};
@@ -37,8 +39,8 @@ use crate::oauth::registration::Registration;
 use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
 use crate::sandbox::demo;
 use crate::store::{Keyspace, Outcome, SledStore, Store, StoreError, TimedStore, Txn};
-use crate::time::{SharedClock, SystemClock};
-use crate::tls::{Tls, TlsError, TlsSettings};
+use crate::time::{Clock as _, SharedClock, SystemClock};
+use crate::tls::{Tls, TlsError};
 
 /// Where the credentials of the first client are, in the data folder.
 const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
@@ -119,9 +121,14 @@ pub enum StartError {
     /// The folder is of the other kind of server.
     #[error("{0} was made by `boomgate {1}`: choose another folder with --data-dir")]
     OtherEdition(PathBuf, &'static str),
-    /// Others may read what only the owner should.
-    #[error("{0} is open to other users: chmod {1} {0}")]
-    Exposed(PathBuf, &'static str),
+    /// Others may read, change or exchange what is the server's alone.
+    #[error("{} {exposure}", path.display())]
+    Exposed {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it, and what mends it.
+        exposure: Exposure,
+    },
     /// The configuration names something that the program cannot work with.
     #[error("{0}")]
     Setting(String),
@@ -151,26 +158,23 @@ impl Server {
         clock: SharedClock,
         open_store: impl FnOnce(&Path) -> Result<Arc<dyn Store>, StoreError>,
     ) -> Result<Self, StartError> {
-        // First, for a fault in it is the only thing here that a slip of the pen makes.
-        let declared = declared::read(&config)?;
+        // Clients judge a certificate by their own clock: a sandbox that moves its own must not.
+        let real_clock = Arc::new(SystemClock::new());
+        let Checked { faults, warnings, declared } = check(&config, real_clock.now());
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
         let Ports { https, http, ops } = bind(&config)?;
         let port = https.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
         let issuer = config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
         files::make_folder(&config.data_dir)
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
 
-        refuse_exposed(&config.data_dir)?;
         let store = Arc::new(TimedStore::new(open_store(&config.data_dir.join("db"))?));
-        let tls = Arc::new(Tls::open(
-            TlsSettings {
-                dir: config.data_dir.join("tls"),
-                certificate: config.tls.files.as_ref().map(|files| files.certificate.clone()),
-                private_key: config.tls.files.as_ref().map(|files| files.private_key.clone()),
-                names: config.tls.names.clone(),
-            },
-            // Clients judge a certificate by their own clock: a sandbox that moves its own must not.
-            Arc::new(SystemClock::new()),
-        )?);
+        let tls = Arc::new(Tls::open(tls_settings(&config), real_clock)?);
         refuse_other_edition(&*store, &config).await?;
         let sockets = Sockets::new(bounds(&config));
         let stopping = Arc::<AtomicBool>::default();
@@ -368,20 +372,6 @@ async fn refuse_other_edition(store: &dyn Store, config: &Config) -> Result<(), 
         }
         _ => Ok(()),
     }
-}
-
-/// The folder, and the files in it that hold secrets; the store and the certificates look at their own.
-fn refuse_exposed(data_dir: &Path) -> Result<(), StartError> {
-    let looked_at = [("", "700"), (ADMIN_CREDENTIALS, "600"), (DEMO_CREDENTIALS, "600")];
-    for (name, mode) in looked_at {
-        let path = if name.is_empty() { data_dir.to_owned() } else { data_dir.join(name) };
-        match files::is_open_to_others(&path) {
-            Ok(true) => return Err(StartError::Exposed(path, mode)),
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(StartError::Folder { path, cause }),
-            Ok(false) | Err(_) => (),
-        }
-    }
-    Ok(())
 }
 
 /// Never in the sandbox: it shares its host with whatever else a developer runs.

@@ -6,12 +6,12 @@
 //! TLS 1.2 and 1.3 on ring, nothing else; no client certificates. Sockets are `listener`'s.
 
 mod authority;
+mod constraints;
 mod facts;
 mod pem;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +22,8 @@ use rustls::sign::CertifiedKey;
 use self::authority::Authority;
 pub use self::facts::CertificateFacts;
 use self::pem::PemFiles;
+use crate::files::Exposure;
+use crate::oauth::host::Host;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Where the certificate comes from.
@@ -32,10 +34,11 @@ pub struct TlsSettings {
     pub dir: PathBuf,
     /// A PEM file: this server's certificate first, then the intermediates.
     pub certificate: Option<PathBuf>,
-    /// The PEM file of its private key, mode 0600 or stricter.
+    /// The PEM file of its private key, private by the rule of [`crate::files`].
     pub private_key: Option<PathBuf>,
     /// Names for the local CA's certificate, beside `localhost`, the loopback addresses and the machine's
-    /// own name: host names, wildcards such as `*.example.com`, IP addresses.
+    /// own name: host names, wildcards such as `*.example.com`, IP addresses. The CA is made for these and may sign
+    /// for no other.
     pub names: Vec<String>,
 }
 
@@ -72,7 +75,7 @@ impl Tls {
     pub fn open(settings: TlsSettings, clock: SharedClock) -> Result<Self, TlsError> {
         let (source, certificate) = match (settings.certificate, settings.private_key) {
             (None, None) => {
-                let authority = Authority::new(settings.dir, wanted_names(&settings.names)?);
+                let authority = Authority::new(settings.dir, wanted_names(&settings.names)?, machine_name());
                 let leaf = authority.leaf(clock.now())?;
                 let ca_path = authority.ca_path();
                 (Source::Local { authority, ca_path }, leaf)
@@ -87,6 +90,25 @@ impl Tls {
         let shown = Arc::new(Shown(ArcSwap::from_pointee(certificate)));
         let config = server_config(Arc::clone(&shown))?;
         Ok(Self { source, clock, shown, config })
+    }
+
+    /// What [`Tls::open`] would refuse at `now`, found without a change to anything.
+    pub fn check(settings: TlsSettings, now: UnixSeconds) -> Result<(), TlsError> {
+        match (settings.certificate, settings.private_key) {
+            (Some(certificate), Some(private_key)) => PemFiles::open(certificate, private_key).map(drop),
+            (None, None) => Authority::new(settings.dir, wanted_names(&settings.names)?, machine_name()).check(now),
+            (Some(_), None) => Err(TlsError::HalfSet { set: "certificate", missing: "private_key" }),
+            (None, Some(_)) => Err(TlsError::HalfSet { set: "private_key", missing: "certificate" }),
+        }
+    }
+
+    /// Whether the certificate that the local CA signs for these settings is for this name or address.
+    #[must_use]
+    pub fn has_local_name(settings: &TlsSettings, host: &str) -> bool {
+        let Some(host) = Host::parse(host) else { return false };
+        let asked_for = settings.names.iter().filter_map(|name| Host::parse(name));
+        let names = wanted_names(&[]).into_iter().flatten().chain(asked_for).chain(machine_name());
+        names.into_iter().any(|name| name.covers(&host))
     }
 
     /// Settings for accepting connections; they follow every later [`Tls::refresh`]. ALPN is left to the
@@ -188,45 +210,20 @@ impl Certificate {
     }
 }
 
-/// A name that a certificate can be for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Name {
-    Dns(String),
-    Ip(IpAddr),
-}
-
-impl Name {
-    /// An IP address, or a host name of letters, digits, hyphens and dots; its first label may be `*`.
-    fn parse(text: &str) -> Option<Self> {
-        if let Ok(address) = text.parse() {
-            return Some(Self::Ip(address));
-        }
-        let host = text.strip_prefix("*.").unwrap_or(text);
-        let is_label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        (text.len() <= 253 && host.split('.').all(is_label)).then(|| Self::Dns(text.to_ascii_lowercase()))
-    }
-}
-
-fn wanted_names(asked_for: &[String]) -> Result<BTreeSet<Name>, TlsError> {
+fn wanted_names(asked_for: &[String]) -> Result<BTreeSet<Host>, TlsError> {
     let mut names = BTreeSet::new();
-    names.extend(["localhost", "127.0.0.1", "::1"].into_iter().filter_map(Name::parse));
-    names.extend(machine_name());
+    names.extend(["localhost", "127.0.0.1", "::1"].into_iter().filter_map(Host::parse));
     for text in asked_for {
-        names.insert(Name::parse(text).ok_or_else(|| TlsError::Name(text.clone()))?);
+        names.insert(Host::parse(text).ok_or_else(|| TlsError::Name(text.clone()))?);
     }
     Ok(names)
 }
 
 /// The machine's own name, where the system tells it and a certificate can carry it.
-fn machine_name() -> Option<Name> {
+fn machine_name() -> Option<Host> {
     let text =
         ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| std::fs::read_to_string(path).ok())?;
-    Name::parse(text.trim())
+    Host::parse(text.trim())
 }
 
 /// Why there is no certificate to show. Each says in one line which file is at fault and what to do.
@@ -240,15 +237,13 @@ pub enum TlsError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A secret that other users of the machine can read.
-    #[error("{path} is open to other users (mode {mode:04o}): run `chmod {wanted:o} {path}`", path = .path.display())]
-    LooseMode {
+    /// A secret that other users of the machine can read, change or exchange.
+    #[error("{path} {exposure}", path = .path.display())]
+    Exposed {
         /// The file or folder.
         path: PathBuf,
-        /// The mode it has.
-        mode: u32,
-        /// The mode it should have.
-        wanted: u32,
+        /// What is wrong with it, and what mends it.
+        exposure: Exposure,
     },
     /// One of the two settings is missing.
     #[error("tls.{set} is set but tls.{missing} is not: set both, or neither to use the local CA")]
@@ -261,6 +256,19 @@ pub enum TlsError {
     /// A configured name that no certificate can carry.
     #[error("tls.names: \"{}\" is neither a host name nor an IP address", .0.escape_debug())]
     Name(String),
+    /// A configured name that the local CA may not sign for, since it was made for others.
+    #[error(
+        "tls.names: the certificate authority {ca} was made for other names and may not sign for {name}: delete that file \
+         and start again for a new authority, which every client then has to trust (`boomgate ca trust`), or take the \
+         name out",
+        ca = .ca.display()
+    )]
+    OutsideAuthority {
+        /// The name.
+        name: String,
+        /// The CA's certificate.
+        ca: PathBuf,
+    },
     /// The certificate file is not a chain of certificates.
     #[error("{path}: {reason}: it must hold PEM certificates, this server's own first, then the intermediates", path = .path.display())]
     BadCertificate {
@@ -305,26 +313,4 @@ pub enum TlsError {
     /// The TLS settings were refused: a fault of ours.
     #[error("TLS could not be set up: {0}")]
     Rustls(#[from] rustls::Error),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_a_host_a_wildcard_or_an_address() {
-        for (text, expected) in [
-            ("API.Example.com", Some(Name::Dns("api.example.com".to_owned()))),
-            ("*.example.com", Some(Name::Dns("*.example.com".to_owned()))),
-            ("::1", Some(Name::Ip("::1".parse().unwrap()))),
-            ("192.0.2.7", Some(Name::Ip("192.0.2.7".parse().unwrap()))),
-        ] {
-            assert_eq!(Name::parse(text), expected, "{text}");
-        }
-        let long = "a".repeat(64);
-        for text in ["", ".", "a..b", "a b", "-a", "a-", "*", "a.*.b", "https://a", "a:443", "ä.example", long.as_str()]
-        {
-            assert_eq!(Name::parse(text), None, "{text}");
-        }
-    }
 }

@@ -5,6 +5,8 @@
 mod explained;
 #[path = "cli/own_certificate.rs"]
 mod own_certificate;
+#[path = "cli/private_files.rs"]
+mod private_files;
 #[path = "cli/set_up.rs"]
 mod set_up;
 
@@ -222,7 +224,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
 
     let rsa = server.folder.path().join("rsa.pem");
     std::fs::write(&rsa, include_str!("keys/rsa-2048-pkcs8.pem")).unwrap();
-    std::fs::set_permissions(&rsa, Permissions::from_mode(0o640)).unwrap();
+    std::fs::set_permissions(&rsa, Permissions::from_mode(0o604)).unwrap();
     let exposed = server.call(&["key", "import", "rsa.pem"]);
     assert!(complaint(&exposed).contains("chmod 600 rsa.pem"), "{}", complaint(&exposed));
     std::fs::set_permissions(&rsa, Permissions::from_mode(0o600)).unwrap();

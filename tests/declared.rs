@@ -307,10 +307,16 @@ fn a_crash_after_a_secret_was_made_loses_nothing() {
     fs::write(&file, format!(r#"{{ "client_id": "curbside", "client_secret": "{OWN}" }}"#)).unwrap();
     site.declare(&client("curbside", "secret = 'generate'"));
     let exposed = site.sync_with(&[], &[]);
-    assert!(complaint(&exposed).contains("client-secrets, which is open to other users: chmod 700"), "{exposed:?}");
+    assert!(
+        complaint(&exposed).contains("client-secrets, which is open to other users (mode 0755): chmod 700 "),
+        "{exposed:?}"
+    );
     fs::set_permissions(site.path("client-secrets"), Permissions::from_mode(0o700)).unwrap();
     let exposed = site.sync_with(&[], &[]);
-    assert!(complaint(&exposed).contains("curbside.json, which is open to other users: chmod 600"), "{exposed:?}");
+    assert!(
+        complaint(&exposed).contains("curbside.json, which is open to other users (mode 0644): chmod 600 "),
+        "{exposed:?}"
+    );
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     site.synced(&[]);
     assert!(site.takes("curbside", OWN));

@@ -39,9 +39,10 @@ const FLOORS: [(&str, u8); 27] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 6] = [
+const NEIGHBOURS: [(&str, &str, &str); 7] = [
     ("tokens", "keys", "a token is signed with a key"),
     ("tokens", "clients", "a token is issued to a client"),
+    ("store", "files", "one rule says who may read a folder"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
     ("server", "listener", "it assembles the sockets"),

@@ -14,6 +14,7 @@ use super::installation::{Installation, InstallationOptions};
 use super::output;
 use crate::config::Environment;
 use crate::files;
+use crate::tls::CertificateFacts;
 
 const EXAMPLES: &str = "Examples:
   boomgate ca export                       the certificate, PEM
@@ -73,12 +74,25 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
             output::talk(&format!("The certificate is in {}.", file.display()));
             Ok(())
         }
-        Command::Trust { install } => trust::trust(&authority, *install, &mut Machine::this()),
+        Command::Trust { install } => {
+            if authority.may_sign_for_any_name() {
+                output::talk(
+                    "note: this authority may sign for any name, so whoever gets its key can pose as any site to who \
+                     trusts it. If boomgate made it: delete it, and start the server again for one that is for its names \
+                     alone",
+                );
+            }
+            trust::trust(&authority, *install, &mut Machine::this())
+        }
         Command::Untrust { install } => trust::untrust(&authority, *install, &mut Machine::this()),
     }
 }
 
 impl Authority {
+    fn may_sign_for_any_name(&self) -> bool {
+        CertificateFacts::parse(&self.der).is_ok_and(|facts| facts.may_sign_for_any_name())
+    }
+
     /// Nothing but certificates is exported, whatever file was named.
     fn parse(path: PathBuf, pem: Vec<u8>) -> anyhow::Result<Self> {
         let shown = path.display();

@@ -1,11 +1,14 @@
 //! `boomgate config`: the settings, as a server would read them.
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, Table};
 use super::serve::SettingOptions;
 use crate::config::{Config, Edition, Environment, Origin, Setting};
+use crate::server::check::{self, Checked};
+use crate::time::{Clock as _, SystemClock};
 
 const EXAMPLES: &str = "Examples:
   boomgate config check --config boomgate.toml       every fault at once, before the server meets it
@@ -21,7 +24,8 @@ pub(super) struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say what is wrong with the settings; exit code 1 if anything is
+    /// Say what would refuse a start, and what is hardly meant; exit code 1 if the start would be refused. Run it as
+    /// the server's user, on its machine
     #[command(before_help = EXAMPLES)]
     Check(What),
     /// Show every setting, its value, and where that was given
@@ -52,11 +56,26 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
 }
 
 fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()> {
+    let Checked { mut faults, warnings, .. } = check::check(config, SystemClock::new().now());
+    faults.extend(check::check_addresses(config));
+    if !json {
+        for warning in &warnings {
+            output::talk(&format!("warning: {}", output::printable(warning)));
+        }
+    }
+    match faults.as_slice() {
+        [] => {}
+        [only] => bail!("{only}"),
+        all => {
+            let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+            bail!("{} things would refuse the start\n  {}", all.len(), lines.join("\n  "));
+        }
+    }
     let given = settings.iter().filter(|setting| setting.origin != Origin::Default).count();
     let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     if json {
-        let answer =
-            json!({ "ok": true, "edition": config.edition.name(), "given": given, "settings": settings.len() });
+        let answer = json!({ "ok": true, "edition": config.edition.name(), "given": given, "settings": settings.len(),
+                    "warnings": warnings });
         return Ok(output::print_json(&answer)?);
     }
     Ok(output::print(&format!(

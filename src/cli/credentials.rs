@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::config::Environment;
-use crate::files;
+use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientSecret;
 
 /// What the first start of `boomgate serve` leaves in the data folder.
@@ -155,8 +155,8 @@ fn demo(data_dir: &Path, client: &str) -> anyhow::Result<Option<Stored>> {
 
 /// `None` when there is no such file.
 fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
-    if files::is_open_to_others(path).unwrap_or(false) {
-        bail!("{0} is open to other users: chmod 600 {0}", path.display());
+    if let Ok(Some(exposure)) = files::exposure(path, Reader::Operator) {
+        bail!("{} {exposure}", path.display());
     }
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(Zeroizing::new(text))),

@@ -20,6 +20,8 @@ use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
 use super::output;
 use super::serve::SettingOptions;
 use crate::config::{Config, Edition, Environment};
+use crate::server::StartError;
+use crate::server::check::{self, Checked};
 use crate::store::SledStore;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 
@@ -129,11 +131,19 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         None => Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())),
         Some(fault) => Finding::failed("settings", fault),
     })?;
+    let now = SystemClock::new().now();
+    let Checked { faults, warnings, .. } = check::check(&config, now);
+    for warning in warnings {
+        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, mend: None })?;
+    }
+    // What it says of folders and certificates the checks below say with more around it.
+    for fault in faults.iter().filter(|fault| matches!(fault, StartError::Declaration(_))) {
+        told.tell(Finding::failed("clients file", fault))?;
+    }
     let installation = Installation::new(config.clone(), &settings, fault);
     let held = SledStore::is_held(&config.data_dir.join("db"));
     let of_installation = InstallationOptions { data_dir: flags.data_dir, config: flags.file };
     let connection = ConnectionOptions { server, connect, ca, credentials, installation: of_installation, json };
-    let now = SystemClock::new().now();
     let setup = Setup { config, installation, connection, environment, now, held: matches!(held, Ok(Some(true))) };
 
     for finding in machine::look(&setup) {

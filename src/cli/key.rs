@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::connection::{Administration, ConnectionOptions, text};
 use super::output::{self, Table};
 use crate::config::Environment;
-use crate::files;
+use crate::files::{self, Reader};
 
 /// The largest file that is read as a key.
 const MAX_KEY_BYTES: u64 = 32 * 1_024;
@@ -150,8 +150,8 @@ fn read_key(file: &Path) -> anyhow::Result<String> {
     let source: Box<dyn io::Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        if files::is_open_to_others(file).unwrap_or(false) {
-            bail!("{0} is open to other users: chmod 600 {0}, or better make another key", file.display());
+        if let Ok(Some(exposure)) = files::exposure(file, Reader::Operator) {
+            bail!("{} {exposure}, or better make another key", file.display());
         }
         Box::new(std::fs::File::open(file).map_err(unreadable)?)
     };

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde_json::Value;
 
 use crate::config::Environment;
+pub(super) use crate::files::quoted;
 use crate::oauth::registration::is_printable;
 
 /// Says on standard error what went wrong.
@@ -103,15 +104,6 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 pub(super) fn members(members: &[(&str, String)]) -> String {
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     members.iter().map(|(name, value)| format!("{name:width$}  {}", printable(value))).collect::<Vec<_>>().join("\n")
-}
-
-/// `text` as one word of a shell.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Setting;
-use crate::files::{self, PrivateFault};
+use crate::files::{self, PrivateFault, Reader};
 use crate::oauth::credentials::{ClientId, ClientSecret, Fingerprint};
 
 /// What is said to whoever writes a secret into the file.
@@ -152,7 +152,7 @@ fn read_generated(path: &Path, client_id: &ClientId) -> Result<Option<ClientSecr
 
 /// `None` when there is no such file.
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, String> {
-    match files::read_private(path, MAX_SECRET_BYTES) {
+    match files::read_private(path, MAX_SECRET_BYTES, Reader::Server) {
         Ok(text) => Ok(Some(text)),
         Err(PrivateFault::Absent) => Ok(None),
         Err(fault) => Err(format!("needs {}, which {fault}", path.display())),

@@ -61,7 +61,8 @@ mod tests {
             assert!(Hsts::new(issuer, 1).is_some(), "{issuer}");
             assert!(Hsts::new(issuer, 0).is_none(), "{issuer}");
         }
-        for issuer in ["https://localhost:8443", "https://a.localhost", "https://gate", "https://127.0.0.1", "https://[::1]:1"]
+        for issuer in
+            ["https://localhost:8443", "https://a.localhost", "https://gate", "https://127.0.0.1", "https://[::1]:1"]
         {
             assert!(Hsts::new(issuer, 1).is_none(), "{issuer}");
         }

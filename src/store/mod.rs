@@ -24,6 +24,7 @@ pub use self::sled::SledStore;
 pub use self::timed::{CommitOutcome, TimedStore};
 pub use self::view::{Projection, QuickMap, Since, View};
 pub use self::watch::{Change, Event, Watch};
+use crate::files::Exposure;
 
 /// The most operations (checks and writes together) that one [`Txn`] may hold.
 pub const MAX_OPERATIONS: usize = 128;
@@ -194,9 +195,14 @@ pub enum StoreError {
         /// How many checks and writes it held.
         operations: usize,
     },
-    /// Other users of the machine may enter the data folder, which holds secrets.
-    #[error("the data folder {0} is open to other users of this machine: run `chmod 700 {0}`")]
-    Exposed(Arc<str>),
+    /// Other users of the machine may enter or exchange the data folder, which holds secrets.
+    #[error("{dir} {exposure}")]
+    Exposed {
+        /// The folder, or the file in it.
+        dir: Arc<str>,
+        /// What is wrong with it, and what mends it.
+        exposure: Exposure,
+    },
     /// Another process holds the data folder.
     #[error("the data folder {0} is in use by another process: stop that one, or choose another --data-dir")]
     Held(Arc<str>),

@@ -73,7 +73,7 @@ impl SledStore {
     /// Opens the store in `dir`, which is made, with mode 0700, if there is none.
     ///
     /// Blocks for a few milliseconds, and for as long as it takes to read the log's tail after a crash.
-    /// `Held` if another process has it open, `Exposed` if other users may enter the folder.
+    /// `Held` if another process has it open, `Exposed` if other users may enter or own the folder.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let folder = Folder::hold(dir)?;
         let (db, file) = folder.open().map_err(|cause| unavailable(dir, cause))?;

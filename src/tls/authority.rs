@@ -21,9 +21,11 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
-use super::pem::{io_error, private_folder, read_pair, read_secret_text};
-use super::{Certificate, Name, TlsError};
-use crate::files::{write_private, write_public};
+use super::constraints::{self, Constraints};
+use super::pem::{check_folder, io_error, read_pair, read_secret_text};
+use super::{Certificate, TlsError};
+use crate::files::{self, Reader, write_private, write_public};
+use crate::oauth::host::Host;
 use crate::time::UnixSeconds;
 
 /// How long the CA counts, so that clients import it once.
@@ -38,7 +40,9 @@ const BACKDATED: Duration = Duration::hours(1);
 /// The CA of one folder, and the names that its certificate is to carry.
 pub(super) struct Authority {
     dir: PathBuf,
-    names: BTreeSet<Name>,
+    names: BTreeSet<Host>,
+    /// The machine's own name, which nobody asked for: a container has another each time.
+    machine: Option<Host>,
 }
 
 /// The CA, ready to sign.
@@ -46,12 +50,13 @@ struct Ca {
     pem: String,
     subject: Vec<u8>,
     key_id: Vec<u8>,
+    constraints: Constraints,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(super) fn new(dir: PathBuf, names: BTreeSet<Name>) -> Self {
-        Self { dir, names }
+    pub(super) fn new(dir: PathBuf, names: BTreeSet<Host>, machine: Option<Host>) -> Self {
+        Self { dir, names, machine }
     }
 
     pub(super) fn ca_path(&self) -> PathBuf {
@@ -61,15 +66,39 @@ impl Authority {
     /// The certificate to show: the one kept, if this CA signed it for these names and it is not due;
     /// else a new one, kept from now on.
     pub(super) fn leaf(&self, now: UnixSeconds) -> Result<Certificate, TlsError> {
-        private_folder(&self.dir)?;
+        files::make_folder(&self.dir).map_err(|source| io_error(&self.dir, source))?;
+        check_folder(&self.dir)?;
         let ca = match self.kept_ca(now)? {
             Some(ca) => ca,
             None => self.make_ca(now)?,
         };
-        if let Some(leaf) = self.kept_leaf(&ca, now)? {
+        let names = self.names_of_leaf(&ca)?;
+        if let Some(leaf) = self.kept_leaf(&ca, &names, now)? {
             return Ok(leaf);
         }
-        self.make_leaf(&ca, now)
+        self.make_leaf(&ca, &names, now)
+    }
+
+    /// What [`leaf`](Self::leaf) would refuse, found without a change to anything.
+    pub(super) fn check(&self, now: UnixSeconds) -> Result<(), TlsError> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
+        check_folder(&self.dir)?;
+        if let Some(ca) = self.kept_ca(now)? {
+            let names = self.names_of_leaf(&ca)?;
+            self.kept_leaf(&ca, &names, now)?;
+        }
+        Ok(())
+    }
+
+    /// The names for a leaf of this CA. One that it may not sign for would spoil the whole certificate.
+    fn names_of_leaf(&self, ca: &Ca) -> Result<BTreeSet<Host>, TlsError> {
+        if let Some(name) = self.names.iter().find(|name| !ca.constraints.permit(name)) {
+            return Err(TlsError::OutsideAuthority { name: name.to_string(), ca: self.ca_path() });
+        }
+        let machine = self.machine.iter().filter(|name| ca.constraints.permit(name));
+        Ok(self.names.iter().chain(machine).cloned().collect())
     }
 
     /// The CA in the folder; `None` if there is none, or it ends so soon that what it signs could not be
@@ -80,7 +109,7 @@ impl Authority {
             return Ok(None);
         }
         let broken = |path: &Path, reason| self.broken(path, reason);
-        let certificate = read_pair(&ca_path, &key_path).map_err(|error| self.as_damage(error))?;
+        let certificate = read_pair(&ca_path, &key_path, Reader::Server).map_err(|error| self.as_damage(error))?;
         if certificate.is_due(now) {
             return Ok(None);
         }
@@ -99,6 +128,7 @@ impl Authority {
         params.distinguished_name = subject(format!("Boomgate local CA {mark:08x}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.name_constraints = Some(constraints::for_names(self.names.iter().chain(&self.machine)));
         let pem = params.self_signed(&key)?.pem();
         remove(&self.ca_path())?;
         write_key(&self.ca_key_path(), &key)?;
@@ -108,24 +138,24 @@ impl Authority {
 
     /// The leaf in the folder, unless it cannot be used any more. A damaged one is as good as none: it
     /// costs nothing to make another.
-    fn kept_leaf(&self, ca: &Ca, now: UnixSeconds) -> Result<Option<Certificate>, TlsError> {
-        let leaf = match read_pair(&self.leaf_path(), &self.leaf_key_path()) {
+    fn kept_leaf(&self, ca: &Ca, names: &BTreeSet<Host>, now: UnixSeconds) -> Result<Option<Certificate>, TlsError> {
+        let leaf = match read_pair(&self.leaf_path(), &self.leaf_key_path(), Reader::Server) {
             Ok(leaf) => leaf,
-            Err(error @ TlsError::LooseMode { .. }) => return Err(error),
+            Err(error @ TlsError::Exposed { .. }) => return Err(error),
             Err(_) => return Ok(None),
         };
         let fits = leaf
             .chain_and_key
             .end_entity_cert()
-            .is_ok_and(|der| ca.signed(der) && names_in(der) == Some(self.names.clone()));
+            .is_ok_and(|der| ca.signed(der) && names_in(der).as_ref() == Some(names));
         Ok((fits && !leaf.is_due(now)).then_some(leaf))
     }
 
-    fn make_leaf(&self, ca: &Ca, now: UnixSeconds) -> Result<Certificate, TlsError> {
+    fn make_leaf(&self, ca: &Ca, names: &BTreeSet<Host>, now: UnixSeconds) -> Result<Certificate, TlsError> {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = dated(now, LEAF_LIFE)?;
         params.distinguished_name = subject("Boomgate on localhost".to_owned());
-        params.subject_alt_names = self.names.iter().map(san).collect::<Result<_, _>>()?;
+        params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -133,18 +163,19 @@ impl Authority {
         let pem = params.signed_by(&key, &ca.issuer)?.pem();
         write_key(&self.leaf_key_path(), &key)?;
         write_certificate(&self.leaf_path(), &format!("{pem}{}", ca.pem))?;
-        read_pair(&self.leaf_path(), &self.leaf_key_path())
+        read_pair(&self.leaf_path(), &self.leaf_key_path(), Reader::Server)
     }
 
-    /// A fault in the CA's own files, told as such. A loose mode is told as it is: it is easily mended.
+    /// A fault in the CA's own files, said as such. A wrong mode or owner is said as it is: it is easily mended.
     fn as_damage(&self, error: TlsError) -> TlsError {
         match error {
             TlsError::Io { path, source } => self.broken(&path, source.to_string()),
             TlsError::NotAPair { private_key, .. } => self.broken(&private_key, "not the key of ca.pem".to_owned()),
             TlsError::BadCertificate { path, reason } | TlsError::BadKey { path, reason } => self.broken(&path, reason),
-            TlsError::LooseMode { .. }
+            TlsError::Exposed { .. }
             | TlsError::HalfSet { .. }
             | TlsError::Name(_)
+            | TlsError::OutsideAuthority { .. }
             | TlsError::BrokenAuthority { .. }
             | TlsError::Issue(_)
             | TlsError::Rustls(_) => error,
@@ -178,8 +209,9 @@ impl Ca {
             Some(id.0.to_owned())
         });
         let key_id = key_id.ok_or("it has no subject key identifier")?;
+        let constraints = Constraints::of(&certificate)?;
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| error.to_string())?;
-        Ok(Self { pem, subject, key_id, issuer })
+        Ok(Self { pem, subject, key_id, constraints, issuer })
     }
 
     /// Whether a certificate names this CA, by name and by key, as its issuer.
@@ -194,18 +226,18 @@ impl Ca {
 }
 
 /// The names that a certificate is for; `None` if it cannot be read or has other kinds of name.
-fn names_in(der: &[u8]) -> Option<BTreeSet<Name>> {
+fn names_in(der: &[u8]) -> Option<BTreeSet<Host>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let names = certificate.subject_alternative_name().ok()??;
     names.value.general_names.iter().map(name_in).collect()
 }
 
-fn name_in(name: &GeneralName<'_>) -> Option<Name> {
+fn name_in(name: &GeneralName<'_>) -> Option<Host> {
     if let GeneralName::DNSName(host) = name {
-        return Name::parse(host);
+        return Host::parse(host);
     }
     let GeneralName::IPAddress(bytes) = name else { return None };
-    address(bytes).map(Name::Ip)
+    address(bytes).map(Host::Ip)
 }
 
 /// An address as certificates have it.
@@ -213,10 +245,10 @@ pub(super) fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
     <[u8; 4]>::try_from(bytes).map(Into::into).or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
 }
 
-fn san(name: &Name) -> Result<SanType, rcgen::Error> {
+fn san(name: &Host) -> Result<SanType, rcgen::Error> {
     Ok(match name {
-        Name::Dns(host) => SanType::DnsName(host.as_str().try_into()?),
-        Name::Ip(address) => SanType::IpAddress(*address),
+        Host::Dns(host) => SanType::DnsName(host.as_str().try_into()?),
+        Host::Ip(address) => SanType::IpAddress(*address),
     })
 }
 

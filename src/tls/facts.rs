@@ -11,7 +11,10 @@ use x509_parser::prelude::FromDer as _;
 
 use super::TlsError;
 use super::authority::address;
+use super::constraints::Constraints;
 use super::pem::{read_chain, read_pair, validity};
+use crate::files::Reader;
+use crate::oauth::host::Host;
 use crate::time::UnixSeconds;
 
 /// The first certificate of a PEM file.
@@ -26,10 +29,10 @@ pub struct CertificateFacts {
 }
 
 impl CertificateFacts {
-    /// Reads a certificate; with its key, the two must be a pair and the key nobody else's to read.
+    /// Reads a certificate, for a command; with its key, the two must be a pair and the key private.
     pub fn read(certificate: &Path, private_key: Option<&Path>) -> Result<Self, TlsError> {
         if let Some(private_key) = private_key {
-            read_pair(certificate, private_key)?;
+            read_pair(certificate, private_key, Reader::Operator)?;
         }
         let bad = |reason: String| TlsError::BadCertificate { path: certificate.to_owned(), reason };
         let first = read_chain(certificate)?.into_iter().next();
@@ -80,6 +83,23 @@ impl CertificateFacts {
     #[must_use]
     pub fn issuer(&self) -> String {
         self.parsed(|certificate| Some(certificate.issuer().to_string())).unwrap_or_default()
+    }
+
+    /// Whether it is a CA's that may sign for any name, as those of earlier versions may.
+    #[must_use]
+    pub fn may_sign_for_any_name(&self) -> bool {
+        self.constraints().is_some_and(|constraints| constraints.are_missing())
+    }
+
+    /// Whether, as a CA's, it may sign for this name or address.
+    #[must_use]
+    pub fn may_sign_for(&self, name: &str) -> bool {
+        let name = Host::parse(name);
+        name.is_some_and(|name| self.constraints().is_some_and(|constraints| constraints.permit(&name)))
+    }
+
+    fn constraints(&self) -> Option<Constraints> {
+        self.parsed(|certificate| Constraints::of(certificate).ok())
     }
 
     fn parsed<T>(&self, read: impl FnOnce(&X509Certificate<'_>) -> Option<T>) -> Option<T> {

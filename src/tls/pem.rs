@@ -14,14 +14,11 @@ use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
 use super::{Certificate, TlsError};
-use crate::files;
+use crate::files::{self, Reader};
 use crate::time::UnixSeconds;
 
 /// No chain or key comes near this; what does is not one.
 const MAX_FILE_BYTES: u64 = 1 << 20;
-
-/// Permissions beyond the owner's.
-const OTHERS: u32 = 0o077;
 
 /// A certificate and key that somebody else renews in place.
 pub(super) struct PemFiles {
@@ -34,7 +31,7 @@ impl PemFiles {
     pub(super) fn open(certificate: PathBuf, private_key: PathBuf) -> Result<(Self, Certificate), TlsError> {
         // Stamps first: a change after them and before the read is then seen again, not missed.
         let seen = [Stamp::of(&certificate)?, Stamp::of(&private_key)?];
-        let read = read_pair(&certificate, &private_key)?;
+        let read = read_pair(&certificate, &private_key, Reader::Server)?;
         Ok((Self { certificate, private_key, seen }, read))
     }
 
@@ -45,7 +42,7 @@ impl PemFiles {
             return Ok(None);
         }
         self.seen = now;
-        read_pair(&self.certificate, &self.private_key).map(Some)
+        read_pair(&self.certificate, &self.private_key, Reader::Server).map(Some)
     }
 }
 
@@ -55,7 +52,8 @@ struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    mode: u32,
+    /// The user, the group and the mode: a file that was refused for them is mended by another.
+    access: (u32, u32, u32),
     modified: (i64, i64),
 }
 
@@ -66,16 +64,16 @@ impl Stamp {
             device: found.dev(),
             inode: found.ino(),
             size: found.len(),
-            mode: found.mode(),
+            access: (found.uid(), found.gid(), found.mode()),
             modified: (found.mtime(), found.mtime_nsec()),
         })
     }
 }
 
 /// Reads a chain and its key, and makes sure that they are a pair.
-pub(super) fn read_pair(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
+pub(super) fn read_pair(certificate: &Path, private_key: &Path, reader: Reader) -> Result<Certificate, TlsError> {
     let chain = read_chain(certificate)?;
-    let key = read_key(private_key)?;
+    let key = read_key(private_key, reader)?;
     let key = rustls::crypto::ring::sign::any_supported_type(&key)
         .map_err(|error| TlsError::BadKey { path: private_key.to_owned(), reason: error.to_string() })?;
     let bad_certificate = |reason: String| TlsError::BadCertificate { path: certificate.to_owned(), reason };
@@ -92,13 +90,13 @@ pub(super) fn read_pair(certificate: &Path, private_key: &Path) -> Result<Certif
 }
 
 pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read_bounded(path, false)?;
+    let text = read_bounded(path, None)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     chain.map_err(|error| TlsError::BadCertificate { path: path.to_owned(), reason: pem_reason(&error) })
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = read_bounded(path, true)?;
+fn read_key(path: &Path, reader: Reader) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read_bounded(path, Some(reader))?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
         let encrypted = text.windows(9).any(|window| window == b"ENCRYPTED");
         let reason = if encrypted { "the key in it is encrypted".to_owned() } else { pem_reason(&error) };
@@ -106,29 +104,30 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// Reads a file that only its owner may read.
+/// Reads a private file of text.
 pub(super) fn read_secret_text(path: &Path) -> Result<Zeroizing<String>, TlsError> {
-    let bytes = read_bounded(path, true)?;
+    let bytes = read_bounded(path, Some(Reader::Server))?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|error| io_error(path, io::Error::new(io::ErrorKind::InvalidData, error)))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-fn read_bounded(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    let read = || -> io::Result<(u32, Zeroizing<Vec<u8>>)> {
+/// Reads a file; one that is secret must be private to `secret_for`.
+fn read_bounded(path: &Path, secret_for: Option<Reader>) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let read = || -> io::Result<(Metadata, Zeroizing<Vec<u8>>)> {
         let file = File::open(path)?;
         let found = file.metadata()?;
         // All of it at once: a vector that grows leaves copies of the key behind.
         let size = usize::try_from(found.len().min(MAX_FILE_BYTES)).unwrap_or(0);
         let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
         file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-        Ok((mode(&found), bytes))
+        Ok((found, bytes))
     };
-    let (mode, bytes) = read().map_err(|source| io_error(path, source))?;
-    if secret && mode & OTHERS != 0 {
-        return Err(TlsError::LooseMode { path: path.to_owned(), mode, wanted: 0o600 });
+    let (found, bytes) = read().map_err(|source| io_error(path, source))?;
+    match secret_for.and_then(|reader| files::exposure_of(path, &found, reader)) {
+        Some(exposure) => Err(TlsError::Exposed { path: path.to_owned(), exposure }),
+        None => Ok(bytes),
     }
-    Ok(bytes)
 }
 
 fn pem_reason(error: &PemError) -> String {
@@ -144,18 +143,12 @@ pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String>
     Ok((moment(validity.not_before.timestamp()), moment(validity.not_after.timestamp())))
 }
 
-/// Makes a folder that only its owner may enter, or checks that it is one.
-pub(super) fn private_folder(path: &Path) -> Result<(), TlsError> {
-    let mode = files::make_folder(path).and_then(|()| Ok(mode(&fs::metadata(path)?)));
-    let mode = mode.map_err(|source| io_error(path, source))?;
-    if mode & OTHERS != 0 {
-        return Err(TlsError::LooseMode { path: path.to_owned(), mode, wanted: 0o700 });
+/// Checks that a folder is private.
+pub(super) fn check_folder(path: &Path) -> Result<(), TlsError> {
+    match files::exposure(path, Reader::Server).map_err(|source| io_error(path, source))? {
+        Some(exposure) => Err(TlsError::Exposed { path: path.to_owned(), exposure }),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-fn mode(found: &Metadata) -> u32 {
-    found.mode() & 0o7777
 }
 
 pub(super) fn io_error(path: &Path, source: io::Error) -> TlsError {

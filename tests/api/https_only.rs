@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use boomgate::config::Edition;
-use reqwest::{Certificate, Client, Method};
+use reqwest::{Certificate, Client};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

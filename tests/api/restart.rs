@@ -64,7 +64,7 @@ async fn a_folder_or_a_credentials_file_that_others_may_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TestServer::start().await.stop().await.unwrap();
     for (name, loose, right) in
-        [("", 0o755, "700"), ("demo-clients.json", 0o640, "600"), ("db", 0o750, "700"), ("tls", 0o701, "700")]
+        [("", 0o755, "700"), ("demo-clients.json", 0o604, "600"), ("db", 0o705, "700"), ("tls", 0o701, "700")]
     {
         let path = folder.path().join("data").join(name);
         let kept = std::fs::metadata(&path).unwrap().permissions();

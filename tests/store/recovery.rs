@@ -141,8 +141,15 @@ async fn a_folder_is_private_when_made_and_refused_when_not() {
     let (_root, dir) = folder();
     SledStore::open(&dir).unwrap().close().await.unwrap();
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
-    assert_eq!(fs::metadata(dir.join("db")).unwrap().permissions().mode() & 0o777, 0o600);
-    for mode in [0o750, 0o701, 0o777] {
+    for name in ["db", "conf", "lock"] {
+        assert_eq!(fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        fs::set_permissions(dir.join(name), Permissions::from_mode(0o666)).unwrap();
+    }
+    SledStore::open(&dir).unwrap().close().await.unwrap();
+    for name in ["db", "conf", "lock"] {
+        assert_eq!(fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}, again");
+    }
+    for mode in [0o705, 0o701, 0o777] {
         fs::set_permissions(&dir, Permissions::from_mode(mode)).unwrap();
         let refused = SledStore::open(&dir).unwrap_err();
         assert!(refused.to_string().contains(&format!("chmod 700 {}", dir.display())), "{refused}");

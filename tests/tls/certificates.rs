@@ -75,12 +75,13 @@ fn node_accepts_the_certificate_once_it_has_the_ca() {
 #[test]
 fn the_certificate_carries_the_names_that_were_asked_for() {
     let dir = folder();
-    open(dir.path(), &["Gate.Example.com", "*.lot.example", "192.0.2.7"], &real_clock()).unwrap();
+    open(dir.path(), &["Gate.Example.com", "*.lot.example", "192.0.2.7", "my_service"], &real_clock()).unwrap();
     let text = describe(&dir.path().join("leaf.pem"));
     for name in [
         "DNS:localhost",
         "DNS:gate.example.com",
         "DNS:*.lot.example",
+        "DNS:my_service",
         "IP Address:127.0.0.1",
         "IP Address:192.0.2.7",
         "IP Address:0:0:0:0:0:0:0:1",
@@ -105,9 +106,78 @@ fn the_ca_may_sign_for_servers_and_nothing_below_itself() {
         "X509v3 Key Usage: critical",
         "Certificate Sign, CRL Sign",
         "X509v3 Subject Key Identifier",
+        "X509v3 Name Constraints: critical",
+        "DNS:localhost",
+        "IP:127.0.0.1/255.255.255.255",
     ] {
         assert!(text.contains(field), "{field} is missing: {text}");
     }
+}
+
+#[test]
+fn what_the_ca_signs_for_other_names_no_client_accepts() {
+    let dir = folder();
+    open(dir.path(), &["gate.example.com"], &real_clock()).unwrap();
+    let key = rcgen::KeyPair::from_pem(&fs::read_to_string(dir.path().join("ca-key.pem")).unwrap()).unwrap();
+    let ca = rcgen::Issuer::from_ca_cert_pem(&fs::read_to_string(dir.path().join("ca.pem")).unwrap(), key).unwrap();
+    for (name, accepted) in [
+        ("localhost", true),
+        ("below.localhost", true),
+        ("gate.example.com", true),
+        ("127.0.0.1", true),
+        ("bank.example.com", false),
+        ("example.com", false),
+        ("192.0.2.1", false),
+        ("127.0.0.2", false),
+    ] {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let leaf_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let leaf = dir.path().join("signed-by-a-thief.pem");
+        fs::write(&leaf, params.signed_by(&leaf_key, &ca).unwrap().pem()).unwrap();
+        let verified = run("openssl", &["verify", "-CAfile"], &[&dir.path().join("ca.pem"), &leaf]);
+        assert_eq!(verified.status.success(), accepted, "{name}: {verified:?}");
+        let why = String::from_utf8_lossy(&verified.stderr).contains("permitted subtree violation");
+        assert_eq!(why, !accepted, "{name}: {verified:?}");
+    }
+}
+
+#[test]
+fn a_name_that_the_ca_was_not_made_for_is_refused_with_the_way_to_another_ca() {
+    let dir = folder();
+    open(dir.path(), &["*.lot.example"], &real_clock()).unwrap();
+    let ca = fs::read(dir.path().join("ca.pem")).unwrap();
+    for below in ["lot.example", "a.lot.example", "gate.localhost"] {
+        open(dir.path(), &[below], &real_clock()).unwrap();
+    }
+    for other in ["gate.example.com", "*.example", "192.0.2.1"] {
+        let error = open(dir.path(), &[other], &real_clock()).unwrap_err().to_string();
+        let (path, expected) = (dir.path().join("ca.pem"), format!("may not sign for {other}: delete that file"));
+        assert!(error.contains(&expected) && error.contains(path.to_str().unwrap()), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    assert_eq!(fs::read(dir.path().join("ca.pem")).unwrap(), ca, "a refusal changes nothing");
+    fs::remove_file(dir.path().join("ca.pem")).unwrap();
+    open(dir.path(), &["gate.example.com"], &real_clock()).unwrap();
+    assert_ne!(fs::read(dir.path().join("ca.pem")).unwrap(), ca, "mended as it was said");
+}
+
+#[test]
+fn a_ca_of_an_earlier_version_signs_for_any_name() {
+    let dir = folder();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Boomgate local CA of before");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let ca = params.self_signed(&key).unwrap().pem();
+    fs::write(dir.path().join("ca.pem"), &ca).unwrap();
+    fs::write(dir.path().join("ca-key.pem"), key.serialize_pem()).unwrap();
+    fs::set_permissions(dir.path().join("ca-key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    open(dir.path(), &["gate.example.com"], &real_clock()).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("ca.pem")).unwrap(), ca);
+    assert!(describe(&dir.path().join("leaf.pem")).contains("DNS:gate.example.com"));
 }
 
 #[test]
@@ -129,7 +199,7 @@ fn a_restart_keeps_the_ca_and_the_certificate() {
     let before = (kept("ca.pem"), kept("leaf.pem"));
     open(dir.path(), &["gate.example"], &real_clock()).unwrap();
     assert_eq!((kept("ca.pem"), kept("leaf.pem")), before);
-    open(dir.path(), &["other.example"], &real_clock()).unwrap();
+    open(dir.path(), &["other.gate.example"], &real_clock()).unwrap();
     assert_eq!(kept("ca.pem"), before.0);
     assert_ne!(kept("leaf.pem"), before.1, "other names need another certificate");
 }
@@ -181,14 +251,14 @@ fn damage_in_the_folder_is_mended_or_named() {
     type Row<'a> = (&'a str, &'a dyn Fn(&Path), Option<&'a str>);
     let write = |text: &'static str| move |path: &Path| fs::write(path, text).unwrap();
     let other_key = |path: &Path| fs::copy(path.with_file_name("leaf-key.pem"), path).map(drop).unwrap();
-    let loose = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+    let loose = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o604)).unwrap();
     let remove = |path: &Path| fs::remove_file(path).unwrap();
     let table: [Row<'_>; 11] = [
         ("leaf.pem", &remove, None),
         ("leaf.pem", &write("garbage"), None),
         ("leaf-key.pem", &remove, None),
         ("leaf-key.pem", &write("garbage"), None),
-        ("leaf-key.pem", &loose, Some("open to other users (mode 0640): run `chmod 600 ")),
+        ("leaf-key.pem", &loose, Some("open to other users (mode 0604): chmod 600 ")),
         (
             "ca-key.pem",
             &remove,
@@ -196,7 +266,7 @@ fn damage_in_the_folder_is_mended_or_named() {
         ),
         ("ca-key.pem", &write("garbage"), Some("ca-key.pem: nothing of that kind in it: put the file back")),
         ("ca-key.pem", &other_key, Some("ca-key.pem: not the key of ca.pem: put the file back")),
-        ("ca-key.pem", &loose, Some("ca-key.pem is open to other users (mode 0640): run `chmod 600 ")),
+        ("ca-key.pem", &loose, Some("ca-key.pem is open to other users (mode 0604): chmod 600 ")),
         ("ca.pem", &write("garbage"), Some("ca.pem: no certificate in it: put the file back")),
         ("ca.pem", &remove, None),
     ];
@@ -213,7 +283,7 @@ fn damage_in_the_folder_is_mended_or_named() {
     let dir = folder();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let error = open(dir.path(), &[], &real_clock()).unwrap_err().to_string();
-    assert!(error.ends_with(&format!("(mode 0755): run `chmod 700 {}`", dir.path().display())), "{error}");
+    assert!(error.ends_with(&format!("(mode 0755): chmod 700 {}", dir.path().display())), "{error}");
 }
 
 // --- Certificates from files ---
@@ -234,7 +304,7 @@ fn each_fault_in_the_files_is_one_line_that_says_what_to_do() {
         (&certificate, &certificate, 0o600, "nothing of that kind in it"),
         (&certificate, rsa_key, 0o600, "the key in it is encrypted"),
         (&certificate, &text(&other.private_key), 0o600, "is not the key of the first certificate in"),
-        (&certificate, &key, 0o644, "(mode 0644): run `chmod 600 "),
+        (&certificate, &key, 0o644, "(mode 0644): chmod 600 "),
     ];
     for (certificate, key, mode, expected) in table {
         let broken = Pair::new();

@@ -6,11 +6,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
-use rustix::process::geteuid;
 
 use super::super::credentials::{ADMIN_FILE, DEMO_FILE};
-use super::super::output::quoted;
 use super::{Finding, Setup};
+use crate::declared::SECRETS_FOLDER;
+use crate::files::{self, Reader};
+use crate::oauth::host;
 use crate::store::SledStore;
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 use crate::tls::CertificateFacts;
@@ -35,10 +36,6 @@ pub(super) fn look(setup: &Setup<'_>, must_be_sandbox: bool) -> Vec<Finding> {
     findings
 }
 
-fn shell(path: &Path) -> String {
-    quoted(&path.display().to_string())
-}
-
 fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
     const CHECK: &str = "data folder";
     let shown = data_dir.display();
@@ -50,19 +47,21 @@ fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
     if !found.is_dir() {
         return Finding::fail(CHECK, format!("{shown} is no folder"), "name another with --data-dir");
     }
-    if found.mode() & 0o077 != 0 {
-        let mode = found.mode() & 0o7777;
-        let mend = format!("chmod 700 {}", shell(data_dir));
-        return Finding::fail(CHECK, format!("{shown} is open to other users (mode {mode:04o})"), mend);
+    if let Some(exposure) = files::exposure_of(data_dir, &found, Reader::Operator) {
+        return Finding::fail(CHECK, format!("{shown} {}", exposure.wrong()), exposure.mend());
     }
     if access(data_dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let mend = format!("run this, and the server, as the user {}, or make it yours with chown", found.uid());
         return Finding::fail(CHECK, format!("{shown} cannot be written by this user"), mend);
     }
-    let me = geteuid().as_raw();
-    if found.uid() != me {
-        let mend = "start the server as that user: what another one writes it cannot read";
-        return Finding::warn(CHECK, format!("{shown} belongs to the user {}, and you are {me}", found.uid()), mend);
+    // For root alone: anybody else's folder was refused above.
+    if let Some(exposure) = files::exposure_of(data_dir, &found, Reader::Server) {
+        let detail = format!("{shown} belongs to the user {}, and you are root", found.uid());
+        return Finding::warn(
+            CHECK,
+            detail,
+            format!("start the server as that user, not as root, or {}", exposure.mend()),
+        );
     }
     match (data_dir.join(ADMIN_FILE).exists(), data_dir.join(DEMO_FILE).exists()) {
         (true, _) if must_be_sandbox => {
@@ -90,26 +89,26 @@ fn not_made(data_dir: &Path) -> Finding {
 fn secrets(setup: &Setup<'_>) -> Finding {
     const CHECK: &str = "secret files";
     let data_dir = &setup.config.data_dir;
-    let mut looked_at: Vec<(PathBuf, &str)> = [("db", "700"), ("tls", "700"), (ADMIN_FILE, "600"), (DEMO_FILE, "600")]
-        .map(|(name, mode)| (data_dir.join(name), mode))
-        .to_vec();
-    looked_at.extend(["ca-key.pem", "leaf-key.pem"].map(|name| (data_dir.join("tls").join(name), "600")));
-    looked_at.extend(setup.config.tls.files.iter().map(|files| (files.private_key.clone(), "600")));
-    looked_at.extend(setup.connection.credentials.iter().map(|file| (file.clone(), "600")));
+    let mut looked_at: Vec<PathBuf> =
+        ["db", "db/db", "tls", ADMIN_FILE, DEMO_FILE, SECRETS_FOLDER].map(|name| data_dir.join(name)).to_vec();
+    looked_at.extend(["ca-key.pem", "leaf-key.pem"].map(|name| data_dir.join("tls").join(name)));
+    looked_at.extend(setup.config.tls.files.iter().map(|files| files.private_key.clone()));
+    looked_at.extend(setup.connection.credentials.iter().cloned());
     let mut count = 0;
-    let (mut open, mut mends) = (Vec::new(), Vec::new());
-    for (path, wanted) in looked_at {
-        let Ok(found) = fs::metadata(&path) else { continue };
+    let (mut wrong, mut mends) = (Vec::new(), Vec::new());
+    for path in looked_at {
+        // What is not there, and what this user may not see, other checks say.
+        let Ok(found) = files::exposure(&path, Reader::Operator) else { continue };
         count += 1;
-        if found.mode() & 0o077 != 0 {
-            open.push(format!("{} (mode {:04o})", path.display(), found.mode() & 0o7777));
-            mends.push(format!("chmod {wanted} {}", shell(&path)));
+        if let Some(exposure) = found {
+            wrong.push(format!("{} {}", path.display(), exposure.wrong()));
+            mends.push(exposure.mend().to_owned());
         }
     }
-    if open.is_empty() {
+    if wrong.is_empty() {
         return Finding::ok(CHECK, format!("{count} files and folders, none open to other users"));
     }
-    Finding::fail(CHECK, format!("open to other users: {}", open.join(", ")), mends.join(" && "))
+    Finding::fail(CHECK, wrong.join(", "), mends.join(" && "))
 }
 
 fn store(dir: &Path) -> Finding {
@@ -128,7 +127,7 @@ fn store(dir: &Path) -> Finding {
 fn certificates(setup: &Setup<'_>) -> Vec<Finding> {
     const CHECK: &str = "certificate";
     let tls = setup.config.data_dir.join("tls");
-    let host = setup.config.issuer.as_deref().map_or("localhost", host_of);
+    let host = setup.config.issuer.as_deref().map_or("localhost", host::of_issuer);
     if let Some(files) = &setup.config.tls.files {
         return vec![match CertificateFacts::read(&files.certificate, Some(&files.private_key)) {
             Ok(facts) => of_operator(&facts, host, setup.now),
@@ -140,7 +139,7 @@ fn certificates(setup: &Setup<'_>) -> Vec<Finding> {
         return vec![Finding::ok(CHECK, "none yet: the first start makes it, with an authority of its own")];
     }
     let mut findings = vec![match CertificateFacts::read(&ca, Some(&tls.join("ca-key.pem"))) {
-        Ok(facts) => authority(&facts, setup.now),
+        Ok(facts) => authority(&facts, &setup.config.tls.names, setup.now),
         Err(error) => Finding::failed("authority", &error),
     }];
     findings.push(match CertificateFacts::read(&leaf, Some(&tls.join("leaf-key.pem"))) {
@@ -187,8 +186,14 @@ fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Findin
     Finding::ok(CHECK, detail)
 }
 
-fn authority(facts: &CertificateFacts, now: UnixSeconds) -> Finding {
+fn authority(facts: &CertificateFacts, names: &[String], now: UnixSeconds) -> Finding {
+    const ANOTHER: &str = "delete tls/ca.pem in the data folder and start again for another authority, which every \
+                           client then has to trust (boomgate ca trust)";
     let until = facts.not_after;
+    if let Some(name) = names.iter().find(|name| !facts.may_sign_for(name)) {
+        let detail = format!("was made for other names, and may not sign for {name}, of tls.names");
+        return Finding::fail("authority", detail, format!("{ANOTHER}, or take the name out"));
+    }
     if facts.not_before > now {
         let detail = format!("counts from {} on only", facts.not_before);
         return Finding::fail("authority", detail, "set this machine's clock");
@@ -197,7 +202,11 @@ fn authority(facts: &CertificateFacts, now: UnixSeconds) -> Finding {
         let mend = "the server makes another in its last 30 days, which clients then have to trust";
         return Finding::warn("authority", format!("ends at {until}"), mend);
     }
-    Finding::ok("authority", format!("until {until}"))
+    if facts.may_sign_for_any_name() {
+        let detail = format!("until {until}; it may sign for any name, so its key is worth more than this server");
+        return Finding::warn("authority", detail, ANOTHER);
+    }
+    Finding::ok("authority", format!("until {until}, for this server's names alone"))
 }
 
 /// The server renews it by itself, at a start at the latest.
@@ -219,15 +228,6 @@ fn of_authority(facts: &CertificateFacts, host: &str, names: &[String], now: Uni
     Finding::ok(CHECK, format!("for {host}, until {until}"))
 }
 
-/// The host of an issuer, which is `https://HOST` or `https://HOST:PORT`.
-fn host_of(issuer: &str) -> &str {
-    let authority = issuer.strip_prefix("https://").unwrap_or(issuer);
-    if let Some((address, _)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return address;
-    }
-    authority.split_once(':').map_or(authority, |(host, _)| host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Outcome::{self, Fail, Ok, Warn};
@@ -235,8 +235,28 @@ mod tests {
 
     /// A certificate for these names that ends so many days after 2026-01-01.
     fn facts(names: &[&str], days: i64) -> CertificateFacts {
-        let mut params =
-            rcgen::CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        facts_of(rcgen::CertificateParams::new(names).unwrap(), days)
+    }
+
+    /// A CA's that may sign for these names, or for any if there are none.
+    fn ca(permitted: &[&str], days: i64) -> CertificateFacts {
+        let subtree = |name: &&str| match name.parse() {
+            std::result::Result::Ok(address) => {
+                rcgen::GeneralSubtree::IpAddress(rcgen::CidrSubnet::from_addr_prefix(address, 32))
+            }
+            Err(_) => rcgen::GeneralSubtree::DnsName((*name).to_owned()),
+        };
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        params.name_constraints = Some(rcgen::NameConstraints {
+            permitted_subtrees: permitted.iter().map(subtree).collect(),
+            excluded_subtrees: Vec::new(),
+        });
+        facts_of(params, days)
+    }
+
+    fn facts_of(mut params: rcgen::CertificateParams, days: i64) -> CertificateFacts {
         params.not_before = ::time::macros::datetime!(2025-12-01 00:00 UTC);
         params.not_after = ::time::macros::datetime!(2026-01-01 00:00 UTC) + ::time::Duration::days(days);
         let folder = tempfile::tempdir().unwrap();
@@ -262,25 +282,20 @@ mod tests {
         }
         let early = UnixSeconds::parse("2025-11-01T00:00:00Z").unwrap();
         assert_eq!(of_operator(&facts(&["a.example"], 90), "a.example", early).outcome, Fail);
-        assert_eq!(authority(&facts(&["a.example"], 3_000), early).outcome, Fail);
-        assert_eq!(authority(&facts(&["a.example"], 3_000), now).outcome, Ok);
-        assert_eq!(authority(&facts(&["a.example"], 30), now).outcome, Warn);
+        let names = ["gate.example.com".to_owned()];
+        for (permitted, days, now, outcome) in [
+            (&["gate.example.com", "127.0.0.1"][..], 3_000, now, Ok),
+            (&["gate.example.com", "127.0.0.1"], 3_000, early, Fail),
+            (&["gate.example.com", "127.0.0.1"], 30, now, Warn),
+            (&["localhost", "127.0.0.1"], 3_000, now, Fail),
+            (&[], 3_000, now, Warn),
+        ] {
+            assert_eq!(authority(&ca(permitted, days), &names, now).outcome, outcome, "{permitted:?} {days}");
+        }
         let local = facts(&["localhost"], 300);
         assert_eq!(of_authority(&local, "localhost", &[], now).outcome, Ok);
         assert_eq!(of_authority(&local, "localhost", &["gate.example.com".to_owned()], now).outcome, Warn);
         assert_eq!(of_authority(&local, "gate.example.com", &[], now).outcome, Fail);
         assert_eq!(of_authority(&local, "localhost", &[], early).outcome, Warn);
-    }
-
-    #[test]
-    fn a_host_is_what_clients_call() {
-        for (issuer, host) in [
-            ("https://gate.example.com", "gate.example.com"),
-            ("https://gate.example.com:8443", "gate.example.com"),
-            ("https://[::1]:8443", "::1"),
-            ("https://127.0.0.1", "127.0.0.1"),
-        ] {
-            assert_eq!(host_of(issuer), host);
-        }
     }
 }

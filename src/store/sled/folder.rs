@@ -1,10 +1,10 @@
 //! The folder that sled keeps its files in: who holds it, and what has to be done before and after sled opens.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::num::NonZero;
-use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use sled::Db;
 
 use super::super::{MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
 use super::fence::{caught, flush};
+use crate::files::{self, Reader};
 
 /// The file in the folder that a process locks to hold it.
 const LOCK: &str = "lock";
@@ -55,10 +56,10 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Makes the folder, with mode 0700, if there is none, and takes it. `Held` if another process has it,
-    /// `Exposed` if other users may enter it.
+    /// `Exposed` if other users may enter or own it.
     pub(super) fn hold(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
+        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK));
         let lock = lock.map_err(|cause| unavailable(dir, cause))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { dir: dir.to_owned(), lock }),
@@ -88,6 +89,7 @@ impl Folder {
     /// kernel's cache, and does not fail a moment later.
     pub(super) fn open(&self) -> io::Result<(Db, File)> {
         caught(|| {
+            files::make_private_within(&self.dir)?;
             remove_unfinished(&self.dir)?;
             match File::open(self.dir.join("db")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -168,14 +170,17 @@ pub(super) fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
     StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
 }
 
-/// Makes the folder if there is none; refuses one that others may enter.
+/// Makes the folder if there is none; refuses one that others may enter or own.
 fn make_private(dir: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
-    let mode = fs::metadata(dir).map_err(|cause| unavailable(dir, cause))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(StoreError::Exposed(dir.display().to_string().into()));
+    let exposed = |path: &Path, exposure| StoreError::Exposed { dir: path.display().to_string().into(), exposure };
+    if let Some(exposure) = files::exposure(dir, Reader::Server).map_err(|cause| unavailable(dir, cause))? {
+        return Err(exposed(dir, exposure));
     }
-    Ok(())
+    match files::foreign_within(dir).map_err(|cause| unavailable(dir, cause))? {
+        Some((path, exposure)) => Err(exposed(&path, exposure)),
+        None => Ok(()),
+    }
 }
 
 /// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
@@ -199,7 +204,9 @@ fn remove_unfinished(dir: &Path) -> io::Result<()> {
 /// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
 fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    fs::set_permissions(dir.join("db"), Permissions::from_mode(0o600))?;
+    // What sled has just made has the modes that the umask left. Snapshots that it makes later may have them too:
+    // the folder, which nobody else may enter, guards those until the next start.
+    files::make_private_within(dir)?;
     sync(&dir.join("conf"))?;
     sync(&dir.join("blobs"))?;
     sync(dir)?;

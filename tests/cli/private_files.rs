@@ -1,0 +1,274 @@
+//! Who may own, read and change the server's files: what another user could use, no server is started on.
+//!
+//! Most of it needs files of other users, which only root can make; where the tests run as somebody else, those end
+//! at once.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{Running, boomgate, complaint, out};
+
+/// The server's user and group, another group, and another user.
+const SERVER: u32 = 64_998;
+const GROUP: u32 = 64_997;
+const ANOTHER_GROUP: u32 = 64_110;
+const ANOTHER_USER: u32 = 64_000;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// A file or folder that belongs to this user and group.
+fn give(path: &Path, user: u32, group: u32, mode: u32) {
+    chown(path, Some(user), Some(group)).unwrap();
+    set_mode(path, mode);
+}
+
+/// A folder that every user may enter, with the program in it.
+struct Machine {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o755);
+        let program = folder.path().join("boomgate");
+        fs::copy(env!("CARGO_BIN_EXE_boomgate"), &program).unwrap();
+        set_mode(&program, 0o755);
+        Self { folder, program }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program as the server's user, whose one group is `GROUP`.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command.uid(SERVER).gid(GROUP);
+        command
+    }
+
+    /// What a start and `config check` say, which is the same; `None` if the server starts.
+    fn refusal(&self, arguments: &[&str]) -> Option<String> {
+        let settings = [&["--listen", "127.0.0.1:0", "--data-dir", "data"], arguments].concat();
+        let checked = self.command(&[&["config", "check"], settings.as_slice()].concat()).output().unwrap();
+        let mut serving = self.command(&[&["serve"], settings.as_slice()].concat());
+        let mut process = serving.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let refusal = if first.is_empty() {
+            let mut said = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            Some(said.lines().last().unwrap().trim_start_matches("boomgate: ").to_owned())
+        } else {
+            let pid = process.id().to_string();
+            assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+            None
+        };
+        process.wait().unwrap();
+        match &refusal {
+            Some(refusal) => {
+                assert_eq!(complaint(&checked).lines().last().unwrap(), format!("boomgate: {refusal}"));
+            }
+            None => assert!(checked.status.success(), "the server starts: {}", complaint(&checked)),
+        }
+        refusal
+    }
+}
+
+#[test]
+fn a_volume_of_kubernetes_fs_group_is_used_and_one_of_a_foreign_group_is_not() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::new();
+    let data = machine.path("data");
+    fs::create_dir(&data).unwrap();
+    give(&data, 0, GROUP, 0o2770);
+    assert_eq!(machine.refusal(&[]), None);
+    // With every mount the kubelet gives the group what the owner has.
+    for name in ["db", "tls"] {
+        give(&data.join(name), SERVER, GROUP, 0o2770);
+        for entry in fs::read_dir(data.join(name)).unwrap() {
+            let entry = entry.unwrap().path();
+            give(&entry, SERVER, GROUP, if entry.is_dir() { 0o2770 } else { 0o660 });
+        }
+    }
+    give(&data.join("admin-credentials.json"), SERVER, GROUP, 0o660);
+    assert_eq!(machine.refusal(&[]), None);
+
+    give(&data, 0, ANOTHER_GROUP, 0o2775);
+    let refusal = machine.refusal(&[]).unwrap();
+    assert!(refusal.starts_with("data is open to other users (mode 2775): chown -R 64998 data"), "{refusal}");
+    give(&data, SERVER, ANOTHER_GROUP, 0o770);
+    assert_eq!(
+        machine.refusal(&[]).unwrap(),
+        "data is open to the group 64110, which is not this process's (mode 0770): chmod 700 data"
+    );
+}
+
+#[test]
+fn what_another_user_owns_is_refused_wherever_it_is() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::new();
+    let data = machine.path("data");
+    fs::create_dir(&data).unwrap();
+    give(&data, SERVER, GROUP, 0o700);
+    assert_eq!(machine.refusal(&[]), None);
+    for name in ["", "db", "db/db", "tls", "tls/ca-key.pem", "tls/leaf-key.pem", "admin-credentials.json"] {
+        let path = data.join(name);
+        let found = fs::metadata(&path).unwrap();
+        // A mode that lets the server in, for all its owner is another: that is what has to be found.
+        give(&path, ANOTHER_USER, GROUP, if found.is_dir() { 0o770 } else { 0o660 });
+        let refusal = machine.refusal(&[]).unwrap();
+        let shown = format!("data/{name}");
+        let recursive = if found.is_dir() { "-R " } else { "" };
+        let shown = shown.trim_end_matches('/');
+        assert_eq!(
+            refusal,
+            format!(
+                "{shown} belongs to the user 64000, who could read and exchange it: run this as that user, or chown \
+                 {recursive}64998 {shown}"
+            ),
+            "{name}"
+        );
+        give(&path, SERVER, GROUP, found.mode() & 0o7777);
+    }
+    assert_eq!(machine.refusal(&[]), None, "mended as it was said");
+}
+
+#[test]
+fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
+    if !is_root() {
+        return;
+    }
+    let server = Running::start("serve");
+    let data = server.folder.path().join("data");
+    for path in [data.clone(), data.join("admin-credentials.json"), data.join("tls/ca-key.pem")] {
+        let mode = fs::metadata(&path).unwrap().mode() & 0o7777;
+        give(&path, ANOTHER_USER, ANOTHER_GROUP, mode);
+    }
+    assert!(server.call(&["client", "list"]).status.success(), "sudo boomgate client list");
+    let refused = server.call(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(
+        complaint(&refused).lines().last().unwrap(),
+        "boomgate: data belongs to the user 64000, who could read and exchange it: run this as that user, or chown -R 0 data"
+    );
+    let looked = server.call(&["doctor", "--listen", "127.0.0.1:0"]);
+    assert!(
+        out(&looked).contains("[warn] data folder  data belongs to the user 64000, and you are root"),
+        "{looked:?}"
+    );
+    assert!(out(&looked).contains("[ok]   secret files"), "{looked:?}");
+}
+
+#[test]
+fn a_key_of_root_is_read_through_its_group_and_never_when_all_may_read_it() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::new();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["gate.example.com".to_owned()]).unwrap();
+    fs::write(machine.path("chain.pem"), certificate.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(machine.path("key.pem"), key.serialize_pem()).unwrap();
+    fs::create_dir(machine.path("data")).unwrap();
+    give(&machine.path("data"), SERVER, GROUP, 0o700);
+    let settings = "issuer = 'https://gate.example.com'\n[tls]\ncertificate = 'chain.pem'\nprivate_key = 'key.pem'\n";
+    fs::write(machine.path("boomgate.toml"), settings).unwrap();
+    set_mode(&machine.path("boomgate.toml"), 0o644);
+    set_mode(&machine.path("chain.pem"), 0o644);
+    for (user, group, mode, refusal) in [
+        (0, GROUP, 0o640, None),
+        (0, GROUP, 0o440, None),
+        (SERVER, GROUP, 0o400, None),
+        (0, GROUP, 0o644, Some("key.pem is open to other users (mode 0644): chmod 640 key.pem")),
+        (
+            0,
+            ANOTHER_GROUP,
+            0o644,
+            Some("key.pem is open to other users (mode 0644): chown 64998 key.pem && chmod 600 key.pem"),
+        ),
+        (
+            SERVER,
+            ANOTHER_GROUP,
+            0o640,
+            Some("key.pem is open to the group 64110, which is not this process's (mode 0640): chmod 600 key.pem"),
+        ),
+        (
+            ANOTHER_USER,
+            GROUP,
+            0o640,
+            Some(
+                "key.pem belongs to the user 64000, who could read and exchange it: run this as that user, or chown 64998 key.pem",
+            ),
+        ),
+    ] {
+        give(&machine.path("key.pem"), user, group, mode);
+        assert_eq!(machine.refusal(&["--config", "boomgate.toml"]).as_deref(), refusal, "{user}:{group} {mode:o}");
+    }
+}
+
+#[test]
+fn every_file_that_a_server_makes_is_private_whatever_the_umask() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_boomgate");
+    for _ in 0..2 {
+        let mut command = Command::new("sh");
+        let serve = format!("umask 000; exec '{program}' serve --listen 127.0.0.1:0");
+        command.env_clear().current_dir(folder.path()).args(["-c", &serve]).stdin(Stdio::null());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(first.starts_with("Boomgate serves"), "{first}");
+        let mut folders = vec![folder.path().join("data")];
+        while let Some(folder) = folders.pop() {
+            assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700, "{}", folder.display());
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let mode = fs::metadata(&path).unwrap().mode() & 0o777;
+                match path.file_name().unwrap().to_str().unwrap() {
+                    _ if path.is_dir() => folders.push(path),
+                    // Certificates are for everybody.
+                    "ca.pem" | "leaf.pem" => assert_eq!(mode & !0o644, 0, "{}", path.display()),
+                    _ => assert_eq!(mode, 0o600, "{}", path.display()),
+                }
+            }
+        }
+        let pid = process.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        process.wait().unwrap();
+        // What an earlier version left behind.
+        set_mode(&folder.path().join("data/db/conf"), 0o644);
+    }
+}
+
+#[test]
+fn a_credentials_file_that_others_may_read_is_no_secret() {
+    let server = Running::start("serve");
+    let credentials = server.folder.path().join("data/admin-credentials.json");
+    for (mode, is_read) in [(0o600, true), (0o640, true), (0o604, false), (0o644, false)] {
+        set_mode(&credentials, mode);
+        let listed = server.call(&["client", "list"]);
+        assert_eq!(listed.status.success(), is_read, "{mode:o}: {}", complaint(&listed));
+        let mend = format!("is open to other users (mode {mode:04o}): chmod 600 data/admin-credentials.json");
+        assert_eq!(complaint(&listed).contains(&mend), !is_read, "{}", complaint(&listed));
+    }
+    assert!(boomgate(server.folder.path(), &["config", "check"]).output().unwrap().status.code() == Some(1));
+}
