@@ -1,6 +1,8 @@
 //! The program as people and scripts call it: a real process, its output, its exit code.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+#[path = "cli/config_check.rs"]
+mod config_check;
 #[path = "cli/explained.rs"]
 mod explained;
 #[path = "cli/own_certificate.rs"]
