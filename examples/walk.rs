@@ -16,6 +16,7 @@ use boomgate::keys::{Algorithm, Keys};
 use boomgate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret};
 use boomgate::oauth::limits::Limits;
 use boomgate::oauth::scope::{READ_ZONES, Scope};
+use boomgate::oauth::token_epoch::TokenEpoch;
 use boomgate::oauth::token_request::TokenRequest;
 use boomgate::quota::Quota;
 use boomgate::revocation::Revocation;
@@ -138,6 +139,7 @@ fn client(clock: &SharedClock) -> anyhow::Result<Client> {
         secrets: vec![Secret::keep(&ClientSecret::new(Zeroizing::new(SECRET.to_owned())), now)],
         retired_secrets: Vec::new(),
         tokens_valid_from: now,
+        token_epoch: TokenEpoch::random(),
         created_at: now,
         updated_at: now,
     })

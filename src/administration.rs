@@ -20,6 +20,7 @@ use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::Registration;
+use crate::oauth::token_epoch::TokenEpoch;
 use crate::revocation::Revocation;
 use crate::store::{Store, StoreError, Txn};
 use crate::time::{SharedClock, UnixSeconds};
@@ -43,9 +44,6 @@ pub struct Administration {
     keys: Arc<Keys>,
     /// When a client's exposed secret was last written down. As many entries as clients, at most.
     exposed: HashMap<ClientId, UnixSeconds>,
-    /// From when on tokens in the name of a client that was deleted a moment ago can be another's. Those of
-    /// the last seconds alone.
-    departed: HashMap<ClientId, UnixSeconds>,
 }
 
 /// On whose behalf a change is made.
@@ -120,7 +118,7 @@ impl Administration {
         revocation: Arc<Revocation>,
         keys: Arc<Keys>,
     ) -> Self {
-        Self { store, audit, clock, clients, revocation, keys, exposed: HashMap::new(), departed: HashMap::new() }
+        Self { store, audit, clock, clients, revocation, keys, exposed: HashMap::new() }
     }
 
     /// Registers a client under `client_id` with this secret.
@@ -133,9 +131,6 @@ impl Administration {
     ) -> Result<Client, ChangeError> {
         let now = self.clock.now();
         let Registration { client_name, scope, audience, token_ttl, limits } = registration;
-        // An identifier that was another client's once does not bring that one's tokens back, though they
-        // may be of this very second.
-        let departed = self.departed.pin().get(&client_id).copied();
         let client = Client {
             client_id,
             client_name,
@@ -146,7 +141,9 @@ impl Administration {
             status: Status::Active,
             secrets: vec![secret],
             retired_secrets: Vec::new(),
-            tokens_valid_from: departed.map_or(now, |after| after.max(now)),
+            tokens_valid_from: now,
+            // An identifier that was another client's once does not bring that one's tokens back.
+            token_epoch: TokenEpoch::random(),
             created_at: now,
             updated_at: now,
         };

@@ -137,6 +137,8 @@ label! {
         WrongIssuer = "wrong_issuer",
         /// [`TokenFault::Expired`]
         TokenExpired = "token_expired",
+        /// [`TokenFault::NotYetValid`]
+        TokenNotYetValid = "token_not_yet_valid",
         /// [`Denial::WrongAudience`]
         WrongAudience = "wrong_audience",
         /// [`Denial::Revoked`]
@@ -170,6 +172,7 @@ impl Denial {
             Self::Token(TokenFault::BadSignature) => Reason::BadSignature,
             Self::Token(TokenFault::WrongIssuer) => Reason::WrongIssuer,
             Self::Token(TokenFault::Expired) => Reason::TokenExpired,
+            Self::Token(TokenFault::NotYetValid) => Reason::TokenNotYetValid,
             Self::WrongAudience => Reason::WrongAudience,
             Self::Revoked => Reason::TokenRevoked,
             Self::AudienceWithdrawn => Reason::AudienceWithdrawn,
@@ -320,7 +323,7 @@ impl Admission {
         if verified.audience != audience {
             return Err(Denial::WrongAudience);
         }
-        self.in_force(verified)
+        self.in_force(verified, now)
     }
 
     /// What a token says, if it is good for its own API now (RFC 7662 calls it active) and `caller` may learn that.
@@ -329,11 +332,12 @@ impl Admission {
     /// audiences that it was granted, as a resource server does; an administrator who may read may ask about any.
     #[must_use]
     pub fn introspect(&self, token: &str, caller: &Client) -> Option<Admitted> {
-        let token = self.tokens.verify(token, self.clock.now()).ok()?;
+        let now = self.clock.now();
+        let token = self.tokens.verify(token, now).ok()?;
         let may_learn = token.client_id == caller.client_id
             || caller.may_call(&token.audience, INTROSPECT)
             || caller.may_call(ADMIN_AUDIENCE, READ_ADMIN);
-        if may_learn { self.in_force(token).ok() } else { None }
+        if may_learn { self.in_force(token, now).ok() } else { None }
     }
 
     /// What a token says, if this server issued it and it has not expired, whether or not it is in force.
@@ -372,12 +376,15 @@ impl Admission {
         self.quota.retain(registered);
     }
 
-    fn in_force(&self, token: Arc<AccessToken>) -> Result<Admitted, Denial> {
+    fn in_force(&self, token: Arc<AccessToken>, now: UnixSeconds) -> Result<Admitted, Denial> {
+        if token.not_before > now {
+            return Err(Denial::Token(TokenFault::NotYetValid));
+        }
         if !self.revocation.is_in_force(&token.jti, &token.in_force) {
             return Err(Denial::Revoked);
         }
         let client = self.clients.get_again(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;
-        if token.issued_at < client.tokens_valid_from {
+        if !client.accepts(token.epoch, token.issued_at) {
             return Err(Denial::Revoked);
         }
         if !client.audience.contains(&token.audience) {

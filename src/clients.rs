@@ -24,6 +24,7 @@ use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, Fi
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
 use crate::oauth::scope::{Scope, WRITE_ADMIN};
+use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
@@ -58,9 +59,12 @@ pub struct Client {
     /// Secrets that were its own once, the latest last: they do not come back. At most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired_secrets: Vec<Fingerprint>,
-    /// Tokens that were issued before are dead.
+    /// When all its tokens were last revoked; when it was registered, if they never were.
     #[serde(default)]
     pub tokens_valid_from: UnixSeconds,
+    /// The epoch of its tokens that are alive; see [`accepts`](Self::accepts).
+    #[serde(default)]
+    pub token_epoch: TokenEpoch,
     /// When it was registered.
     pub created_at: UnixSeconds,
     /// When this record last changed.
@@ -292,6 +296,22 @@ impl Client {
         self.scope.contains(scope_token) && self.audience.iter().any(|granted| granted == audience)
     }
 
+    /// Whether a token of this epoch, issued then, was issued after the last revocation of all tokens. A token without
+    /// an epoch is from before there were any, and so is every revocation while the client's epoch is 0: the time
+    /// decides. Every other revocation came after that token.
+    #[must_use]
+    pub fn accepts(&self, token_epoch: Option<TokenEpoch>, issued_at: UnixSeconds) -> bool {
+        match token_epoch {
+            Some(epoch) => epoch == self.token_epoch,
+            None => self.token_epoch == TokenEpoch::default() && issued_at >= self.tokens_valid_from,
+        }
+    }
+
+    /// Revokes all tokens that it was issued until now.
+    pub fn revoke_tokens(&mut self, now: UnixSeconds) {
+        (self.token_epoch, self.tokens_valid_from) = (TokenEpoch::random(), now);
+    }
+
     /// Whether this secret is one of its own, or was once.
     #[must_use]
     pub fn knows(&self, fingerprint: Fingerprint) -> bool {
@@ -414,6 +434,7 @@ mod tests {
             secrets: Vec::new(),
             retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
+            token_epoch: TokenEpoch::default(),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),
         }
@@ -492,6 +513,32 @@ mod tests {
         let words = |client: &Client| (client.scope.iter().next().unwrap().as_ptr(), client.audience.as_ptr());
         assert_eq!(words(kept[2]), words(kept[0]), "what a neighbour had before it was changed stays");
         assert_eq!(words(kept[3]), words(kept[2]));
+    }
+
+    #[test]
+    fn a_token_from_before_there_were_epochs_is_good_until_the_first_revocation() {
+        let moment = UnixSeconds::new;
+        // A record of that time: its tokens were revoked up to a second that may be ahead.
+        let mut client = client(0);
+        client.tokens_valid_from = moment(100);
+        let none = TokenEpoch::default();
+        for (epoch, issued_at, is_good, reason) in [
+            (None, moment(99), false, "issued before the last revocation of that time"),
+            (None, moment(100), true, "issued after it"),
+            (Some(none), moment(50), true, "issued since there are epochs, by a clock that was set back"),
+            (Some(TokenEpoch::random()), moment(100), false, "of another client that had this client_id"),
+        ] {
+            assert_eq!(client.accepts(epoch, issued_at), is_good, "{reason}");
+        }
+        client.revoke_tokens(moment(50));
+        for (epoch, issued_at) in [(None, moment(100)), (Some(none), moment(50))] {
+            assert!(!client.accepts(epoch, issued_at), "{epoch:?}");
+        }
+        assert!(client.accepts(Some(client.token_epoch), moment(0)));
+        let mut record = serde_json::to_value(&client).unwrap();
+        assert_eq!(serde_json::from_value::<Client>(record.clone()).unwrap(), client);
+        record.as_object_mut().unwrap().remove("token_epoch");
+        assert_eq!(serde_json::from_value::<Client>(record).unwrap().token_epoch, none, "an older record reads too");
     }
 
     #[test]

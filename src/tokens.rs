@@ -25,6 +25,7 @@ use crate::oauth::bearer::Presented;
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
+use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::Since;
 use crate::time::{SharedClock, UnixSeconds};
 
@@ -60,8 +61,12 @@ pub struct AccessToken {
     pub scope: Scope,
     /// When it was issued.
     pub issued_at: UnixSeconds,
+    /// Until when it is refused (RFC 7519 section 4.1.5); the epoch's start for a token that does not say.
+    pub not_before: UnixSeconds,
     /// From when on it is refused.
     pub expires_at: UnixSeconds,
+    /// The epoch of its client's tokens that it was issued in.
+    pub epoch: Option<TokenEpoch>,
     key: VerifiedBy,
     /// Up to which change of the revocations it is known not to be revoked.
     pub in_force: Since,
@@ -117,7 +122,8 @@ struct Header<'t> {
     alg: jsonwebtoken::Algorithm,
     #[serde(borrow, default)]
     kid: Cow<'t, str>,
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_present")]
+    crit: bool,
 }
 
 /// A token that was just issued.
@@ -152,6 +158,9 @@ pub enum TokenFault {
     /// Its time is over.
     #[error("the access token expired: fetch a new one")]
     Expired,
+    /// Its time has not begun.
+    #[error("the access token is not valid yet: nbf says from when on it is")]
+    NotYetValid,
 }
 
 impl Tokens {
@@ -165,8 +174,6 @@ impl Tokens {
     pub fn issue(&self, client: &Client, audience: &str, scope: Scope) -> Result<Issued, KeyError> {
         let now = self.clock.now();
         let key = self.keys.signing(now).ok_or(KeyError::Crypto)?;
-        // Tokens are revoked up to the end of a second: one of the same second says that it is of the next.
-        let issued_at = now.max(client.tokens_valid_from);
         let expires_at = now.plus(client.token_ttl);
         let claims = Claims {
             iss: self.issuer.as_str().into(),
@@ -174,9 +181,10 @@ impl Tokens {
             client_id: client.client_id.as_str().into(),
             aud: audience.into(),
             scope: scope.as_str().into(),
-            iat: issued_at.get(),
+            iat: now.get(),
+            nbf: 0,
             exp: expires_at.get(),
-            jti: Uuid::new_v4(),
+            jti: client.token_epoch.new_jti(),
         };
         let access_token = key.sign(claims.to_json().as_bytes())?;
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
@@ -239,8 +247,7 @@ impl Tokens {
     /// The key that `kid` names. The header's `alg` is never a choice: another than the key's is a
     /// forgery (RFC 8725 section 3.1); `jku`, `jwk` and `x5u` are not even read.
     fn key_of(&self, header: &Header<'_>) -> Result<Arc<SigningKey>, TokenFault> {
-        // RFC 7515 section 4.1.11: what is critical must be understood, and no extension is here.
-        if !is_access_token_type(&header.typ) || header.crit.is_some() {
+        if !is_access_token_type(&header.typ) || header.crit {
             return Err(TokenFault::Malformed);
         }
         let key = self.keys.get(&header.kid).ok_or(TokenFault::UnknownKey)?;
@@ -260,6 +267,12 @@ fn is_access_token_type(typ: &str) -> bool {
     let (prefix, rest) = typ.split_at_checked("application/".len()).unwrap_or(("", typ));
     let subtype = if prefix.eq_ignore_ascii_case("application/") { rest } else { typ };
     subtype.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)
+}
+
+/// Whether a member is there, whatever its value. RFC 7515 section 4.1.11: `crit` is a non-empty array that names
+/// extensions which must be understood, and none is here; so a right `crit` is refused like a wrong one.
+fn is_present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// The bytes of one part of a token (RFC 7515 section 2: base64url without padding).
@@ -285,7 +298,9 @@ impl AccessToken {
             audience: claims.aud.into_owned(),
             scope: Scope::parse(&claims.scope).ok()?,
             issued_at: UnixSeconds::new(claims.iat),
+            not_before: UnixSeconds::new(claims.nbf),
             expires_at: UnixSeconds::new(claims.exp),
+            epoch: TokenEpoch::of_jti(&claims.jti),
             key: key.into(),
             in_force: Since::default(),
             client: LastSeen::default(),
@@ -339,6 +354,7 @@ mod tests {
             secrets: Vec::new(),
             retired_secrets: Vec::new(),
             tokens_valid_from: UnixSeconds::new(0),
+            token_epoch: TokenEpoch::default(),
             created_at: UnixSeconds::new(0),
             updated_at: UnixSeconds::new(0),
         }
@@ -399,6 +415,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_token_says_the_time_of_its_issue_and_carries_its_clients_epoch() {
+        let fixture = fixture(Algorithm::Es256).await;
+        let mut client = client();
+        let (mut epochs, now) = (Vec::new(), fixture.clock.now());
+        for _ in 0..3 {
+            let scope = Scope::parse("read:zones").unwrap();
+            let token = fixture.verify(&fixture.tokens.issue(&client, "public", scope).unwrap().access_token).unwrap();
+            assert_eq!((token.issued_at, token.not_before), (now, UnixSeconds::default()));
+            epochs.push((token.epoch, token.issued_at));
+            client.revoke_tokens(now);
+            assert!(epochs.iter().all(|(epoch, issued_at)| !client.accepts(*epoch, *issued_at)), "{epochs:?}");
+        }
+        let later = with("nbf", json!(now.plus(60).get())).to_string();
+        let token = fixture.keys.signing(now).unwrap().sign(later.as_bytes()).unwrap();
+        assert_eq!(fixture.verify(&token).unwrap().not_before, now.plus(60), "the gate asks whether it has begun");
+    }
+
+    #[tokio::test]
     async fn the_header_is_that_of_rfc_9068_and_names_the_key() {
         let fixture = fixture(Algorithm::Es256).await;
         let token = issue(&fixture).access_token;
@@ -423,6 +457,9 @@ mod tests {
             (with("jti", json!("../../etc")), TokenFault::Malformed, "jti is a UUID"),
             (with("client_id", json!("a b")), TokenFault::Malformed, "a client_id"),
             (with("scope", json!("")), TokenFault::Malformed, "a scope"),
+            (with("nbf", json!("1700000000")), TokenFault::Malformed, "nbf is a number"),
+            (with("nbf", json!(null)), TokenFault::Malformed, "nbf is not null"),
+            (with("nbf", json!(-1)), TokenFault::Malformed, "nbf is not negative"),
             (without("exp"), TokenFault::Malformed, "exp is required"),
             (without("jti"), TokenFault::Malformed, "jti is required"),
             (without("aud"), TokenFault::Malformed, "aud is required"),
@@ -487,6 +524,11 @@ mod tests {
             (json!(["at+jwt", "ES256", kid, null]), TokenFault::Malformed, "a header is an object"),
         ] {
             assert_eq!(fixture.verify(&signed(&fixture, &header, &claims())).unwrap_err(), fault, "{reason}");
+        }
+        for crit in [json!(null), json!([]), json!("exp"), json!([1]), json!({}), json!(["exp"]), json!(false)] {
+            let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid, "crit": crit });
+            let refused = fixture.verify(&signed(&fixture, &header, &claims())).unwrap_err();
+            assert_eq!(refused, TokenFault::Malformed, "crit {crit}");
         }
         for typ in ["application/at+jwt", "AT+JWT"] {
             let header = json!({ "alg": "ES256", "typ": typ, "kid": kid, "jku": "https://elsewhere/jwks.json" });

@@ -8,6 +8,7 @@ use boomgate::clients::{Client, Secret, Status};
 use boomgate::oauth::credentials::{ClientId, ClientSecret};
 use boomgate::oauth::limits::Limits;
 use boomgate::oauth::scope::Scope;
+use boomgate::oauth::token_epoch::TokenEpoch;
 use boomgate::parking::{Zone, Zones};
 use boomgate::revocation::Revocation;
 use boomgate::store::{Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Projection, SledStore, Store, Txn};
@@ -67,6 +68,7 @@ impl Filler {
                 secrets: vec![Secret::keep(&ClientSecret::new(Zeroizing::new(secret)), self.now)],
                 retired_secrets: Vec::new(),
                 tokens_valid_from: self.now,
+                token_epoch: TokenEpoch::random(),
                 created_at: self.now,
                 updated_at: self.now,
             };

@@ -62,25 +62,13 @@ impl Administration {
                 change = change.and(self.another_administrator(client_id).await?);
             }
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
-            // Before, for whoever registers it again meanwhile; and after, for a token issued meanwhile.
-            self.note_departure(&client);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
-                self.note_departure(&client);
                 tracing::info!(%client_id, "a client was deleted");
                 return Ok(());
             }
         }
         Err(ChangeError::Contended)
-    }
-
-    /// Notes from when on no token can be one that this client was issued (see
-    /// [`Tokens::issue`](crate::tokens::Tokens::issue)), and forgets what is past.
-    fn note_departure(&self, client: &Client) {
-        let now = self.clock.now();
-        let departed = self.departed.pin();
-        departed.retain(|_, after| *after > now);
-        departed.insert(client.client_id.clone(), now.max(client.tokens_valid_from).plus(1));
     }
 
     /// Gives a client one more secret. Those that it has end `previous_expires_in_s` seconds from now at
@@ -134,12 +122,10 @@ impl Administration {
     }
 
     /// Revokes every token that the client was issued until now; the next one that it is issued is good,
-    /// in the same second too (see [`Tokens::issue`](crate::tokens::Tokens::issue)).
+    /// in the same second too, and whatever the clock does.
     pub async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
-            // Past what a token of this second says of itself, and past one that was issued after another
-            // revocation of this second.
-            client.tokens_valid_from = now.max(client.tokens_valid_from).plus(1);
+            client.revoke_tokens(now);
             Ok(Action::ClientTokensRevoked)
         };
         self.alter(client_id, edit, actor).await

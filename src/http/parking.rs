@@ -354,6 +354,7 @@ mod tests {
     use crate::oauth::credentials::ClientId;
     use crate::oauth::limits::Limits;
     use crate::oauth::scope::Scope;
+    use crate::oauth::token_epoch::TokenEpoch;
     use crate::quota::Quota;
     use crate::revocation::Revocation;
     use crate::store::{MemoryStore, Outcome, Store};
@@ -399,6 +400,7 @@ mod tests {
                 secrets: vec![],
                 retired_secrets: Vec::new(),
                 tokens_valid_from: now,
+                token_epoch: TokenEpoch::default(),
                 created_at: now,
                 updated_at: now,
             };

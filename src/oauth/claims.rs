@@ -33,6 +33,9 @@ pub struct Claims<'c> {
     pub scope: Cow<'c, str>,
     /// When it was issued.
     pub iat: u64,
+    /// Until when it is refused; 0 is not written, and stands for a token that does not say.
+    #[serde(default)]
+    pub nbf: u64,
     /// From when on it is refused.
     pub exp: u64,
     /// Its own name, for revocation.
@@ -43,18 +46,17 @@ impl Claims<'_> {
     /// The claims as a token carries them.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let Self { iss, sub, client_id, aud, scope, iat, exp, jti } = self;
+        let Self { iss, sub, client_id, aud, scope, iat, nbf, exp, jti } = self;
         let texts = iss.len() + sub.len() + client_id.len() + aud.len() + scope.len();
-        Object::with_capacity(BESIDE_TEXTS + texts)
+        let json = Object::with_capacity(BESIDE_TEXTS + texts)
             .text("iss", iss)
             .text("sub", sub)
             .text("client_id", client_id)
             .text("aud", aud)
             .text("scope", scope)
-            .number("iat", *iat)
-            .number("exp", *exp)
-            .text("jti", jti.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
-            .end()
+            .number("iat", *iat);
+        let json = if *nbf > 0 { json.number("nbf", *nbf) } else { json };
+        json.number("exp", *exp).text("jti", jti.hyphenated().encode_lower(&mut Uuid::encode_buffer())).end()
     }
 }
 
@@ -71,12 +73,15 @@ mod tests {
             aud: "an \"API\"".into(),
             scope: "read:zones write:zones".into(),
             iat: 0,
+            nbf: 0,
             exp: u64::MAX,
             jti: Uuid::from_u128(0x0f0e_0d0c_0b0a_4908_8706_0504_0302_0100),
         };
         let json = claims.to_json();
         assert!(json.len() < BESIDE_TEXTS + 80, "one allocation is enough: {json}");
         assert_eq!(serde_json::from_str::<Claims<'_>>(&json).unwrap(), claims);
+        let later = Claims { nbf: 7, ..claims.clone() };
+        assert_eq!(serde_json::from_str::<Claims<'_>>(&later.to_json()).unwrap(), later);
         assert!(json.ends_with(r#","jti":"0f0e0d0c-0b0a-4908-8706-050403020100"}"#), "{json}");
     }
 }

@@ -19,4 +19,5 @@ pub mod precondition;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod token_epoch;
 pub mod token_request;

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boomgate::keys::Algorithm;
 use boomgate::time::{Clock as _, ManualClock, SystemClock};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use reqwest::Method;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, answer, audit_entries};
+use crate::harness::{
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, answer, audit_entries, basic, secret,
+};
 
 const PKCS8: &str = include_str!("../keys/rsa-2048-pkcs8.pem");
 const PKCS1: &str = include_str!("../keys/rsa-2048-pkcs1.pem");
@@ -302,6 +307,50 @@ async fn an_imported_rsa_key_signs_rs256_and_the_jwk_set_verifies_it() {
     assert_eq!((again.status, again.problem().as_str()), (409, "conflict"), "{problem}");
     let list = server.get("/admin/keys", &server.admin_token().await).await.json();
     assert_eq!(list["rotates_at"], Value::Null, "only its owner has another such");
+}
+
+#[tokio::test]
+async fn a_token_is_refused_until_the_time_that_its_nbf_names_and_may_be_revoked_before() {
+    // This server writes no nbf. The owner of an imported key may have signed a token with it elsewhere.
+    let server = TestServer::start().await;
+    assert_eq!(import(&server, PKCS8).await.status, 201);
+    let der = rustls::pki_types::PrivatePkcs8KeyDer::from_pem_slice(PKCS8.as_bytes()).unwrap();
+    let key = ring::signature::RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+    let genuine = server.token(READER).await;
+    let (header, payload) = genuine.rsplit_once('.').unwrap().0.split_once('.').unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    let with_nbf = |nbf: Value| {
+        let mut claims = claims.clone();
+        claims["nbf"] = nbf;
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let mut signature = vec![0; key.public().modulus_len()];
+        let random = ring::rand::SystemRandom::new();
+        key.sign(&ring::signature::RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    let now = server.clock.now().get();
+    let status = async |token: &str| server.get("/oauth2/usage", token).await.status;
+    assert_eq!(status(&with_nbf(json!(now))).await, 200);
+    assert_eq!(status(&with_nbf(json!(now - 60))).await, 200);
+    let later = with_nbf(json!(now + 60));
+    for _ in 0..2 {
+        let refused = server.get("/oauth2/usage", &later).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "token-invalid"));
+        assert!(refused.header("www-authenticate").contains("not valid yet"), "{refused:?}");
+    }
+    for wrong in [json!(null), json!("1"), json!(-1), json!([now])] {
+        assert_eq!(status(&with_nbf(wrong.clone())).await, 401, "nbf {wrong}");
+    }
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(status(&later).await, 200);
+
+    // Its jti is the genuine token's: revoked before its time, it does not begin to live.
+    let much_later = with_nbf(json!(now + 600));
+    let (name, value) = basic(READER, &secret(READER));
+    let revocation = server.request(Method::POST, "/oauth2/revoke").header(name, value);
+    assert_eq!(answer(revocation.form(&[("token", &much_later)])).await.status, 200);
+    server.clock.advance(Duration::from_secs(600));
+    assert_eq!(server.get("/oauth2/usage", &much_later).await.problem(), "token-revoked");
 }
 
 #[tokio::test]

@@ -239,7 +239,6 @@ async fn a_client_that_is_registered_again_at_once_does_not_inherit_tokens() {
             assert_eq!(server.get("/parking/zones", token).await.status, 401);
         }
         of_old.push(server.token_with("again", &secret, AUDIENCE, None).await);
-        // After this, one that says that it is of the next second.
         let admin = server.admin_token().await;
         server.post_json("/admin/clients/again/revoke-tokens", &admin, &json!({})).await;
         let token = server.token_with("again", &secret, AUDIENCE, None).await;

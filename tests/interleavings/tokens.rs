@@ -75,7 +75,7 @@ impl Gate {
                 if let Change::Suspend = change {
                     after.status = Status::Suspended;
                 } else {
-                    after.tokens_valid_from = self.clock.now().plus(1);
+                    after.revoke_tokens(self.clock.now());
                 }
                 let txn = Clients::replace(&before, &after, stored).unwrap();
                 self.clients.reach(committed(&self.store, txn).await).await;
