@@ -162,7 +162,7 @@ impl Gate {
         let mut kept_secret = None;
         let mut one = None;
         for number in 0..CLIENTS {
-            let (secret, kept) = Secret::generate(&SystemRandom::new(), clock.now())
+            let (secret, kept) = Secret::generate(clients.digest_key(), &SystemRandom::new(), clock.now())
                 .map_err(|_| anyhow::anyhow!("the system gives no randomness"))?;
             let client: Client = serde_json::from_value(json!({
                 "client_id": name_of(number), "client_name": format!("Client {number}"),

@@ -13,7 +13,7 @@ use boomgate::client_credentials::{ClientCredentials, Targets};
 use boomgate::clients::{Client, Clients, Secret, Status};
 use boomgate::failures::Failures;
 use boomgate::keys::{Algorithm, Keys};
-use boomgate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret};
+use boomgate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, DigestKey};
 use boomgate::oauth::limits::Limits;
 use boomgate::oauth::scope::{READ_ZONES, Scope};
 use boomgate::oauth::token_epoch::TokenEpoch;
@@ -83,7 +83,7 @@ impl Gate {
         let clients = Arc::new(Clients::open(store.clone()).await?);
         let keys = Arc::new(Keys::open(store.clone()).await?);
         let revocation = Arc::new(Revocation::open(store.clone()).await?);
-        let client = client(&clock)?;
+        let client = client(&clock, clients.digest_key())?;
         let key = keys.provision(Algorithm::Es256, clock.now()).await?.change;
         clients.reach(commit(&*store, clients.register(&client)?).await?).await;
         keys.reach(commit(&*store, key).await?).await;
@@ -118,7 +118,8 @@ impl Gate {
     fn grant(&self) -> anyhow::Result<String> {
         let secret = Zeroizing::new(SECRET.to_owned());
         let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret);
-        let request = TokenRequest { authentication, audience: Some(AUDIENCE.to_owned()), scope: None };
+        let request =
+            TokenRequest { authentication, audience: Some(AUDIENCE.to_owned()), resources: Vec::new(), scope: None };
         match self.grants.grant(request, SOURCE) {
             Ok((_, issued)) => Ok(issued.access_token),
             Err(error) => bail!("no token: {error:?}"),
@@ -126,7 +127,7 @@ impl Gate {
     }
 }
 
-fn client(clock: &SharedClock) -> anyhow::Result<Client> {
+fn client(clock: &SharedClock, key: &DigestKey) -> anyhow::Result<Client> {
     let now = clock.now();
     Ok(Client {
         client_id: ClientId::parse("partner")?,
@@ -136,7 +137,7 @@ fn client(clock: &SharedClock) -> anyhow::Result<Client> {
         token_ttl: 86_400,
         limits: LIMITS,
         status: Status::Active,
-        secrets: vec![Secret::keep(&ClientSecret::new(Zeroizing::new(SECRET.to_owned())), now)],
+        secrets: vec![Secret::from_plaintext(key, &ClientSecret::new(Zeroizing::new(SECRET.to_owned())), now)],
         retired_secrets: Vec::new(),
         tokens_valid_from: now,
         token_epoch: TokenEpoch::random(),

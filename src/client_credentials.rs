@@ -1,7 +1,7 @@
 //! The walk of a token request: the client credentials grant (RFC 6749, section 4.4).
 //!
-//! Who asks; whether it has failed too often; for which API and scope; one signature. What fails first
-//! is the [`TokenError`]; `http::error` says it in HTTP.
+//! Who asks, or whether it has failed too often; whether it asks too often; for which API and scope; one signature.
+//! What fails first is the [`TokenError`]; `http::error` says it in HTTP. No right secret is refused for what others do.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,10 +13,12 @@ use crate::failures::Failures;
 use crate::keys::KeyError;
 use crate::oauth::credentials::{ClientAuthentication, Method};
 use crate::oauth::error::ErrorCode;
+use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::oauth::resource::{Resource, Set};
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{RequestFault, TokenRequest};
+use crate::throttle::Throttle;
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
 
@@ -26,6 +28,9 @@ pub struct ClientCredentials {
     tokens: Arc<Tokens>,
     failures: Arc<Failures>,
     clock: SharedClock,
+    throttle: Throttle,
+    /// How often one client may ask for tokens; `None` is as often as it wants.
+    client_limits: Option<Limits>,
     targets: Targets,
     answers: Answers,
 }
@@ -74,6 +79,23 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// The audience of the token: the one that the request names, or the first of its resources that the client was
+    /// granted. A token is for one.
+    fn choose<'t>(&'t self, request: &'t TokenRequest, client: &Client) -> Result<&'t str, TokenError> {
+        let TokenRequest { audience, resources, .. } = request;
+        let mut resources = resources.iter().map(|resource| self.audience(resource));
+        let is_granted = |audience: &&str| client.audience.iter().any(|granted| granted == audience);
+        let chosen = match audience.as_deref().map(|audience| self.audience(audience)) {
+            Some(audience) if resources.len() > 0 => {
+                Some(resources.find(|resource| *resource == audience).ok_or(TokenError::TwoTargets)?)
+            }
+            None if resources.len() > 0 => resources.find(is_granted),
+            Some(audience) => Some(audience),
+            None => Some(self.audience(self.default_audience.as_deref().ok_or(TokenError::AudienceMissing)?)),
+        };
+        chosen.filter(is_granted).ok_or(TokenError::AudienceNotGranted)
+    }
+
     /// The audience that a request means by this name: an audience's own, or the identifier of a resource.
     fn audience<'n>(&'n self, named: &'n str) -> &'n str {
         match Resource::named(named, &self.issuer).map(|resource| resource.api) {
@@ -93,12 +115,17 @@ pub enum TokenError {
     NotAuthenticated(Method),
     /// The same, once too often from this address; good again after this time. 429.
     TooManyFailures(Duration),
+    /// The client proved who it is, but asks for too many tokens; good again after this time. 429.
+    TooManyTokens(Duration),
     /// The client proved who it is, but is suspended. 400 `unauthorized_client`.
     Suspended,
     /// Neither `audience` nor `resource`, and no default. 400 `invalid_request`.
     AudienceMissing,
-    /// An API set that the client was not granted. 400 `invalid_target` (RFC 8707 section 2).
+    /// An API set that the client was not granted, or several of which it was granted none. 400 `invalid_target`
+    /// (RFC 8707 section 2).
     AudienceNotGranted,
+    /// `audience` names none of the API sets that `resource` names. 400 `invalid_target`.
+    TwoTargets,
     /// More scope than the client was assigned. 400 `invalid_scope`.
     ScopeNotAssigned {
         /// What it was assigned.
@@ -118,7 +145,20 @@ impl ClientCredentials {
         clock: SharedClock,
         targets: Targets,
     ) -> Self {
-        Self { clients, tokens, failures, clock, targets, answers: Answers::default() }
+        let (throttle, answers) = (Throttle::new(clock.clone()), Answers::default());
+        Self { clients, tokens, failures, clock, throttle, client_limits: None, targets, answers }
+    }
+
+    /// Lets each client ask for so many tokens in a second, after a burst; 0 is no limit.
+    #[must_use]
+    pub fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
+        let limits = Limits { requests_per_second, burst, daily_quota: None, enforce: true };
+        Self { client_limits: Some(limits).filter(|limits| limits.requests_per_second > 0), ..self }
+    }
+
+    /// Forgets the counters of clients that are no longer registered.
+    pub fn forget_unregistered(&self) {
+        self.throttle.retain(|client_id| self.clients.get(client_id.as_str()).is_some());
     }
 
     /// What token requests were answered so far.
@@ -128,15 +168,15 @@ impl ClientCredentials {
     }
 
     /// The whole walk, for a request from `source`.
-    pub fn grant(&self, request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
+    pub fn grant(&self, mut request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
         let client = self.authenticate(&request.authentication, source)?;
-        let named = request.audience.as_ref().or(self.targets.default_audience.as_ref());
-        let named = named.ok_or(TokenError::AudienceMissing)?;
-        let audience = self.targets.audience(named);
-        if !client.audience.iter().any(|granted| granted == audience) {
-            return Err(TokenError::AudienceNotGranted);
+        let wait = self.client_limits.and_then(|limits| self.throttle.check(&client.client_id, limits).wait);
+        if let Some(wait) = wait {
+            return Err(TokenError::TooManyTokens(wait));
         }
-        let scope = request.scope.unwrap_or_else(|| client.scope.clone());
+        let asked = request.scope.take();
+        let audience = self.targets.choose(&request, &client)?;
+        let scope = asked.unwrap_or_else(|| client.scope.clone());
         if !scope.is_within(&client.scope) {
             return Err(TokenError::ScopeNotAssigned { assigned: client.scope.clone() });
         }
@@ -146,8 +186,8 @@ impl ClientCredentials {
     }
 
     /// Who asks. Takes the same time for an unknown client and a wrong secret. A right secret passes
-    /// however many wrong ones came before it: the limit on failures protects no secret of 256 bits, it
-    /// only spares work and logs.
+    /// however many wrong ones came before it, from wherever: the limit on failures protects no secret of 256 bits,
+    /// it only spares work and logs.
     pub fn authenticate(
         &self,
         authentication: &ClientAuthentication,

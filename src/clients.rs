@@ -1,14 +1,15 @@
 //! Who may call: registered clients, their secrets, scopes, audiences and limits.
 //!
-//! Owns the keys under `clients/`. All clients are in memory, fed by the store's watch, so finding and
+//! Owns the keys under `clients/` and `digest-key/`. All clients are in memory, fed by the store's watch, so finding and
 //! authenticating one waits for nothing. Changes are handed out as a [`Txn`], to be committed together
 //! with their audit entry; nothing here decides whether a change is allowed.
 
+pub mod digest_key;
 mod uses;
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use imbl::{OrdMap, OrdSet};
@@ -16,11 +17,10 @@ use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use self::uses::SecretUses;
 use crate::oauth::audience::Audience;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, Fingerprint, SecretDigest};
+use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, DigestKey, Fingerprint, SecretDigest};
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
 use crate::oauth::scope::{Scope, WRITE_ADMIN};
@@ -86,8 +86,11 @@ pub enum Status {
 pub struct Secret {
     /// Its name, for rotation.
     pub secret_id: Uuid,
-    /// SHA-256 of it.
-    pub sha256: SecretDigest,
+    /// The secret under the installation's [`DigestKey`].
+    #[serde(rename = "hmac_sha256")]
+    digest: SecretDigest,
+    /// What may be told of it.
+    pub fingerprint: Fingerprint,
     /// When it was made.
     pub created_at: UnixSeconds,
     /// From when on it is refused; `None` is never.
@@ -103,6 +106,22 @@ pub struct NotAuthenticated;
 pub struct Clients {
     view: Arc<View<Registry>>,
     uses: SecretUses,
+    digest_key: DigestKey,
+    /// What an unknown client's secret is compared with: whoever has it proves to be nobody.
+    decoy: [Secret; 1],
+}
+
+/// What a secret is to a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretStanding {
+    /// Its own, without an end.
+    Current,
+    /// Its own once, or with an end: another one has taken its place.
+    Former,
+    /// Not its own, as far as is known.
+    #[default]
+    Unknown,
 }
 
 /// Some of the clients that were searched.
@@ -116,8 +135,18 @@ pub struct Found {
 impl Clients {
     /// Reads all clients, and follows them.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        // First, for it may rewrite what is read then.
+        let digest_key = digest_key::open(&*store).await?;
         let (view, uses) = tokio::try_join!(View::open(store.clone()), SecretUses::open(store))?;
-        Ok(Self { view, uses })
+        let decoy =
+            [Secret::from_plaintext(&digest_key, &ClientSecret::new(String::new().into()), UnixSeconds::new(0))];
+        Ok(Self { view, uses, digest_key, decoy })
+    }
+
+    /// What secrets are digested with here.
+    #[must_use]
+    pub fn digest_key(&self) -> &DigestKey {
+        &self.digest_key
     }
 
     /// The client of this identifier.
@@ -177,28 +206,27 @@ impl Clients {
         self.view.load().by_id.len()
     }
 
-    /// The client that these credentials prove. Does the same work whether the client is unknown, the
-    /// secret is wrong, or both are right. Says nothing of the client's [`Status`]. Notes that the secret
-    /// was used.
+    /// The client that these credentials prove, by either of the readings of their secret. Does the same work
+    /// whether the client is unknown, the secret is wrong, or both are right; how much hangs on what was presented
+    /// alone. Says nothing of the client's [`Status`]. Notes that the secret was used.
     pub fn authenticate(
         &self,
         authentication: &ClientAuthentication,
         now: UnixSeconds,
     ) -> Result<Arc<Client>, NotAuthenticated> {
-        // What an unknown client's secret is compared with: whoever has it proves to be nobody.
-        static DECOY: LazyLock<[Secret; 1]> =
-            LazyLock::new(|| [Secret::keep(&ClientSecret::new(Zeroizing::default()), UnixSeconds::new(0))]);
-        let decoy = &*DECOY;
-        let presented = authentication.client_secret.digest();
+        let digest = |secret| self.digest_key.digest(secret);
+        let presented = digest(&authentication.client_secret);
+        let as_it_stands = authentication.secret_as_it_stands.as_ref().map(digest);
         let registry = self.view.load();
         let client = registry.by_id.get(authentication.client_id.as_str());
-        let secrets = client.map_or(&decoy[..], |client| &client.secrets);
+        let secrets = client.map_or(&self.decoy[..], |client| &client.secrets);
         let mut proof = None;
         for index in 0..MAX_SECRETS {
             let secret = secrets.get(index);
             let live = secret.is_some_and(|secret| secret.is_live(now));
-            let kept = secret.map_or(&SecretDigest::NONE, |secret| &secret.sha256);
-            if bool::from(kept.ct_eq(&presented) & Choice::from(u8::from(live))) {
+            let kept = secret.map_or(&SecretDigest::NONE, |secret| &secret.digest);
+            let another = as_it_stands.as_ref().map_or(Choice::from(0), |another| kept.ct_eq(another));
+            if bool::from((kept.ct_eq(&presented) | another) & Choice::from(u8::from(live))) {
                 proof = secret;
             }
         }
@@ -312,16 +340,27 @@ impl Client {
         (self.token_epoch, self.tokens_valid_from) = (TokenEpoch::random(), now);
     }
 
+    /// What the secret of this fingerprint is to it.
+    #[must_use]
+    pub fn standing_of(&self, fingerprint: Fingerprint) -> SecretStanding {
+        let mut same = self.secrets.iter().filter(|secret| secret.fingerprint == fingerprint);
+        match same.next() {
+            Some(secret) if secret.expires_at.is_none() => SecretStanding::Current,
+            Some(_) => SecretStanding::Former,
+            None if self.retired_secrets.contains(&fingerprint) => SecretStanding::Former,
+            None => SecretStanding::Unknown,
+        }
+    }
+
     /// Whether this secret is one of its own, or was once.
     #[must_use]
     pub fn knows(&self, fingerprint: Fingerprint) -> bool {
-        let mut kept = self.secrets.iter().map(Secret::fingerprint);
-        self.retired_secrets.contains(&fingerprint) || kept.any(|kept| kept == fingerprint)
+        self.standing_of(fingerprint) != SecretStanding::Unknown
     }
 
     /// Drops the secrets that `wanted` does not take, and remembers that they were there.
     pub fn retire_secrets(&mut self, wanted: impl Fn(&Secret) -> bool) {
-        let dropped = self.secrets.iter().filter(|secret| !wanted(secret)).map(Secret::fingerprint);
+        let dropped = self.secrets.iter().filter(|secret| !wanted(secret)).map(|secret| secret.fingerprint);
         self.retired_secrets.extend(dropped);
         let surplus = self.retired_secrets.len().saturating_sub(MAX_RETIRED);
         self.retired_secrets.drain(..surplus);
@@ -340,26 +379,22 @@ impl Secret {
         self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// What may be told of it.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.sha256.fingerprint()
-    }
-
     /// A new secret, and what is kept of it. `Err` when the system gives no randomness.
     pub fn generate(
+        key: &DigestKey,
         random: &dyn SecureRandom,
         now: UnixSeconds,
     ) -> Result<(ClientSecret, Self), ring::error::Unspecified> {
         let secret = ClientSecret::generate(random)?;
-        let kept = Self::keep(&secret, now);
+        let kept = Self::from_plaintext(key, &secret, now);
         Ok((secret, kept))
     }
 
-    /// What is kept of `secret`.
+    /// What is kept of `secret` under the key of the installation.
     #[must_use]
-    pub fn keep(secret: &ClientSecret, now: UnixSeconds) -> Self {
-        Self { secret_id: Uuid::new_v4(), sha256: secret.digest(), created_at: now, expires_at: None }
+    pub fn from_plaintext(key: &DigestKey, secret: &ClientSecret, now: UnixSeconds) -> Self {
+        let (digest, fingerprint) = (key.digest(secret), key.fingerprint(secret));
+        Self { secret_id: Uuid::new_v4(), digest, fingerprint, created_at: now, expires_at: None }
     }
 }
 
@@ -544,16 +579,17 @@ mod tests {
     #[test]
     fn secrets_that_have_gone_are_remembered_up_to_a_bound() {
         let now = UnixSeconds::new(0);
-        let secret = |number: usize| Secret::keep(&ClientSecret::new(number.to_string().into()), now);
+        let key = DigestKey::new(&[7; 32]);
+        let secret = |number: usize| Secret::from_plaintext(&key, &ClientSecret::new(number.to_string().into()), now);
         let mut client = client(0);
         for number in 0..MAX_RETIRED + 3 {
             client.secrets = vec![secret(number)];
-            assert!(client.knows(secret(number).fingerprint()));
+            assert!(client.knows(secret(number).fingerprint));
             client.retire_secrets(|_| false);
         }
         assert!(client.secrets.is_empty());
         assert_eq!(client.retired_secrets.len(), MAX_RETIRED);
-        assert!(!client.knows(secret(2).fingerprint()) && client.knows(secret(3).fingerprint()));
+        assert!(!client.knows(secret(2).fingerprint) && client.knows(secret(3).fingerprint));
         let written = serde_json::to_string(&client).unwrap();
         assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
         let before = written.replace("\"retired_secrets\"", "\"something_else\"");

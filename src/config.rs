@@ -134,14 +134,20 @@ pub struct Config {
     pub log: Log,
 }
 
-/// `[token_endpoint]`: how often one source address may ask for tokens. Clients keep a token for an
-/// hour, so a healthy one is far below.
+/// `[token_endpoint]`: how often one source address may ask without right credentials, and how often one client may
+/// ask for tokens with them. Clients keep a token for an hour, so a healthy one is far below both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenEndpoint {
-    /// `requests_per_second`: what comes back in a second; by default 10, and 0 is no limit.
+    /// `requests_per_second`: requests of one address that prove no client, those that come back in a second; by
+    /// default 10, and 0 is no limit.
     pub requests_per_second: u32,
-    /// `burst`: how many at once after a rest; by default 20.
+    /// `burst`: how many of them at once after a rest; by default 20.
     pub burst: u32,
+    /// `client_requests_per_second`: token requests of one client, from wherever, those that come back in a second; by
+    /// default 100, and 0 is no limit.
+    pub client_requests_per_second: u32,
+    /// `client_burst`: how many of them at once after a rest; by default 1,000.
+    pub client_burst: u32,
 }
 
 /// `[failed_authentications]`: how often one source address may fail to be one client. A right secret
@@ -418,6 +424,8 @@ impl Config {
             token_endpoint: TokenEndpoint {
                 requests_per_second: raw.number("token_endpoint.requests_per_second", 0..=1_000_000, 10),
                 burst: raw.number("token_endpoint.burst", 1..=1_000_000, 20),
+                client_requests_per_second: raw.number("token_endpoint.client_requests_per_second", 0..=1_000_000, 100),
+                client_burst: raw.number("token_endpoint.client_burst", 1..=1_000_000, 1_000),
             },
             failed_authentications: FailedAuthentications {
                 per_minute: raw.number("failed_authentications.per_minute", 1..=1_000_000, 10),

@@ -251,6 +251,7 @@ mod tests {
         let variable = |name: &str| match name {
             "STRONG" => Some("correct-horse-battery-staple-4711".to_owned().into()),
             "WEAK" => Some("hunter2".to_owned().into()),
+            "GUESSABLE" => Some("hunter2".repeat(5).into()),
             _ => None,
         };
         let setting = Setting { secrets_dir: &folder.join("secrets"), terms: &terms(), variable: &variable };
@@ -289,7 +290,13 @@ mod tests {
         let read = |(name, text)| {
             let all = read_once(name, text).unwrap().into_iter();
             let told = |client: Declared| {
-                (client.client_id, client.registration, client.named, client.suspended, client.secret.fingerprint())
+                (
+                    client.client_id,
+                    client.registration,
+                    client.named,
+                    client.suspended,
+                    client.secret.known().map(|secret| secret.expose().to_owned()),
+                )
             };
             all.map(told).collect::<Vec<_>>()
         };
@@ -397,12 +404,13 @@ secret = { env = 'MISSING' }
                 format!("[[clients]]\nclient_id = 'a'\nclient_name = 'a'\nscope = 'read:zones'\nsecret = {secret}\n");
             read_as(folder.path(), "clients.toml", &text)
         };
-        let fingerprint = of("{ env = 'STRONG' }").unwrap()[0].secret.fingerprint();
-        assert!(fingerprint.is_some());
-        assert_eq!(of("{ file = 'own' }").unwrap()[0].secret.fingerprint(), fingerprint, "without its line end");
+        let known = |secret: &str| of(secret).unwrap()[0].secret.known().map(|known| known.expose().to_owned());
+        assert_eq!(known("{ env = 'STRONG' }").as_deref(), Some(strong));
+        assert_eq!(known("{ file = 'own' }").as_deref(), Some(strong), "without its line end");
         for (secret, says) in [
             ("{ env = 'WEAK' }", "in the variable WEAK must be 32 to 256 visible ASCII characters"),
             ("{ env = 'WEAK' }", "or say secret = \"generate\""),
+            ("{ env = 'GUESSABLE' }", "in the variable GUESSABLE is easy to guess"),
             ("{ env = 'NONE' }", "needs the variable NONE, which is not set"),
             ("{ env = '' }", "must be \"generate\""),
             ("{ env = 'STRONG', file = 'own' }", "must be \"generate\""),
@@ -421,14 +429,14 @@ secret = { env = 'MISSING' }
 
         let declared = of("'generate'").unwrap();
         assert_eq!(
-            (declared[0].secret.fingerprint(), secrets.join("a.json").exists()),
-            (None, false),
+            (declared[0].secret.known().is_none(), secrets.join("a.json").exists()),
+            (true, false),
             "a plan writes nothing"
         );
         let made = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
         let permissions = std::fs::metadata(secrets.join("a.json")).unwrap().permissions();
         assert_eq!((permissions.mode() & 0o777, made.is_well_formed()), (0o600, true));
-        assert_eq!(of("'generate'").unwrap()[0].secret.fingerprint(), Some(made.digest().fingerprint()));
+        assert_eq!(known("'generate'").as_deref(), Some(made.expose()));
         write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
         assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
         std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o705)).unwrap();

@@ -23,7 +23,7 @@
 //! a protected request: http::authorized → Admission::admit
 //!     1 oauth::bearer   2 tokens   3 revocation, clients   4 throttle   5 quota   6 scope   → the handler
 //! a token request:     http::token → ClientCredentials::grant
-//!     1 clients   2 failures   3 audience, scope   4 tokens   → the answer
+//!     1 clients, failures   2 throttle   3 audience, scope   4 tokens   → the answer
 //! ```
 //!
 //! Each step is one call into one module, and none returns to an earlier one. What fails is a value
@@ -40,7 +40,7 @@
 //!   needed when it is well again.
 //! - A quota admits exactly N of N, on any number of connections, and never N + 1, whatever crashes.
 //! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it. (One limit has a
-//!   clock of its own: actix-governor's, on token requests by address.)
+//!   clock of its own: actix-governor's, on requests by address that prove no client.)
 //! - One crypto stack: ring, for TLS, tokens, certificates and digests.
 //! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
 //! - Each room counts what it decides ([`counts`]), and [`http::metrics`] tells all of it: a label is a closed

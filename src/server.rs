@@ -292,7 +292,8 @@ impl Server {
         let unfit = |_| StartError::Setting("the admin client cannot be made".to_owned());
         let no_randomness = |_| StartError::Setting("the system's random source did not answer".to_owned());
         let now = self.parts.clock.now();
-        let (secret, kept) = Secret::generate(&SystemRandom::new(), now).map_err(no_randomness)?;
+        let (secret, kept) =
+            Secret::generate(self.parts.clients.digest_key(), &SystemRandom::new(), now).map_err(no_randomness)?;
         let client_id = ClientId::parse("admin").map_err(|fault| StartError::Setting(fault.to_string()))?;
         let registration = Registration {
             client_name: "Administrator of this server".to_owned(),
@@ -343,7 +344,7 @@ impl Server {
             }
             let registration =
                 demo.registration(&self.parts.terms).map_err(|fault| StartError::Setting(fault.to_string()))?;
-            let kept = Secret::keep(&demo.secret(), now);
+            let kept = Secret::from_plaintext(self.parts.clients.digest_key(), &demo.secret(), now);
             self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
         }
         Ok(())
@@ -418,6 +419,7 @@ async fn sweep(parts: Parts, tls: Arc<Tls>) {
                     tracing::warn!(%error, "failed authentications are not in the audit log yet");
                 }
                 parts.source_limit.forget_quiet();
+                parts.grants.forget_unregistered();
                 parts.admission.forget_unregistered();
             }
             _ = certificates.tick() => {

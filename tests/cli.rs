@@ -246,7 +246,9 @@ fn keys_are_listed_rotated_imported_and_revoked() {
 
 #[test]
 fn a_command_that_came_too_soon_waits_as_the_server_asks() {
-    let limits = [("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "1"), ("BOOMGATE_TOKEN_ENDPOINT__BURST", "1")];
+    let [rate, burst] =
+        ["CLIENT_REQUESTS_PER_SECOND", "CLIENT_BURST"].map(|name| format!("BOOMGATE_TOKEN_ENDPOINT__{name}"));
+    let limits = [(rate.as_str(), "1"), (burst.as_str(), "1")];
     let sandbox = Running::start_with("sandbox", &limits);
     for _ in 0..2 {
         let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);

@@ -299,6 +299,21 @@ fn secrets_come_from_variables_and_files_and_a_changed_one_rotates_in() {
 }
 
 #[test]
+fn a_secret_that_must_be_encoded_is_told_of_and_one_that_is_easy_to_guess_is_a_fault() {
+    let site = Site::start();
+    site.declare(&client("curbside", "secret = { env = 'CURBSIDE' }"));
+    let guessable = site.sync_with(&[("CURBSIDE", &"curbside".repeat(5))], &[]);
+    assert_eq!(guessable.status.code(), Some(1));
+    assert!(complaint(&guessable).contains("in the variable CURBSIDE is easy to guess"), "{guessable:?}");
+    let cut = "q7Z&d1sX0fUu3kT9yB/4mW2vR8pLhN6e=";
+    let told = site.sync_with(&[("CURBSIDE", cut)], &[]);
+    assert!(told.status.success(), "{told:?}");
+    assert!(complaint(&told).contains("Note: curbside: client_secret has characters"), "{told:?}");
+    assert!(!format!("{told:?}").contains(cut) && site.takes("curbside", cut));
+    assert_eq!(out(&site.sync_with(&[("CURBSIDE", cut)], &[])), "nothing to do: 1 unchanged");
+}
+
+#[test]
 fn a_crash_after_a_secret_was_made_loses_nothing() {
     let site = Site::start();
     // What the run that crashed has left behind.

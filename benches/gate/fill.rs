@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::ensure;
-use boomgate::clients::{Client, Secret, Status};
+use boomgate::clients::{Client, Secret, Status, digest_key};
 use boomgate::oauth::credentials::{ClientId, ClientSecret};
 use boomgate::oauth::limits::Limits;
 use boomgate::oauth::scope::Scope;
@@ -55,6 +55,7 @@ impl Filler {
 
     /// Clients of these numbers, each with these limits and a secret that follows from its number.
     pub(crate) async fn clients(&self, numbers: std::ops::Range<usize>, limits: Limits) -> anyhow::Result<()> {
+        let key = digest_key::open(&*self.store).await?;
         let txns = numbers.map(|number| {
             let Credentials { id, secret } = credentials(number);
             let client = Client {
@@ -65,7 +66,7 @@ impl Filler {
                 token_ttl: 3_600,
                 limits,
                 status: Status::Active,
-                secrets: vec![Secret::keep(&ClientSecret::new(Zeroizing::new(secret)), self.now)],
+                secrets: vec![Secret::from_plaintext(&key, &ClientSecret::new(Zeroizing::new(secret)), self.now)],
                 retired_secrets: Vec::new(),
                 tokens_valid_from: self.now,
                 token_epoch: TokenEpoch::random(),

@@ -57,7 +57,8 @@ impl Gate {
             .env("BOOMGATE_SAMPLE_ZONES", "true")
             // Each start has another port, and tokens outlive it.
             .env("BOOMGATE_ISSUER", "https://gate.example.com")
-            .env("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0");
+            .env("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")
+            .env("BOOMGATE_TOKEN_ENDPOINT__CLIENT_REQUESTS_PER_SECOND", "0");
         let mut process = Process::spawn(&mut command, port)?;
         while executed.elapsed() < PATIENCE {
             if let Some(status) = process.child().try_wait()? {

@@ -32,6 +32,9 @@ fuzz_target!(|data: &[u8]| {
     if let Some(audience) = &request.audience {
         form.append_pair("audience", audience);
     }
+    for resource in &request.resources {
+        form.append_pair("resource", resource);
+    }
     if let Some(scope) = &request.scope {
         form.append_pair("scope", &scope.to_string());
     }
@@ -44,5 +47,5 @@ fuzz_target!(|data: &[u8]| {
     let again = TokenRequest::parse(std::iter::empty(), parameters).expect("the same request");
     assert_eq!(&again.authentication.client_id, id);
     assert_eq!(again.authentication.client_secret.expose(), secret);
-    assert_eq!((again.audience, again.scope), (request.audience, request.scope));
+    assert_eq!((again.audience, again.resources, again.scope), (request.audience, request.resources, request.scope));
 });

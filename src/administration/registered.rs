@@ -81,7 +81,7 @@ impl Administration {
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
-            if client.knows(secret.fingerprint()) {
+            if client.knows(secret.fingerprint) {
                 return Err(ChangeError::SecretKnown);
             }
             let end = now.plus(previous_expires_in_s);

@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::Declared;
-use crate::clients::{Client, Secret, Status};
-use crate::oauth::credentials::{ClientId, Fingerprint};
+use crate::clients::{Client, SecretStanding, Status};
+use crate::oauth::credentials::ClientId;
 use crate::oauth::registration::{Registration, UNLIMITED};
 
 /// A registered client, as far as a plan looks at it.
@@ -17,24 +17,16 @@ pub struct Registered {
     pub registration: Registration,
     /// Whether it is suspended.
     pub suspended: bool,
-    /// Its secrets that have no end.
-    pub current: Vec<Fingerprint>,
-    /// Those that end, or have ended: something else has taken their place.
-    pub former: Vec<Fingerprint>,
+    /// What the secret that is declared for it is to it.
+    pub declared_secret: SecretStanding,
 }
 
 impl Registered {
     /// What a plan looks at of `client`.
     #[must_use]
-    pub fn of(client: &Client) -> Self {
-        let (current, ending): (Vec<_>, Vec<_>) = client.secrets.iter().partition(|secret| secret.expires_at.is_none());
-        let ending = ending.into_iter().map(Secret::fingerprint);
-        Self {
-            registration: client.registration(),
-            suspended: client.status == Status::Suspended,
-            current: current.into_iter().map(Secret::fingerprint).collect(),
-            former: ending.chain(client.retired_secrets.iter().copied()).collect(),
-        }
+    pub fn of(client: &Client, declared_secret: SecretStanding) -> Self {
+        let suspended = client.status == Status::Suspended;
+        Self { registration: client.registration(), suspended, declared_secret }
     }
 }
 
@@ -163,16 +155,16 @@ impl<'d> Plan<'d> {
     }
 
     fn rotate(&mut self, client: &'d Declared, registered: &Registered) {
-        match client.secret.fingerprint() {
-            Some(declared) if registered.current.contains(&declared) => {}
+        match registered.declared_secret {
+            SecretStanding::Current => {}
             // A secret that was rotated out may have been stolen: nobody brings it back in passing.
-            Some(declared) if registered.former.contains(&declared) => {
+            SecretStanding::Former => {
                 let place = client.secret.place();
                 let what =
                     if client.secret.file().is_some() { "move it away for a new one" } else { "change it there" };
                 self.notes.push(format!("{}: the secret in {place} was rotated out; {what}", client.client_id));
             }
-            Some(_) | None => self.steps.push(Step::RotateSecret(client)),
+            SecretStanding::Unknown => self.steps.push(Step::RotateSecret(client)),
         }
     }
 
@@ -303,12 +295,10 @@ mod tests {
 
     use super::*;
     use crate::declared::{Setting, parse};
-    use crate::oauth::credentials::ClientSecret;
     use crate::oauth::limits::Limits;
     use crate::oauth::registration::Terms;
 
     const OWN: &str = "correct-horse-battery-staple-4711";
-    const BEFORE: &str = "another-horse-battery-staple-0815";
 
     fn declared(text: &str) -> Vec<Declared> {
         let terms = Terms {
@@ -323,18 +313,13 @@ mod tests {
         parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
     }
 
-    fn fingerprint(secret: &str) -> Fingerprint {
-        ClientSecret::new(secret.to_owned().into()).digest().fingerprint()
-    }
-
-    /// What is registered once these are, with `OWN` as their secret.
+    /// What is registered once these are, with the secrets that are declared.
     fn registered(text: &str) -> BTreeMap<ClientId, Registered> {
         let registered = |client: Declared| {
             let of = Registered {
                 registration: client.registration,
                 suspended: client.suspended == Some(true),
-                current: vec![fingerprint(OWN)],
-                former: vec![fingerprint(BEFORE)],
+                declared_secret: SecretStanding::Current,
             };
             (client.client_id, of)
         };
@@ -434,24 +419,22 @@ mod tests {
     fn a_secret_is_rotated_in_unless_it_was_rotated_out() {
         let file = format!("{CURBSIDE}secret = {{ env = 'OWN' }}");
         let declared_clients = declared(&file);
-        for (current, former, steps, notes, reason) in [
-            (vec![OWN], vec![], 0, 0, "it is there already"),
-            (vec![BEFORE, OWN], vec![], 0, 0, "it is there already, beside another"),
-            (vec![BEFORE], vec![], 1, 0, "it is new"),
-            (vec![BEFORE], vec![OWN], 0, 1, "it may have been stolen"),
+        for (standing, steps, notes, reason) in [
+            (SecretStanding::Current, 0, 0, "it is there already"),
+            (SecretStanding::Unknown, 1, 0, "it is new"),
+            (SecretStanding::Former, 0, 1, "it may have been stolen"),
         ] {
             let mut there = registered(CURBSIDE);
-            for client in there.values_mut() {
-                client.current = current.iter().map(|secret| fingerprint(secret)).collect();
-                client.former = former.iter().map(|secret| fingerprint(secret)).collect();
-            }
+            there.values_mut().for_each(|client| client.declared_secret = standing);
             let plan = Plan::of(&declared_clients, &there, false, &BTreeSet::new());
             assert_eq!((plan.steps.len(), plan.notes.len()), (steps, notes), "{reason}");
         }
         let unsaid = declared(CURBSIDE);
         assert!(Plan::of(&unsaid, &registered(CURBSIDE), false, &BTreeSet::new()).steps.is_empty());
         let generate = declared(&format!("{CURBSIDE}secret = 'generate'"));
-        let there = registered(CURBSIDE);
+        let mut there = registered(CURBSIDE);
+        // One that is yet to be made is nobody's.
+        there.values_mut().for_each(|client| client.declared_secret = SecretStanding::Unknown);
         let plan = Plan::of(&generate, &there, false, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
     }

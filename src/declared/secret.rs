@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Setting;
 use crate::files::{self, PrivateFault, Reader};
-use crate::oauth::credentials::{ClientId, ClientSecret, Fingerprint};
+use crate::oauth::credentials::{ClientId, ClientSecret};
 
 /// What is said to whoever writes a secret into the file.
 pub(super) const NEVER_HERE: &str = "must never be in this file, where others read it (and has to be changed now that \
@@ -107,21 +107,21 @@ impl Source {
                 let told = format!("the variable {}", name.escape_debug());
                 let text = (setting.variable)(name);
                 let text = text.ok_or_else(|| format!("needs {told}, which is not set"))?;
-                Ok(DeclaredSecret { kept: own(text, told)?, said })
+                Ok(DeclaredSecret { kept: own(text, told, client_id)?, said })
             }
             Self::File(path) => {
                 let path = folder.join(path);
                 let told = path.display().to_string();
                 let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which is not there"))?;
                 let text = Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned());
-                Ok(DeclaredSecret { kept: own(text, told)?, said })
+                Ok(DeclaredSecret { kept: own(text, told, client_id)?, said })
             }
         }
     }
 }
 
-fn own(text: Zeroizing<String>, told: String) -> Result<Kept, String> {
-    let secret = ClientSecret::chosen(text)
+fn own(text: Zeroizing<String>, told: String, client_id: &ClientId) -> Result<Kept, String> {
+    let secret = ClientSecret::chosen(text, Some(client_id))
         .map_err(|weak| format!("in {told} {weak}; or say secret = \"generate\", which makes such a one"))?;
     Ok(Kept::Elsewhere(told, secret))
 }
@@ -145,7 +145,8 @@ fn read_generated(path: &Path, client_id: &ClientId) -> Result<Option<ClientSecr
     let Some(text) = read(path)? else { return Ok(None) };
     let credentials = serde_json::from_str::<Credentials>(&text).ok();
     let secret = credentials.filter(|credentials| credentials.client_id == client_id.as_str());
-    let secret = secret.and_then(|credentials| ClientSecret::chosen(Zeroizing::new(credentials.client_secret)).ok());
+    let secret = secret
+        .and_then(|credentials| ClientSecret::chosen(Zeroizing::new(credentials.client_secret), Some(client_id)).ok());
     let unfit = || format!("{} does not hold this client's credentials: move it away for a new secret", path.display());
     secret.map(Some).ok_or_else(unfit)
 }
@@ -160,12 +161,12 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, String> {
 }
 
 impl DeclaredSecret {
-    /// Tells it from others; `None` when it has yet to be made.
+    /// The secret; `None` when it has yet to be made.
     #[must_use]
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
+    pub fn known(&self) -> Option<&ClientSecret> {
         match &self.kept {
-            Kept::Here(_, secret) => secret.as_ref().map(|secret| secret.digest().fingerprint()),
-            Kept::Elsewhere(_, secret) => Some(secret.digest().fingerprint()),
+            Kept::Here(_, secret) => secret.as_ref(),
+            Kept::Elsewhere(_, secret) => Some(secret),
         }
     }
 

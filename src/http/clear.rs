@@ -21,7 +21,7 @@ use crate::http::error::{Problem, ProblemKind};
 use crate::http::token::source;
 use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
-use crate::oauth::parameters::{Format, ParameterFault, Parameters};
+use crate::oauth::parameters::{Format, InBody, ParameterFault, Parameters};
 
 /// How many tokens of one request are looked at: each may cost a signature check.
 const MAX_TOKENS: usize = 8;
@@ -86,8 +86,8 @@ impl Exposed {
         let Ok(mut parameters) = parameters else { return };
         self.tokens.extend(parameters.take("access_token"));
         self.tokens.extend(parameters.take("token"));
-        if let (Some(client_id), Some(secret)) = (parameters.take("client_id"), parameters.take("client_secret")) {
-            self.credentials.push(ClientAuthentication::from_body(&client_id, secret));
+        if let InBody::Whole(authentication) = parameters.take_credentials() {
+            self.credentials.push(authentication);
         }
     }
 }

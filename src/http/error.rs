@@ -292,6 +292,8 @@ pub struct OauthError {
     kind: ProblemKind,
     description: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the request came with a client's right credentials.
+    proves_client: bool,
 }
 
 impl OauthError {
@@ -299,7 +301,8 @@ impl OauthError {
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
         let kind = ProblemKind::of_code(code);
-        Self { status: StatusCode::BAD_REQUEST, code, kind, description: description.into(), headers: Vec::new() }
+        let (status, description) = (StatusCode::BAD_REQUEST, description.into());
+        Self { status, code, kind, description, headers: Vec::new(), proves_client: false }
     }
 
     fn with_status(mut self, status: StatusCode) -> Self {
@@ -316,6 +319,19 @@ impl OauthError {
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// The same for a request that came with a client's right credentials: it counts against no address.
+    #[must_use]
+    pub fn of_client(mut self) -> Self {
+        self.proves_client = true;
+        self
+    }
+
+    /// Whether it is the request's own fault, and nothing proves whose request it was.
+    #[must_use]
+    pub fn is_anonymous_fault(&self) -> bool {
+        !self.proves_client && self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS
     }
 
     /// `error` of the answer.
@@ -411,21 +427,34 @@ impl From<TokenError> for OauthError {
                 "Client authentication failed too often from this address: check client_id and client_secret.",
                 whole_seconds(wait),
             ),
+            TokenError::TooManyTokens(wait) => Self::too_many_requests(
+                "The client asks for too many tokens: keep a token until it expires, as expires_in says.",
+                whole_seconds(wait),
+            ),
             TokenError::Suspended => {
                 Self::new(ErrorCode::UnauthorizedClient, "The client is suspended: ask the operator of this API.")
+                    .of_client()
             }
             TokenError::AudienceMissing => Self::new(
                 ErrorCode::InvalidRequest,
                 "audience is missing: name the API set that the token is for, such as public.api.passportinc.com.",
-            ),
+            )
+            .of_client(),
             TokenError::AudienceNotGranted => Self::new(
                 ErrorCode::InvalidTarget,
-                "The client was not granted this audience: check it, or ask the operator.",
-            ),
+                "The client was not granted this audience, or none of these resources: check them, or ask the operator.",
+            )
+            .of_client(),
+            TokenError::TwoTargets => Self::new(
+                ErrorCode::InvalidTarget,
+                "audience and resource name different API sets: a token is for one.",
+            )
+            .of_client(),
             TokenError::ScopeNotAssigned { assigned } => Self::new(
                 ErrorCode::InvalidScope,
                 format!("The client was assigned the scope: {assigned}. A request may only narrow it."),
-            ),
+            )
+            .of_client(),
             TokenError::Signing(error) => {
                 tracing::error!(%error, "no token could be issued");
                 Self::unavailable()
@@ -436,7 +465,7 @@ impl From<TokenError> for OauthError {
 
 impl From<RequestFault> for OauthError {
     fn from(fault: RequestFault) -> Self {
-        use ErrorCode::{InvalidRequest, InvalidScope, InvalidTarget, UnsupportedGrantType};
+        use ErrorCode::{InvalidRequest, InvalidScope, UnsupportedGrantType};
         match fault {
             RequestFault::Parameters(fault) => fault.into(),
             RequestFault::Authentication(AuthenticationFault::Missing) => {
@@ -454,9 +483,6 @@ impl From<RequestFault> for OauthError {
             }
             RequestFault::GrantTypeUnsupported => {
                 Self::new(UnsupportedGrantType, "Only the grant type client_credentials is supported.")
-            }
-            RequestFault::TwoTargets => {
-                Self::new(InvalidTarget, "audience and resource name different API sets: a token is for one.")
             }
             RequestFault::Scope => {
                 Self::new(InvalidScope, "scope is not a list of scope tokens with one space between them.")

@@ -15,8 +15,7 @@ use crate::http::answer::Site;
 use crate::http::body;
 use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
-use crate::http::token::{read_inspection, source};
-use crate::oauth::token_request::InspectionRequest;
+use crate::http::token::{Inspection, SourceLimit, read_inspection};
 
 /// What the token says, or `{"active": false}`.
 pub async fn introspect(
@@ -25,10 +24,10 @@ pub async fn introspect(
     grants: Data<ClientCredentials>,
     admission: Data<Admission>,
     changes: Data<Administration>,
+    limit: Data<SourceLimit>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
-    let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
-    let client = grants.authenticate(&authentication, source(&request))?;
+    let Inspection { client, token } = read_inspection(&request, payload, &grants, &changes, &limit).await?;
     note_caller(&client.client_id);
     let answer = match admission.introspect(&token, &client) {
         None => json!({ "active": false }),

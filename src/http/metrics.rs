@@ -138,7 +138,7 @@ impl Metrics {
         );
         exposition.counter(
             "boomgate_token_requests_limited_total",
-            "Token requests that were refused unread: too many from one address.",
+            "Requests without right credentials that were refused: too many from one address.",
             self.source_limit.refused(),
         );
         exposition.counter(

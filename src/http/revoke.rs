@@ -10,9 +10,8 @@ use crate::client_credentials::ClientCredentials;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
-use crate::http::token::{read_inspection, source};
+use crate::http::token::{Inspection, SourceLimit, read_inspection};
 use crate::oauth::error::ErrorCode;
-use crate::oauth::token_request::InspectionRequest;
 
 /// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
 /// another client's is refused (section 2.1). One that is not in force just now is revoked all the same: its
@@ -23,16 +22,17 @@ pub async fn revoke(
     grants: Data<ClientCredentials>,
     admission: Data<Admission>,
     changes: Data<Administration>,
+    limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let InspectionRequest { authentication, token } = read_inspection(&request, payload, &grants, &changes).await?;
-    let client = grants.authenticate(&authentication, source(&request))?;
+    let Inspection { client, token } = read_inspection(&request, payload, &grants, &changes, &limit).await?;
     note_caller(&client.client_id);
     if let Ok(token) = admission.genuine(&token) {
         if token.client_id != client.client_id {
             return Err(OauthError::new(
                 ErrorCode::UnauthorizedClient,
                 "The token was issued to another client: only that client may revoke it.",
-            ));
+            )
+            .of_client());
         }
         changes.revoke(&token, &actor(Some(&client.client_id), &request)).await?;
     }

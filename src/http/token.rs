@@ -12,6 +12,7 @@ use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
 use actix_governor::governor::middleware::NoOpMiddleware;
 use actix_governor::{Governor, GovernorConfig, GovernorConfigBuilder, KeyExtractor};
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use actix_web::middleware::Condition;
 use actix_web::web::{Data, Payload, ServiceConfig};
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::administration::Administration;
 use crate::client_credentials::ClientCredentials;
+use crate::clients::Client;
 use crate::counts::Counter;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body::{self, MAX_OAUTH_BYTES};
@@ -36,7 +38,17 @@ use crate::tokens::Issued;
 /// The bytes of an answer, beside its token and its scope.
 const BESIDE_TEXTS: usize = 128;
 
-/// The limit on requests from one source address, shared by both dresses and all workers.
+/// The most addresses that are counted at a time, unless each of them was heard of a moment ago.
+const MAX_ADDRESSES: usize = 16_384;
+/// How many refusals may pass until the number of addresses is looked at.
+const LOOKED_AT_EVERY: u64 = 1_024;
+
+/// The limit on requests from one source address that prove no client: without credentials or with wrong ones, with a
+/// body that cannot be read, by a wrong method. Shared by all OAuth endpoints and workers.
+///
+/// A request is counted once it has failed, so that right credentials pass whatever their neighbours at the address do;
+/// to check them takes less than an answer does. What fails beyond the limit is answered 429. Only for methods other
+/// than POST, which carry no credentials, the limit is asked first.
 #[derive(Clone)]
 pub struct SourceLimit {
     enabled: bool,
@@ -51,6 +63,7 @@ impl SourceLimit {
         let refused = Arc::<Counter>::default();
         let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress { refused: refused.clone() });
         config.requests_per_second(requests_per_second.max(1).into()).burst_size(burst.max(1));
+        config.methods(vec![Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]);
         Some(Self { enabled: requests_per_second > 0, config: config.finish()?, refused })
     }
 
@@ -65,23 +78,51 @@ impl SourceLimit {
         self.config.limiter().retain_recent();
         self.config.limiter().shrink_to_fit();
     }
+
+    /// Asks the limit before anything of a request is read, but for POST.
+    pub(crate) fn before_reading(&self) -> Condition<Governor<SourceAddress, NoOpMiddleware>> {
+        Condition::new(self.enabled, Governor::new(&self.config))
+    }
+
+    /// The answer to a refused request: the refusal, or 429 where its address had too many of them.
+    fn judge(&self, request: &HttpRequest, refusal: OauthError) -> OauthError {
+        // By another method it was counted before it was read.
+        if !self.enabled || !refusal.is_anonymous_fault() || *request.method() != Method::POST {
+            return refusal;
+        }
+        let limiter = self.config.limiter();
+        let Err(not_until) = limiter.check_key(&crate::failures::network(source(request))) else { return refusal };
+        self.refused.add_one();
+        if self.refused().is_multiple_of(LOOKED_AT_EVERY) && limiter.len() > MAX_ADDRESSES {
+            limiter.retain_recent();
+        }
+        too_many(&not_until)
+    }
+}
+
+fn too_many(not_until: &NotUntil<QuantaInstant>) -> OauthError {
+    let wait = not_until.wait_time_from(DefaultClock::default().now());
+    OauthError::too_many_requests(
+        "Too many requests from this address that prove no client: check client_id, client_secret and the body. Right \
+         ones are let through at any time.",
+        wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+    )
 }
 
 /// The routes of both dresses.
 pub fn routes(config: &mut ServiceConfig, limit: &SourceLimit) {
-    let governor = || Condition::new(limit.enabled, Governor::new(&limit.config));
     config
         .service(
             web::resource("/shared/access-tokens")
                 .name("/shared/access-tokens")
-                .wrap(governor())
+                .wrap(limit.before_reading())
                 .route(web::post().to(documented))
                 .default_service(web::to(wrong_method)),
         )
         .service(
             web::resource("/oauth2/token")
                 .name("/oauth2/token")
-                .wrap(governor())
+                .wrap(limit.before_reading())
                 .route(web::post().to(strict))
                 .default_service(web::to(wrong_method)),
         );
@@ -92,8 +133,9 @@ async fn documented(
     payload: Payload,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
+    limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let issued = grant(&request, payload, &grants, &changes).await?;
+    let issued = grant(&request, payload, &grants, &changes, &limit).await?;
     Ok(answer(&issued, Some(issued.expires_at)))
 }
 
@@ -102,8 +144,9 @@ async fn strict(
     payload: Payload,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
+    limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let issued = grant(&request, payload, &grants, &changes).await?;
+    let issued = grant(&request, payload, &grants, &changes, &limit).await?;
     Ok(answer(&issued, None))
 }
 
@@ -123,8 +166,9 @@ async fn grant(
     payload: Payload,
     grants: &ClientCredentials,
     changes: &Administration,
+    limit: &SourceLimit,
 ) -> Result<Issued, OauthError> {
-    let granted = try_grant(request, payload, grants, changes).await;
+    let granted = try_grant(request, payload, grants, changes).await.map_err(|refusal| limit.judge(request, refusal));
     granted.inspect_err(|refusal| grants.answers().refused.add_one(refusal.code()))
 }
 
@@ -176,16 +220,28 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, Oau
     Ok(Parameters::parse(format, &body)?)
 }
 
+/// A request to revoke or introspect a token, by a client that proved who it is.
+pub(super) struct Inspection {
+    pub(super) client: Arc<Client>,
+    pub(super) token: Zeroizing<String>,
+}
+
 /// A request to revoke or introspect a token.
 pub(super) async fn read_inspection(
     request: &HttpRequest,
     payload: Payload,
     grants: &ClientCredentials,
     changes: &Administration,
-) -> Result<InspectionRequest, OauthError> {
-    refuse_secret_in_query(request, grants, changes).await?;
-    let parameters = read(request, payload).await?;
-    Ok(InspectionRequest::parse(authorization(request), parameters)?)
+    limit: &SourceLimit,
+) -> Result<Inspection, OauthError> {
+    let read = async {
+        refuse_secret_in_query(request, grants, changes).await?;
+        let parameters = read(request, payload).await?;
+        let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization(request), parameters)?;
+        let client = grants.authenticate(&authentication, source(request))?;
+        Ok::<_, OauthError>(Inspection { client, token })
+    };
+    read.await.map_err(|refusal| limit.judge(request, refusal))
 }
 
 /// Where a request comes from. Every connection of this server has a peer.
@@ -205,12 +261,14 @@ async fn refuse_secret_in_query(
         return Ok(());
     }
     let parameter = |wanted: &str| {
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
-        pairs.find(|(name, _)| name == wanted).map(|(_, value)| Zeroizing::new(value.into_owned()))
+        query.split('&').find_map(|pair| {
+            let (_, value) = form_urlencoded::parse(pair.as_bytes()).find(|(name, _)| name == wanted)?;
+            Some((Zeroizing::new(value.into_owned()), pair.split_once('=').map(|(_, value)| value.to_owned().into())))
+        })
     };
-    let Some(client_secret) = parameter("client_secret") else { return Ok(()) };
-    let client_id = parameter("client_id").unwrap_or_default();
-    let authentication = ClientAuthentication::from_body(&client_id, client_secret);
+    let Some((client_secret, as_it_stands)) = parameter("client_secret") else { return Ok(()) };
+    let (client_id, _) = parameter("client_id").unwrap_or_default();
+    let authentication = ClientAuthentication::from_body(&client_id, client_secret).or_as_it_stands(as_it_stands);
     if let Ok(client) = grants.authenticate(&authentication, source(request)) {
         changes.secret_exposed(&client.client_id, &actor(Some(&client.client_id), request)).await?;
     }
@@ -223,7 +281,7 @@ async fn refuse_secret_in_query(
 
 /// The address, as the key of the limit.
 #[derive(Clone)]
-struct SourceAddress {
+pub(crate) struct SourceAddress {
     refused: Arc<Counter>,
 }
 
@@ -238,12 +296,6 @@ impl KeyExtractor for SourceAddress {
 
     fn exceed_rate_limit_response(&self, negative: &NotUntil<QuantaInstant>, _: HttpResponseBuilder) -> HttpResponse {
         self.refused.add_one();
-        let wait = negative.wait_time_from(DefaultClock::default().now());
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        OauthError::too_many_requests(
-            "Too many token requests from this address: keep a token until it expires, as expires_in says.",
-            seconds,
-        )
-        .error_response()
+        too_many(negative).error_response()
     }
 }

@@ -1,14 +1,16 @@
 //! The parameters of a request to an OAuth endpoint, from a form or from JSON.
 //!
 //! RFC 6749 section 3.2: a parameter without a value counts as omitted, an unknown one is ignored, and
-//! none may be there twice. JSON, which the RFC does not know, follows the same rules: one object of
-//! strings.
+//! none may be there twice, but for `resource` (RFC 8707). JSON, which the RFC does not know, follows the same
+//! rules: one object of strings, and `resource` may be an array of them.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
+
+use crate::oauth::credentials::ClientAuthentication;
 
 /// How the body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub enum ParameterFault {
         /// The column; 0 before the first.
         column: usize,
     },
-    /// A member is there, but is not a string.
+    /// A member is there, but is not a string; nor, of `resource`, an array of strings.
     #[error("{0} is not a string")]
     NotText(&'static str),
     /// A parameter is there more than once.
@@ -45,16 +47,24 @@ pub enum ParameterFault {
 #[derive(Default)]
 pub struct Parameters {
     values: [Option<Zeroizing<String>>; NAMES.len()],
+    /// RFC 8707 section 2: "Multiple `resource` parameters MAY be used".
+    resources: Vec<String>,
+    /// `client_secret` without form-decoding, where that makes a difference.
+    secret_as_it_stands: Option<Zeroizing<String>>,
 }
+
+const CLIENT_SECRET: &str = "client_secret";
+/// The one parameter that may be there more than once.
+const RESOURCE: &str = "resource";
 
 /// RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0's `audience`, RFC 7009 and RFC 7662; and RFC 6750 section 2.2,
 /// which is no place for a token here, but may hold one.
 const NAMES: [&str; 9] = [
     "grant_type",
     "client_id",
-    "client_secret",
+    CLIENT_SECRET,
     "audience",
-    "resource",
+    RESOURCE,
     "scope",
     "token",
     "token_type_hint",
@@ -94,6 +104,9 @@ impl Parameters {
                 Some((name, value)) => parameters.insert(name, Zeroizing::new(value.to_owned()))?,
                 None => {
                     for (name, value) in form_urlencoded::parse(pair) {
+                        if name == CLIENT_SECRET {
+                            parameters.secret_as_it_stands = without_decoding(pair);
+                        }
                         parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
                     }
                 }
@@ -114,7 +127,30 @@ impl Parameters {
         self.values.get_mut(index)?.take().filter(|value| !value.is_empty())
     }
 
+    /// Takes every value of `resource` that is not empty, in the order in which they came.
+    pub fn take_resources(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.resources)
+    }
+
+    /// Takes the client's credentials from the body, whole or in part.
+    pub fn take_credentials(&mut self) -> InBody {
+        let as_it_stands = self.secret_as_it_stands.take();
+        match (self.take("client_id"), self.take(CLIENT_SECRET)) {
+            (Some(client_id), Some(client_secret)) => {
+                let authentication = ClientAuthentication::from_body(&client_id, client_secret);
+                InBody::Whole(authentication.or_as_it_stands(as_it_stands))
+            }
+            (Some(client_id), None) => InBody::Id(client_id),
+            (None, Some(_)) => InBody::Secret,
+            (None, None) => InBody::Nothing,
+        }
+    }
+
     fn insert(&mut self, name: &str, value: Zeroizing<String>) -> Result<(), ParameterFault> {
+        if name == RESOURCE {
+            self.resources.extend(Some(value.to_string()).filter(|value| !value.is_empty()));
+            return Ok(());
+        }
         let Some(index) = NAMES.iter().position(|known| *known == name) else { return Ok(()) };
         let (Some(slot), Some(name)) = (self.values.get_mut(index), NAMES.get(index)) else { return Ok(()) };
         if slot.replace(value).is_some() {
@@ -122,6 +158,24 @@ impl Parameters {
         }
         Ok(())
     }
+}
+
+/// What a body has of a client's credentials.
+pub enum InBody {
+    /// `client_id` and `client_secret`.
+    Whole(ClientAuthentication),
+    /// `client_id` alone.
+    Id(Zeroizing<String>),
+    /// `client_secret` alone.
+    Secret,
+    /// Neither.
+    Nothing,
+}
+
+/// The value of a pair as it was sent.
+fn without_decoding(pair: &[u8]) -> Option<Zeroizing<String>> {
+    let (_, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+    Some(Zeroizing::new(value.to_owned()))
 }
 
 /// A pair of a form of which nothing is encoded, as most are.
@@ -160,7 +214,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 let fault = match value {
                     Text::Is(text) => read.insert(known, text).err(),
                     Text::Null => None,
-                    Text::Not => Some(ParameterFault::NotText(known)),
+                    Text::List(texts) if known == RESOURCE => {
+                        texts.into_iter().try_for_each(|text| read.insert(known, text)).err()
+                    }
+                    Text::List(_) | Text::Not => Some(ParameterFault::NotText(known)),
                 };
                 parameters = fault.map_or(parameters, Err);
             }
@@ -195,6 +252,8 @@ impl Visitor<'_> for NameVisitor {
 /// A member's value.
 enum Text {
     Is(Zeroizing<String>),
+    /// An array of strings and of nothing else.
+    List(Vec<Zeroizing<String>>),
     Null,
     Not,
 }
@@ -238,8 +297,13 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Text::Not)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Text, A::Error> {
-        IgnoredAny.visit_seq(list).map(|_| Text::Not)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(element) = list.next_element()? {
+            let Text::Is(text) = element else { return IgnoredAny.visit_seq(list).map(|_| Text::Not) };
+            texts.push(text);
+        }
+        Ok(Text::List(texts))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Text, A::Error> {
@@ -289,6 +353,8 @@ mod tests {
             (Json, r#"{"scope": null}"#, Ok(None)),
             (Json, r#"{"scope": "a", "sc\u006fpe": "b"}"#, Err(ParameterFault::Repeated("scope"))),
             (Json, r#"{"scope": ["a"]}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": []}"#, Err(ParameterFault::NotText("scope"))),
+            (Json, r#"{"scope": ["a", [1, {}], 1]}"#, Err(ParameterFault::NotText("scope"))),
             (Json, r#"{"scope": 1}"#, Err(ParameterFault::NotText("scope"))),
             (Json, r#"{"scope": -1.5}"#, Err(ParameterFault::NotText("scope"))),
             (Json, r#"{"scope": true, "scope": "a"}"#, Err(ParameterFault::NotText("scope"))),
@@ -309,6 +375,47 @@ mod tests {
             "{\"scope\":\"\u{0}\"}",
         ] {
             assert!(matches!(scope_of(Json, body), Err(ParameterFault::Syntax { .. })), "{body:.40}");
+        }
+    }
+
+    #[test]
+    fn resource_alone_may_be_there_more_than_once() {
+        use Format::{Form, Json};
+        let not_text = ParameterFault::NotText("resource");
+        for (format, body, resources) in [
+            (Form, "", Ok(vec![])),
+            (Form, "resource=a", Ok(vec!["a"])),
+            (Form, "resource=b&scope=s&resource=a&resource=b", Ok(vec!["b", "a", "b"])),
+            (Form, "resource=&resource=https%3A%2F%2Fa", Ok(vec!["https://a"])),
+            (Json, r#"{"resource": "a"}"#, Ok(vec!["a"])),
+            (Json, r#"{"resource": null}"#, Ok(vec![])),
+            (Json, r#"{"resource": []}"#, Ok(vec![])),
+            (Json, r#"{"resource": ["b", "", "a"]}"#, Ok(vec!["b", "a"])),
+            (Json, r#"{"resource": ["b"], "resource": "a"}"#, Ok(vec!["b", "a"])),
+            (Json, r#"{"resource": ["a", null]}"#, Err(not_text.clone())),
+            (Json, r#"{"resource": [["a"]]}"#, Err(not_text.clone())),
+            (Json, r#"{"resource": {"a": "b"}}"#, Err(not_text)),
+            (Form, "audience=a&audience=a", Err(ParameterFault::Repeated("audience"))),
+            (Form, "token=a&token=b", Err(ParameterFault::Repeated("token"))),
+        ] {
+            let read = Parameters::parse(format, body.as_bytes()).map(|mut read| read.take_resources());
+            assert_eq!(read, resources.map(|names| names.into_iter().map(str::to_owned).collect()), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_form_has_its_text_as_it_stands_beside_what_decoding_makes_of_it() {
+        for (form, decoded, as_it_stands) in [
+            ("client_id=a&client_secret=b", "b", None),
+            ("client_id=a&client_secret=b+c", "b c", Some("b+c")),
+            ("client_id=a&client%5Fsecret=b%2Bc=d", "b+c=d", Some("b%2Bc=d")),
+        ] {
+            let InBody::Whole(read) = Parameters::parse(Format::Form, form.as_bytes()).unwrap().take_credentials()
+            else {
+                panic!("both are there: {form}")
+            };
+            assert_eq!(read.client_secret.expose(), decoded, "{form}");
+            assert_eq!(read.secret_as_it_stands.as_ref().map(|secret| secret.expose()), as_it_stands, "{form}");
         }
     }
 

@@ -185,7 +185,8 @@ pub struct Application {
 impl Application {
     /// Reads its members; all faults at once.
     pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
-        let (client_id, client_secret) = (read_client_id(members), read_client_secret(members));
+        let client_id = read_client_id(members);
+        let client_secret = read_client_secret(members, client_id.as_ref().ok().and_then(Option::as_ref));
         match (client_id, client_secret, Registration::parse(members, &["client_id", "client_secret"], terms)) {
             (Ok(client_id), Ok(client_secret), Ok(registration)) => Ok(Self { client_id, client_secret, registration }),
             (client_id, client_secret, registration) => {
@@ -206,10 +207,13 @@ pub fn read_client_id(members: &Map<String, Value>) -> Result<Option<ClientId>, 
     })
 }
 
-/// `client_secret`, if it is there.
-pub fn read_client_secret(members: &Map<String, Value>) -> Result<Option<ClientSecret>, FieldFault> {
+/// `client_secret`, if it is there, for this client.
+pub fn read_client_secret(
+    members: &Map<String, Value>,
+    client_id: Option<&ClientId>,
+) -> Result<Option<ClientSecret>, FieldFault> {
     let Some(value) = members.get("client_secret") else { return Ok(None) };
-    let chosen = ClientSecret::chosen(Zeroizing::new(value.as_str().unwrap_or_default().to_owned()));
+    let chosen = ClientSecret::chosen(Zeroizing::new(value.as_str().unwrap_or_default().to_owned()), client_id);
     chosen
         .map(Some)
         .map_err(|weak| FieldFault::of_member("client_secret", format!("{weak}; without it the server makes one")))

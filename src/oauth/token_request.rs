@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::oauth::credentials::{AuthenticationFault, ClientAuthentication};
-use crate::oauth::parameters::{ParameterFault, Parameters};
+use crate::oauth::parameters::{InBody, ParameterFault, Parameters};
 use crate::oauth::scope::Scope;
 
 /// What a client asks for: well-formed, not yet believed.
@@ -11,8 +11,10 @@ use crate::oauth::scope::Scope;
 pub struct TokenRequest {
     /// Who asks.
     pub authentication: ClientAuthentication,
-    /// The API set it wants to call; `None` leaves it to the configuration's default.
+    /// The API set it wants to call; `None`, without a resource, leaves it to the configuration's default.
     pub audience: Option<String>,
+    /// The same by the name that RFC 8707 gives it. Of several, one that the client may call will do.
+    pub resources: Vec<String>,
     /// The scope it wants; `None` for all that it was assigned.
     pub scope: Option<Scope>,
 }
@@ -28,8 +30,6 @@ pub enum RequestFault {
     GrantTypeMissing,
     /// `grant_type` is not `client_credentials`.
     GrantTypeUnsupported,
-    /// `audience` and `resource` name different API sets.
-    TwoTargets,
     /// `scope` is not a scope.
     Scope,
     /// There is no `token` to revoke or introspect.
@@ -48,12 +48,10 @@ impl TokenRequest {
             Some(_) => (),
         }
         let authentication = authentication(authorization, &mut parameters)?;
-        let audience = match (parameters.take("audience"), parameters.take("resource")) {
-            (Some(audience), Some(resource)) if audience != resource => return Err(RequestFault::TwoTargets),
-            (audience, resource) => audience.or(resource).map(|target| target.to_string()),
-        };
+        let audience = parameters.take("audience").map(|audience| audience.to_string());
+        let resources = parameters.take_resources();
         let scope = parameters.take("scope").map(|scope| Scope::parse(&scope)).transpose();
-        Ok(Self { authentication, audience, scope: scope.map_err(|_| RequestFault::Scope)? })
+        Ok(Self { authentication, audience, resources, scope: scope.map_err(|_| RequestFault::Scope)? })
     }
 }
 
@@ -85,14 +83,11 @@ fn authentication<'r>(
     parameters: &mut Parameters,
 ) -> Result<ClientAuthentication, RequestFault> {
     let from_headers = ClientAuthentication::from_headers(authorization).map_err(RequestFault::Authentication)?;
-    let in_body = (parameters.take("client_id"), parameters.take("client_secret"));
-    match (from_headers, in_body) {
-        (Some(basic), (None, None)) => Ok(basic),
-        (Some(basic), (Some(client_id), None)) if *client_id == basic.client_id => Ok(basic),
+    match (from_headers, parameters.take_credentials()) {
+        (Some(basic), InBody::Nothing) => Ok(basic),
+        (Some(basic), InBody::Id(client_id)) if *client_id == basic.client_id => Ok(basic),
         (Some(_), _) => Err(RequestFault::Authentication(AuthenticationFault::Repeated)),
-        (None, (Some(client_id), Some(client_secret))) => {
-            Ok(ClientAuthentication::from_body(&client_id, client_secret))
-        }
+        (None, InBody::Whole(authentication)) => Ok(authentication),
         (None, _) => Err(RequestFault::Authentication(AuthenticationFault::Missing)),
     }
 }
@@ -127,20 +122,6 @@ mod tests {
         ] {
             let read = parse(basic, &format!("grant_type=client_credentials{form}"));
             assert_eq!(read.map(|request| request.authentication.method), outcome, "{basic:?} {form}");
-        }
-    }
-
-    #[test]
-    fn resource_is_a_synonym_of_audience() {
-        for (form, audience) in [
-            ("", Ok(None)),
-            ("&audience=x", Ok(Some("x"))),
-            ("&resource=x", Ok(Some("x"))),
-            ("&audience=x&resource=x", Ok(Some("x"))),
-            ("&audience=x&resource=y", Err(RequestFault::TwoTargets)),
-        ] {
-            let read = parse(Some(BASIC), &format!("grant_type=client_credentials{form}"));
-            assert_eq!(read.map(|request| request.audience), audience.map(|name| name.map(str::to_owned)), "{form}");
         }
     }
 

@@ -35,8 +35,11 @@ impl Server {
     /// is logged, and all others get theirs: a start must not hang on a secret that was rotated twice.
     pub(super) async fn register_declared(&self, declared: &[Declared]) -> Result<(), StartError> {
         let mut registered = BTreeMap::new();
-        for client in declared.iter().filter_map(|client| self.parts.clients.get(client.client_id.as_str())) {
-            registered.insert(client.client_id.clone(), Registered::of(&client));
+        let key = self.parts.clients.digest_key();
+        for declared in declared {
+            let Some(client) = self.parts.clients.get(declared.client_id.as_str()) else { continue };
+            let standing = declared.secret.known().map(|secret| client.standing_of(key.fingerprint(secret)));
+            registered.insert(client.client_id.clone(), Registered::of(&client, standing.unwrap_or_default()));
         }
         let plan = Plan::of(declared, &registered, false, &BTreeSet::new());
         for note in &plan.notes {
@@ -85,7 +88,10 @@ impl Server {
     /// On disk where its operator finds it, when this returns.
     fn keep_secret(&self, client: &Declared) -> Result<Secret, StartError> {
         let secret = client.secret.take(&client.client_id, &self.issuer)?;
-        Ok(Secret::keep(&secret, self.parts.clock.now()))
+        if let Some(warning) = secret.spelling_warning() {
+            tracing::warn!(client_id = %client.client_id, warning, "a declared secret is easy to send in a wrong way");
+        }
+        Ok(Secret::from_plaintext(self.parts.clients.digest_key(), &secret, self.parts.clock.now()))
     }
 
     async fn set_status(&self, client_id: &ClientId, status: &str) -> Result<(), StartError> {

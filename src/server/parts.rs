@@ -113,11 +113,12 @@ pub(super) async fn assemble(
         clock.clone(),
         Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
     );
+    let endpoint = &config.token_endpoint;
+    let grants = grants.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
     let audit = Arc::new(Audit::new(store.clone()));
     let (who, when) = (clients.clone(), clock.clone());
     let changes = Administration::new(store.clone(), audit.clone(), when, who, revocation.clone(), keys.clone());
-    let source = &config.token_endpoint;
-    let source_limit = SourceLimit::new(source.requests_per_second, source.burst)
+    let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
     let (admission, grants, changes) = (Data::new(admission), Data::new(grants), Data::new(changes));
     let audit = Data::from(audit);

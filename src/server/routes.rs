@@ -33,6 +33,7 @@ pub(super) fn secure_app(
         .app_data(parts.admission.clone())
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
+        .app_data(Data::new(parts.source_limit.clone()))
         .app_data(parts.audit.clone())
         .app_data(parts.clients.clone())
         .app_data(parts.keys.clone())
@@ -72,8 +73,8 @@ fn plain_routes(config: &mut ServiceConfig, parts: &Parts) {
     zones::most_asked_for(config, &parts.parking);
     token::routes(config, &parts.source_limit);
     config
-        .service(oauth_endpoint("/oauth2/revoke", revoke::revoke))
-        .service(oauth_endpoint("/oauth2/introspect", introspect::introspect))
+        .service(oauth_endpoint("/oauth2/revoke", revoke::revoke).wrap(parts.source_limit.before_reading()))
+        .service(oauth_endpoint("/oauth2/introspect", introspect::introspect).wrap(parts.source_limit.before_reading()))
         .service(read_only("/oauth2/usage", usage::usage));
 }
 

@@ -84,6 +84,7 @@ impl TestServer {
         config.data_dir = folder.join("data");
         config.workers = 2;
         config.token_endpoint.requests_per_second = 0;
+        config.token_endpoint.client_requests_per_second = 0;
         config.http.shutdown_timeout = Duration::from_secs(2);
         change(&mut config);
 

@@ -25,4 +25,5 @@ mod registration;
 mod restart;
 mod revocation;
 mod token_endpoint;
+mod token_limits;
 mod zones;

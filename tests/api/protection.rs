@@ -21,7 +21,7 @@ pub(crate) const PUBLIC: [(&str, &str, u16); 13] = [
     ("POST", "/oauth2/introspect", 400),
 ];
 
-pub(crate) const PROTECTED: [(&str, &str); 39] = [
+pub(crate) const PROTECTED: [(&str, &str); 40] = [
     ("GET", "/parking/zones"),
     ("POST", "/parking/zones"),
     ("GET", "/parking/zones/00000000-0000-4000-8000-000000000000"),
@@ -41,6 +41,7 @@ pub(crate) const PROTECTED: [(&str, &str); 39] = [
     ("DELETE", "/admin/clients/demo-reader"),
     ("POST", "/admin/clients/demo-reader/secrets"),
     ("DELETE", "/admin/clients/demo-reader/secrets/00000000-0000-4000-8000-000000000000"),
+    ("POST", "/admin/secrets/check"),
     ("POST", "/admin/clients/demo-reader/revoke-tokens"),
     ("GET", "/admin/clients/demo-reader/usage"),
     ("POST", "/admin/revocations"),

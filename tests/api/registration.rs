@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, TestServer, answer, audit_entries};
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, answer, audit_entries};
 
 /// Secrets that nobody made but this test.
 const OWN: &str = "correct-horse-battery-staple-4711";
@@ -183,10 +185,111 @@ async fn a_fingerprint_tells_equal_secrets_and_is_no_part_of_what_is_stored() {
     }
     assert_eq!(fingerprints[0], fingerprints[1]);
     assert_ne!(fingerprints[0], fingerprints[2]);
-    let digest = ring::digest::digest(&ring::digest::SHA256, OWN.as_bytes());
-    let stored = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(fingerprints[0].len(), 16);
-    assert!(!stored.contains(&fingerprints[0]), "it would be a part of the digest that is stored");
+    let elsewhere = TestServer::start().await;
+    let admin = elsewhere.admin_token().await;
+    let told = elsewhere.post_json("/admin/clients", &admin, &body("one", OWN)).await.json();
+    assert_ne!(told["secrets"][0]["fingerprint"], fingerprints[0], "without the installation's key no guess is tested");
+
+    // Nor is there anything in the store that a guess can be tested on but for the key itself.
+    let digest = |text: &[u8]| ring::digest::digest(&ring::digest::SHA256, text).as_ref().to_vec();
+    let plain = digest(OWN.as_bytes());
+    let once_more = digest(&[b"boomgate secret fingerprint\0", plain.as_slice()].concat());
+    let folder = server.stop().await.unwrap();
+    let store = boomgate::store::SledStore::open(&folder.path().join("data/db")).unwrap();
+    let records = boomgate::store::Store::scan(&store, b"", None, 1_000).await.unwrap();
+    let text: String =
+        records.iter().map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+    assert!(text.contains(&fingerprints[0]), "the records are there");
+    for guess in [URL_SAFE_NO_PAD.encode(&plain), hex(&plain), hex(&once_more[..8]), OWN.to_owned()] {
+        assert!(!text.contains(&guess), "{guess}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[tokio::test]
+async fn only_who_may_change_secrets_may_ask_what_a_secret_is_to_a_client() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let body =
+        json!({ "client_id": "curbside", "client_secret": OWN, "client_name": "Curbside", "scope": "read:zones" });
+    assert_eq!(server.post_json("/admin/clients", &admin, &body).await.status, 201);
+    let check = async |token: &str, secrets: Value| {
+        server.post_json("/admin/secrets/check", token, &json!({ "secrets": secrets })).await
+    };
+    let asked = |client_id: &str, secret: &str| json!({ "client_id": client_id, "client_secret": secret });
+    let standings = async || {
+        let secrets =
+            json!([asked("curbside", OWN), asked("curbside", ANOTHER), asked("nobody", OWN), asked(READER, OWN)]);
+        let answer = check(&admin, secrets).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{answer:?}");
+        let told = answer.json();
+        let told = told["data"].as_array().unwrap().iter();
+        told.map(|one| one["standing"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(standings().await, ["current", "unknown", "unknown", "unknown"]);
+    let rotation = json!({ "client_secret": ANOTHER, "previous_expires_in": 60 });
+    assert_eq!(server.post_json("/admin/clients/curbside/secrets", &admin, &rotation).await.status, 201);
+    assert_eq!(standings().await, ["former", "current", "unknown", "unknown"]);
+    server.clock.advance(Duration::from_secs(61));
+    assert_eq!(standings().await, ["former", "current", "unknown", "unknown"]);
+
+    let reads = server.token_for(ADMIN, ADMIN_AUDIENCE, Some("read:admin")).await;
+    assert_eq!(check(&reads, json!([asked("curbside", OWN)])).await.problem(), "insufficient-scope");
+    assert_eq!(check(&admin, json!([])).await.json()["data"], json!([]));
+    let many = vec![asked("a", "b"); 101];
+    for wrong in [json!(many), json!({}), json!([1]), json!([{ "client_id": "curbside" }]), json!(null)] {
+        let refused = check(&admin, wrong).await;
+        assert_eq!((refused.status, refused.json()["errors"][0]["pointer"].as_str()), (422, Some("/secrets")));
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_secret_that_is_easy_to_guess_is_refused_with_the_rule() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    for secret in ["password".repeat(4), "curbside".repeat(4), "Curbside-2024!".repeat(3), "1234567890".repeat(4)] {
+        let body = json!({ "client_id": "curbside", "client_secret": secret, "client_name": "Curbside",
+            "scope": "read:zones" });
+        for (path, body) in
+            [("/admin/clients", body), ("/admin/clients/demo-reader/secrets", json!({ "client_secret": secret }))]
+        {
+            let refused = server.post_json(path, &admin, &body).await;
+            assert_eq!((refused.status, refused.problem().as_str()), (422, "invalid-fields"), "{path} {secret}");
+            let fault = refused.json()["errors"][0].clone();
+            assert_eq!(fault["pointer"], "/client_secret");
+            assert!(
+                fault["detail"].as_str().unwrap().starts_with("is easy to guess: a part that is repeated"),
+                "{fault}"
+            );
+            assert!(!String::from_utf8_lossy(&refused.body).contains(&secret));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_secret_that_must_be_encoded_is_answered_with_a_warning() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let body = |secret: &str| json!({ "client_secret": secret, "client_name": secret, "scope": "read:zones" });
+    let plain = server.post_json("/admin/clients", &admin, &body("q7Z+d1sX0fUu3kT9yB/4mW2vR8pLhN6e=%")).await;
+    assert_eq!((plain.status, plain.json().get("warnings")), (201, None), "it is read however it is sent");
+    let cut = "q7Z&d1sX0fUu3kT9yB\"4mW2vR8pLhN6e=";
+    let registered = server.post_json("/admin/clients", &admin, &body(cut)).await;
+    let rotated =
+        server.post_json("/admin/clients/demo-reader/secrets", &admin, &json!({ "client_secret": cut })).await;
+    for answer in [registered, rotated] {
+        let warnings = answer.json()["warnings"].clone();
+        let warning = warnings[0].as_str().unwrap();
+        assert_eq!((answer.status, warnings.as_array().unwrap().len()), (201, 1));
+        assert!(
+            warning.contains("--data-urlencode") && warning.contains("JSON") && !warning.contains(cut),
+            "{warning}"
+        );
+    }
 }
 
 #[tokio::test]

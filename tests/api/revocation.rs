@@ -1,5 +1,8 @@
 //! `POST /oauth2/revoke` (RFC 7009) and `POST /oauth2/introspect` (RFC 7662).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boomgate::time::{Clock as _, UnixSeconds};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -163,4 +166,37 @@ async fn a_right_to_introspect_ends_when_it_is_taken_away() {
     let change = change.bearer_auth(server.admin_token().await).json(&json!({ "scope": "read:zones" }));
     assert_eq!(answer(change).await.status, 200);
     assert!(!sees().await);
+}
+
+#[tokio::test]
+async fn revoke_tokens_sets_no_time_ahead_however_often_it_is_called_and_whatever_the_clock_does() {
+    let server = TestServer::start().await;
+    let room = json!({ "client_id": "curbside", "requests_per_second": 1_000, "burst": 1_000 });
+    let (_, secret) = server.register(room).await;
+    let (clock, admin) = (&server.clock, server.admin_token().await);
+    let token = async || server.token_with("curbside", &secret, AUDIENCE, None).await;
+    let revoke = async || server.post_json("/admin/clients/curbside/revoke-tokens", &admin, &json!({})).await;
+    let issued_at = |token: &str| {
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&claims).unwrap()["iat"].as_u64().unwrap()
+    };
+    let mut dead = Vec::new();
+    for number in 0..30 {
+        dead.push(token().await);
+        assert_eq!(revoke().await.json()["tokens_valid_from"], clock.now().to_string());
+        let alive = token().await;
+        assert_eq!(issued_at(&alive), clock.now().get(), "after {number} revocations");
+        assert_eq!(server.get("/parking/zones", &alive).await.status, 200);
+        // The token is of a later second than the revocation that ends it.
+        if number % 10 == 9 {
+            clock.set_wall(UnixSeconds::new(clock.now().get() - 3_600));
+        }
+        dead.push(alive);
+    }
+    assert_eq!(revoke().await.status, 200);
+    let alive = token().await;
+    for token in &dead {
+        assert_eq!(server.get("/parking/zones", token).await.problem(), "token-revoked");
+    }
+    assert_eq!(server.get("/parking/zones", &alive).await.status, 200);
 }

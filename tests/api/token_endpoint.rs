@@ -274,43 +274,104 @@ async fn an_unknown_client_and_a_wrong_secret_are_the_same_answer() {
 }
 
 #[tokio::test]
-async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
+async fn of_several_resources_one_that_the_client_was_granted_is_served() {
     let server = TestServer::start().await;
-    let wrong = json!({ "grant_type": "client_credentials", "client_id": READER, "client_secret": "wrong",
-        "audience": AUDIENCE });
-    let mut statuses = Vec::new();
-    for _ in 0..12 {
-        statuses.push(server.token_request(JSON, wrong.to_string()).await.status);
+    let base = &server.base;
+    let here = format!("{base}/");
+    let (form, json) = (form(READER).replace(&format!("&audience={AUDIENCE}"), ""), request(READER));
+    let granted = Ok(AUDIENCE);
+    let refused = Err("invalid_target");
+    for (audience, resources, outcome, reason) in [
+        (None, vec![AUDIENCE], granted, "one, by its name"),
+        (None, vec![base.as_str()], granted, "one, by its address"),
+        (None, vec![here.as_str()], granted, "its address with the slash of an empty path"),
+        (None, vec!["https://other.example", AUDIENCE], granted, "an unknown one before it"),
+        (None, vec![AUDIENCE, "https://other.example"], granted, "an unknown one after it"),
+        (None, vec!["admin.api.boomgate", base.as_str()], granted, "one that was not granted before it"),
+        (None, vec![AUDIENCE, AUDIENCE], granted, "the same twice"),
+        (None, vec!["https://other.example", "https://third.example"], refused, "two unknown ones"),
+        (None, vec!["admin.api.boomgate"], refused, "one that was not granted"),
+        (None, vec!["https://other.example#fragment"], refused, "with a fragment"),
+        (Some(AUDIENCE), vec!["https://other.example", AUDIENCE], granted, "audience chooses one of them"),
+        (Some(AUDIENCE), vec![base.as_str()], granted, "two names of one API"),
+        (Some(AUDIENCE), vec!["https://other.example"], refused, "audience is none of them"),
+        (
+            Some("admin.api.boomgate"),
+            vec![AUDIENCE, "admin.api.boomgate"],
+            refused,
+            "audience chooses, and is not granted",
+        ),
+    ] {
+        let mut encoded = form_urlencoded::Serializer::new(form.clone());
+        let mut members = json.clone();
+        members.as_object_mut().unwrap().remove("audience");
+        if let Some(audience) = audience {
+            encoded.append_pair("audience", audience);
+            members["audience"] = json!(audience);
+        }
+        encoded.extend_pairs(resources.iter().map(|resource| ("resource", resource)));
+        members["resource"] = json!(resources);
+        for issued in
+            [server.token_request(FORM, encoded.finish()).await, server.token_request(JSON, members.to_string()).await]
+        {
+            let told = issued.json();
+            match outcome {
+                Ok(audience) => assert_eq!(claims(told["access_token"].as_str().unwrap())["aud"], audience, "{reason}"),
+                Err(error) => assert_eq!((issued.status, &told["error"]), (400, &json!(error)), "{reason}"),
+            }
+        }
     }
-    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat());
-    let refused = server.token_request(JSON, wrong.to_string()).await;
-    assert_eq!((refused.header("retry-after"), &refused.json()["error"]), ("6", &json!("temporarily_unavailable")));
-    // The neighbour, and the very client that somebody else tried to be.
-    for client_id in [WRITER, READER] {
-        assert_eq!(server.token_request(JSON, request(client_id).to_string()).await.status, 200);
+    for repeated in ["audience=a&audience=a", "scope=a&scope=b", "grant_type=client_credentials"] {
+        let answer = server.token_request(FORM, format!("{form}&resource={AUDIENCE}&resource=b&{repeated}")).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{repeated}");
     }
-    server.clock.advance(std::time::Duration::from_secs(6));
-    assert_eq!(server.token_request(JSON, wrong.to_string()).await.status, 401);
+    let none = server.token_request(FORM, format!("{form}&resource=&resource=")).await;
+    assert_eq!(none.json()["error_description"].as_str().unwrap().split(' ').next(), Some("audience"), "{none:?}");
 }
 
 #[tokio::test]
-async fn requests_of_one_address_are_limited_by_a_setting() {
-    let server = TestServer::start_with(|config| {
-        config.token_endpoint.requests_per_second = 1;
-        config.token_endpoint.burst = 3;
-    })
-    .await;
-    let mut statuses = Vec::new();
-    for _ in 0..8 {
-        statuses.push(server.token_request(JSON, request(READER).to_string()).await.status);
-    }
-    assert_eq!(statuses[..3], [200; 3]);
-    assert!(statuses.contains(&429), "{statuses:?}");
-    let refused = server.token_request(JSON, request(READER).to_string()).await;
-    if refused.status == 429 {
-        assert_eq!(refused.header("retry-after"), "1");
-        assert_eq!(refused.json()["error"], "temporarily_unavailable");
-        assert_ne!(refused.header("x-request-id"), "");
+async fn a_secret_of_any_spelling_proves_its_client_encoded_or_as_it_stands() {
+    let server = TestServer::start().await;
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    for (number, chosen) in [
+        "q7Z+d1sX0fUu3kT9yB/4mW2vR8pLhN6e=",
+        "q7Z%2Bd1sX0fUu3kT9yB%zz4mW2vR8pL%",
+        "q7Z%FF+d1sX0fUu3kT9yB:4mW2vR8pLhN",
+        "q7Z++%41%d1sX0fUu3kT9yB4mW2vR8pLh",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (client_id, _) = (format!("spelt-{number}"), ());
+        let body = json!({ "client_id": client_id, "client_secret": chosen, "client_name": client_id,
+            "scope": "read:zones" });
+        assert_eq!(server.post_json("/admin/clients", &server.admin_token().await, &body).await.status, 201);
+        let form = format!("grant_type=client_credentials&audience={AUDIENCE}");
+        let by_basic = |secret: &str| {
+            let (name, value) = basic(&client_id, secret);
+            server
+                .request(Method::POST, "/oauth2/token")
+                .header(CONTENT_TYPE, FORM)
+                .header(name, value)
+                .body(form.clone())
+        };
+        let by_form = |secret: &str| {
+            let body = format!("{form}&client_id={client_id}&client_secret={secret}");
+            server.request(Method::POST, "/oauth2/token").header(CONTENT_TYPE, FORM).body(body)
+        };
+        for (request, reason) in [
+            (by_basic(chosen), "as curl -u sends it"),
+            (by_basic(&encode(chosen)), "as RFC 6749 has it"),
+            (by_form(chosen), "as curl -d sends it"),
+            (by_form(&encode(chosen)), "as curl --data-urlencode sends it"),
+        ] {
+            assert_eq!(answer(request).await.status, 200, "{chosen} {reason}");
+        }
+        let encoded_twice = encode(&encode(chosen));
+        let changed = format!("{chosen}+");
+        for wrong in [encoded_twice.as_str(), changed.as_str(), &chosen.replace('%', " ").replace('+', "")] {
+            assert_eq!(answer(by_basic(wrong)).await.status, 401, "{chosen} as {wrong}");
+        }
     }
 }
 
@@ -363,22 +424,6 @@ async fn each_resource_that_the_metadata_name_is_a_target_of_its_own_api() {
                 assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("invalid_target")), "{written}");
             }
         }
-    }
-}
-
-#[tokio::test]
-async fn an_address_that_tries_ever_new_clients_meets_a_limit_at_every_endpoint() {
-    let server = TestServer::start().await;
-    for endpoint in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
-        let mut statuses = Vec::new();
-        for number in 0..110 {
-            let (name, value) = basic(&format!("nobody-{number}"), "wrong");
-            let form = [("grant_type", "client_credentials"), ("token", "a")];
-            statuses.push(answer(server.request(Method::POST, endpoint).header(name, value).form(&form)).await.status);
-        }
-        assert!(statuses.ends_with(&[429; 5]), "{endpoint}: {statuses:?}");
-        assert_eq!(server.token_request(JSON, request(READER).to_string()).await.status, 200, "{endpoint}");
-        server.clock.advance(std::time::Duration::from_secs(3_600));
     }
 }
 

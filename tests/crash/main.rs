@@ -48,8 +48,9 @@ const MAX_START_MS: u64 = 150;
 const STARTS_CUT_SHORT: u64 = 8;
 
 /// No limit but the quotas that are looked at.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0"),
+    ("BOOMGATE_TOKEN_ENDPOINT__CLIENT_REQUESTS_PER_SECOND", "0"),
     ("BOOMGATE_CLIENT_DEFAULTS__REQUESTS_PER_SECOND", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__BURST", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__DAILY_QUOTA", "unlimited"),

@@ -61,8 +61,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two questions whether the server is well again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0"),
+    ("BOOMGATE_TOKEN_ENDPOINT__CLIENT_REQUESTS_PER_SECOND", "0"),
     ("BOOMGATE_CLIENT_DEFAULTS__REQUESTS_PER_SECOND", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__BURST", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__DAILY_QUOTA", "unlimited"),

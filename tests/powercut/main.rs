@@ -59,8 +59,9 @@ const NEAR: u64 = 6;
 /// sled's log is made of these: see `store::sled`.
 const SEGMENT_BYTES: i64 = 2 * 1024 * 1024;
 
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0"),
+    ("BOOMGATE_TOKEN_ENDPOINT__CLIENT_REQUESTS_PER_SECOND", "0"),
     ("BOOMGATE_CLIENT_DEFAULTS__REQUESTS_PER_SECOND", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__BURST", "1000000"),
     ("BOOMGATE_CLIENT_DEFAULTS__DAILY_QUOTA", "unlimited"),

@@ -13,13 +13,16 @@ use super::super::connection::Administration;
 use super::super::output;
 use super::super::progress::Progress;
 use super::pages;
-use crate::clients::Status;
+use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
 use crate::declared::{self, Declared, Plan, Registered, SECRETS_FOLDER, Setting, Step, grouped};
-use crate::oauth::credentials::{ClientId, Fingerprint};
+use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::{Registration, Terms};
 use crate::oauth::scope::Scope;
+
+/// How many secrets one request asks after.
+const SECRETS_AT_ONCE: usize = 50;
 
 pub(super) const EXAMPLES: &str = "Examples:
   boomgate client sync clients.toml --dry-run      what would be done
@@ -63,23 +66,12 @@ struct Told {
     daily_quota: Option<u64>,
     enforce: bool,
     status: Status,
-    secrets: Vec<ToldSecret>,
-    retired_secrets: Vec<Fingerprint>,
-}
-
-#[derive(Deserialize)]
-struct ToldSecret {
-    fingerprint: Fingerprint,
-    expires_at: Option<String>,
 }
 
 impl Told {
     fn read(client: &Value) -> anyhow::Result<(ClientId, Registered)> {
         let told = Self::deserialize(client)
             .map_err(|error| anyhow!("the server speaks of clients in another way: {error}; is it of this version?"))?;
-        let (current, ending): (Vec<_>, Vec<_>) =
-            told.secrets.into_iter().partition(|secret| secret.expires_at.is_none());
-        let fingerprints = |secrets: Vec<ToldSecret>| secrets.into_iter().map(|secret| secret.fingerprint);
         let registered = Registered {
             registration: Registration {
                 client_name: told.client_name,
@@ -94,8 +86,8 @@ impl Told {
                 },
             },
             suspended: told.status == Status::Suspended,
-            current: fingerprints(current).collect(),
-            former: fingerprints(ending).chain(told.retired_secrets).collect(),
+            // Asked for by itself.
+            declared_secret: SecretStanding::Unknown,
         };
         Ok((told.client_id, registered))
     }
@@ -124,7 +116,9 @@ pub(super) fn sync(
     }
 
     let kept = BTreeSet::from([server.client_id().clone()]);
-    let plan = Plan::of(&declared, &registered(server)?, options.prune, &kept);
+    let mut registered = registered(server)?;
+    check_secrets(server, &declared, &mut registered)?;
+    let plan = Plan::of(&declared, &registered, options.prune, &kept);
     print_plan(&plan, options, json)?;
     if options.dry_run || plan.steps.is_empty() {
         return Ok(());
@@ -160,6 +154,39 @@ fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Regi
     Ok(registered)
 }
 
+/// Asks what the declared secrets are to the registered clients: only the server can tell.
+fn check_secrets(
+    server: &Administration,
+    declared: &[Declared],
+    registered: &mut BTreeMap<ClientId, Registered>,
+) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Checked {
+        client_id: ClientId,
+        standing: SecretStanding,
+    }
+
+    let asked: Vec<Value> = declared
+        .iter()
+        .filter(|client| client.secret.is_said() && registered.contains_key(&client.client_id))
+        .filter_map(|client| Some((&client.client_id, client.secret.known()?)))
+        .map(|(client_id, secret)| json!({ "client_id": client_id, "client_secret": secret.expose() }))
+        .collect();
+    for secrets in asked.chunks(SECRETS_AT_ONCE) {
+        let answer = server.post("/admin/secrets/check", &json!({ "secrets": secrets }))?;
+        let checked = answer.get("data").map(Vec::<Checked>::deserialize);
+        let checked = checked.transpose().ok().flatten();
+        for Checked { client_id, standing } in checked
+            .ok_or_else(|| anyhow!("{} speaks of secrets in another way; is it of this version?", server.server()))?
+        {
+            if let Some(client) = registered.get_mut(&client_id) {
+                client.declared_secret = standing;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn print_plan(plan: &Plan<'_>, options: &Sync, json: bool) -> anyhow::Result<()> {
     if json {
         output::print_json(&plan.to_json())?;
@@ -188,14 +215,15 @@ fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
     let path = format!("/admin/clients/{}", step.client_id());
     match step {
         Step::Register(client) => {
-            server.post("/admin/clients", &registration(server, client)?)?;
+            tell_warnings(client, &server.post("/admin/clients", &registration(server, client)?)?);
         }
         Step::Change(_, changes) => {
             server.patch(&path, &Value::Object(Step::patch(changes)))?;
         }
         Step::RotateSecret(client) => {
             let secret = client.secret.take(&client.client_id, server.server())?;
-            server.post(&format!("{path}/secrets"), &json!({ "client_secret": secret.expose() }))?;
+            let body = json!({ "client_secret": secret.expose() });
+            tell_warnings(client, &server.post(&format!("{path}/secrets"), &body)?);
         }
         Step::Suspend(_) => {
             server.patch(&path, &json!({ "status": "suspended" }))?;
@@ -206,6 +234,13 @@ fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
         Step::Remove(..) => server.delete(&path)?,
     }
     Ok(())
+}
+
+/// What the server says that its partner should know of a secret.
+fn tell_warnings(client: &Declared, answer: &Value) {
+    for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        output::talk(&format!("Note: {}: {}", client.client_id, output::printable(warning)));
+    }
 }
 
 /// What is sent for a new client. Its secret is on disk here before it is sent.

@@ -19,7 +19,7 @@ use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::condition;
-use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
 use crate::time::{SharedClock, UnixSeconds};
@@ -71,7 +71,8 @@ async fn register(
     let members = read_members(&request, payload).await?;
     let Application { client_id, client_secret, registration } =
         Application::parse(&members, &terms).map_err(invalid)?;
-    let (made, kept) = keep_or_make(client_secret, clock.now())?;
+    let warnings = warnings(client_secret.as_ref());
+    let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
     let client_id = match client_id {
         Some(chosen) => chosen,
         None => ClientId::parse(&Uuid::new_v4().to_string())
@@ -84,6 +85,7 @@ async fn register(
         if let Some(made) = made {
             members.insert("client_secret".to_owned(), made.expose().into());
         }
+        members.extend(warnings.map(|warnings| ("warnings".to_owned(), warnings)));
         // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
         members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
         members.insert("client_secret_expires_at".to_owned(), 0.into());
@@ -95,16 +97,22 @@ async fn register(
 
 /// What is kept of the secret that the caller chose, which no answer repeats; else a new secret, for the one
 /// answer that shows it, and what is kept of that.
-pub(super) fn keep_or_make(
+pub(super) fn chosen_or_generated(
     chosen: Option<ClientSecret>,
+    key: &DigestKey,
     now: UnixSeconds,
 ) -> Result<(Option<ClientSecret>, Secret), Problem> {
     if let Some(chosen) = chosen {
-        return Ok((None, Secret::keep(&chosen, now)));
+        return Ok((None, Secret::from_plaintext(key, &chosen, now)));
     }
-    let (secret, kept) = Secret::generate(&SystemRandom::new(), now)
+    let (secret, kept) = Secret::generate(key, &SystemRandom::new(), now)
         .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
     Ok((Some(secret), kept))
+}
+
+/// What the caller should know of the secret that it chose; `None` where there is nothing to know.
+pub(super) fn warnings(chosen: Option<&ClientSecret>) -> Option<Value> {
+    chosen.and_then(ClientSecret::spelling_warning).map(|warning| json!([warning]))
 }
 
 /// What clients may be registered with, and what they get who ask for nothing.
@@ -226,7 +234,7 @@ pub(super) fn told(client: &Client, clients: &Clients) -> Value {
         .map(|secret| {
             json!({
                 "secret_id": secret.secret_id,
-                "fingerprint": secret.fingerprint(),
+                "fingerprint": secret.fingerprint,
                 "created_at": secret.created_at,
                 "expires_at": secret.expires_at,
                 "last_used_at": clients.last_used(secret),

@@ -1,25 +1,30 @@
-//! `/admin/clients/{client_id}/secrets` and `…/revoke-tokens`: what a client proves itself with.
+//! `/admin/clients/{client_id}/secrets`, `…/revoke-tokens` and `/admin/secrets/check`: what a client proves itself
+//! with.
 
 use std::ops::RangeInclusive;
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::clients::{keep_or_make, known_id, told, with_client};
-use super::{invalid, not_allowed, read_members_if_any, unknown};
+use super::clients::{chosen_or_generated, known_id, told, warnings, with_client};
+use super::{invalid, not_allowed, read_members, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError};
 use crate::clients::Clients;
 use crate::http::authorized::{Authorized, WriteAdmin};
 use crate::http::error::Problem;
-use crate::oauth::credentials::ClientSecret;
+use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::read_client_secret;
 use crate::time::{SECONDS_PER_DAY, SharedClock};
 
 /// How long the previous secret may stay good beside a new one, in seconds.
 const OVERLAP_S: RangeInclusive<u64> = 0..=30 * SECONDS_PER_DAY;
+
+/// The most secrets that one request asks after.
+const MAX_CHECKED: usize = 100;
 
 /// The routes under `/admin`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -35,6 +40,12 @@ pub fn routes(config: &mut ServiceConfig) {
                 .name("/clients/{client_id}/secrets/{secret_id}")
                 .route(web::delete().to(delete))
                 .default_service(web::to(|caller| not_allowed(caller, "DELETE"))),
+        )
+        .service(
+            web::resource("/secrets/check")
+                .name("/secrets/check")
+                .route(web::post().to(check))
+                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
         )
         .service(
             web::resource("/clients/{client_id}/revoke-tokens")
@@ -55,8 +66,9 @@ async fn rotate(
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
     let Rotation { overlap_s, client_secret } =
-        Rotation::parse(&read_members_if_any(&request, payload).await?).map_err(invalid)?;
-    let (made, kept) = keep_or_make(client_secret, clock.now())?;
+        Rotation::parse(&read_members_if_any(&request, payload).await?, &client_id).map_err(invalid)?;
+    let warnings = warnings(client_secret.as_ref());
+    let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
     let client = changes.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
@@ -64,8 +76,45 @@ async fn rotate(
         if let Some(made) = made {
             members.insert("client_secret".to_owned(), made.expose().into());
         }
+        members.extend(warnings.map(|warnings| ("warnings".to_owned(), warnings)));
     }
     Ok(with_client(HttpResponse::Created(), &client, &answer))
+}
+
+/// What secrets are to clients: current, former, or unknown. For whoever may change them: others could test guesses.
+async fn check(
+    _caller: Authorized<WriteAdmin>,
+    request: HttpRequest,
+    payload: Payload,
+    clients: Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let members = read_members(&request, payload).await?;
+    let data: Vec<Value> = asked_after(&members)
+        .map_err(invalid)?
+        .into_iter()
+        .map(|(client_id, secret)| {
+            let fingerprint = clients.digest_key().fingerprint(&secret);
+            let standing = clients.get(client_id).map(|client| client.standing_of(fingerprint)).unwrap_or_default();
+            json!({ "client_id": client_id, "standing": standing })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "data": data })))
+}
+
+fn asked_after(members: &Map<String, Value>) -> Result<Vec<(&str, ClientSecret)>, Vec<FieldFault>> {
+    let mut faults = unknown(members, &["secrets"], "is not known; known is secrets");
+    let asked = members.get("secrets").and_then(Value::as_array).filter(|asked| asked.len() <= MAX_CHECKED);
+    let asked = asked.and_then(|asked| asked.iter().map(one_asked_after).collect::<Option<Vec<_>>>());
+    if asked.is_none() {
+        let detail = format!("must be an array of at most {MAX_CHECKED} objects of client_id and client_secret");
+        faults.push(FieldFault::of_member("secrets", detail));
+    }
+    asked.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+fn one_asked_after(asked: &Value) -> Option<(&str, ClientSecret)> {
+    let text = |name| asked.get(name).and_then(Value::as_str);
+    Some((text("client_id")?, ClientSecret::new(text("client_secret")?.to_owned().into())))
 }
 
 /// What a rotation may say.
@@ -76,7 +125,7 @@ struct Rotation {
 }
 
 impl Rotation {
-    fn parse(members: &Map<String, Value>) -> Result<Self, Vec<FieldFault>> {
+    fn parse(members: &Map<String, Value>, client_id: &ClientId) -> Result<Self, Vec<FieldFault>> {
         let known = ["previous_expires_in", "client_secret"];
         let mut faults = unknown(members, &known, "is not known; known are previous_expires_in, client_secret");
         let overlap_s = match members.get("previous_expires_in") {
@@ -87,7 +136,7 @@ impl Rotation {
             let detail = format!("must be a whole number of seconds from {} to {}", OVERLAP_S.start(), OVERLAP_S.end());
             faults.push(FieldFault::of_member("previous_expires_in", detail));
         }
-        match (overlap_s, read_client_secret(members)) {
+        match (overlap_s, read_client_secret(members, Some(client_id))) {
             (Some(overlap_s), Ok(client_secret)) if faults.is_empty() => Ok(Self { overlap_s, client_secret }),
             (_, client_secret) => {
                 faults.extend(client_secret.err());

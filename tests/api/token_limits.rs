@@ -1,0 +1,160 @@
+//! How often clients may ask for tokens, and how often an address may fail to be a client.
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, basic, secret};
+
+const JSON: &str = "application/json";
+
+fn request(client_id: &str) -> Value {
+    json!({
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": secret(client_id),
+        "audience": AUDIENCE,
+    })
+}
+
+#[tokio::test]
+async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
+    let server = TestServer::start().await;
+    let wrong = json!({ "grant_type": "client_credentials", "client_id": READER, "client_secret": "wrong",
+        "audience": AUDIENCE });
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(server.token_request(JSON, wrong.to_string()).await.status);
+    }
+    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat());
+    let refused = server.token_request(JSON, wrong.to_string()).await;
+    assert_eq!((refused.header("retry-after"), &refused.json()["error"]), ("6", &json!("temporarily_unavailable")));
+    // The neighbour, and the very client that somebody else tried to be.
+    for client_id in [WRITER, READER] {
+        assert_eq!(server.token_request(JSON, request(client_id).to_string()).await.status, 200);
+    }
+    server.clock.advance(std::time::Duration::from_secs(6));
+    assert_eq!(server.token_request(JSON, wrong.to_string()).await.status, 401);
+}
+
+#[tokio::test]
+async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.requests_per_second = 1;
+        config.token_endpoint.burst = 3;
+        config.failed_authentications.per_minute = 1;
+        config.failed_authentications.burst = 1;
+    })
+    .await;
+    let wrong = |client_id: &str| {
+        json!({ "grant_type": "client_credentials", "client_id": client_id, "client_secret": "wrong",
+            "audience": AUDIENCE, "token": "a" })
+    };
+    let right = |endpoint: &str| {
+        let mut body = request(READER);
+        body["token"] = json!("a");
+        server.request(Method::POST, endpoint).json(&body)
+    };
+    for endpoint in ["/shared/access-tokens", "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
+        let post = |body: String| server.request(Method::POST, endpoint).body(body);
+        for (reason, request) in [
+            ("the right client, a wrong secret", post(wrong(READER).to_string())),
+            ("an unknown client", post(wrong("nobody").to_string())),
+            ("no credentials", post(json!({ "grant_type": "client_credentials", "token": "a" }).to_string())),
+            ("a body that cannot be read", post("{".to_owned())),
+            ("a body that is too large", post("x".repeat(20_000))),
+            ("another media type", post("{}".to_owned()).header(CONTENT_TYPE, "text/plain")),
+            ("a compressed body", post("{}".to_owned()).header("content-encoding", "gzip")),
+            ("another method", server.request(Method::GET, endpoint)),
+        ] {
+            let mut refused = answer(request.try_clone().unwrap()).await;
+            for _ in 0..20 {
+                if refused.status == 429 {
+                    break;
+                }
+                refused = answer(request.try_clone().unwrap()).await;
+            }
+            assert_eq!(refused.status, 429, "{endpoint}, {reason}: {refused:?}");
+            assert_eq!(refused.json()["error"], "temporarily_unavailable");
+            assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1, "{endpoint}, {reason}");
+            assert_ne!(refused.header("x-request-id"), "");
+            assert_eq!(answer(right(endpoint)).await.status, 200, "{endpoint}, beside {reason}");
+        }
+    }
+    // At once, over one HTTP/2 connection and over several of HTTP/1.1, in the midst of a flood.
+    for client in [server.client.clone(), server.another_client(false)] {
+        let url = format!("{}/oauth2/token", server.base);
+        let requests = (0..48).map(|number| {
+            let body = if number % 2 == 0 { wrong(READER) } else { request(READER) };
+            answer(client.post(&url).json(&body))
+        });
+        let statuses: Vec<u16> =
+            futures_util::future::join_all(requests).await.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 24, "{statuses:?}");
+    }
+    let metrics = server.get("/metrics", &server.admin_token().await).await;
+    let text = String::from_utf8(metrics.body).unwrap();
+    let refused = text.lines().find_map(|line| line.strip_prefix("boomgate_token_requests_limited_total "));
+    assert!(refused.unwrap().parse::<u64>().unwrap() > 0, "{text}");
+}
+
+#[tokio::test]
+async fn right_credentials_that_ask_for_something_wrong_do_not_count_against_their_address() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.requests_per_second = 1;
+        config.token_endpoint.burst = 1;
+    })
+    .await;
+    for _ in 0..10 {
+        let mut wrong_scope = request(READER);
+        wrong_scope["scope"] = json!("write:zones");
+        assert_eq!(server.token_request(JSON, wrong_scope.to_string()).await.json()["error"], "invalid_scope");
+        let mut wrong_audience = request(READER);
+        wrong_audience["audience"] = json!("elsewhere");
+        assert_eq!(server.token_request(JSON, wrong_audience.to_string()).await.json()["error"], "invalid_target");
+    }
+    assert_eq!(server.token_request(JSON, "{".to_owned()).await.status, 400, "the first one that counts");
+}
+
+#[tokio::test]
+async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.client_requests_per_second = 1;
+        config.token_endpoint.client_burst = 3;
+    })
+    .await;
+    let ask = async |client_id: &str| server.token_request(JSON, request(client_id).to_string()).await;
+    for _ in 0..3 {
+        assert_eq!(ask(READER).await.status, 200);
+    }
+    let refused = ask(READER).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    assert!(refused.json()["error_description"].as_str().unwrap().contains("expires_in"), "{refused:?}");
+    // Its wrong secret is as wrong as before, and its neighbour as right.
+    let mut wrong = request(READER);
+    wrong["client_secret"] = json!("wrong");
+    assert_eq!(server.token_request(JSON, wrong.to_string()).await.status, 401);
+    assert_eq!(ask(WRITER).await.status, 200);
+    let (name, value) = basic(READER, &secret(READER));
+    let introspection = server.request(Method::POST, "/oauth2/introspect").header(name, value);
+    assert_eq!(answer(introspection.form(&[("token", "a")])).await.status, 200, "a limit on tokens alone");
+    server.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!([ask(READER).await.status, ask(READER).await.status], [200, 429]);
+}
+
+#[tokio::test]
+async fn an_address_that_tries_ever_new_clients_meets_a_limit_at_every_endpoint() {
+    let server = TestServer::start().await;
+    for endpoint in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
+        let mut statuses = Vec::new();
+        for number in 0..110 {
+            let (name, value) = basic(&format!("nobody-{number}"), "wrong");
+            let form = [("grant_type", "client_credentials"), ("token", "a")];
+            statuses.push(answer(server.request(Method::POST, endpoint).header(name, value).form(&form)).await.status);
+        }
+        assert!(statuses.ends_with(&[429; 5]), "{endpoint}: {statuses:?}");
+        assert_eq!(server.token_request(JSON, request(READER).to_string()).await.status, 200, "{endpoint}");
+        server.clock.advance(std::time::Duration::from_secs(3_600));
+    }
+}
