@@ -182,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn records_from_before_there_was_a_key_are_rewritten_and_their_secrets_stay_good() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        for number in 0..2 * BATCH + 1 {
+        for number in 0..=2 * BATCH {
             put(&*store, number).await;
         }
         let clients = Clients::open(store.clone()).await.unwrap();

@@ -425,7 +425,9 @@ mod tests {
             (SecretStanding::Former, 0, 1, "it may have been stolen"),
         ] {
             let mut there = registered(CURBSIDE);
-            there.values_mut().for_each(|client| client.declared_secret = standing);
+            for client in there.values_mut() {
+                client.declared_secret = standing;
+            }
             let plan = Plan::of(&declared_clients, &there, false, &BTreeSet::new());
             assert_eq!((plan.steps.len(), plan.notes.len()), (steps, notes), "{reason}");
         }
@@ -434,7 +436,9 @@ mod tests {
         let generate = declared(&format!("{CURBSIDE}secret = 'generate'"));
         let mut there = registered(CURBSIDE);
         // One that is yet to be made is nobody's.
-        there.values_mut().for_each(|client| client.declared_secret = SecretStanding::Unknown);
+        for client in there.values_mut() {
+            client.declared_secret = SecretStanding::Unknown;
+        }
         let plan = Plan::of(&generate, &there, false, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
     }

@@ -42,13 +42,16 @@ const BESIDE_TEXTS: usize = 128;
 const MAX_ADDRESSES: usize = 16_384;
 /// How many refusals may pass until the number of addresses is looked at.
 const LOOKED_AT_EVERY: u64 = 1_024;
+/// The methods by which nothing is served here: a request by one of them proves no client.
+const ASKED_FIRST: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// The limit on requests from one source address that prove no client: without credentials or with wrong ones, with a
 /// body that cannot be read, by a wrong method. Shared by all OAuth endpoints and workers.
 ///
 /// A request is counted once it has failed, so that right credentials pass whatever their neighbours at the address do;
-/// to check them takes less than an answer does. What fails beyond the limit is answered 429. Only for methods other
-/// than POST, which carry no credentials, the limit is asked first.
+/// to check them takes less than an answer does. What fails beyond the limit is answered 429. Only for the methods that
+/// nothing answers, the limit is asked first.
 #[derive(Clone)]
 pub struct SourceLimit {
     enabled: bool,
@@ -63,7 +66,7 @@ impl SourceLimit {
         let refused = Arc::<Counter>::default();
         let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress { refused: refused.clone() });
         config.requests_per_second(requests_per_second.max(1).into()).burst_size(burst.max(1));
-        config.methods(vec![Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]);
+        config.methods(ASKED_FIRST.to_vec());
         Some(Self { enabled: requests_per_second > 0, config: config.finish()?, refused })
     }
 
@@ -79,15 +82,14 @@ impl SourceLimit {
         self.config.limiter().shrink_to_fit();
     }
 
-    /// Asks the limit before anything of a request is read, but for POST.
+    /// Asks the limit before anything is read of a request by a method that nothing answers.
     pub(crate) fn before_reading(&self) -> Condition<Governor<SourceAddress, NoOpMiddleware>> {
         Condition::new(self.enabled, Governor::new(&self.config))
     }
 
     /// The answer to a refused request: the refusal, or 429 where its address had too many of them.
     fn judge(&self, request: &HttpRequest, refusal: OauthError) -> OauthError {
-        // By another method it was counted before it was read.
-        if !self.enabled || !refusal.is_anonymous_fault() || *request.method() != Method::POST {
+        if !self.enabled || !refusal.is_anonymous_fault() || ASKED_FIRST.contains(request.method()) {
             return refusal;
         }
         let limiter = self.config.limiter();
@@ -155,9 +157,11 @@ pub async fn wrong_method(
     request: HttpRequest,
     grants: Data<ClientCredentials>,
     changes: Data<Administration>,
+    limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    refuse_secret_in_query(&request, &grants, &changes).await?;
-    Err(OauthError::method_not_allowed())
+    let in_query = refuse_secret_in_query(&request, &grants, &changes).await;
+    let refusal = in_query.err().unwrap_or_else(OauthError::method_not_allowed);
+    Err(limit.judge(&request, refusal))
 }
 
 /// One token request: a token, or a refusal that is counted.

@@ -316,6 +316,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::oauth::credentials::ClientSecret;
 
     fn scope_of(format: Format, body: &str) -> Result<Option<String>, ParameterFault> {
         Parameters::parse(format, body.as_bytes())
@@ -415,7 +416,7 @@ mod tests {
                 panic!("both are there: {form}")
             };
             assert_eq!(read.client_secret.expose(), decoded, "{form}");
-            assert_eq!(read.secret_as_it_stands.as_ref().map(|secret| secret.expose()), as_it_stands, "{form}");
+            assert_eq!(read.secret_as_it_stands.as_ref().map(ClientSecret::expose), as_it_stands, "{form}");
         }
     }
 

@@ -176,8 +176,8 @@ async fn every_reason_for_a_denial_has_a_counter_of_its_own() {
     seen.insert(moved("token_misplaced", 400, misplaced).await);
     server.clock.advance(Duration::from_secs(3_601));
     seen.insert(moved("token_expired", 401, server.request(Method::GET, ZONES).bearer_auth(&good)).await);
-    // What needs another issuer, or a store that does not answer, has a test of its own.
-    seen.extend(["wrong_issuer", "store_unavailable"]);
+    // What needs another issuer, a key of one's own, or a store that does not answer, has a test of its own.
+    seen.extend(["wrong_issuer", "token_not_yet_valid", "store_unavailable"]);
     assert_eq!(seen, Reason::ALL.iter().map(|reason| reason.name()).collect());
 }
 

@@ -342,7 +342,7 @@ async fn a_secret_of_any_spelling_proves_its_client_encoded_or_as_it_stands() {
     .into_iter()
     .enumerate()
     {
-        let (client_id, _) = (format!("spelt-{number}"), ());
+        let client_id = format!("spelt-{number}");
         let body = json!({ "client_id": client_id, "client_secret": chosen, "client_name": client_id,
             "scope": "read:zones" });
         assert_eq!(server.post_json("/admin/clients", &server.admin_token().await, &body).await.status, 201);

@@ -66,6 +66,7 @@ async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
             ("another media type", post("{}".to_owned()).header(CONTENT_TYPE, "text/plain")),
             ("a compressed body", post("{}".to_owned()).header("content-encoding", "gzip")),
             ("another method", server.request(Method::GET, endpoint)),
+            ("a method that nobody knows", server.request("KNOCK".parse().unwrap(), endpoint)),
         ] {
             let mut refused = answer(request.try_clone().unwrap()).await;
             for _ in 0..20 {
