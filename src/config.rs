@@ -199,7 +199,8 @@ pub struct Http {
     /// `max_connections`: open connections for each worker; by default 4,000, which the usual limits of
     /// open files allow on a hundred workers. More wait in the system's queue.
     pub max_connections: usize,
-    /// `request_timeout_s`: for the head of the first request of a connection; by default 10 s.
+    /// `request_timeout_s`: for the head of a request, from the handshake on for the first of a connection; by
+    /// default 10 s.
     pub request_timeout: Duration,
     /// `keep_alive_s`: how long a connection may rest between requests; by default 75 s, more than the
     /// 60 s after which usual load balancers drop theirs.

@@ -2,35 +2,40 @@
 //!
 //! The first byte of a connection to the TLS port tells a TLS hello from plain HTTP; a plain request gets
 //! the clear app's answer and the connection is closed. Behind TLS, ALPN chooses HTTP/2 or HTTP/1.1, and
-//! one instance of the secure app on each worker answers both. HTTP/1.1 is actix-http's; [`http2`] is
-//! ours, for actix's has no bound on streams, headers and idle time and no drain. Two ports for plain HTTP
-//! may be beside it: one whose app refuses, one for operators. Nothing here knows a route.
+//! one instance of the secure app on each worker answers both. The codecs are actix-http's and h2's; the
+//! dispatchers, [`http1`] and [`http2`], are ours. For actix's HTTP/2 has no bound on streams, headers and
+//! idle time and no drain; and its HTTP/1.1 reads the next requests before the present one is answered, so
+//! that it answers what came after a `Connection: close` and writes an answer by the head of a later request.
+//! Two ports for plain HTTP may be beside it: one whose app refuses, one for operators. Nothing here knows a
+//! route.
 
+mod chunks;
+mod http1;
 mod http2;
 mod silence;
+mod wire;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::MessageBody;
-use actix_http::error::DispatchError;
-use actix_http::{HttpService, KeepAlive, Request};
+use actix_http::{KeepAlive, Request};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::dev::{AppConfig, ServiceResponse};
-use futures_util::future::{LocalBoxFuture, ready};
-use tokio::io::{AsyncRead, AsyncWrite};
+use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use self::http1::Http1;
 use self::http2::Http2;
-use self::silence::{Metered, until_silent};
+use self::silence::until_silent;
 use crate::counts::{Counter, Counts, label};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1). No HTTP request
@@ -46,15 +51,21 @@ pub struct Bounds {
     pub max_connections: usize,
     /// From the accept to the end of the TLS handshake, the first byte included.
     pub handshake_timeout: Duration,
-    /// For the head of a connection's first request.
+    /// For the head of a connection's first request, from the handshake on; for a later one, from its first
+    /// bytes on.
     pub request_timeout: Duration,
     /// How long a connection may rest between requests; over HTTP/2, up to twice as long.
     pub keep_alive: Duration,
-    /// How long a connection is still read after an answer that did not wait for the whole request, and
-    /// how long an HTTP/2 client may take over its goodbye.
+    /// How much of a body is received and dropped once its request is answered: many clients lose an answer
+    /// that comes before they have sent all of it, if what they send is then refused. Past this, it is.
+    pub max_discarded_bytes: u64,
+    /// How long that may take; once the server stops, no longer than `disconnect_timeout`.
+    pub discard_timeout: Duration,
+    /// How long a client may take over its goodbye: to go after GOAWAY over HTTP/2, and to close its side of a
+    /// connection whose last answer was sent over HTTP/1.1.
     pub disconnect_timeout: Duration,
     /// An HTTP/1.1 connection to which nothing was written for one to two of these is closed: that ends
-    /// slow heads after the first, slow bodies, readers that stopped, and answers that never come. Over
+    /// slow bodies, readers that stopped, and answers that never come. Over
     /// HTTP/2, how long a body may take, and a client to make room for more of an answer. Must be longer
     /// than the longest wait of any handler; taken as `keep_alive` where it is shorter than that.
     pub silence_timeout: Duration,
@@ -70,6 +81,8 @@ impl Default for Bounds {
             handshake_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            max_discarded_bytes: 16 * 1_024 * 1_024,
+            discard_timeout: Duration::from_secs(10),
             disconnect_timeout: Duration::from_secs(2),
             silence_timeout: Duration::from_secs(90),
             shutdown_timeout: Duration::from_secs(30),
@@ -297,8 +310,9 @@ where
         let (secure, clear) = (start_secure(), start_clear());
         async move {
             let (secure, clear) = (secure.await?, clear.await?);
-            let clear = Rc::new(http1(clear, KeepAlive::Disabled, bounds, stopping.clone()).await?);
-            let http1 = Rc::new(http1(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stopping.clone()).await?);
+            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, bounds, stopping.clone()));
+            let http1 = Http1::new(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stopping.clone());
+            let http1 = Rc::new(http1);
             let http2 = Rc::new(Http2::new(secure, bounds, stopping.clone()));
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
@@ -319,11 +333,11 @@ where
                         }
                         Ok(Ok(Opened::Http1(io))) => {
                             let _open = connections.begin(Opening::Http1);
-                            until_silent(limit, *io, |io| http1.call((io, peer))).await;
+                            until_silent(limit, *io, |io| http1.serve(io, peer)).await;
                         }
                         Ok(Ok(Opened::Clear(io))) => {
                             let _open = connections.begin(Opening::Clear);
-                            until_silent(limit, io, |io| clear.call((io, peer))).await;
+                            until_silent(limit, io, |io| clear.serve(io, peer)).await;
                         }
                         Ok(Err(error)) => {
                             connections.opened.add_one(Opening::Failed);
@@ -356,18 +370,30 @@ where
     fn_factory(move || {
         let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(http1(clear.await?, keep_alive, bounds, stopping.clone()).await?);
+            let clear = Rc::new(Http1::new(clear.await?, keep_alive, bounds, stopping.clone()));
             Ok(fn_service(move |stream: TcpStream| {
                 let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
                     let _open = connections.begin(Opening::Clear);
-                    until_silent(bounds.silence_timeout, stream, |io| clear.call((io, peer))).await;
+                    until_silent(bounds.silence_timeout, stream, |io| clear.serve(io, peer)).await;
                     Ok::<_, ()>(())
                 }
             }))
         }
     })
+}
+
+/// Ready when the rest of a body has been received and dropped for long enough.
+async fn end_of_discard(bounds: Bounds, stopping: GracefulShutdownSignal) {
+    let stopped = async {
+        stopping.notified().await;
+        sleep(bounds.disconnect_timeout).await;
+    };
+    tokio::select! {
+        () = sleep(bounds.discard_timeout) => {}
+        () = stopped => {}
+    }
 }
 
 /// A connection whose protocol is known.
@@ -392,30 +418,4 @@ async fn open(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Opened> {
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Box::new(stream);
     Ok(if is_http2 { Opened::Http2(stream) } else { Opened::Http1(stream) })
-}
-
-/// HTTP/1.1 and 1.0. actix-http's own bounds: a head of 128 KiB and 96 header fields (431), a malformed
-/// one (400), and 16 pipelined requests, after which it stops to read.
-async fn http1<T, S, B>(
-    app: Rc<S>,
-    keep_alive: KeepAlive,
-    bounds: Bounds,
-    stopping: GracefulShutdownSignal,
-) -> Result<impl Service<(Metered<T>, Option<SocketAddr>), Response = (), Error = DispatchError>, ()>
-where
-    T: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: Answers<B>,
-    B: MessageBody + 'static,
-{
-    HttpService::build()
-        .keep_alive(keep_alive)
-        .client_request_timeout(bounds.request_timeout)
-        .client_disconnect_timeout(bounds.disconnect_timeout)
-        .graceful_shutdown_signal(move || {
-            let stopping = stopping.clone();
-            async move { stopping.notified().await }
-        })
-        .h1(fn_factory(move || ready(Ok::<_, ()>(Rc::clone(&app)))))
-        .new_service(())
-        .await
 }

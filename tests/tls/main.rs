@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod certificates;
+mod early_answers;
+mod http1;
 mod small_server;
 mod sockets;
