@@ -4,7 +4,12 @@
 //! and is told to go when its rest is over or the server stops. A body, and each wait for the client to
 //! make room, may take `silence_timeout`. A request whose client has gone is answered to the end all the
 //! same, so that a handler is never cut off half way.
+//!
+//! A stream whose answer came before the end of its body is not reset at once, as RFC 9113 section 8.1 allows:
+//! curl 7.88 then often loses the answer, and Java's client waits for ever. What is left of the body is received
+//! and dropped, up to `max_discarded_bytes` and `discard_timeout`; only then is the stream reset (`NO_ERROR`).
 
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::{Answers, Bounds};
+use super::{Answers, Bounds, end_of_discard};
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
 const MAX_STREAMS: u32 = 100;
@@ -39,6 +44,13 @@ const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 
 /// What all streams of a connection may send before the app reads it.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What is received and dropped of the bodies of all streams of a connection that are answered and not over: so
+/// many times `max_discarded_bytes`.
+const DISCARDED_AT_ONCE: u64 = 2;
+
+/// What a DATA frame costs, however little is in it.
+const FRAME_BYTES: u64 = 9;
 
 /// The HTTP/2 side of one port on one worker.
 pub(super) struct Http2<S> {
@@ -129,7 +141,9 @@ impl<S> Http2<S> {
     {
         let limit = self.bounds.silence_timeout;
         let is_head = request.method() == Method::HEAD;
-        let answer = self.app.call(received(request, peer, limit));
+        let (request, body) = received(request, peer, limit);
+        let body = body.map(|body| (body, self.bounds, self.stopping.clone()));
+        let answer = self.app.call(request);
         let dates = self.dates.clone();
         async move {
             let sent = match answer.await {
@@ -138,28 +152,42 @@ impl<S> Http2<S> {
             };
             if let Err(error) = sent {
                 debug!(?peer, %error, "an answer was not sent");
+            } else if let Some((body, bounds, stopping)) = body {
+                let timeout = end_of_discard(bounds, stopping);
+                discard(&body, bounds.max_discarded_bytes, timeout, &under_way.discarded).await;
             }
             drop(under_way);
         }
     }
 }
 
-/// How many answers one connection has under way: the clones of this, but for one.
+/// What one connection has under way: as many answers as this has clones, but for one.
 #[derive(Clone, Default)]
-struct UnderWay(Rc<()>);
+struct UnderWay {
+    /// What was dropped of the bodies of those that are sent.
+    discarded: Rc<Cell<u64>>,
+}
 
 impl UnderWay {
     fn count(&self) -> usize {
-        Rc::strong_count(&self.0) - 1
+        Rc::strong_count(&self.discarded) - 1
     }
 }
 
-/// The request as an app takes it.
-fn received(request: http::Request<RecvStream>, peer: Option<SocketAddr>, limit: Duration) -> Request {
+/// A body that the app reads, and what is left of it is dropped after the answer.
+type SharedBody = Rc<RefCell<RecvStream>>;
+
+/// The request as an app takes it, and its body, if it has one.
+fn received(
+    request: http::Request<RecvStream>,
+    peer: Option<SocketAddr>,
+    limit: Duration,
+) -> (Request, Option<SharedBody>) {
     let (parts, body) = request.into_parts();
     let mut request = Request::new();
-    if !body.is_end_stream() {
-        let body: BoxedPayloadStream = Box::pin(Body { body, late: Box::pin(sleep(limit)) });
+    let body = (!body.is_end_stream()).then(|| Rc::new(RefCell::new(body)));
+    if let Some(body) = &body {
+        let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late: Box::pin(sleep(limit)) });
         *request.payload() = Payload::Stream { payload: body };
     }
     let head = request.head_mut();
@@ -168,12 +196,12 @@ fn received(request: http::Request<RecvStream>, peer: Option<SocketAddr>, limit:
     head.version = Version::HTTP_2;
     head.headers = parts.headers.into();
     head.peer_addr = peer;
-    request
+    (request, body)
 }
 
 /// A request body that arrives within a time.
 struct Body {
-    body: RecvStream,
+    body: SharedBody,
     late: Pin<Box<tokio::time::Sleep>>,
 }
 
@@ -181,20 +209,48 @@ impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.body.poll_data(context) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                // Room for as much again: the app has these bytes now.
-                let released = self.body.flow_control().release_capacity(bytes.len());
-                Poll::Ready(Some(released.map(|()| bytes).map_err(PayloadError::from)))
-            }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) => Poll::Ready(None),
+        let received = poll_data(&self.body, context);
+        match received {
+            Poll::Ready(received) => Poll::Ready(received.map(|bytes| bytes.map_err(PayloadError::from))),
             Poll::Pending => {
                 let late = self.late.as_mut().poll(context);
                 late.map(|()| Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
             }
         }
     }
+}
+
+/// The next bytes of a body, with room made for as many more.
+fn poll_data(body: &SharedBody, context: &mut std::task::Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+    let mut body = body.borrow_mut();
+    let received = std::task::ready!(body.poll_data(context));
+    Poll::Ready(received.map(|bytes| {
+        let bytes = bytes?;
+        body.flow_control().release_capacity(bytes.len())?;
+        Ok(bytes)
+    }))
+}
+
+/// Receives the rest of a body and drops it, until it ends or a bound is met; then h2 resets the stream. `at_once`
+/// counts what is dropped of this body and the others of the connection.
+async fn discard(body: &SharedBody, most: u64, timeout: impl Future<Output = ()>, at_once: &Cell<u64>) {
+    let mut discarded = 0;
+    let end = async {
+        while let Some(Ok(bytes)) = poll_fn(|context| poll_data(body, context)).await {
+            let cost = bytes.len() as u64 + FRAME_BYTES;
+            discarded += cost;
+            at_once.set(at_once.get() + cost);
+            if discarded > most || at_once.get() > most.saturating_mul(DISCARDED_AT_ONCE) {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = end => {}
+        () = timeout => {}
+    }
+    at_once.set(at_once.get() - discarded);
 }
 
 async fn send<B: MessageBody>(
