@@ -2,7 +2,8 @@
 //!
 //! The request's id (the caller's own if it may be kept), the caller's trace id, HSTS, the `RateLimit`
 //! fields of an authenticated caller; and the body of a [`Problem`], which needs both the request's id and
-//! this server's address. Here too each request is timed for [`Durations`], and told to the log.
+//! this server's address. Here too each request is timed for [`Durations`] and written to the log, and one for
+//! a malformed [`host`] is refused.
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
@@ -13,8 +14,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::http::durations::{Durations, Timer, known};
-use crate::http::error::{OauthError, Problem};
+use crate::http::error::{OauthError, Problem, ProblemKind};
 use crate::http::exchange::{ACCESS, Exchange, X_REQUEST_ID, is_logged, kept};
+use crate::http::host;
 use crate::http::hsts::Hsts;
 use crate::http::rate_limit_fields;
 use crate::oauth::credentials::SECRET_PREFIX;
@@ -26,6 +28,7 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{Error, web};
+use futures_util::future::Either;
 use percent_encoding::percent_decode_str;
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
@@ -56,13 +59,20 @@ pub struct Complete {
     site: web::Data<Site>,
     durations: Arc<Durations>,
     url_scheme: &'static str,
+    checks_host: bool,
 }
 
 impl Complete {
     /// For the application of a site that is reached by this scheme; its requests are timed in `durations`.
     #[must_use]
     pub fn new(site: &web::Data<Site>, durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
-        Self { site: site.clone(), durations: Arc::clone(durations), url_scheme }
+        Self { site: site.clone(), durations: Arc::clone(durations), url_scheme, checks_host: true }
+    }
+
+    /// Lets the application itself look at the host.
+    #[must_use]
+    pub fn with_any_host(self) -> Self {
+        Self { checks_host: false, ..self }
     }
 }
 
@@ -78,6 +88,15 @@ pub struct Completing<S> {
 struct Worker {
     site: web::Data<Site>,
     timer: Timer,
+    checks_host: bool,
+}
+
+impl Worker {
+    /// Why a request does not reach the application.
+    fn refusal(&self, request: &ServiceRequest) -> Option<Problem> {
+        let fault = self.checks_host.then(|| host::check(request.head()).err()).flatten()?;
+        Some(Problem::new(ProblemKind::MalformedRequest, fault.to_string()))
+    }
 }
 
 impl<S> Transform<S, ServiceRequest> for Complete
@@ -92,7 +111,8 @@ where
 
     fn new_transform(&self, application: S) -> Self::Future {
         let timer = Timer::new(&self.durations, self.url_scheme);
-        ready(Ok(Completing { application, worker: Rc::new(Worker { site: self.site.clone(), timer }) }))
+        let worker = Worker { site: self.site.clone(), timer, checks_host: self.checks_host };
+        ready(Ok(Completing { application, worker: Rc::new(worker) }))
     }
 }
 
@@ -110,7 +130,11 @@ where
         let start = self.worker.timer.start();
         let exchange = Exchange::begin(request.headers());
         let worker = Rc::clone(&self.worker);
-        Completion { answering: exchange.with(self.application.call(request)), worker, start }
+        let answering = match self.worker.refusal(&request) {
+            None => Either::Left(self.application.call(request)),
+            Some(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
+        };
+        Completion { answering: exchange.with(answering), worker, start }
     }
 }
 
@@ -119,7 +143,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct Completion<F> {
         #[pin]
-        answering: TaskLocalFuture<Exchange, F>,
+        answering: TaskLocalFuture<Exchange, Either<F, Ready<Result<ServiceResponse, Error>>>>,
         worker: Rc<Worker>,
         start: Duration,
     }

@@ -1,15 +1,17 @@
 //! A request's body, whole: bounded in size and in time; and the JSON body of an answer.
 
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
 
-use crate::http::error::{OauthError, Problem, ProblemKind};
+use crate::http::error::{MALFORMED_FRAMING, OauthError, Problem, ProblemKind};
 use crate::oauth::parameters::{Format, ParameterFault};
 
 /// The largest body of an OAuth request, in bytes.
@@ -24,8 +26,10 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 pub enum BodyFault {
     /// It is longer than this many bytes.
     TooLarge(usize),
-    /// It did not arrive in time, or not whole.
-    Incomplete,
+    /// It did not arrive in time.
+    Late,
+    /// It was cut off, or is not framed as HTTP asks for (RFC 9112 section 7.1).
+    Malformed,
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -33,7 +37,7 @@ pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault
     let mut whole = pin!(async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| BodyFault::Incomplete)?;
+            let chunk = chunk?;
             if body.len() + chunk.len() > limit {
                 return Err(BodyFault::TooLarge(limit));
             }
@@ -45,7 +49,7 @@ pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault
     if let Some(body) = whole.as_mut().now_or_never() {
         return body;
     }
-    tokio::time::timeout(MAX_TIME, whole).await.unwrap_or(Err(BodyFault::Incomplete))
+    tokio::time::timeout(MAX_TIME, whole).await.unwrap_or(Err(BodyFault::Late))
 }
 
 /// Reads the body of a request that may not be compressed: nothing here inflates one.
@@ -107,13 +111,21 @@ pub fn format(request: &HttpRequest, body: &[u8]) -> Result<Format, ParameterFau
     Format::of(content_type, body)
 }
 
+impl From<PayloadError> for BodyFault {
+    fn from(error: PayloadError) -> Self {
+        let is_late = matches!(error, PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut);
+        if is_late { Self::Late } else { Self::Malformed }
+    }
+}
+
 impl From<BodyFault> for Problem {
     fn from(fault: BodyFault) -> Self {
         match fault {
             BodyFault::TooLarge(limit) => {
                 Self::new(ProblemKind::PayloadTooLarge, format!("The body is over {limit} bytes."))
             }
-            BodyFault::Incomplete => Self::new(ProblemKind::RequestTimeout, "The body did not arrive whole."),
+            BodyFault::Late => Self::new(ProblemKind::RequestTimeout, "The body did not arrive in time."),
+            BodyFault::Malformed => Self::new(ProblemKind::MalformedRequest, MALFORMED_FRAMING),
         }
     }
 }
@@ -122,7 +134,8 @@ impl From<BodyFault> for OauthError {
     fn from(fault: BodyFault) -> Self {
         match fault {
             BodyFault::TooLarge(limit) => Self::payload_too_large(limit),
-            BodyFault::Incomplete => Self::request_timeout(),
+            BodyFault::Late => Self::request_timeout(),
+            BodyFault::Malformed => Self::malformed_framing(),
         }
     }
 }

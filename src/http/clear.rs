@@ -18,6 +18,7 @@ use crate::http::answer::Site;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
+use crate::http::host;
 use crate::http::token::source;
 use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
@@ -51,13 +52,20 @@ pub async fn refuse(
             changes.secret_exposed(&client.client_id, &actor(None, &request)).await?;
         }
     }
+    if let Err(fault) = host::check(request.head()) {
+        return Err(closing(Problem::new(ProblemKind::MalformedRequest, fault.to_string())));
+    }
     let address = format!("{}{}", site.issuer, request.path());
     let detail = if burned {
         format!("Use {address}. The access token of this request came in the clear and has been revoked.")
     } else {
         format!("Use {address}.")
     };
-    Err(Problem::new(ProblemKind::HttpsRequired, detail).with_header(CONNECTION, HeaderValue::from_static("close")))
+    Err(closing(Problem::new(ProblemKind::HttpsRequired, detail)))
+}
+
+fn closing(problem: Problem) -> Problem {
+    problem.with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 /// Everything in a request that may be a token or a client's credentials, wherever it is.

@@ -35,6 +35,9 @@ const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-typ
 /// more only where members are wrong, or a request's id needs escapes.
 const BESIDE_DETAIL: usize = 400;
 
+/// What is wrong with a body whose end cannot be found.
+pub(super) const MALFORMED_FRAMING: &str = "The body was cut off, or its chunks are malformed.";
+
 /// An RFC 9457 problem. Answered without a body of its own: `http::answer` writes it, for only that knows
 /// the request's id and the issuer that its type's address starts with.
 #[derive(Clone, Debug)]
@@ -363,7 +366,13 @@ impl OauthError {
             .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
     }
 
-    /// The body did not arrive in time, or not whole.
+    /// The body is not framed as HTTP asks for, or was cut off.
+    #[must_use]
+    pub fn malformed_framing() -> Self {
+        Self::new(ErrorCode::InvalidRequest, MALFORMED_FRAMING).with_kind(ProblemKind::MalformedRequest)
+    }
+
+    /// The body did not arrive in time.
     #[must_use]
     pub fn request_timeout() -> Self {
         Self::new(ErrorCode::InvalidRequest, "The body did not arrive in time: send the request again.")

@@ -14,6 +14,7 @@ pub mod durations;
 pub mod error;
 pub mod exchange;
 pub mod health;
+pub mod host;
 pub mod hsts;
 pub mod introspect;
 pub mod metadata;

@@ -135,7 +135,8 @@ pub(super) fn clear_app(
         .app_data(parts.grants.clone())
         .app_data(parts.changes.clone())
         .default_service(web::to(clear::refuse))
-        .wrap(Complete::new(site, &parts.durations, "http"))
+        // What came in the clear is burned whatever its host is.
+        .wrap(Complete::new(site, &parts.durations, "http").with_any_host())
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> actix_web::Resource

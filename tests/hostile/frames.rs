@@ -12,17 +12,17 @@ use crate::wire::Connection;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
-const GOAWAY: u8 = 7;
+pub const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
-const END_STREAM: u8 = 1;
+pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
 
 /// `ENHANCE_YOUR_CALM`, RFC 9113 section 7.
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -33,7 +33,7 @@ const NEWEST_ENTRY: u8 = 0x80 | 0x3e;
 /// What one connection may make the server hold, and what allocators keep after it.
 const MOST_BYTES: u64 = 64 * 1_024 * 1_024;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = vec![length[1], length[2], length[3], kind, flags];
     frame.extend(stream.to_be_bytes());
@@ -42,7 +42,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A header block in HPACK (RFC 7541) without indexing: any field by its name.
-fn field(name: &str, value: &str) -> Vec<u8> {
+pub fn field(name: &str, value: &str) -> Vec<u8> {
     let mut block = vec![0];
     for text in [name, value] {
         assert!(text.len() < 127 + 128 * 128, "two bytes of length");
@@ -71,7 +71,7 @@ fn head(method: &str, token: &str) -> Vec<u8> {
 }
 
 /// A connection past its preface, with these settings of the client's.
-async fn open(target: &Target, settings: &[u8]) -> Connection {
+pub async fn open(target: &Target, settings: &[u8]) -> Connection {
     let mut connection = target.connect(&[b"h2"]).await;
     assert!(
         connection.send(&[PREFACE, &frame(SETTINGS, 0, 0, settings), &frame(SETTINGS, ACK, 0, &[])].concat()).await
@@ -117,7 +117,7 @@ async fn flood(connection: Connection, pieces: impl Iterator<Item = Vec<u8>> + S
 }
 
 /// The kind and the payload of each frame that came whole.
-fn frames(mut said: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub fn frames(mut said: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (head, rest) = said.split_at_checked(9)?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;

@@ -17,6 +17,7 @@
 
 mod crowds;
 mod frames;
+mod hosts;
 #[path = "../process/mod.rs"]
 mod process;
 mod smuggling;

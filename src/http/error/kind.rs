@@ -29,6 +29,8 @@ pub enum ProblemKind {
     NotFound,
     /// Something is there, but not for this method.
     MethodNotAllowed,
+    /// The request is not right as HTTP: its host, or how its body is framed.
+    MalformedRequest,
     /// The body cannot be read.
     MalformedBody,
     /// The query string cannot be read.
@@ -73,7 +75,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::TokenMissing,
         Self::TokenInvalid,
         Self::TokenExpired,
@@ -85,6 +87,7 @@ impl ProblemKind {
         Self::HttpsRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedQuery,
         Self::InvalidCursor,
@@ -249,6 +252,13 @@ impl ProblemKind {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "The method is not allowed here",
                 "The Allow header names the methods that are.",
+            ),
+            Self::MalformedRequest => (
+                "malformed-request",
+                StatusCode::BAD_REQUEST,
+                "The request is not well-formed HTTP",
+                "The detail says what is wrong. Whoever writes requests byte by byte finds the rules in RFC 9112; if an \
+                 HTTP library wrote this one, look at what stands between it and this server.",
             ),
             Self::MalformedBody => (
                 "malformed-body",
