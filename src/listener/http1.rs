@@ -21,7 +21,7 @@ use actix_codec::{Decoder as _, Encoder as _};
 use actix_http::body::{BodySize, MessageBody};
 use actix_http::error::ParseError;
 use actix_http::h1::{Codec, Message, MessageType};
-use actix_http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use actix_http::{ConnectionType, KeepAlive, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
 use actix_server::GracefulShutdownSignal;
 use actix_web::web::{Buf as _, Bytes};
@@ -98,7 +98,8 @@ impl<S> Http1<S> {
                     patience.rest();
                 }
                 Next::Refused(status) => {
-                    let refusal = Response::with_body(status, ());
+                    let mut refusal = Response::with_body(status, ());
+                    refusal.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
                     send(refusal, &wire, &mut Codec::new(self.config.clone()), false).await?;
                     return self.close(&wire).await;
                 }

@@ -158,6 +158,7 @@ async fn a_head_above_128_kilobytes_is_refused_with_431() {
     let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "a".repeat(128 * 1024));
     let answer = over_tls(&mut server.connect(), &head);
     assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("\r\nx-content-type-options: nosniff\r\n"), "{answer}");
 }
 
 #[tokio::test]
