@@ -25,9 +25,11 @@ use self::raw::{Finished, Raw};
 pub use self::values::misread_path;
 use self::values::{addresses, audience, collide, host, issuer, log_directives, loopback, signing_algorithm};
 use crate::admission::ADMIN_AUDIENCE;
+use crate::files;
 use crate::http::hsts;
 use crate::keys::Algorithm;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
+use crate::text;
 
 /// What a variable's name starts with when it is a setting.
 const VARIABLE_PREFIX: &str = "BOOMGATE_";
@@ -259,14 +261,14 @@ impl Environment {
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, alone(value))));
         Self { variables: variables.collect(), terminal: io::stderr().is_terminal() }
     }
 
     /// These variables, and no terminal.
     #[must_use]
     pub fn new<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
-        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), alone(value.into())));
         Self { variables: variables.collect(), terminal: false }
     }
 
@@ -302,6 +304,15 @@ impl Environment {
         let value = self.variables.get(name)?;
         let path = value.to_str().map_or_else(|| value.into(), |text| PathBuf::from(text.trim()));
         (!path.as_os_str().is_empty()).then_some(path)
+    }
+}
+
+/// A variable's value without what stands at its edges: files of variables that were written on Windows end each
+/// value with a carriage return, and `export X="$(cat file; echo)"` with a line end.
+fn alone(value: OsString) -> OsString {
+    match value.to_str() {
+        Some(text) => text::value(text).into(),
+        None => value,
     }
 }
 
@@ -360,7 +371,7 @@ impl Config {
         let mut raw = Raw::new();
         let mut unreadable = None;
         if let Some(path) = flags.file.clone().or_else(|| environment.path(FILE_VARIABLE)) {
-            match std::fs::read_to_string(&path) {
+            match files::read_text(&path) {
                 Ok(text) => raw.add_file(&path, &text),
                 Err(source) => unreadable = Some(ConfigError::Unreadable { path, source }),
             }

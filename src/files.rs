@@ -6,13 +6,17 @@
 //! one, never half of one.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
+
+use crate::text::{self, TextFault};
 
 /// The rights of the owner, the group and all others.
 const OWNER: u32 = 0o700;
@@ -67,9 +71,12 @@ pub enum PrivateFault {
     /// Others may read it: it is no secret any more.
     #[error("{0}")]
     Exposed(Exposure),
-    /// It is no secret's size, or not UTF-8.
-    #[error("is too large for a secret, or is not text")]
-    Unfit,
+    /// It is no secret's size.
+    #[error("is too large for a secret")]
+    TooLarge,
+    /// It is in another encoding than UTF-8.
+    #[error(transparent)]
+    NotText(#[from] TextFault),
     /// The system does not let it be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
@@ -235,9 +242,50 @@ pub fn read_private(path: &Path, most: usize, reader: Reader) -> Result<Zeroizin
     let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
     file.take(most as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > most {
-        return Err(PrivateFault::Unfit);
+        return Err(PrivateFault::TooLarge);
     }
-    str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| PrivateFault::Unfit)
+    Ok(Zeroizing::new(text::decode(&bytes)?.to_owned()))
+}
+
+/// The text of a file, without a byte order mark before it; in another encoding than UTF-8 it is `InvalidData`.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    Ok(text::decode(&bytes).map_err(not_text)?.to_owned())
+}
+
+/// The same of PEM, whose lines may have bytes of any encoding between them.
+pub fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = fs::read(path)?;
+    if text::is_utf16(&bytes) { Err(not_text(TextFault::Utf16)) } else { Ok(text::without_mark(&bytes).to_vec()) }
+}
+
+fn not_text(fault: TextFault) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it {fault}"))
+}
+
+/// How long [`lock`] waits for another process: it holds the lock for as long as one file takes.
+const LOCK_TRIES: usize = 1_500;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Keeps other processes that ask for the same lock out, until what is returned is dropped or this process ends, in
+/// whatever way. Waits up to 30 s for them. `path` is a file for this alone, which is made and stays.
+#[allow(clippy::disallowed_methods, reason = "no event says that another process has let go of a file")]
+pub fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "another process has it locked"))
+}
+
+/// Removes a file; durable when this returns.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    sync_folder_of(path)
 }
 
 /// Writes a file of mode 0600, whole or not at all; durable when this returns.

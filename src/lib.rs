@@ -14,7 +14,7 @@
 //! 2  clients keys tokens revocation throttle failures quota parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
-//! 0  oauth, time, counts       words of the field; the clock; numbers for metrics
+//! 0  oauth, time, counts, text words of the field; the clock; numbers for metrics; text as it is stored
 //! ```
 //!
 //! # The two walks
@@ -68,6 +68,7 @@ pub mod sandbox;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 pub mod throttle;
 pub mod time;
 pub mod tls;

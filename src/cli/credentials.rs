@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::config::Environment;
 use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientSecret;
+use crate::text;
 
 /// What the first start of `boomgate serve` leaves in the data folder.
 pub(super) const ADMIN_FILE: &str = "admin-credentials.json";
@@ -60,10 +61,21 @@ struct Stored {
 }
 
 impl Stored {
-    fn found(self, found: Found) -> Credentials {
-        let client_secret = ClientSecret::new(Zeroizing::new(self.client_secret));
-        Credentials { client_id: self.client_id, client_secret, issuer: self.issuer, found }
+    fn found(self, found: Found) -> anyhow::Result<Credentials> {
+        let client_secret = alone(&self.client_secret, &found)?;
+        let client_id = text::value(&self.client_id).to_owned();
+        Ok(Credentials { client_id, client_secret, issuer: self.issuer, found })
     }
+}
+
+/// The secret that a stored text holds. What no secret has in it is a fault of the text, to be said here: the
+/// server would call it a wrong secret.
+fn alone(stored: &str, place: &dyn fmt::Display) -> anyhow::Result<ClientSecret> {
+    let secret = text::value(stored);
+    if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("{place} must hold one client secret: visible ASCII characters, and nothing between them");
+    }
+    Ok(ClientSecret::new(Zeroizing::new(secret.to_owned())))
 }
 
 /// The credentials in `file`, else those in the environment, else those of the administrator whom the
@@ -71,11 +83,10 @@ impl Stored {
 pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environment) -> anyhow::Result<Credentials> {
     if let Some(path) = file {
         let text = read(path)?.ok_or_else(|| anyhow!("there is no file {}", path.display()))?;
-        return Ok(parse::<Stored>(path, &text)?.found(Found::Named(path.to_owned())));
+        return parse::<Stored>(path, &text)?.found(Found::Named(path.to_owned()));
     }
     match (environment.get(ID_VARIABLE), secret_in(environment)?) {
         (Some(client_id), Some(client_secret)) => {
-            let client_secret = ClientSecret::new(client_secret);
             let client_id = client_id.to_owned();
             return Ok(Credentials { client_id, client_secret, issuer: None, found: Found::Variables });
         }
@@ -87,10 +98,10 @@ pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environme
     }
     let path = data_dir.join(ADMIN_FILE);
     if let Some(text) = read(&path)? {
-        return Ok(parse::<Stored>(&path, &text)?.found(Found::Administrator(path)));
+        return parse::<Stored>(&path, &text)?.found(Found::Administrator(path));
     }
     match demo(data_dir, DEMO_ADMIN)? {
-        Some(stored) => Ok(stored.found(Found::Administrator(data_dir.join(DEMO_FILE)))),
+        Some(stored) => stored.found(Found::Administrator(data_dir.join(DEMO_FILE))),
         None => bail!(
             "found no credentials: neither {ADMIN_FILE} nor {DEMO_FILE} is in {}; name the server's folder with \
              --data-dir, or a file with --credentials, or set {ID_VARIABLE} and {SECRET_VARIABLE}",
@@ -100,20 +111,15 @@ pub(super) fn find(file: Option<&Path>, data_dir: &Path, environment: &Environme
 }
 
 /// The secret that the environment holds, or that a file holds which it names.
-fn secret_in(environment: &Environment) -> anyhow::Result<Option<Zeroizing<String>>> {
+fn secret_in(environment: &Environment) -> anyhow::Result<Option<ClientSecret>> {
     match (environment.get(SECRET_VARIABLE), environment.get(SECRET_FILE_VARIABLE)) {
         (Some(_), Some(_)) => bail!("{SECRET_VARIABLE} and {SECRET_FILE_VARIABLE} are both set: unset one of them"),
-        (Some(secret), None) => Ok(Some(Zeroizing::new(secret.to_owned()))),
+        (Some(secret), None) => alone(secret, &SECRET_VARIABLE).map(Some),
         (None, Some(path)) => {
             let path = Path::new(path);
             let text = read(path)?;
             let text = text.ok_or_else(|| anyhow!("{SECRET_FILE_VARIABLE}: there is no file {}", path.display()))?;
-            let line = text.strip_suffix('\n').unwrap_or(&text);
-            let secret = line.strip_suffix('\r').unwrap_or(line);
-            if secret.is_empty() || secret.contains(char::is_control) {
-                bail!("{SECRET_FILE_VARIABLE}: {} must hold one line, the client secret", path.display());
-            }
-            Ok(Some(Zeroizing::new(secret.to_owned())))
+            alone(&text, &format_args!("{SECRET_FILE_VARIABLE}: {}", path.display())).map(Some)
         }
         (None, None) => Ok(None),
     }
@@ -132,7 +138,7 @@ pub(super) fn issuer_in(data_dir: &Path) -> Option<String> {
 pub(super) fn of_demo(client: &str, data_dir: &Path) -> anyhow::Result<Credentials> {
     let path = data_dir.join(DEMO_FILE);
     match demo(data_dir, client)? {
-        Some(stored) => Ok(stored.found(Found::Named(path))),
+        Some(stored) => stored.found(Found::Named(path)),
         None => bail!(
             "found no secret of {client}: {} does not have it. A demo client's is there once `boomgate sandbox` has run \
              (name its folder with --data-dir); for another client set {ID_VARIABLE} and {SECRET_VARIABLE}, or name a \
@@ -158,8 +164,11 @@ fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
     if let Ok(Some(exposure)) = files::exposure(path, Reader::Operator) {
         bail!("{} {exposure}", path.display());
     }
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
+    match fs::read(path).map(Zeroizing::new) {
+        Ok(bytes) => {
+            let text = text::decode(&bytes).map_err(|fault| anyhow!("cannot read {}: it {fault}", path.display()))?;
+            Ok(Some(Zeroizing::new(text.to_owned())))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(anyhow!("cannot read {}: {error}", path.display())),
     }

@@ -1,6 +1,5 @@
 //! The server of this machine, as its settings and its data folder describe it.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use clap::Args;
 
 use super::credentials::{self, ADMIN_FILE, DEMO_FILE};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Origin, Setting};
+use crate::files;
 use crate::server::ServerRecord;
 
 /// The settings that say where a server is and what it shows.
@@ -119,7 +119,7 @@ impl Installation {
             );
         }
         let path = named.map_or_else(|| self.authority(), Path::to_owned);
-        let pem = fs::read(&path).map_err(|error| {
+        let pem = files::read_pem(&path).map_err(|error| {
             anyhow!(
                 "cannot read the certificate authority {}: {error}; name the server's folder with --data-dir, or the file \
                  with --ca",

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::http::error::{MALFORMED_FRAMING, OauthError, Problem, ProblemKind};
 use crate::oauth::parameters::{Format, ParameterFault};
+use crate::text;
 
 /// The largest body of an OAuth request, in bytes.
 pub const MAX_OAUTH_BYTES: usize = 16 * 1_024;
@@ -70,7 +71,7 @@ pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes,
 /// The same, where a blank body is none; of any media type, for tools name one without being asked.
 pub async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result<Option<Bytes>, Problem> {
     let body = read_uncoded(request, payload).await?;
-    if body.trim_ascii().is_empty() { Ok(None) } else { as_json(request, body).map(Some) }
+    if text::without_mark(&body).trim_ascii().is_empty() { Ok(None) } else { as_json(request, body).map(Some) }
 }
 
 /// A body under the media type of forms is read as JSON too, for curl names that type by itself: whoever forgot to

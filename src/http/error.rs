@@ -507,7 +507,7 @@ impl From<ParameterFault> for OauthError {
             ParameterFault::Syntax { .. } => {
                 format!("{} Send an object such as {{\"grant_type\": \"client_credentials\"}}.", sentence(&fault))
             }
-            ParameterFault::MediaType => sentence(&fault),
+            ParameterFault::MediaType | ParameterFault::Utf16 => sentence(&fault),
             // A parameter's name has no capital letter at the start of a sentence either.
             ParameterFault::NotText(_) | ParameterFault::Repeated(_) => format!("{fault}."),
         };

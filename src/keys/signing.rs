@@ -22,6 +22,7 @@ use serde_json::{Value as Json, json};
 
 use super::KeyError;
 use crate::oauth::claims::ACCESS_TOKEN_TYPE;
+use crate::text::without_mark;
 use crate::time::UnixSeconds;
 
 /// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
@@ -73,7 +74,7 @@ impl StoredKey {
 
     /// An operator's RSA key, from PEM (RFC 7468): PKCS #8 (`PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
     pub(super) fn import(text: &str, now: UnixSeconds) -> Result<Self, KeyError> {
-        let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|fault| {
+        let der = PrivateKeyDer::from_pem_slice(without_mark(text.as_bytes())).map_err(|fault| {
             let encrypted = text.contains("ENCRYPTED");
             let missing = matches!(fault, pem::Error::NoItemsFound);
             KeyError::Unusable(match (encrypted, missing) {

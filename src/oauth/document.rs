@@ -10,6 +10,8 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
+use crate::text;
+
 /// The most characters of a name from a request that an answer repeats.
 pub const MAX_ECHO_CHARS: usize = 64;
 
@@ -31,8 +33,13 @@ impl Malformed {
 }
 
 impl Document {
-    /// Reads `body`. Arrays and objects may be nested at most 127 deep, and numbers must fit a double.
+    /// Reads `body`; a byte order mark before it is left out. Arrays and objects may be nested at most 127 deep,
+    /// and numbers must fit a double.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        if text::is_utf16(body) {
+            return Err(Malformed("it is UTF-16, and JSON is UTF-8 (RFC 8259 section 8.1)".to_owned()));
+        }
+        let body = text::without_mark(body);
         if body.trim_ascii().is_empty() {
             return Err(Malformed("it is empty at line 1 column 1".to_owned()));
         }
@@ -208,7 +215,10 @@ mod tests {
             (b"{\"\xC0\x80\": 1}", "invalid unicode code point"),
             (br#"{"a": "\ud800"}"#, "unexpected end of hex escape"),
             (b"{\"a\": \"\x00\"}", "control character"),
-            (b"\xEF\xBB\xBF{}", "expected value at line 1 column 1"),
+            (b"\xEF\xBB\xBF", "it is empty"),
+            (b"\xEF\xBB\xBF\xEF\xBB\xBF{}", "expected value at line 1 column 1"),
+            (b"\xFF\xFE{\0}\0", "it is UTF-16, and JSON is UTF-8"),
+            (b"\0{\0}", "it is UTF-16, and JSON is UTF-8"),
             (br#"{"a": 1, "\u0061": 2}"#, r#"the member "a" is there twice"#),
             (br#"{"a": {"b": [{"c": 1, "c": 2}]}}"#, r#"the member "c" is there twice"#),
             (deep.as_bytes(), "recursion limit exceeded"),
@@ -219,6 +229,11 @@ mod tests {
             assert!(fault.contains(reason), "{fault:?} should contain {reason:?}");
             assert!(fault.len() < 200, "{fault}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
+        assert_eq!(Document::parse(b"\xEF\xBB\xBF{\"a\": 1}").unwrap(), Document(json!({ "a": 1 })));
     }
 
     proptest! {

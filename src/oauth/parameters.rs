@@ -11,6 +11,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::oauth::credentials::ClientAuthentication;
+use crate::text;
 
 /// How the body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub enum ParameterFault {
         /// The column; 0 before the first.
         column: usize,
     },
+    /// It is text in another encoding than UTF-8 (RFC 8259 section 8.1).
+    #[error("the body is UTF-16: send UTF-8")]
+    Utf16,
     /// A member is there, but is not a string; nor, of `resource`, an array of strings.
     #[error("{0} is not a string")]
     NotText(&'static str),
@@ -78,7 +82,7 @@ impl Format {
         let Some(content_type) = content_type else { return Ok(Self::Json) };
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-            let looks_like_json = body.trim_ascii_start().starts_with(b"{");
+            let looks_like_json = text::without_mark(body).trim_ascii_start().starts_with(b"{");
             return Ok(if looks_like_json { Self::Json } else { Self::Form });
         }
         if media_type.eq_ignore_ascii_case(b"application/json") || media_type.is_empty() {
@@ -89,8 +93,12 @@ impl Format {
 }
 
 impl Parameters {
-    /// Reads `body`.
+    /// Reads `body`; a byte order mark before it is left out.
     pub fn parse(format: Format, body: &[u8]) -> Result<Self, ParameterFault> {
+        if text::is_utf16(body) {
+            return Err(ParameterFault::Utf16);
+        }
+        let body = text::without_mark(body);
         match format {
             Format::Form => Self::from_form(body),
             Format::Json => Self::from_json(body),

@@ -113,7 +113,7 @@ impl Authority {
         if certificate.is_due(now) {
             return Ok(None);
         }
-        let pem = std::fs::read_to_string(&ca_path).map_err(|source| io_error(&ca_path, source))?;
+        let pem = crate::files::read_text(&ca_path).map_err(|source| io_error(&ca_path, source))?;
         let key =
             KeyPair::from_pem(&read_secret_text(&key_path)?).map_err(|error| broken(&key_path, error.to_string()))?;
         Ca::from_pem(pem, key).map(Some).map_err(|reason| broken(&ca_path, reason))

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{Certificate, TlsError};
 use crate::files::{self, Reader};
+use crate::text::{self, TextFault};
 use crate::time::UnixSeconds;
 
 /// No chain or key comes near this; what does is not one.
@@ -123,11 +124,18 @@ fn read_bounded(path: &Path, secret_for: Option<Reader>) -> Result<Zeroizing<Vec
         file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
         Ok((found, bytes))
     };
-    let (found, bytes) = read().map_err(|source| io_error(path, source))?;
-    match secret_for.and_then(|reader| files::exposure_of(path, &found, reader)) {
-        Some(exposure) => Err(TlsError::Exposed { path: path.to_owned(), exposure }),
-        None => Ok(bytes),
+    let (found, mut bytes) = read().map_err(|source| io_error(path, source))?;
+    if let Some(exposure) = secret_for.and_then(|reader| files::exposure_of(path, &found, reader)) {
+        return Err(TlsError::Exposed { path: path.to_owned(), exposure });
     }
+    if text::is_utf16(&bytes) {
+        let reason = format!("it {}", TextFault::Utf16);
+        return Err(io_error(path, io::Error::new(io::ErrorKind::InvalidData, reason)));
+    }
+    // A reader of PEM sees no first line behind a byte order mark.
+    let mark = bytes.len() - text::without_mark(&bytes).len();
+    bytes.drain(..mark);
+    Ok(bytes)
 }
 
 fn pem_reason(error: &PemError) -> String {
@@ -153,4 +161,29 @@ pub(super) fn check_folder(path: &Path) -> Result<(), TlsError> {
 
 pub(super) fn io_error(path: &Path, source: io::Error) -> TlsError {
     TlsError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_before_a_certificate_or_a_key_is_no_part_of_it() {
+        let made = rcgen::generate_simple_self_signed(["gate.example".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+        for (before, after) in [("\u{FEFF}", "\r\n"), ("", "")] {
+            for (path, pem) in [(&certificate, made.cert.pem()), (&key, made.signing_key.serialize_pem())] {
+                fs::write(path, format!("{before}{pem}{after}")).unwrap();
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+            }
+            assert!(read_pair(&certificate, &key).is_ok());
+        }
+        let utf16: Vec<u8> = made.cert.pem().encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(&certificate, utf16).unwrap();
+        let said = read_pair(&certificate, &key).err().unwrap().to_string();
+        assert!(said.contains("it is UTF-16: save it as UTF-8"), "{said}");
+    }
 }

@@ -1,10 +1,11 @@
 //! What every answer carries: DESIGN 2.
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{Answer, READER, TestServer, WRITER, answer, basic, secret};
+use crate::harness::{AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic, secret};
 use crate::protection::{PROTECTED, PUBLIC};
 
 #[tokio::test]
@@ -172,4 +173,40 @@ async fn a_read_with_a_token_is_private_and_asked_for_again_each_time() {
     // What changes all the time, or carries a secret, is stored nowhere.
     assert_eq!(server.get("/oauth2/usage", &partner).await.header("cache-control"), "no-store");
     assert_eq!(server.get("/metrics", &admin).await.header("cache-control"), "no-store");
+}
+
+/// RFC 8259 section 8.1: a parser "MAY ignore the presence of a byte order mark rather than treating it as an error".
+#[tokio::test]
+async fn a_byte_order_mark_before_a_body_is_no_part_of_it_and_utf_16_is_named() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let server = TestServer::start().await;
+    let (admin, writer) = (server.admin_token().await, server.token(WRITER).await);
+    let marked = |text: &str| format!("\u{FEFF}{text}").into_bytes();
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let (client_id, client_secret) = server.register(json!({ "client_name": "a", "scope": "read:zones" })).await;
+    let json = json!({ "grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret,
+        "audience": AUDIENCE });
+    let form = format!(
+        "grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}&audience={AUDIENCE}"
+    );
+    for (media_type, text) in [("application/json", &json.to_string()), (FORM, &json.to_string()), (FORM, &form)] {
+        assert_eq!(server.token_request(media_type, marked(text)).await.status, 200, "{media_type} {text}");
+    }
+    let refused = server.token_request("application/json", utf16(&json.to_string())).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["error_description"], "The body is UTF-16: send UTF-8.");
+
+    let zone = json!({ "number": "1", "name": "Quay", "operator_id": "harbour", "session_type": "vehicle",
+        "location": { "latitude": 1.0, "longitude": 1.0 } });
+    let client = json!({ "client_name": "b", "scope": "read:zones" });
+    for (path, token, body) in [("/parking/zones", &writer, zone), ("/admin/clients", &admin, client)] {
+        let send = |body: Vec<u8>| {
+            let request = server.request(Method::POST, path).bearer_auth(token);
+            answer(request.header(CONTENT_TYPE, "application/json").body(body))
+        };
+        assert_eq!(send(marked(&body.to_string())).await.status, 201, "{path}");
+        let refused = send(utf16(&body.to_string())).await;
+        assert_eq!((refused.status, refused.problem()), (400, "malformed-body".to_owned()), "{path}");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("UTF-16"), "{path}");
+    }
 }

@@ -119,7 +119,7 @@ fn a_token_that_is_no_good_is_explained_with_the_reason() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let binary = piped(&sandbox, &["token", "explain"], b"\xff\xfe");
-    assert!(complaint(&binary).contains("it is not text"), "{}", complaint(&binary));
+    assert!(complaint(&binary).contains("it is UTF-16: save it as UTF-8"), "{}", complaint(&binary));
     // Who gives a token as an argument is told why not, without showing it again.
     let argument = sandbox.call(&["token", "explain", &good]);
     assert_eq!(argument.status.code(), Some(1));
@@ -190,7 +190,7 @@ fn a_secret_may_be_in_a_file_that_a_variable_names() {
         command.env("BOOMGATE_CLIENT_ID", "demo-reader").env("BOOMGATE_CLIENT_SECRET_FILE", &path);
         command.envs(more.iter().copied()).output().unwrap()
     };
-    for text in [format!("{SECRET}\n"), SECRET.to_owned(), format!("{SECRET}\r\n")] {
+    for text in [format!("{SECRET}\n"), SECRET.to_owned(), format!("{SECRET}\r\n"), format!("\u{FEFF}{SECRET}\n\n")] {
         write(&text, 0o600);
         let got = get(&[]);
         assert!(got.status.success(), "{text:?}: {}", complaint(&got));
@@ -201,7 +201,7 @@ fn a_secret_may_be_in_a_file_that_a_variable_names() {
     };
     refused(&get(&[("BOOMGATE_CLIENT_SECRET", SECRET)]), "are both set");
     write("\n", 0o600);
-    refused(&get(&[]), "must hold one line");
+    refused(&get(&[]), "must hold one client secret");
     write(SECRET, 0o644);
     refused(&get(&[]), "chmod 600");
     std::fs::remove_file(&path).unwrap();

@@ -5,7 +5,6 @@
 //! when it says that it may sign others, as those of `openssl req -x509` do.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,6 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use crate::files;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 use crate::tls::CertificateFacts;
 
@@ -199,7 +199,7 @@ impl Loaded {
 
     fn named(path: &Path) -> anyhow::Result<Self> {
         const MEND: &str = "name the certificate authority's certificate with --ca";
-        let pem = fs::read(path)
+        let pem = files::read_pem(path)
             .map_err(|error| anyhow!("cannot read the certificate authority {}: {error}; {MEND}", path.display()))?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let certificates = certificates.map_err(|_| anyhow!("{} is not PEM: {MEND}", path.display()))?;
@@ -255,7 +255,7 @@ impl Loaded {
 }
 
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = fs::read(path).map_err(|error| error.to_string())?;
+    let pem = files::read_pem(path).map_err(|error| error.to_string())?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     certificates.map_err(|_| "not PEM".to_owned())
 }

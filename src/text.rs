@@ -1,0 +1,79 @@
+//! Text as people store and send it: what stands at its edges and is no part of it.
+//!
+//! One rule for files, variables, standard input and bodies. Editors put a byte order mark (U+FEFF) before a
+//! text and a line end after it, and some save UTF-16. [`decode`] leaves out the mark and refuses UTF-16 by
+//! name; [`value`] is what remains of a text that holds one value, such as a secret.
+
+/// The byte order mark in UTF-8, with which Windows' editors start a file.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Why bytes are no text; said of a file as `it …`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextFault {
+    /// As `>` of Windows PowerShell 5 writes it.
+    #[error("is UTF-16: save it as UTF-8")]
+    Utf16,
+    /// Any other bytes.
+    #[error("is not UTF-8 text")]
+    NotUtf8,
+}
+
+/// `bytes` without a byte order mark before them. RFC 8259 section 8.1 lets a reader of JSON ignore one.
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(MARK).unwrap_or(bytes)
+}
+
+/// Whether `bytes` are UTF-16: they start with its byte order mark, or with one ASCII character in it.
+#[must_use]
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..])
+}
+
+/// The text that `bytes` are, without a byte order mark before it.
+pub fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
+    if is_utf16(bytes) {
+        return Err(TextFault::Utf16);
+    }
+    std::str::from_utf8(without_mark(bytes)).map_err(|_| TextFault::NotUtf8)
+}
+
+/// The one value that `text` holds: without a byte order mark, and without ASCII white space at either end.
+/// No client secret, identifier or setting starts or ends with such.
+#[must_use]
+pub fn value(text: &str) -> &str {
+    text.strip_prefix('\u{FEFF}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_editors_put_around_a_value_is_no_part_of_it() {
+        for stored in ["s3cret", "s3cret\n", "s3cret\r\n", "\u{FEFF}s3cret", "\u{FEFF}s3cret\r\n", " \ts3cret \n\n"] {
+            assert_eq!(value(stored), "s3cret", "{stored:?}");
+        }
+        assert_eq!(value("a b\nc"), "a b\nc", "inside nothing is left out");
+        assert_eq!((value("\u{FEFF}\n"), value("\u{A0}x")), ("", "\u{A0}x"), "a no-break space is a character");
+    }
+
+    #[test]
+    fn a_text_is_utf_8_and_utf_16_is_named() {
+        for (bytes, text) in [
+            (b"".as_slice(), Ok("")),
+            (b"{}", Ok("{}")),
+            (b"\xEF\xBB\xBF{}", Ok("{}")),
+            (b"\xEF\xBB\xBF\xEF\xBB\xBF", Ok("\u{FEFF}")),
+            (b"\xFF\xFE{\0}\0", Err(TextFault::Utf16)),
+            (b"\xFE\xFF\0{\0}", Err(TextFault::Utf16)),
+            (b"{\0}\0", Err(TextFault::Utf16)),
+            (b"\0{\0}", Err(TextFault::Utf16)),
+            (b"\xFF", Err(TextFault::NotUtf8)),
+            (b"caf\xE9", Err(TextFault::NotUtf8)),
+            (b"\0\0", Ok("\0\0")),
+        ] {
+            assert_eq!(decode(bytes), text, "{bytes:?}");
+        }
+    }
+}
