@@ -139,6 +139,7 @@ fn client(clock: &SharedClock, key: &DigestKey) -> anyhow::Result<Client> {
         status: Status::Active,
         secrets: vec![Secret::from_plaintext(key, &ClientSecret::new(Zeroizing::new(SECRET.to_owned())), now)],
         retired_secrets: Vec::new(),
+        declared: false,
         tokens_valid_from: now,
         token_epoch: TokenEpoch::random(),
         created_at: now,

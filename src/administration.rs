@@ -129,6 +129,18 @@ impl Administration {
         secret: Secret,
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
+        self.register_as(client_id, registration, secret, false, actor).await
+    }
+
+    /// The same, for a client that a file declares if it is `declared`.
+    pub async fn register_as(
+        &self,
+        client_id: ClientId,
+        registration: Registration,
+        secret: Secret,
+        declared: bool,
+        actor: &Actor,
+    ) -> Result<Client, ChangeError> {
         let now = self.clock.now();
         let Registration { client_name, scope, audience, token_ttl, limits } = registration;
         let client = Client {
@@ -141,6 +153,7 @@ impl Administration {
             status: Status::Active,
             secrets: vec![secret],
             retired_secrets: Vec::new(),
+            declared,
             tokens_valid_from: now,
             // An identifier that was another client's once does not bring that one's tokens back.
             token_epoch: TokenEpoch::random(),

@@ -59,6 +59,10 @@ pub struct Client {
     /// Secrets that were its own once, the latest last: they do not come back. At most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired_secrets: Vec<Fingerprint>,
+    /// Whether a file of declared clients has it, or had: a client that was registered in another way is not deleted
+    /// because a file does not name it. Records from before there was this mark have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
     /// When all its tokens were last revoked; when it was registered, if they never were.
     #[serde(default)]
     pub tokens_valid_from: UnixSeconds,
@@ -468,6 +472,7 @@ mod tests {
             status: Status::Active,
             secrets: Vec::new(),
             retired_secrets: Vec::new(),
+            declared: false,
             tokens_valid_from: UnixSeconds::new(0),
             token_epoch: TokenEpoch::default(),
             created_at: UnixSeconds::new(0),
@@ -597,5 +602,16 @@ mod tests {
             serde_json::from_str::<Client>(&before).unwrap().retired_secrets.is_empty(),
             "an older record reads too"
         );
+    }
+
+    #[test]
+    fn a_record_from_before_there_was_a_mark_has_none_and_is_written_as_it_was() {
+        let mut client = client(0);
+        let before = serde_json::to_string(&client).unwrap();
+        assert!(!before.contains("declared"), "its ETag stays what it was");
+        assert!(!serde_json::from_str::<Client>(&before).unwrap().declared);
+        client.declared = true;
+        let written = serde_json::to_string(&client).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
     }
 }

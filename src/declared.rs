@@ -15,19 +15,20 @@ mod secret;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use self::document::Entry;
-pub use self::plan::{Change, Counts, Plan, Registered, Step, grouped};
-pub use self::secret::{DeclaredSecret, SecretError};
+pub use self::plan::{Change, Counts, Plan, Prune, Registered, Step, grouped};
+pub use self::secret::{DeclaredSecret, SecretError, Taken};
 use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::{MEMBERS, Registration, Terms, read_client_id, read_status};
+use crate::text;
 
 /// The folder of generated secrets, beside what declares them.
 pub const SECRETS_FOLDER: &str = "client-secrets";
@@ -57,8 +58,8 @@ pub struct Declared {
 
 /// Where a file stands, and what it is held against.
 pub struct Setting<'s> {
-    /// The folder of generated secrets.
-    pub secrets_dir: &'s Path,
+    /// The folder of generated secrets; `None` where there is none, and then none is generated.
+    pub secrets_dir: Option<&'s Path>,
     /// What the server offers.
     pub terms: &'s Terms,
     /// The value of a variable of the environment; `None` when it is not set, empty or not UTF-8.
@@ -125,26 +126,76 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// The clients that the file at `path` declares, with their secrets; every fault at once.
-pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
-    let text = read_text(path)?;
-    // A folder that is not there is made when there is a secret to put into it.
-    if let Ok(Some(exposure)) = files::exposure(setting.secrets_dir, Reader::Server) {
-        return Err(of_file(path, format!("keeps secrets in {}, which {exposure}", setting.secrets_dir.display())));
-    }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    parse(path, &text, folder, setting).map_err(|faults| DeclarationError::Faults { path: path.to_owned(), faults })
+/// What declares clients, read once: a pipe cannot be read again.
+pub struct Declaration {
+    name: PathBuf,
+    text: String,
+    /// The folder that it lies in; `None` for a pipe and the like.
+    folder: Option<PathBuf>,
 }
 
-fn read_text(path: &Path) -> Result<String, DeclarationError> {
-    let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(of_file(path, format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
+impl Declaration {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, DeclarationError> {
+        let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let lies_in_a_folder = file.metadata().map_err(unreadable)?.is_file() && !names_a_descriptor(path);
+        let folder = lies_in_a_folder.then(|| path.parent().unwrap_or(Path::new("")).to_owned());
+        Self::of(path, file, folder)
     }
-    String::from_utf8(bytes).map_err(|_| of_file(path, "is not UTF-8".to_owned()))
+
+    /// Reads standard input.
+    pub fn read_standard_input() -> Result<Self, DeclarationError> {
+        Self::of(Path::new("standard input"), io::stdin().lock(), None)
+    }
+
+    fn of(name: &Path, source: impl Read, folder: Option<PathBuf>) -> Result<Self, DeclarationError> {
+        let unreadable = |source| DeclarationError::Unreadable { path: name.to_owned(), source };
+        let mut bytes = Vec::new();
+        source.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(of_file(name, format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
+        }
+        let text = text::decode(&bytes).map_err(|fault| of_file(name, fault.to_string()))?;
+        Ok(Self { name: name.to_owned(), text: text.to_owned(), folder })
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// The folder of secrets beside it; a pipe has nothing beside it.
+    #[must_use]
+    pub fn secrets_dir(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(SECRETS_FOLDER))
+    }
+
+    /// The clients that it declares, with their secrets as they are now; every fault at once. A relative path in it
+    /// starts where it lies, that in a pipe in the current folder.
+    pub fn clients(&self, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
+        // A folder that is not there is made when there is a secret to put into it.
+        if let Some(dir) = setting.secrets_dir
+            && let Ok(Some(exposure)) = files::exposure(dir, Reader::Server)
+        {
+            return Err(of_file(&self.name, format!("keeps secrets in {}, which {exposure}", dir.display())));
+        }
+        let folder = self.folder.as_deref().unwrap_or(Path::new(""));
+        let declared = parse(&self.name, &self.text, folder, setting);
+        declared.map_err(|faults| DeclarationError::Faults { path: self.name.clone(), faults })
+    }
+}
+
+/// The clients that the file at `path` declares; see [`Declaration::clients`].
+pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
+    Declaration::read(path)?.clients(setting)
+}
+
+/// Whether `path` is `/dev/stdin`, `/dev/fd/63` or the like: what is behind it may be a file, and lies elsewhere.
+fn names_a_descriptor(path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.parent() == Some(Path::new("/dev")) || path.starts_with("/dev/fd") || path.starts_with("/proc")
 }
 
 /// A fault of the file as a whole.
@@ -157,6 +208,11 @@ fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Resul
     if entries.len() > MAX_CLIENTS {
         let detail = format!("has {} clients, of at most {MAX_CLIENTS}: divide the file", entries.len());
         return Err(vec![Fault { line: None, place: "clients".to_owned(), detail }]);
+    }
+    let is_made = |entry: &Entry| secret::parse(entry.members.get("secret")).is_ok_and(|source| source.is_made_here());
+    if setting.secrets_dir.is_none() && entries.iter().any(is_made) {
+        let detail = "has no folder beside it for the secrets that are generated: name one with --keep-in DIR";
+        return Err(vec![Fault { line: None, place: String::new(), detail: detail.to_owned() }]);
     }
     let (mut declared, mut faults) = (Vec::with_capacity(entries.len()), Vec::new());
     for (index, entry) in entries.iter().enumerate() {
@@ -254,7 +310,7 @@ mod tests {
             "GUESSABLE" => Some("hunter2".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting { secrets_dir: &folder.join("secrets"), terms: &terms(), variable: &variable };
+        let setting = Setting { secrets_dir: Some(&folder.join("secrets")), terms: &terms(), variable: &variable };
         read(&path, &setting).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
     }
 
@@ -381,7 +437,7 @@ secret = { env = 'MISSING' }
             assert!(said.contains(says), "{said:?} should contain {says:?}");
         }
         let path = Path::new("/nowhere/clients.toml");
-        let setting = Setting { secrets_dir: path, terms: &terms(), variable: &|_| None };
+        let setting = Setting { secrets_dir: Some(path), terms: &terms(), variable: &|_| None };
         let said = read(path, &setting).unwrap_err().to_string();
         assert!(said.starts_with("cannot read the clients in /nowhere/clients.toml: No such file"), "{said}");
         let many = format!("clients = [{}]", "{},".repeat(MAX_CLIENTS + 1));
@@ -435,8 +491,15 @@ secret = { env = 'MISSING' }
         );
         let made = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
         let permissions = std::fs::metadata(secrets.join("a.json")).unwrap().permissions();
-        assert_eq!((permissions.mode() & 0o777, made.is_well_formed()), (0o600, true));
-        assert_eq!(known("'generate'").as_deref(), Some(made.expose()));
+        assert_eq!((permissions.mode() & 0o777, made.secret.is_well_formed(), made.is_new), (0o600, true, true));
+        assert_eq!(known("'generate'").as_deref(), Some(made.secret.expose()));
+        // A run that looked before the file was there.
+        let again = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
+        assert_eq!((again.secret.expose(), again.is_new), (made.secret.expose(), false), "there is one secret");
+        assert!(declared[0].secret.holds(&declared[0].client_id, &made.secret));
+        assert!(!declared[0].secret.discard(&declared[0].client_id, &again).unwrap(), "it may be registered");
+        assert!(declared[0].secret.discard(&declared[0].client_id, &made).unwrap());
+        assert!(!declared[0].secret.holds(&declared[0].client_id, &made.secret), "the file is gone");
         write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
         assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
         std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o705)).unwrap();

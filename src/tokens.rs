@@ -353,6 +353,7 @@ mod tests {
             status: Status::Active,
             secrets: Vec::new(),
             retired_secrets: Vec::new(),
+            declared: false,
             tokens_valid_from: UnixSeconds::new(0),
             token_epoch: TokenEpoch::default(),
             created_at: UnixSeconds::new(0),

@@ -68,6 +68,7 @@ impl Filler {
                 status: Status::Active,
                 secrets: vec![Secret::from_plaintext(&key, &ClientSecret::new(Zeroizing::new(secret)), self.now)],
                 retired_secrets: Vec::new(),
+                declared: false,
                 tokens_valid_from: self.now,
                 token_epoch: TokenEpoch::random(),
                 created_at: self.now,

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Actor, Administration, ChangeError};
 use crate::audit::Action;
-use crate::clients::{Client, Clients, MAX_SECRETS, Secret, Status};
-use crate::oauth::credentials::ClientId;
+use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
+use crate::oauth::credentials::{ClientId, Fingerprint};
 use crate::oauth::precondition::{Condition, EntityTag};
 use crate::oauth::registration::Patch;
 use crate::quota;
@@ -98,6 +98,16 @@ impl Administration {
             Ok(Action::SecretRotated)
         };
         self.alter(client_id, edit, actor).await
+    }
+
+    /// What the secret of this fingerprint is to a client, as the store has it.
+    pub async fn standing_of(
+        &self,
+        client_id: &ClientId,
+        fingerprint: Fingerprint,
+    ) -> Result<SecretStanding, ChangeError> {
+        let stored = Clients::stored(&*self.store, client_id).await?;
+        Ok(stored.map(|(client, _)| client.standing_of(fingerprint)).unwrap_or_default())
     }
 
     /// Deletes a secret: it is refused from the next token request on.
@@ -198,6 +208,7 @@ fn apply(patch: &Patch, client: &mut Client) {
     }
     client.token_ttl = patch.token_ttl.unwrap_or(client.token_ttl);
     client.limits = patch.limits(client.limits);
+    client.declared = patch.declared.unwrap_or(client.declared);
     client.status = match patch.suspended {
         Some(true) => Status::Suspended,
         Some(false) => Status::Active,

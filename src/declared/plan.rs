@@ -19,6 +19,8 @@ pub struct Registered {
     pub suspended: bool,
     /// What the secret that is declared for it is to it.
     pub declared_secret: SecretStanding,
+    /// Whether a file declares it, or did.
+    pub declared: bool,
 }
 
 impl Registered {
@@ -26,8 +28,19 @@ impl Registered {
     #[must_use]
     pub fn of(client: &Client, declared_secret: SecretStanding) -> Self {
         let suspended = client.status == Status::Suspended;
-        Self { registration: client.registration(), suspended, declared_secret }
+        Self { registration: client.registration(), suspended, declared_secret, declared: client.declared }
     }
+}
+
+/// Which clients are deleted that are not declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// None.
+    Nothing,
+    /// Those that were declared once.
+    Declared,
+    /// All, whoever registered them.
+    All,
 }
 
 /// One member that changes.
@@ -65,6 +78,8 @@ pub struct Plan<'d> {
     pub steps: Vec<Step<'d>>,
     /// What is left as it is and should be known.
     pub notes: Vec<String>,
+    /// Clients whose secrets were made here and do not work, with what to do about each.
+    pub astray: Vec<(ClientId, String)>,
     /// How many clients it is about.
     pub counts: Counts,
 }
@@ -80,21 +95,24 @@ pub struct Counts {
     pub remove: usize,
     /// Declared and registered so.
     pub unchanged: usize,
-    /// Registered and not declared: what pruning would delete.
+    /// Declared once, and registered still: what pruning would delete.
     pub undeclared: usize,
+    /// Registered in another way, and not declared.
+    pub others: usize,
 }
 
 impl<'d> Plan<'d> {
-    /// What makes `registered` as `declared` is. Clients that are not declared are deleted if `prune` says
-    /// so, but never those in `kept`, whose credentials are at work.
+    /// What makes `registered` as `declared` is. A client that was registered in another way is adopted, by the
+    /// mark of those that a file declares. Clients that are not declared are deleted if `prune` says so, but
+    /// never those in `kept`, whose credentials are at work.
     #[must_use]
     pub fn of(
         declared: &'d [Declared],
         registered: &BTreeMap<ClientId, Registered>,
-        prune: bool,
+        prune: Prune,
         kept: &BTreeSet<ClientId>,
     ) -> Self {
-        let mut plan = Self { steps: Vec::new(), notes: Vec::new(), counts: Counts::default() };
+        let mut plan = Self { steps: Vec::new(), notes: Vec::new(), astray: Vec::new(), counts: Counts::default() };
         for client in declared {
             match registered.get(&client.client_id) {
                 None => plan.register(client),
@@ -106,11 +124,13 @@ impl<'d> Plan<'d> {
             if names.contains(client_id) || kept.contains(client_id) {
                 continue;
             }
-            if prune {
+            if prune == Prune::All || (prune == Prune::Declared && registered.declared) {
                 plan.counts.remove += 1;
                 plan.steps.push(Step::Remove(client_id.clone(), registered.registration.client_name.clone()));
-            } else {
+            } else if registered.declared {
                 plan.counts.undeclared += 1;
+            } else {
+                plan.counts.others += 1;
             }
         }
         plan
@@ -126,7 +146,7 @@ impl<'d> Plan<'d> {
 
     fn change(&mut self, client: &'d Declared, registered: &Registered) {
         let (before, client_id) = (self.steps.len(), &client.client_id);
-        let changes: Vec<Change> = client
+        let mut changes: Vec<Change> = client
             .named
             .iter()
             .map(|member| Change {
@@ -136,12 +156,13 @@ impl<'d> Plan<'d> {
             })
             .filter(|change| change.from != change.to)
             .collect();
+        if !registered.declared {
+            changes.push(Change { member: "declared", from: false.into(), to: true.into() });
+        }
         if !changes.is_empty() {
             self.steps.push(Step::Change(client_id, changes));
         }
-        if client.secret.is_said() {
-            self.rotate(client, registered);
-        }
+        self.compare_secret(client, registered);
         match client.suspended {
             Some(true) if !registered.suspended => self.steps.push(Step::Suspend(client_id)),
             Some(false) if registered.suspended => self.steps.push(Step::Resume(client_id)),
@@ -154,28 +175,63 @@ impl<'d> Plan<'d> {
         }
     }
 
-    fn rotate(&mut self, client: &'d Declared, registered: &Registered) {
+    fn compare_secret(&mut self, client: &'d Declared, registered: &Registered) {
+        let (client_id, place) = (&client.client_id, client.secret.place());
+        let (is_said, is_made_here) = (client.secret.is_said(), client.secret.file().is_some());
         match registered.declared_secret {
             SecretStanding::Current => {}
             // A secret that was rotated out may have been stolen: nobody brings it back in passing.
             SecretStanding::Former => {
-                let place = client.secret.place();
-                let what =
-                    if client.secret.file().is_some() { "move it away for a new one" } else { "change it there" };
-                self.notes.push(format!("{}: the secret in {place} was rotated out; {what}", client.client_id));
+                let rotated = format!("{client_id}: the secret in {place} was rotated out");
+                match (is_made_here, is_said) {
+                    (true, true) => self.go_astray(client_id, format!("{rotated}; move it away for a new one")),
+                    (true, false) => self.go_astray(client_id, format!("{rotated}; move it away")),
+                    (false, _) => self.notes.push(format!("{rotated}; change it there")),
+                }
             }
-            SecretStanding::Unknown => self.steps.push(Step::RotateSecret(client)),
+            SecretStanding::Unknown if is_said => self.steps.push(Step::RotateSecret(client)),
+            SecretStanding::Unknown if client.secret.known().is_some() => {
+                let what = "is not one that it has; move it away, or say secret = \"generate\" to rotate to it";
+                self.go_astray(client_id, format!("{client_id}: the secret in {place} {what}"));
+            }
+            SecretStanding::Unknown => {}
         }
+    }
+
+    fn go_astray(&mut self, client_id: &ClientId, what: String) {
+        self.astray.push((client_id.clone(), what));
+    }
+
+    /// All that is to be known, for people.
+    pub fn all_notes(&self) -> impl Iterator<Item = &String> {
+        self.notes.iter().chain(self.astray.iter().map(|(_, what)| what))
+    }
+
+    /// The clients that it deletes.
+    pub fn removals(&self) -> impl Iterator<Item = &ClientId> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Remove(client_id, _) => Some(client_id),
+            Step::Register(_) | Step::Change(..) | Step::RotateSecret(_) | Step::Suspend(_) | Step::Resume(_) => None,
+        })
+    }
+
+    /// The clients that get a secret by it.
+    pub fn secrets(&self) -> impl Iterator<Item = &'d Declared> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Register(client) | Step::RotateSecret(client) => Some(*client),
+            Step::Change(..) | Step::Suspend(_) | Step::Resume(_) | Step::Remove(..) => None,
+        })
     }
 
     /// The plan as programs read it.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let Counts { add, change, remove, unchanged, undeclared } = self.counts;
+        let Counts { add, change, remove, unchanged, undeclared, others } = self.counts;
         let steps: Vec<Value> = self.steps.iter().map(Step::to_json).collect();
         let summary = json!({ "add": add, "change": change, "remove": remove, "unchanged": unchanged,
-            "undeclared": undeclared });
-        json!({ "steps": steps, "notes": self.notes, "summary": summary })
+            "undeclared": undeclared, "others": others });
+        let notes: Vec<&String> = self.all_notes().collect();
+        json!({ "steps": steps, "notes": notes, "summary": summary })
     }
 }
 
@@ -309,7 +365,7 @@ mod tests {
             default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
         };
         let variable = |name: &str| (name == "OWN").then(|| OWN.to_owned().into());
-        let setting = Setting { secrets_dir: Path::new("/nowhere"), terms: &terms, variable: &variable };
+        let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), terms: &terms, variable: &variable };
         parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
     }
 
@@ -320,6 +376,7 @@ mod tests {
                 registration: client.registration,
                 suspended: client.suspended == Some(true),
                 declared_secret: SecretStanding::Current,
+                declared: true,
             };
             (client.client_id, of)
         };
@@ -392,27 +449,43 @@ mod tests {
             ),
         ] {
             let (declared, there) = (declared(file), registered(there));
-            let plan = Plan::of(&declared, &there, true, &BTreeSet::new());
+            let plan = Plan::of(&declared, &there, Prune::Declared, &BTreeSet::new());
             assert_eq!(plan.steps.iter().map(Step::to_string).collect::<Vec<_>>(), lines, "{reason}");
-            let Counts { add, change, remove, unchanged, undeclared } = plan.counts;
-            assert_eq!([add, change, remove, unchanged, undeclared], counts, "{reason}");
-            assert!(plan.notes.is_empty(), "{reason}");
+            let Counts { add, change, remove, unchanged, undeclared, others } = plan.counts;
+            assert_eq!([add, change, remove, unchanged, undeclared + others], counts, "{reason}");
+            assert!(plan.notes.is_empty() && plan.astray.is_empty(), "{reason}");
         }
     }
 
     #[test]
     fn nothing_is_removed_without_a_word_nor_whoever_is_kept() {
-        let there = registered(&format!("{CURBSIDE}{QUAY}"));
+        const BY_HAND: &str = "[[clients]]\nclient_id = 'hand'\nclient_name = 'By hand'\nscope = 'read:zones'\n";
+        let mut there = registered(&format!("{BY_HAND}{CURBSIDE}{QUAY}"));
+        there.get_mut("hand").unwrap().declared = false;
         let kept = BTreeSet::from([ClientId::parse("quay").unwrap()]);
-        for (prune, kept, removed) in [
-            (false, BTreeSet::new(), vec![]),
-            (true, kept, vec!["curbside"]),
-            (true, BTreeSet::new(), vec!["curbside", "quay"]),
+        let nobody = BTreeSet::new();
+        for (prune, kept, removed, [undeclared, others]) in [
+            (Prune::Nothing, &nobody, vec![], [2, 1]),
+            (Prune::Declared, &kept, vec!["curbside"], [0, 1]),
+            (Prune::Declared, &nobody, vec!["curbside", "quay"], [0, 1]),
+            (Prune::All, &kept, vec!["curbside", "hand"], [0, 0]),
         ] {
-            let plan = Plan::of(&[], &there, prune, &kept);
-            assert_eq!(plan.steps.iter().map(|step| step.client_id().as_str()).collect::<Vec<_>>(), removed);
-            assert_eq!((plan.counts.remove, plan.counts.undeclared), (removed.len(), if prune { 0 } else { 2 }));
+            let plan = Plan::of(&[], &there, prune, kept);
+            assert_eq!(plan.removals().map(ClientId::as_str).collect::<Vec<_>>(), removed);
+            let counts = plan.counts;
+            assert_eq!([counts.remove, counts.undeclared, counts.others], [removed.len(), undeclared, others]);
         }
+    }
+
+    #[test]
+    fn a_client_that_was_registered_by_hand_is_adopted_once_a_file_declares_it() {
+        let mut there = registered(CURBSIDE);
+        there.get_mut("curbside").unwrap().declared = false;
+        let declared = declared(CURBSIDE);
+        let plan = Plan::of(&declared, &there, Prune::Nothing, &BTreeSet::new());
+        assert_eq!(plan.steps[0].to_string(), "~ curbside  declared false → true");
+        let Step::Change(_, changes) = &plan.steps[0] else { unreachable!("a change") };
+        assert_eq!(Value::Object(Step::patch(changes)), json!({ "declared": true }));
     }
 
     #[test]
@@ -428,25 +501,25 @@ mod tests {
             for client in there.values_mut() {
                 client.declared_secret = standing;
             }
-            let plan = Plan::of(&declared_clients, &there, false, &BTreeSet::new());
+            let plan = Plan::of(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
             assert_eq!((plan.steps.len(), plan.notes.len()), (steps, notes), "{reason}");
         }
         let unsaid = declared(CURBSIDE);
-        assert!(Plan::of(&unsaid, &registered(CURBSIDE), false, &BTreeSet::new()).steps.is_empty());
+        assert!(Plan::of(&unsaid, &registered(CURBSIDE), Prune::Nothing, &BTreeSet::new()).steps.is_empty());
         let generate = declared(&format!("{CURBSIDE}secret = 'generate'"));
         let mut there = registered(CURBSIDE);
         // One that is yet to be made is nobody's.
         for client in there.values_mut() {
             client.declared_secret = SecretStanding::Unknown;
         }
-        let plan = Plan::of(&generate, &there, false, &BTreeSet::new());
+        let plan = Plan::of(&generate, &there, Prune::Nothing, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
     }
 
     #[test]
     fn programs_read_the_same_plan() {
         let declared = declared(&format!("{CURBSIDE}burst = 40\n{QUAY}"));
-        let plan = Plan::of(&declared, &registered(CURBSIDE), true, &BTreeSet::new()).to_json();
+        let plan = Plan::of(&declared, &registered(CURBSIDE), Prune::Declared, &BTreeSet::new()).to_json();
         assert_eq!(
             plan,
             json!({
@@ -455,7 +528,7 @@ mod tests {
                     { "action": "register", "client_id": "quay", "client_name": "Quay", "secret": "/nowhere/quay.json" },
                 ],
                 "notes": [],
-                "summary": { "add": 1, "change": 1, "remove": 0, "unchanged": 0, "undeclared": 0 },
+                "summary": { "add": 1, "change": 1, "remove": 0, "unchanged": 0, "undeclared": 0, "others": 0 },
             })
         );
     }

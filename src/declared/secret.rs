@@ -1,8 +1,10 @@
 //! Where a declared client's secret is: made here and kept in a file, or its operator's own.
 //!
 //! A generated secret is in `SECRETS_DIR/CLIENT_ID.json` before the client is registered with it. So a
-//! crash in between loses nothing: the next run finds the file and registers the same secret.
+//! crash in between loses nothing: the next run finds the file and registers the same secret. Of runs at
+//! the same time one makes the file, under a lock, and the others take what is in it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SystemRandom;
@@ -13,11 +15,14 @@ use zeroize::Zeroizing;
 use super::Setting;
 use crate::files::{self, PrivateFault, Reader};
 use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::text;
 
 /// What is said to whoever writes a secret into the file.
 pub(super) const NEVER_HERE: &str = "must never be in this file, where others read it (and has to be changed now that \
      it was): say secret = \"generate\", { env = \"VARIABLE\" } or { file = \"PATH\" }";
 const GENERATE: &str = "generate";
+/// In the folder of secrets: whoever writes there has it locked.
+const LOCK: &str = ".lock";
 /// The largest file of one secret, in bytes.
 const MAX_SECRET_BYTES: usize = 4_096;
 
@@ -50,9 +55,21 @@ enum Kept {
     Elsewhere(String, ClientSecret),
 }
 
+/// A secret to register a client with.
+#[derive(Debug)]
+pub struct Taken {
+    /// The secret.
+    pub secret: ClientSecret,
+    /// Whether it was made for this, so that it is no client's yet.
+    pub is_new: bool,
+}
+
 /// Why there is no secret to register a client with.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
+    /// The file that another run made meanwhile does not hold it.
+    #[error("{0}")]
+    Unfit(String),
     /// It cannot be kept, so it must not be used.
     #[error("cannot write {}: {source}", path.display())]
     Unwritable {
@@ -89,6 +106,11 @@ pub(super) fn parse(value: Option<&Value>) -> Result<Source, String> {
 }
 
 impl Source {
+    /// Whether a secret may have to be made, in a folder for it.
+    pub(super) fn is_made_here(&self) -> bool {
+        matches!(self, Self::Unsaid | Self::Generate)
+    }
+
     /// Looks for the secret; a relative path starts at the declaring file's own folder.
     pub(super) fn find(
         &self,
@@ -99,7 +121,9 @@ impl Source {
         let said = *self != Self::Unsaid;
         match self {
             Self::Unsaid | Self::Generate => {
-                let path = setting.secrets_dir.join(format!("{client_id}.json"));
+                // A file that has no folder for it was refused as a whole.
+                let folder = setting.secrets_dir.unwrap_or(folder);
+                let path = folder.join(format!("{client_id}.json"));
                 let secret = read_generated(&path, client_id)?;
                 Ok(DeclaredSecret { kept: Kept::Here(path, secret), said })
             }
@@ -113,7 +137,7 @@ impl Source {
                 let path = folder.join(path);
                 let told = path.display().to_string();
                 let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which is not there"))?;
-                let text = Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned());
+                let text = Zeroizing::new(text::value(&text).to_owned());
                 Ok(DeclaredSecret { kept: own(text, told, client_id)?, said })
             }
         }
@@ -126,13 +150,17 @@ fn own(text: Zeroizing<String>, told: String, client_id: &ClientId) -> Result<Ke
     Ok(Kept::Elsewhere(told, secret))
 }
 
-/// The file that declares clients is often under version control: their secrets beside it never are.
-fn make_secrets_folder(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
+/// Makes the folder of secrets if there is none, and keeps other runs out of it. The file that declares clients is
+/// often under version control: their secrets beside it never are.
+fn lock_secrets_folder(folder: &Path) -> std::io::Result<File> {
+    let is_there = folder.is_dir();
     files::make_folder(folder)?;
-    files::write_private(&folder.join(".gitignore"), b"*\n")
+    let lock = files::lock(&folder.join(LOCK))?;
+    let ignored = folder.join(".gitignore");
+    if !is_there && !ignored.exists() {
+        files::write_private(&ignored, b"*\n")?;
+    }
+    Ok(lock)
 }
 
 #[derive(Deserialize)]
@@ -158,6 +186,10 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, String> {
         Err(PrivateFault::Absent) => Ok(None),
         Err(fault) => Err(format!("needs {}, which {fault}", path.display())),
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 impl DeclaredSecret {
@@ -194,20 +226,51 @@ impl DeclaredSecret {
         }
     }
 
-    /// The secret itself; one that has yet to be made is made, and is on disk when this returns. `issuer` is
-    /// the server that it is for.
-    pub fn take(&self, client_id: &ClientId, issuer: &str) -> Result<ClientSecret, SecretError> {
-        match &self.kept {
-            Kept::Here(_, Some(secret)) | Kept::Elsewhere(_, secret) => Ok(secret.clone()),
-            Kept::Here(path, None) => {
-                let secret = ClientSecret::generate(&SystemRandom::new()).map_err(|_| SecretError::NoRandomness)?;
-                let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });
-                let text = Zeroizing::new(format!("{credentials:#}\n"));
-                let folder = path.parent().unwrap_or(Path::new("."));
-                let written = make_secrets_folder(folder).and_then(|()| files::write_private(path, text.as_bytes()));
-                written.map_err(|source| SecretError::Unwritable { path: path.clone(), source })?;
-                Ok(secret)
+    /// The secret itself; one that has yet to be made is made, unless another run has done so meanwhile, and is on
+    /// disk when this returns. `issuer` is the server that it is for.
+    pub fn take(&self, client_id: &ClientId, issuer: &str) -> Result<Taken, SecretError> {
+        let path = match &self.kept {
+            Kept::Here(_, Some(secret)) | Kept::Elsewhere(_, secret) => {
+                return Ok(Taken { secret: secret.clone(), is_new: false });
             }
+            Kept::Here(path, None) => path,
+        };
+        let unwritable = |source| SecretError::Unwritable { path: path.clone(), source };
+        let _others_wait = lock_secrets_folder(folder_of(path)).map_err(unwritable)?;
+        if let Some(secret) = read_generated(path, client_id).map_err(SecretError::Unfit)? {
+            return Ok(Taken { secret, is_new: false });
         }
+        let secret = ClientSecret::generate(&SystemRandom::new()).map_err(|_| SecretError::NoRandomness)?;
+        let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });
+        let text = Zeroizing::new(format!("{credentials:#}\n"));
+        files::write_private(path, text.as_bytes()).map_err(unwritable)?;
+        Ok(Taken { secret, is_new: true })
+    }
+
+    /// Whether its file still holds `secret`, for whoever has just registered that. What its operator keeps elsewhere
+    /// is read once, so that is so.
+    #[must_use]
+    pub fn holds(&self, client_id: &ClientId, secret: &ClientSecret) -> bool {
+        match &self.kept {
+            Kept::Here(path, _) => {
+                matches!(read_generated(path, client_id), Ok(Some(found)) if found.expose() == secret.expose())
+            }
+            Kept::Elsewhere(..) => true,
+        }
+    }
+
+    /// Removes the file of a secret that was made and that no client has, if the file still holds it; returns
+    /// whether it did.
+    pub fn discard(&self, client_id: &ClientId, taken: &Taken) -> std::io::Result<bool> {
+        let Kept::Here(path, _) = &self.kept else { return Ok(false) };
+        if !taken.is_new {
+            return Ok(false);
+        }
+        let _others_wait = lock_secrets_folder(folder_of(path))?;
+        let is_held = self.holds(client_id, &taken.secret);
+        if is_held {
+            files::remove(path)?;
+        }
+        Ok(is_held)
     }
 }

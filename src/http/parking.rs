@@ -399,6 +399,7 @@ mod tests {
                 status: Status::Active,
                 secrets: vec![],
                 retired_secrets: Vec::new(),
+                declared: false,
                 tokens_valid_from: now,
                 token_epoch: TokenEpoch::default(),
                 created_at: now,

@@ -178,6 +178,8 @@ pub struct Application {
     pub client_id: Option<ClientId>,
     /// The secret that it is to have; `None` leaves it to the server.
     pub client_secret: Option<ClientSecret>,
+    /// Whether a file declares it.
+    pub declared: bool,
     /// All the rest.
     pub registration: Registration,
 }
@@ -185,12 +187,16 @@ pub struct Application {
 impl Application {
     /// Reads its members; all faults at once.
     pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
-        let client_id = read_client_id(members);
+        let (client_id, declared) = (read_client_id(members), read_declared(members));
         let client_secret = read_client_secret(members, client_id.as_ref().ok().and_then(Option::as_ref));
-        match (client_id, client_secret, Registration::parse(members, &["client_id", "client_secret"], terms)) {
-            (Ok(client_id), Ok(client_secret), Ok(registration)) => Ok(Self { client_id, client_secret, registration }),
-            (client_id, client_secret, registration) => {
+        let registration = Registration::parse(members, &["client_id", "client_secret", "declared"], terms);
+        match (client_id, client_secret, declared, registration) {
+            (Ok(client_id), Ok(client_secret), Ok(declared), Ok(registration)) => {
+                Ok(Self { client_id, client_secret, declared: declared.unwrap_or(false), registration })
+            }
+            (client_id, client_secret, declared, registration) => {
                 let mut faults: Vec<_> = client_id.err().into_iter().chain(client_secret.err()).collect();
+                faults.extend(declared.err());
                 faults.extend(registration.err().into_iter().flatten());
                 Err(faults)
             }
@@ -219,6 +225,12 @@ pub fn read_client_secret(
         .map_err(|weak| FieldFault::of_member("client_secret", format!("{weak}; without it the server makes one")))
 }
 
+/// `declared`, if it is there: whether a file of declared clients has it.
+fn read_declared(members: &Map<String, Value>) -> Result<Option<bool>, FieldFault> {
+    let fault = || FieldFault::of_member("declared", "must be true or false");
+    members.get("declared").map(|value| value.as_bool().ok_or_else(fault)).transpose()
+}
+
 /// `status`, if it is there: whether the client is to be suspended.
 pub fn read_status(members: &Map<String, Value>) -> Result<Option<bool>, FieldFault> {
     match members.get("status").map(Value::as_str) {
@@ -242,6 +254,8 @@ pub struct Patch {
     pub token_ttl: Option<u64>,
     /// Whether it is to be suspended, or to be active.
     pub suspended: Option<bool>,
+    /// Whether a file of declared clients has it.
+    pub declared: Option<bool>,
     requests_per_second: Option<u32>,
     burst: Option<u32>,
     /// `null` is a value here: unlimited.
@@ -254,7 +268,7 @@ impl Patch {
     pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
         let mut reader = Reader { members, faults: Vec::new() };
         reader.refuse_read_only();
-        let known: Vec<&str> = MEMBERS.into_iter().chain(["status"]).collect();
+        let known: Vec<&str> = MEMBERS.into_iter().chain(["status", "declared"]).collect();
         reader.refuse_unknown(&known);
         let names = |member| members.contains_key(member);
         let is_unlimited = reader.is_unlimited();
@@ -272,6 +286,7 @@ impl Patch {
             },
             enforce: reader.flag("enforce"),
             suspended: reader.suspended(),
+            declared: reader.flag("declared"),
         };
         if reader.faults.is_empty() { Ok(patch) } else { Err(reader.faults) }
     }
@@ -372,7 +387,8 @@ impl Reader<'_> {
             return None;
         };
         if let Some(unknown) = scope.iter().find(|scope_token| !terms.scopes.contains(*scope_token)) {
-            self.fault("scope", format!("{unknown} is not offered here; offered are: {}", offered()));
+            let hint = if unknown.contains(',') { "; scope tokens have a space between them, no comma" } else { "" };
+            self.fault("scope", format!("{unknown} is not offered here; offered are: {}{hint}", offered()));
             return None;
         }
         Some(scope)

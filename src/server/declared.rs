@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 use super::parts::terms;
 use super::{Server, StartError};
 use crate::administration::{Actor, ChangeError};
-use crate::clients::Secret;
+use crate::clients::{Secret, SecretStanding};
 use crate::config::{Config, Environment};
-use crate::declared::{self, Declared, Plan, Registered, SECRETS_FOLDER, Setting, Step};
+use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, Setting, Step, Taken};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::precondition::Condition;
 use crate::oauth::registration::Patch;
@@ -26,7 +26,7 @@ pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError>
     let environment = Environment::of_process();
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
     let secrets_dir = config.data_dir.join(SECRETS_FOLDER);
-    let setting = Setting { secrets_dir: &secrets_dir, terms: &terms(config), variable: &variable };
+    let setting = Setting { secrets_dir: Some(&secrets_dir), terms: &terms(config), variable: &variable };
     Ok(Some(declared::read(path, &setting)?))
 }
 
@@ -41,8 +41,8 @@ impl Server {
             let standing = declared.secret.known().map(|secret| client.standing_of(key.fingerprint(secret)));
             registered.insert(client.client_id.clone(), Registered::of(&client, standing.unwrap_or_default()));
         }
-        let plan = Plan::of(declared, &registered, false, &BTreeSet::new());
-        for note in &plan.notes {
+        let plan = Plan::of(declared, &registered, Prune::Nothing, &BTreeSet::new());
+        for note in plan.all_notes() {
             tracing::warn!(note, "a declared secret is not in force");
         }
         let (mut due, total) = (self.parts.clock.monotonic() + TOLD_EVERY, plan.steps.len());
@@ -70,13 +70,16 @@ impl Server {
         let (administration, actor) = (&self.parts.changes, Actor::default());
         match step {
             Step::Register(client) => {
-                let kept = self.keep_secret(client)?;
-                administration.register(client.client_id.clone(), client.registration.clone(), kept, &actor).await?;
+                let (taken, kept) = self.take_secret(client)?;
+                let (client_id, registration) = (client.client_id.clone(), client.registration.clone());
+                let registered = administration.register_as(client_id, registration, kept, true, &actor).await;
+                self.settle(client, &taken, registered.err()).await?;
             }
             Step::Change(client_id, changed) => self.patch(client_id, Step::patch(changed)).await?,
             Step::RotateSecret(client) => {
-                let kept = self.keep_secret(client)?;
-                administration.rotate_secret(&client.client_id, &kept, SECONDS_PER_DAY, &actor).await?;
+                let (taken, kept) = self.take_secret(client)?;
+                let rotated = administration.rotate_secret(&client.client_id, &kept, SECONDS_PER_DAY, &actor).await;
+                self.settle(client, &taken, rotated.err()).await?;
             }
             Step::Suspend(client_id) => self.set_status(client_id, "suspended").await?,
             Step::Resume(client_id) => self.set_status(client_id, "active").await?,
@@ -85,13 +88,30 @@ impl Server {
         Ok(())
     }
 
-    /// On disk where its operator finds it, when this returns.
-    fn keep_secret(&self, client: &Declared) -> Result<Secret, StartError> {
-        let secret = client.secret.take(&client.client_id, &self.issuer)?;
-        if let Some(warning) = secret.spelling_warning() {
+    /// On disk where its operator finds it, when this returns; and what is kept of it.
+    fn take_secret(&self, client: &Declared) -> Result<(Taken, Secret), StartError> {
+        let taken = client.secret.take(&client.client_id, &self.issuer)?;
+        if let Some(warning) = taken.secret.spelling_warning() {
             tracing::warn!(client_id = %client.client_id, warning, "a declared secret is easy to send in a wrong way");
         }
-        Ok(Secret::from_plaintext(self.parts.clients.digest_key(), &secret, self.parts.clock.now()))
+        let kept = Secret::from_plaintext(self.parts.clients.digest_key(), &taken.secret, self.parts.clock.now());
+        Ok((taken, kept))
+    }
+
+    /// What is on disk is what the client has, or the refusal stands and a file that was made for it is removed.
+    async fn settle(&self, client: &Declared, taken: &Taken, refused: Option<ChangeError>) -> Result<(), StartError> {
+        let Some(refused) = refused else { return Ok(()) };
+        if !is_about_one_client(&refused) {
+            return Err(refused.into());
+        }
+        let fingerprint = self.parts.clients.digest_key().fingerprint(&taken.secret);
+        if self.parts.changes.standing_of(&client.client_id, fingerprint).await? == SecretStanding::Current {
+            return Ok(());
+        }
+        if let Err(error) = client.secret.discard(&client.client_id, taken) {
+            tracing::warn!(client_id = %client.client_id, %error, "a file of a secret that no client has stays");
+        }
+        Err(refused.into())
     }
 
     async fn set_status(&self, client_id: &ClientId, status: &str) -> Result<(), StartError> {

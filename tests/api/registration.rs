@@ -317,6 +317,30 @@ async fn a_secret_of_ones_own_rotates_in_and_one_that_has_gone_does_not_come_bac
 }
 
 #[tokio::test]
+async fn the_mark_of_a_declared_client_is_shown_and_changed() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let register = |declared: Value| {
+        let mut body = json!({ "client_name": "a", "scope": "read:zones" });
+        if !declared.is_null() {
+            body["declared"] = declared;
+        }
+        let (server, admin) = (&server, &admin);
+        async move { server.post_json("/admin/clients", admin, &body).await }
+    };
+    assert_eq!(register(Value::Null).await.json()["declared"], false);
+    assert_eq!(register(json!("yes")).await.json()["errors"][0]["pointer"], "/declared");
+    let registered = register(json!(true)).await;
+    assert_eq!(registered.json()["declared"], true);
+    let path = registered.header("location");
+    for (body, declared) in [(json!({ "burst": 7 }), true), (json!({ "declared": false }), false)] {
+        let changed = answer(server.request(Method::PATCH, path).bearer_auth(&admin).json(&body)).await;
+        assert_eq!((changed.status, &changed.json()["declared"]), (200, &json!(declared)), "{body}");
+        assert_eq!(server.get(path, &admin).await.json()["declared"], declared);
+    }
+}
+
+#[tokio::test]
 async fn the_terms_say_what_a_registration_may_have() {
     let server = TestServer::start_with(|config| config.client_defaults.daily_quota = None).await;
     let terms = server.get("/admin/terms", &server.admin_token().await).await.json();

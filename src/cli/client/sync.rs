@@ -1,6 +1,9 @@
 //! `boomgate client sync`: what a file declares is what is registered.
 
+mod secrets;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -9,46 +12,57 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::super::connection::Administration;
+use super::super::connection::{Administration, Refused};
 use super::super::output;
 use super::super::progress::Progress;
 use super::pages;
 use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
-use crate::declared::{self, Declared, Plan, Registered, SECRETS_FOLDER, Setting, Step, grouped};
-use crate::oauth::credentials::ClientId;
+use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, grouped};
+use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::{Registration, Terms};
 use crate::oauth::scope::Scope;
 
-/// How many secrets one request asks after.
-const SECRETS_AT_ONCE: usize = 50;
+/// How many clients a refusal names.
+const MAX_NAMED: usize = 10;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  boomgate client sync clients.toml --dry-run      what would be done
+  boomgate client sync clients.toml --dry-run
   boomgate client sync clients.toml
-  boomgate client sync clients.toml --prune        and delete what the file does not name
+  boomgate client sync clients.toml --prune
+  boomgate client sync clients.toml --prune --yes
+  render-clients | boomgate client sync - --keep-in client-secrets
 
 The file, TOML or JSON; what a client leaves out gets the server's default, and later stays as it is:
   [[clients]]
   client_id = \"curbside\"
   client_name = \"Curbside\"
   scope = \"read:zones write:zones\"
-  daily_quota = 50000                 # or \"unlimited\"
-  secret = \"generate\"                 # or { env = \"VARIABLE\" } or { file = \"PATH\" }
+  daily_quota = 50000
+  secret = \"generate\"
+daily_quota may be \"unlimited\", and secret { env = \"VARIABLE\" } or { file = \"PATH\" }.
 Also: audience, token_ttl, requests_per_second, burst, enforce, status (active or suspended).";
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Sync {
-    /// The file that declares clients, TOML or JSON
+    /// The file that declares clients, TOML or JSON; - is standard input
     file: PathBuf,
-    /// Delete every registered client that the file does not name, but the one whose credentials are used
+    /// Delete the clients that an earlier run has registered or adopted and that the file does not name any more
     #[arg(long)]
     prune: bool,
+    /// Delete every client that the file does not name, whoever registered it, but the one whose credentials are used
+    #[arg(long)]
+    prune_all: bool,
+    /// Delete without a question, as a script has to
+    #[arg(long)]
+    yes: bool,
     /// Print the plan, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// The folder where generated credentials are kept [default: client-secrets beside FILE]
+    /// The folder where generated credentials are kept [default: client-secrets beside FILE; standard input and pipes
+    /// have none]
     #[arg(long, value_name = "DIR")]
     keep_in: Option<PathBuf>,
 }
@@ -66,6 +80,7 @@ struct Told {
     daily_quota: Option<u64>,
     enforce: bool,
     status: Status,
+    declared: bool,
 }
 
 impl Told {
@@ -88,8 +103,33 @@ impl Told {
             suspended: told.status == Status::Suspended,
             // Asked for by itself.
             declared_secret: SecretStanding::Unknown,
+            declared: told.declared,
         };
         Ok((told.client_id, registered))
+    }
+}
+
+impl Sync {
+    fn wanted(&self) -> Prune {
+        match (self.prune, self.prune_all) {
+            (_, true) => Prune::All,
+            (true, false) => Prune::Declared,
+            (false, false) => Prune::Nothing,
+        }
+    }
+
+    fn is_standard_input(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    fn declaration(&self) -> anyhow::Result<Declaration> {
+        if !self.is_standard_input() {
+            return Ok(Declaration::read(&self.file)?);
+        }
+        if io::stdin().is_terminal() {
+            output::talk("Paste what declares the clients, then press Enter and Ctrl-D.");
+        }
+        Ok(Declaration::read_standard_input()?)
     }
 }
 
@@ -102,27 +142,45 @@ pub(super) fn sync(
     let terms = server.get("/admin/terms", &[])?;
     let terms: Terms = serde_json::from_value(terms)
         .map_err(|error| anyhow!("{} speaks of its terms in another way: {error}", server.server()))?;
-    let beside = || options.file.parent().unwrap_or(Path::new("")).join(SECRETS_FOLDER);
-    let secrets_dir = options.keep_in.clone().unwrap_or_else(beside);
+    let declaration = options.declaration()?;
+    let secrets_dir = options.keep_in.clone().or_else(|| declaration.secrets_dir());
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
-    let setting = Setting { secrets_dir: &secrets_dir, terms: &terms, variable: &variable };
-    let declared = declared::read(&options.file, &setting)?;
-    if options.prune && declared.is_empty() {
+    let setting = Setting { secrets_dir: secrets_dir.as_deref(), terms: &terms, variable: &variable };
+    let declared = declaration.clients(&setting)?;
+    let (name, prune) = (declaration.name().display(), options.wanted());
+    if prune != Prune::Nothing && declared.is_empty() {
         // More often a file that was emptied by a slip than the end of all partners.
         bail!(
-            "{} declares no client, so --prune would delete every other one: `boomgate client remove` deletes them one by one",
-            options.file.display()
+            "{name} declares no client, so --prune would delete every other one: `boomgate client remove` deletes them one by one"
         );
     }
 
-    let kept = BTreeSet::from([server.client_id().clone()]);
-    let mut registered = registered(server)?;
-    check_secrets(server, &declared, &mut registered)?;
-    let plan = Plan::of(&declared, &registered, options.prune, &kept);
-    print_plan(&plan, options, json)?;
-    if options.dry_run || plan.steps.is_empty() {
+    let in_use = BTreeSet::from([server.client_id().clone()]);
+    let mut clients = registered(server)?;
+    secrets::add_standings(server, &declared, &mut clients)?;
+    let plan = Plan::of(&declared, &clients, prune, &in_use);
+    print_plan(&plan, &declaration, options, json)?;
+    if options.dry_run {
         return Ok(());
     }
+    if confirm(&plan, options)? {
+        // A person may take long to answer.
+        let again = Plan::of(&declared, &registered(server)?, prune, &in_use);
+        let again: BTreeSet<&ClientId> = again.removals().collect();
+        if !plan.removals().all(|client_id| again.contains(client_id)) {
+            bail!("clients were changed while the question stood, so nothing was changed: run this again");
+        }
+    }
+    carry_out_all(server, &plan, environment)?;
+    secrets::expect_all(server, &plan, || Ok(declaration.clients(&setting)?))?;
+    if !plan.steps.is_empty() {
+        output::talk(&format!("Done: {} is as {name} says.", server.server()));
+    }
+    Ok(())
+}
+
+/// Carries out every step, in order. What is done stays.
+fn carry_out_all(server: &Administration, plan: &Plan<'_>, environment: &Environment) -> anyhow::Result<()> {
     let mut progress = Progress::new(plan.steps.len(), environment);
     for step in &plan.steps {
         if let Err(error) = carry_out(server, step) {
@@ -137,9 +195,39 @@ pub(super) fn sync(
         }
         progress.step();
     }
-    drop(progress);
-    output::talk(&format!("Done: {} is as {} says.", server.server(), options.file.display()));
     Ok(())
+}
+
+/// Asks whether to delete what the plan deletes, and returns whether it had to; where nobody can be asked, `--yes` has
+/// to say so.
+fn confirm(plan: &Plan<'_>, options: &Sync) -> anyhow::Result<bool> {
+    let removals: Vec<&str> = plan.removals().map(ClientId::as_str).collect();
+    if removals.is_empty() || options.yes {
+        return Ok(false);
+    }
+    let count = match removals.len() {
+        1 => "1 client".to_owned(),
+        several => format!("{} clients", grouped(several)),
+    };
+    let named = removals.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+    let more = match removals.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more)),
+    };
+    if options.is_standard_input() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        bail!(
+            "this would delete {count} ({named}{more}), and nobody can be asked here, so nothing was changed: add --yes, \
+             or leave out the pruning; --dry-run shows the plan"
+        );
+    }
+    let mut err = io::stderr().lock();
+    write!(err, "Delete {count}, with secrets, tokens and usage: {named}{more}? [y/N] ").and_then(|()| err.flush())?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if !["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        bail!("nothing was changed");
+    }
+    Ok(true)
 }
 
 fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Registered>> {
@@ -154,76 +242,55 @@ fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Regi
     Ok(registered)
 }
 
-/// Asks what the declared secrets are to the registered clients: only the server can tell.
-fn check_secrets(
-    server: &Administration,
-    declared: &[Declared],
-    registered: &mut BTreeMap<ClientId, Registered>,
-) -> anyhow::Result<()> {
-    #[derive(Deserialize)]
-    struct Checked {
-        client_id: ClientId,
-        standing: SecretStanding,
-    }
-
-    let asked: Vec<Value> = declared
-        .iter()
-        .filter(|client| client.secret.is_said() && registered.contains_key(&client.client_id))
-        .filter_map(|client| Some((&client.client_id, client.secret.known()?)))
-        .map(|(client_id, secret)| json!({ "client_id": client_id, "client_secret": secret.expose() }))
-        .collect();
-    for secrets in asked.chunks(SECRETS_AT_ONCE) {
-        let answer = server.post("/admin/secrets/check", &json!({ "secrets": secrets }))?;
-        let checked = answer.get("data").map(Vec::<Checked>::deserialize);
-        let checked = checked.transpose().ok().flatten();
-        for Checked { client_id, standing } in checked
-            .ok_or_else(|| anyhow!("{} speaks of secrets in another way; is it of this version?", server.server()))?
-        {
-            if let Some(client) = registered.get_mut(&client_id) {
-                client.declared_secret = standing;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn print_plan(plan: &Plan<'_>, options: &Sync, json: bool) -> anyhow::Result<()> {
-    if json {
-        output::print_json(&plan.to_json())?;
+fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: bool) -> anyhow::Result<()> {
+    let printed = if json {
+        format!("{:#}", plan.to_json())
     } else {
-        for step in &plan.steps {
-            output::print(&step.to_string())?;
-        }
-        if plan.steps.is_empty() {
-            output::print(&format!("nothing to do: {} unchanged", grouped(plan.counts.unchanged)))?;
+        let mut lines: Vec<String> = plan.steps.iter().map(Step::to_string).collect();
+        lines.push(if plan.steps.is_empty() {
+            format!("nothing to do: {} unchanged", grouped(plan.counts.unchanged))
         } else {
-            output::print(&plan.counts.to_string())?;
-        }
-    }
-    for note in &plan.notes {
+            plan.counts.to_string()
+        });
+        lines.join("\n")
+    };
+    // Nobody has seen what would be done.
+    output::print_done(&printed, || "Nothing was changed".to_owned())?;
+    // Those that are astray fail the run at its end.
+    for note in plan.all_notes().take(if options.dry_run { usize::MAX } else { plan.notes.len() }) {
         output::talk(&format!("Note: {note}"));
     }
-    if plan.counts.undeclared > 0 {
-        let (undeclared, file) = (grouped(plan.counts.undeclared), options.file.display());
-        output::talk(&format!("Registered, but not in {file}: {undeclared}. With --prune they would be deleted."));
+    let (undeclared, others) = (plan.counts.undeclared, plan.counts.others);
+    let name = declaration.name().display();
+    if undeclared > 0 {
+        output::talk(&format!(
+            "Registered by an earlier run, but not in {name}: {}. With --prune they would be deleted.",
+            grouped(undeclared)
+        ));
+    }
+    if others > 0 && options.prune {
+        output::talk(&format!(
+            "Registered in another way, and not in {name}: {}. They stay; --prune-all would delete all but the one whose \
+             credentials are used.",
+            grouped(others)
+        ));
     }
     Ok(())
 }
 
 /// One step; when this returns, it is on the server's disk.
 fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
-    let path = format!("/admin/clients/{}", step.client_id());
+    let path = path_of(step.client_id());
     match step {
         Step::Register(client) => {
-            tell_warnings(client, &server.post("/admin/clients", &registration(server, client)?)?);
+            secrets::send(server, client, |secret| server.post("/admin/clients", &registration(client, secret)))?;
         }
         Step::Change(_, changes) => {
             server.patch(&path, &Value::Object(Step::patch(changes)))?;
         }
         Step::RotateSecret(client) => {
-            let secret = client.secret.take(&client.client_id, server.server())?;
-            let body = json!({ "client_secret": secret.expose() });
-            tell_warnings(client, &server.post(&format!("{path}/secrets"), &body)?);
+            let body = |secret: &ClientSecret| json!({ "client_secret": secret.expose() });
+            secrets::send(server, client, |secret| server.post(&format!("{path}/secrets"), &body(secret)))?;
         }
         Step::Suspend(_) => {
             server.patch(&path, &json!({ "status": "suspended" }))?;
@@ -231,24 +298,27 @@ fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
         Step::Resume(_) => {
             server.patch(&path, &json!({ "status": "active" }))?;
         }
-        Step::Remove(..) => server.delete(&path)?,
+        // Another run may have deleted it meanwhile.
+        Step::Remove(..) => {
+            server.delete(&path).or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })?;
+        }
     }
     Ok(())
 }
 
-/// What the server says that its partner should know of a secret.
-fn tell_warnings(client: &Declared, answer: &Value) {
-    for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        output::talk(&format!("Note: {}: {}", client.client_id, output::printable(warning)));
-    }
+fn path_of(client_id: &ClientId) -> String {
+    format!("/admin/clients/{client_id}")
 }
 
-/// What is sent for a new client. Its secret is on disk here before it is sent.
-fn registration(server: &Administration, client: &Declared) -> anyhow::Result<Value> {
-    let secret = client.secret.take(&client.client_id, server.server())?;
-    let mut members = json!({ "client_id": client.client_id, "client_secret": secret.expose() });
+fn is_unknown(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404)
+}
+
+/// What is sent for a new client.
+fn registration(client: &Declared, secret: &ClientSecret) -> Value {
+    let mut members = json!({ "client_id": client.client_id, "client_secret": secret.expose(), "declared": true });
     if let Some(members) = members.as_object_mut() {
         members.extend(client.named.iter().map(|name| ((*name).to_owned(), client.registration.member(name))));
     }
-    Ok(members)
+    members
 }

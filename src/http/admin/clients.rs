@@ -69,7 +69,7 @@ async fn register(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
-    let Application { client_id, client_secret, registration } =
+    let Application { client_id, client_secret, declared, registration } =
         Application::parse(&members, &terms).map_err(invalid)?;
     let warnings = warnings(client_secret.as_ref());
     let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
@@ -78,7 +78,7 @@ async fn register(
         None => ClientId::parse(&Uuid::new_v4().to_string())
             .map_err(|_| Problem::new(ProblemKind::Unavailable, "No client_id could be made."))?,
     };
-    let client = changes.register(client_id, registration, kept, &caller.actor(&request)).await?;
+    let client = changes.register_as(client_id, registration, kept, declared, &caller.actor(&request)).await?;
     let location = format!("/admin/clients/{}", client.client_id);
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
@@ -252,6 +252,7 @@ pub(super) fn told(client: &Client, clients: &Clients) -> Value {
         "daily_quota": client.limits.daily_quota,
         "enforce": client.limits.enforce,
         "status": client.status,
+        "declared": client.declared,
         "secrets": secrets,
         "retired_secrets": client.retired_secrets,
         "tokens_valid_from": client.tokens_valid_from,

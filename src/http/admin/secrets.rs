@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::clients::{chosen_or_generated, known_id, told, warnings, with_client};
 use super::{invalid, not_allowed, read_members, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError};
-use crate::clients::Clients;
+use crate::clients::{Clients, SecretStanding};
 use crate::http::authorized::{Authorized, WriteAdmin};
 use crate::http::error::Problem;
 use crate::oauth::credentials::{ClientId, ClientSecret};
@@ -82,22 +82,24 @@ async fn rotate(
 }
 
 /// What secrets are to clients: current, former, or unknown. For whoever may change them: others could test guesses.
+/// Reads the store, so that it says the same as a refusal that came just before, whose reason memory may not have yet.
 async fn check(
     _caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
+    changes: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
-    let data: Vec<Value> = asked_after(&members)
-        .map_err(invalid)?
-        .into_iter()
-        .map(|(client_id, secret)| {
-            let fingerprint = clients.digest_key().fingerprint(&secret);
-            let standing = clients.get(client_id).map(|client| client.standing_of(fingerprint)).unwrap_or_default();
-            json!({ "client_id": client_id, "standing": standing })
-        })
-        .collect();
+    let mut data = Vec::new();
+    for (client_id, secret) in asked_after(&members).map_err(invalid)? {
+        let fingerprint = clients.digest_key().fingerprint(&secret);
+        let standing = match ClientId::parse(client_id) {
+            Ok(client_id) => changes.standing_of(&client_id, fingerprint).await?,
+            Err(_) => SecretStanding::Unknown,
+        };
+        data.push(json!({ "client_id": client_id, "standing": standing }));
+    }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "data": data })))
 }
 

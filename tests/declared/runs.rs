@@ -1,0 +1,297 @@
+//! Runs of `client sync` that meet each other, are killed, or read from a pipe; and what they may delete.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+
+use serde_json::Value;
+
+use super::{OWN, Site, boomgate, client, complaint, out};
+
+const NAMES: [&str; 20] = [
+    "p01", "p02", "p03", "p04", "p05", "p06", "p07", "p08", "p09", "p10", "p11", "p12", "p13", "p14", "p15", "p16",
+    "p17", "p18", "p19", "p20",
+];
+
+fn twenty() -> String {
+    NAMES.map(|name| client(name, "secret = 'generate'")).concat()
+}
+
+/// A run of `client sync` that has printed its plan, and waits for the folder of secrets.
+struct Planned {
+    process: Child,
+    output: BufReader<PipeReader>,
+    plan: String,
+}
+
+impl Planned {
+    fn start(folder: &Path, options: &[&str], last_line: &str) -> Self {
+        let (reader, writer) = io::pipe().unwrap();
+        let arguments = [&["client", "sync", "clients.toml"], options].concat();
+        let mut command = boomgate(folder, &arguments);
+        let process = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        // The command holds the other end of the pipe too.
+        drop(command);
+        let (mut output, mut plan) = (BufReader::new(reader), String::new());
+        while !plan.trim_end().ends_with(last_line) {
+            assert_ne!(output.read_line(&mut plan).unwrap(), 0, "no such plan: {plan}");
+        }
+        Self { process, output, plan }
+    }
+
+    fn end(mut self) -> Output {
+        self.output.read_to_string(&mut self.plan).unwrap();
+        self.process.wait_with_output().unwrap()
+    }
+}
+
+/// Keeps every run from writing secrets into `folder` until it is dropped.
+fn locked(folder: &Path) -> File {
+    if !folder.exists() {
+        fs::create_dir(folder).unwrap();
+    }
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
+}
+
+/// The client that a file of secrets is for, and whether the server takes its secret.
+fn works(site: &Site, file: &Path) -> (String, bool) {
+    let credentials: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let member = |name: &str| credentials[name].as_str().unwrap().to_owned();
+    (member("client_id"), site.takes(&member("client_id"), &member("client_secret")))
+}
+
+#[test]
+fn runs_at_the_same_time_keep_what_they_register() {
+    for (folder, options) in [("client-secrets", &[][..]), ("kept", &["--keep-in", "kept"])] {
+        let site = Site::start();
+        site.declare(&twenty());
+        let lock = locked(&site.path(folder));
+        let runs = [(); 3].map(|()| {
+            let last = "20 to add, 0 to change, 0 to remove, 0 unchanged";
+            Planned::start(site.folder.path(), options, last)
+        });
+        drop(lock);
+        for run in runs {
+            let done = run.end();
+            assert!(done.status.success(), "{}", complaint(&done));
+        }
+        assert_eq!(files(&site.path(folder)).len(), 20);
+        // A file whose secret is not registered would be rotated in.
+        assert_eq!(site.synced(options), "nothing to do: 20 unchanged");
+        for name in ["p01", "p20"] {
+            let file = site.path(folder).join(format!("{name}.json"));
+            assert_eq!(works(&site, &file), (name.to_owned(), true));
+        }
+    }
+}
+
+#[test]
+fn a_run_on_another_machine_that_was_first_is_told_and_no_dead_secret_stays() {
+    let site = Site::start();
+    site.declare(&client("curbside", ""));
+    let other = site.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(site.path("clients.toml"), other.join("clients.toml")).unwrap();
+    let lock = locked(&other.join("client-secrets"));
+    let second = Planned::start(&other, &["--data-dir", "../data"], "1 to add, 0 to change, 0 to remove, 0 unchanged");
+    site.synced(&[]);
+    drop(lock);
+    let second = second.end();
+    let said = complaint(&second);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("stopped at curbside, after 0 of 1 steps: another run, perhaps on another machine"),
+        "{said}"
+    );
+    assert!(said.contains("client-secrets/curbside.json is removed again"), "{said}");
+    assert_eq!(files(&other.join("client-secrets")), Vec::<PathBuf>::new());
+    assert_eq!(works(&site, &site.path("client-secrets/curbside.json")), ("curbside".to_owned(), true));
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_healed_by_the_next() {
+    let site = Site::start();
+    site.declare(&twenty());
+    let folder = site.path("client-secrets");
+    for there in [1, 6, 12, 19] {
+        let mut run = boomgate(site.folder.path(), &["client", "sync", "clients.toml"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while files(&folder).len() < there && run.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    // As it is when the run was killed between the file and the rotation.
+    let file = folder.join("p01.json");
+    site.synced(&[]);
+    fs::write(&file, format!("{{\"client_id\": \"p01\", \"client_secret\": \"{OWN}\"}}")).unwrap();
+    assert!(site.synced(&[]).starts_with("~ p01  rotate its secret to the one in client-secrets/p01.json"));
+    assert_eq!(site.synced(&[]), "nothing to do: 20 unchanged");
+    for name in NAMES {
+        let file = folder.join(format!("{name}.json"));
+        assert_eq!(works(&site, &file), (name.to_owned(), true));
+    }
+}
+
+#[test]
+fn a_kept_secret_that_does_not_work_fails_the_run() {
+    let site = Site::start();
+    site.declare(&client("curbside", ""));
+    site.synced(&[]);
+    let file = site.path("client-secrets/curbside.json");
+    let made = fs::read(&file).unwrap();
+    fs::write(&file, format!("{{\"client_id\": \"curbside\", \"client_secret\": \"{OWN}\"}}")).unwrap();
+    let failed = site.sync_with(&[], &[]);
+    let says = "a secret that is kept does not work: curbside: the secret in client-secrets/curbside.json is not one that \
+                it has";
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(complaint(&failed).contains(says), "{}", complaint(&failed));
+    fs::write(&file, made).unwrap();
+    site.synced(&[]);
+
+    let rotate = ["client", "rotate-secret", "curbside", "--previous-expires-in", "0"];
+    assert!(boomgate(site.folder.path(), &rotate).output().unwrap().status.success());
+    let failed = site.sync_with(&[], &[]);
+    assert_eq!((failed.status.code(), out(&failed)), (Some(1), "nothing to do: 1 unchanged"));
+    assert!(complaint(&failed).contains("was rotated out; move it away"), "{}", complaint(&failed));
+    assert!(site.sync_with(&[], &["--dry-run"]).status.success());
+}
+
+#[test]
+fn pruning_deletes_what_a_run_has_registered_and_only_with_a_yes() {
+    let site = Site::start();
+    let added = boomgate(site.folder.path(), &["client", "add", "--name", "By hand", "--json"]).output().unwrap();
+    let added: Value = serde_json::from_str(out(&added)).unwrap();
+    let by_hand = added["client_id"].as_str().unwrap();
+    site.declare(&[client("curbside", ""), client("gone", "")].concat());
+    site.synced(&[]);
+    let mark = |client_id: &str| {
+        let clients = site.partners();
+        clients.iter().find(|client| client["client_id"] == client_id).map(|client| client["declared"].clone())
+    };
+    assert_eq!((mark("gone"), mark(by_hand)), (Some(true.into()), Some(false.into())));
+
+    site.declare(&client("curbside", "burst = 7"));
+    let before = site.partners();
+    let refused = site.sync_with(&[], &["--prune"]);
+    let said = complaint(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("this would delete 1 client (gone), and nobody can be asked here"), "{said}");
+    assert!(said.contains("add --yes"), "{said}");
+    assert_eq!(site.partners(), before, "nothing was changed");
+
+    let pruned = site.sync_with(&[], &["--prune", "--yes"]);
+    assert!(pruned.status.success(), "{}", complaint(&pruned));
+    assert!(
+        complaint(&pruned).contains("Registered in another way, and not in clients.toml: 1. They stay"),
+        "{pruned:?}"
+    );
+    assert_eq!((mark("gone"), mark(by_hand).is_some(), mark("curbside").is_some()), (None, true, true));
+
+    // Adopted by a file that names it, and deleted once it does not.
+    site.declare(&[client("curbside", ""), client(by_hand, "")].concat());
+    assert!(site.synced(&[]).contains("declared false → true"));
+    assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
+    site.declare(&client("curbside", ""));
+    site.synced(&["--prune", "--yes"]);
+    assert_eq!(mark(by_hand), None);
+
+    let added = boomgate(site.folder.path(), &["client", "add", "--name", "Another"]).output().unwrap();
+    assert!(added.status.success());
+    assert_eq!(site.sync_with(&[], &["--prune-all"]).status.code(), Some(1));
+    site.synced(&["--prune-all", "--yes"]);
+    assert_eq!(site.ids(), ["admin", "curbside"], "but for the one whose credentials are used");
+}
+
+#[test]
+fn on_a_terminal_pruning_asks_and_means_no_unless_it_is_told_yes() {
+    let site = Site::start();
+    site.declare(&[client("curbside", ""), client("gone", "")].concat());
+    site.synced(&[]);
+    site.declare(&client("curbside", ""));
+    let answered = |answer: &str| {
+        // Python gives a process a terminal; what is typed is there before it is read.
+        let script = "import os, pty, sys\n\
+             pid, terminal = pty.fork()\n\
+             if pid == 0: os.execv(sys.argv[1], sys.argv[1:3] + ['sync', 'clients.toml', '--prune'])\n\
+             os.write(terminal, sys.argv[3].encode())\n\
+             said = b''\n\
+             try:\n\
+             \x20   while part := os.read(terminal, 4096): said += part\n\
+             except OSError: pass\n\
+             sys.stdout.buffer.write(said)\n\
+             sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+        let mut python = std::process::Command::new("python3");
+        python.args(["-c", script, env!("CARGO_BIN_EXE_boomgate"), "client", answer]).current_dir(site.folder.path());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BOOMGATE_")) {
+            python.env_remove(name);
+        }
+        python.output().unwrap()
+    };
+    for answer in ["\n", "n\n", "what?\n"] {
+        let kept = answered(answer);
+        assert_eq!(kept.status.code(), Some(1), "{kept:?}");
+        assert!(out(&kept).contains("Delete 1 client, with secrets, tokens and usage: gone? [y/N]"), "{kept:?}");
+        assert!(out(&kept).contains("nothing was changed"), "{kept:?}");
+        assert_eq!(site.ids(), ["admin", "curbside", "gone"]);
+    }
+    let deleted = answered("y\n");
+    assert_eq!((deleted.status.code(), site.ids()), (Some(0), vec!["admin".to_owned(), "curbside".to_owned()]));
+}
+
+#[test]
+fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
+    let site = Site::start();
+    let generated = client("curbside", "");
+    let piped = |name: &str, options: &[&str], text: &str| {
+        let arguments = [&["client", "sync", name], options].concat();
+        let mut process = boomgate(site.folder.path(), &arguments)
+            .env("OWN", OWN)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        process.wait_with_output().unwrap()
+    };
+    for name in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let refused = piped(name, &[], &generated);
+        let said = complaint(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("has no folder beside it") && said.contains("--keep-in DIR"), "{name}: {said}");
+    }
+    // The same where the shell puts a file behind the name.
+    let refused = boomgate(site.folder.path(), &["client", "sync", "/dev/stdin"])
+        .stdin({
+            site.declare(&generated);
+            File::open(site.path("clients.toml")).unwrap()
+        })
+        .output()
+        .unwrap();
+    assert!(complaint(&refused).contains("--keep-in DIR"), "{}", complaint(&refused));
+    assert!(!Path::new("/dev/client-secrets").exists());
+    assert_eq!(site.ids(), ["admin"]);
+
+    let own = piped("-", &[], &client("own", "secret = { env = 'OWN' }"));
+    assert!(own.status.success(), "without a secret to make, no folder: {}", complaint(&own));
+    let kept = piped("-", &["--keep-in", "kept"], &generated);
+    assert!(kept.status.success(), "{}", complaint(&kept));
+    assert_eq!(works(&site, &site.path("kept/curbside.json")), ("curbside".to_owned(), true));
+    let pruned = piped("-", &["--keep-in", "kept", "--prune"], &generated);
+    assert!(complaint(&pruned).contains("nobody can be asked here"), "{}", complaint(&pruned));
+}
