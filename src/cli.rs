@@ -40,7 +40,7 @@ const FAILED: u8 = 1;
     name = "boomgate",
     version,
     about = "OAuth 2.0 client credentials, scopes, throttles and daily quotas in front of a partner API",
-    before_help = EXAMPLES,
+    after_help = EXAMPLES,
     arg_required_else_help = true
 )]
 struct Arguments {
@@ -49,11 +49,11 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  boomgate sandbox                                   try it, with demo clients, on this machine
-  boomgate serve --config boomgate.toml              run it for real
+  boomgate sandbox
+  boomgate serve --config boomgate.toml
   boomgate client add --name Curbside --scope 'read:zones write:zones'
-  TOKEN=$(boomgate token get --client demo-reader)   an access token of the sandbox
-  boomgate doctor --config boomgate.toml             what is wrong with a set-up, and how to mend it";
+  TOKEN=$(boomgate token get --client demo-reader)
+  boomgate doctor --config boomgate.toml";
 
 #[derive(Subcommand)]
 enum Command {
@@ -154,6 +154,19 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_says_what_a_command_is_first_and_its_examples_can_be_pasted() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_before_help().is_none() && command.get_about().is_some(), "{command}");
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in examples.lines().filter_map(|line| line.strip_prefix("  ")) {
+                assert!(!line.contains('#') && !line.contains("  "), "{command}: a command and nothing else: {line}");
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&super::Arguments::command());
     }
 
     #[test]

@@ -3,10 +3,16 @@
 
 #[path = "cli/config_check.rs"]
 mod config_check;
+#[path = "cli/edges.rs"]
+mod edges;
 #[path = "cli/explained.rs"]
 mod explained;
+#[path = "cli/lost.rs"]
+mod lost;
 #[path = "cli/own_certificate.rs"]
 mod own_certificate;
+#[path = "cli/pasted.rs"]
+mod pasted;
 #[path = "cli/private_files.rs"]
 mod private_files;
 #[path = "cli/set_up.rs"]
@@ -263,8 +269,14 @@ fn a_refusal_is_one_line_and_exit_code_1() {
     for (arguments, says) in [
         (
             vec!["client", "add", "--name", "X", "--scope", "nope", "--burst", "0"],
-            "burst must be a whole number from 1",
+            "boomgate: nothing was changed: scope nope is not offered here; offered are: introspect read:admin read:zones write:admin \
+             write:zones; burst must be a whole number from 1",
         ),
+        (
+            vec!["client", "add", "--name", "X", "--scope", "read:zones,write:zones"],
+            "scope tokens have a space between them, no comma",
+        ),
+        (vec!["token", "get", "--client", "demo-writer", "--scope", "read:zones,write:zones"], "--scope once for each"),
         (vec!["client", "show", "nobody"], "No client of this client_id"),
         (vec!["token", "get", "--client", "nobody"], "--credentials"),
         (vec!["token", "get", "--client", "demo-reader", "--scope", "write:zones"], "invalid_scope"),
@@ -330,7 +342,10 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!((refused.status.code(), out(&refused)), (Some(2), ""), "{arguments:?}");
     }
     let help = boomgate(folder.path(), &["token", "get", "--help"]).output().unwrap();
-    assert!(help.status.success() && out(&help).starts_with("Examples:"), "{}", out(&help));
+    assert!(help.status.success() && out(&help).starts_with("Print an access token"), "{}", out(&help));
+    assert!(out(&help).contains("\nExamples:\n"), "{}", out(&help));
+    let help = boomgate(folder.path(), &["--help"]).output().unwrap();
+    assert!(out(&help).starts_with("OAuth 2.0 client credentials, scopes"), "{}", out(&help));
 }
 
 #[test]
@@ -372,63 +387,5 @@ fn both_signals_end_a_server_cleanly_and_it_starts_again_on_its_folder() {
         assert!(healthy.status.success() && first.contains(out(&healthy).trim_end_matches(" is ready")), "{first}");
         again.kill().unwrap();
         again.wait().unwrap();
-    }
-}
-
-/// Runs lines as a newcomer's shell does, in the server's folder.
-fn paste(running: &Running, lines: &str) -> String {
-    let pasted = Command::new("bash").current_dir(running.folder.path()).args(["-eu", "-c", lines]).output().unwrap();
-    assert!(pasted.status.success(), "{}", complaint(&pasted));
-    out(&pasted).to_owned()
-}
-
-#[test]
-fn the_lines_of_the_readme_work_as_they_stand() {
-    let sandbox = Running::start("sandbox");
-    let (_, rest) = include_str!("../README.md").split_once("## Try it\n").unwrap();
-    let (section, _) = rest.split_once("\n## ").unwrap();
-    let blocks = section.split("```sh\n").skip(1).map(|block| block.split_once("```").unwrap().0);
-    let lines = blocks
-        .collect::<String>()
-        .replace("https://localhost:8443", &sandbox.address)
-        .replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate"));
-    let said = paste(&sandbox, &lines);
-    for answer in ["\"next_cursor\":", "\"number\":\"9002\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
-        assert!(said.contains(answer), "{answer} is not in: {said}");
-    }
-}
-
-#[test]
-fn the_lines_of_the_readme_about_changes_work_as_they_stand() {
-    let sandbox = Running::start("sandbox");
-    let (_, rest) = include_str!("../README.md").split_once("## Change who may call\n").unwrap();
-    let (_, block) = rest.split_once("```sh\n").unwrap();
-    let (lines, _) = block.split_once("```").unwrap();
-    let lines = lines
-        .replace("https://localhost:8443", &sandbox.address)
-        .replace("target/debug/boomgate", env!("CARGO_BIN_EXE_boomgate"));
-    let said = paste(&sandbox, &lines);
-    for answer in ["50000", "client_secret  bg_secret_", "suspended", "active", "USED", "last used", "ends"] {
-        assert!(said.contains(answer), "{answer} is not in: {said}");
-    }
-}
-
-/// The lines to paste are the first thing that a newcomer does.
-#[test]
-fn the_lines_of_the_start_up_text_work_as_they_stand() {
-    let mut sandbox = Running::start("sandbox");
-    let mut lines = String::new();
-    loop {
-        let mut line = String::new();
-        assert_ne!(sandbox.output.read_line(&mut line).unwrap(), 0, "the text has its end: {lines}");
-        if line.starts_with("To make others") {
-            break;
-        }
-        lines.push_str(&line);
-    }
-    let (_, script) = lines.split_once("To paste into another shell:\n").unwrap();
-    let said = paste(&sandbox, script);
-    for answer in ["\"next_cursor\":", "\"number\":\"9001\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
-        assert!(said.contains(answer), "{answer} is not in: {said}");
     }
 }

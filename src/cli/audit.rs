@@ -22,15 +22,15 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 const PROGRESS_ENTRIES: u64 = 10_000;
 
 const EXAMPLES: &str = "Examples:
-  boomgate audit                                 the last 25 entries
-  boomgate audit --follow --json | jq .action    each as it is made, as JSON
+  boomgate audit
+  boomgate audit --follow --json | jq .action
   boomgate audit --subject demo-reader --since 2026-01-25T00:00:00Z --limit 1000
-  boomgate audit verify                          is every entry still what it was?
-  boomgate audit verify --anchor 17:6cGK…        and the 17th the one that was noted down?
-  boomgate audit verify --offline --data-dir copy";
+  boomgate audit verify
+  boomgate audit verify --offline --data-dir copy
+What `audit verify` prints of the last entry is what --anchor takes later.";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Option<Command>,
@@ -43,7 +43,7 @@ pub(super) struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Prove that no entry was altered, replaced or left out
-    #[command(before_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES)]
     Verify(VerifyOptions),
 }
 

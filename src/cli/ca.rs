@@ -17,13 +17,14 @@ use crate::files;
 use crate::tls::CertificateFacts;
 
 const EXAMPLES: &str = "Examples:
-  boomgate ca export                       the certificate, PEM
+  boomgate ca export
   boomgate ca export /tmp/boomgate-ca.pem
-  boomgate ca trust                        the commands that make this machine trust it
-  sudo boomgate ca trust --install         the same, done; `ca untrust` undoes it";
+  boomgate ca trust
+  sudo boomgate ca trust --install
+`ca trust` prints the commands that make this machine trust it, and with --install it runs them.";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,

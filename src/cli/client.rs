@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use self::change::{Changes, Rotation, Span};
 use self::sync::Sync;
-use super::connection::{Administration, ConnectionOptions, text};
-use super::output::{self, Table};
+use super::connection::{Administration, ConnectionOptions, changed_nothing, text};
+use super::output::{self, Destination, Table};
 use crate::config::Environment;
 use crate::oauth::credentials::ClientId;
 
@@ -29,7 +29,7 @@ const EXAMPLES: &str = "Examples:
   boomgate client sync clients.toml --dry-run";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
@@ -40,7 +40,7 @@ pub(super) struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Register a client, and print its secret this once
-    #[command(before_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES)]
     Add(Registration),
     /// List all clients, or those that a part of a name or client_id finds
     List {
@@ -51,7 +51,7 @@ enum Command {
     /// Show one client
     Show(Which),
     /// Change a client; what is not named stays as it is
-    #[command(before_help = change::EDIT_EXAMPLES)]
+    #[command(after_help = change::EDIT_EXAMPLES)]
     Edit(Changes),
     /// Let a client get no token, and refuse those that it has, until it is resumed
     Suspend(Which),
@@ -61,14 +61,14 @@ enum Command {
     #[command(visible_alias = "delete")]
     Remove(Which),
     /// Make a new secret, and print it this once; the one before stays good for a while
-    #[command(before_help = change::ROTATE_EXAMPLES)]
+    #[command(after_help = change::ROTATE_EXAMPLES)]
     RotateSecret(Rotation),
     /// Revoke every token that a client was issued until now
     RevokeTokens(Which),
     /// Show what a client used of its daily quota
     Usage(Span),
     /// Register and change clients until they are as a file declares them; the plan is printed first
-    #[command(before_help = sync::EXAMPLES)]
+    #[command(after_help = sync::EXAMPLES)]
     Sync(Sync),
 }
 
@@ -91,9 +91,9 @@ struct Registration {
     /// What people call it
     #[arg(long)]
     name: String,
-    /// All that it may ask for, scope tokens with spaces between
+    /// All that it may ask for, scope tokens with spaces between; may be repeated
     #[arg(long, default_value = "read:zones")]
-    scope: String,
+    scope: Vec<String>,
     /// An API set that it may call; may be repeated [default: the server's own]
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
@@ -116,7 +116,7 @@ impl Registration {
     fn members(self) -> Value {
         let mut members = Map::new();
         members.insert("client_name".to_owned(), self.name.into());
-        members.insert("scope".to_owned(), self.scope.into());
+        members.insert("scope".to_owned(), self.scope.join(" ").into());
         if !self.audience.is_empty() {
             members.insert("audience".to_owned(), self.audience.into());
         }
@@ -218,28 +218,39 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     let server = Administration::open(&options.connection, environment)?;
     let json = options.connection.json;
     match options.command {
-        Command::Add(registration) => add(&server, registration, json),
+        Command::Add(registration) => add(&server, registration, &options.connection),
         Command::List { search } => list(&server, search.as_deref(), json),
         Command::Show(which) => show(&server, &which, json),
         Command::Edit(changes) => change::edit(&server, changes, json),
         Command::Suspend(which) => change::set_status(&server, &which, "suspended", json),
         Command::Resume(which) => change::set_status(&server, &which, "active", json),
         Command::Remove(which) => change::remove(&server, &which, json),
-        Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, json),
+        Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, &options.connection),
         Command::RevokeTokens(which) => change::revoke_tokens(&server, &which, json),
         Command::Usage(span) => change::usage(&server, &span, json),
         Command::Sync(options) => sync::sync(&server, &options, environment, json),
     }
 }
 
-fn add(server: &Administration, registration: Registration, json: bool) -> anyhow::Result<()> {
-    let answer = server.post("/admin/clients", &registration.members())?;
-    if json {
-        output::print_json(&answer)?;
-    } else {
-        let member = |name| text(&answer, name).unwrap_or_default().to_owned();
-        let credentials = [("client_id", member("client_id")), ("client_secret", member("client_secret"))];
-        output::print(&output::members(&credentials))?;
+fn add(server: &Administration, registration: Registration, connection: &ConnectionOptions) -> anyhow::Result<()> {
+    output::expect_reader("the new client's secret")?;
+    let name = output::quoted(&registration.name);
+    let answer = server.post("/admin/clients", &registration.members()).map_err(|error| {
+        if changed_nothing(&error) {
+            return error;
+        }
+        let list = format!("`boomgate client list --search {name}{}`", connection.as_flags());
+        anyhow!("{error}. The client may be registered all the same: look for it with {list}, and rotate its secret")
+    })?;
+    let printed = shown_secret(&answer, &["client_id", "client_secret"], server.server(), connection.json);
+    let client_id = text(&answer, "client_id").unwrap_or_default();
+    let rotate = rotate_command(client_id, connection);
+    output::print_done(&printed, || {
+        format!("The client {client_id} is registered all the same, and its secret is lost: make another with {rotate}")
+    })?;
+    if output::destination() == Destination::Nowhere {
+        output::talk(&format!("The secret of {client_id} went to /dev/null: make another with {rotate}"));
+        return Ok(());
     }
     output::talk(&format!(
         "\nThe secret is shown this once: {} keeps only its digest. Keep it where secrets are kept.\nTo try it, set \
@@ -304,12 +315,29 @@ fn pages(
 }
 
 fn show(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
-    print_client(&server.get(&which.path(), &[])?, json)
+    Ok(output::print(&shown(&server.get(&which.path(), &[])?, json)?)?)
 }
 
-fn print_client(answer: &Value, json: bool) -> anyhow::Result<()> {
+/// A client, as it is printed.
+fn shown(answer: &Value, json: bool) -> anyhow::Result<String> {
+    Ok(if json { format!("{answer:#}") } else { output::members(&Client::read(answer)?.members()) })
+}
+
+/// An answer with a new secret, as it is printed. In JSON it is a file for `--credentials`, so the server's address is
+/// in it.
+fn shown_secret(answer: &Value, names: &[&'static str], issuer: &str, json: bool) -> String {
     if json {
-        return Ok(output::print_json(answer)?);
+        let mut answer = answer.clone();
+        if let Some(members) = answer.as_object_mut() {
+            members.insert("issuer".to_owned(), issuer.into());
+        }
+        return format!("{answer:#}");
     }
-    Ok(output::print(&output::members(&Client::read(answer)?.members()))?)
+    let member = |name: &&'static str| (*name, text(answer, name).unwrap_or_default().to_owned());
+    output::members(&names.iter().map(member).collect::<Vec<_>>())
+}
+
+/// The command that makes another secret in place of one that is lost.
+fn rotate_command(client_id: &str, connection: &ConnectionOptions) -> String {
+    format!("`boomgate client rotate-secret {client_id} --previous-expires-in 0{}`", connection.as_flags())
 }

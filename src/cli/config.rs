@@ -11,12 +11,12 @@ use crate::server::check::{self, Checked};
 use crate::time::{Clock as _, SystemClock};
 
 const EXAMPLES: &str = "Examples:
-  boomgate config check --config boomgate.toml       every fault at once, before the server meets it
-  boomgate config show --config boomgate.toml        every setting, and where it was given
+  boomgate config check --config boomgate.toml
+  boomgate config show --config boomgate.toml
   BOOMGATE_WORKERS=2 boomgate config show --json";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
@@ -26,10 +26,10 @@ pub(super) struct Options {
 enum Command {
     /// Say what would refuse a start, and what is hardly meant; exit code 1 if the start would be refused. Run it as
     /// the server's user, on its machine
-    #[command(before_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES)]
     Check(What),
     /// Show every setting, its value, and where that was given
-    #[command(before_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES)]
     Show(What),
 }
 

@@ -73,6 +73,27 @@ impl ConnectionOptions {
     pub(super) fn data_dir(&self, environment: &Environment) -> anyhow::Result<PathBuf> {
         Ok(Installation::find(&self.installation, environment)?.data_dir().to_owned())
     }
+
+    /// Those that were given, for a command to paste.
+    pub(super) fn as_flags(&self) -> String {
+        let path = |path: &PathBuf| path.display().to_string();
+        let connect = match &self.connect {
+            Some(Route::To(addresses)) => addresses.first().map(ToString::to_string),
+            Some(Route::Via(place)) => Some(place.clone()),
+            Some(Route::ByName) | None => None,
+        };
+        let given = [
+            ("--server", self.server.clone()),
+            ("--connect", connect),
+            ("--ca", self.ca.as_ref().map(path)),
+            ("--credentials", self.credentials.as_ref().map(path)),
+            ("--data-dir", self.installation.data_dir.as_ref().map(path)),
+            ("--config", self.installation.config.as_ref().map(path)),
+        ];
+        let flag =
+            |(name, value): (&str, Option<String>)| value.map(|value| format!(" {name} {}", output::quoted(&value)));
+        given.into_iter().filter_map(flag).collect()
+    }
 }
 
 /// A server, not yet called.
@@ -103,6 +124,21 @@ pub(super) struct Answer {
     "no server answers at {0}: start one with `boomgate sandbox` or `boomgate serve`, or name another with --server{1}"
 )]
 pub(super) struct NobodyThere(String, String);
+
+/// The server answered, and made no change (4xx).
+#[derive(Debug, thiserror::Error)]
+#[error("{said}")]
+pub(super) struct Refused {
+    /// The status of the answer.
+    pub(super) status: u16,
+    said: String,
+}
+
+/// Whether a call that failed so has certainly changed nothing: a server that breaks off, or answers 5xx, may have made
+/// the change.
+pub(super) fn changed_nothing(error: &anyhow::Error) -> bool {
+    error.is::<Refused>() || error.is::<NobodyThere>()
+}
 
 /// An administrator's access token and where it is good.
 pub(super) struct Administration {
@@ -234,6 +270,12 @@ impl Connection {
             ),
             Some("invalid_target") => bail!(
                 "{} may not call {audience}: {said}. Name an audience that it was registered with: --audience",
+                credentials.client_id
+            ),
+            Some("invalid_scope") if scope.is_some_and(|scope| scope.contains(',')) => bail!(
+                "{} gave no token to {}: {said}. Scope tokens have spaces between, not commas: --scope 'read:zones write:zones', \
+                 or --scope once for each",
+                self.server,
                 credentials.client_id
             ),
             _ => bail!("{} gave no token to {}: {said}", self.server, credentials.client_id),
@@ -378,6 +420,7 @@ impl Administration {
         match status {
             200..=299 => Ok(body),
             300..=399 => bail!("{} points elsewhere ({status}): name that server with --server", self.server()),
+            400..=499 => Err(Refused { status, said: refusal(status, &body) }.into()),
             _ => bail!("{}", refusal(status, &body)),
         }
     }
@@ -414,7 +457,10 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 /// What a refusal says, in one line: an RFC 9457 problem with all its errors, or an RFC 6749 section 5.2
 /// error.
 pub(super) fn refusal(status: u16, body: &Value) -> String {
+    let errors = faults(body);
     let mut said = match (text(body, "title"), text(body, "detail")) {
+        // They say all that title and detail do.
+        _ if !errors.is_empty() => format!("nothing was changed: {}", errors.join("; ")),
         (Some(title), Some(detail)) => format!("{}: {}", title.trim_end_matches('.'), detail.trim_end_matches('.')),
         (Some(only), None) | (None, Some(only)) => only.trim_end_matches('.').to_owned(),
         (None, None) => match (text(body, "error"), text(body, "error_description")) {
@@ -423,21 +469,23 @@ pub(super) fn refusal(status: u16, body: &Value) -> String {
             (None, _) => format!("the server answered {status}"),
         },
     };
-    for fault in body.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        if let (Some(pointer), Some(detail)) = (text(fault, "pointer"), text(fault, "detail")) {
-            let member = pointer.trim_start_matches('/');
-            said.push_str("; ");
-            said.push_str(if member.is_empty() { "the body" } else { member });
-            said.push(' ');
-            said.push_str(detail.trim_end_matches('.'));
-        }
-    }
     if let Some(request_id) = text(body, "request_id") {
         said.push_str(" (request ");
         said.push_str(request_id);
         said.push(')');
     }
     said
+}
+
+/// What is wrong with each member of the body that was sent.
+fn faults(body: &Value) -> Vec<String> {
+    let errors = body.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let fault = |fault: &Value| {
+        let (pointer, detail) = (text(fault, "pointer")?, text(fault, "detail")?);
+        let member = pointer.trim_start_matches('/');
+        Some(format!("{} {}", if member.is_empty() { "the body" } else { member }, detail.trim_end_matches('.')))
+    };
+    errors.filter_map(fault).collect()
 }
 
 /// The text of a member.
@@ -457,7 +505,7 @@ mod tests {
         });
         assert_eq!(
             refusal(422, &problem),
-            "Members are wrong: 2 members are not right; scope must be a string; the body is short (request r-1)"
+            "nothing was changed: scope must be a string; the body is short (request r-1)"
         );
         let oauth = json!({ "error": "invalid_scope", "error_description": "No more than read:zones." });
         assert_eq!(refusal(400, &oauth), "invalid_scope: No more than read:zones");

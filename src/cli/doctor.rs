@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::connection::{ConnectionOptions, Route};
 use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
-use super::output;
+use super::output::{self, Unprinted};
 use super::serve::SettingOptions;
 use crate::config::{Config, Edition, Environment};
 use crate::server::StartError;
@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
   boomgate doctor --data-dir /var/lib/boomgate --json";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(flatten)]
     settings: SettingOptions,
@@ -123,22 +123,22 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     // The file may name the folder, and the folder says whose settings it goes by.
     let (config, ..) = Config::load_partly(Edition::Serve, &flags, environment);
     let edition = if sandbox || is_of_a_sandbox(&config.data_dir) { Edition::Sandbox } else { Edition::Serve };
-    let mut told = Told { json, color: output::color(environment), findings: Vec::new() };
+    let mut told = Told { json, color: output::color(environment), findings: Vec::new(), unprinted: None };
 
     // Where settings are wrong, the rest is looked at all the same, with those that are right.
     let (config, settings, fault) = Config::load_partly(edition, &flags, environment);
     told.tell(match &fault {
         None => Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())),
         Some(fault) => Finding::failed("settings", fault),
-    })?;
+    });
     let now = SystemClock::new().now();
     let Checked { faults, warnings, .. } = check::check(&config, now);
     for warning in warnings {
-        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, mend: None })?;
+        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, mend: None });
     }
     // What it says of folders and certificates the checks below say with more around it.
     for fault in faults.iter().filter(|fault| matches!(fault, StartError::Declaration(_))) {
-        told.tell(Finding::failed("clients file", fault))?;
+        told.tell(Finding::failed("clients file", fault));
     }
     let installation = Installation::new(config.clone(), &settings, fault);
     let held = SledStore::is_held(&config.data_dir.join("db"));
@@ -147,12 +147,12 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     let setup = Setup { config, installation, connection, environment, now, held: matches!(held, Ok(Some(true))) };
 
     for finding in machine::look(&setup) {
-        told.tell(finding)?;
+        told.tell(finding);
     }
     for finding in folder::look(&setup, sandbox) {
-        told.tell(finding)?;
+        told.tell(finding);
     }
-    server::look(&setup, &mut |finding| told.tell(finding))?;
+    server::look(&setup, &mut |finding| told.tell(finding));
     told.end()
 }
 
@@ -161,15 +161,16 @@ struct Told {
     json: bool,
     color: bool,
     findings: Vec<Finding>,
+    /// Whoever read it went away; what is wrong is an exit code all the same.
+    unprinted: Option<Unprinted>,
 }
 
 impl Told {
-    fn tell(&mut self, finding: Finding) -> anyhow::Result<()> {
+    fn tell(&mut self, finding: Finding) {
         if !self.json {
-            output::print(&finding.line(self.color))?;
+            self.unprinted = self.unprinted.take().or(output::print(&finding.line(self.color)).err());
         }
         self.findings.push(finding);
-        Ok(())
     }
 
     fn end(self) -> anyhow::Result<()> {
@@ -185,7 +186,7 @@ impl Told {
             (0, _) => output::talk(&format!("\n{warnings} of {checks} checks need attention.")),
             (_, _) => bail!("{failures} of {checks} checks failed: mend them from the top"),
         }
-        Ok(())
+        self.unprinted.map_or(Ok(()), |unprinted| Err(unprinted.into()))
     }
 }
 

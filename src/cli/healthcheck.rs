@@ -15,10 +15,10 @@ const EXAMPLES: &str = "Examples:
   boomgate healthcheck
   boomgate healthcheck --config /etc/boomgate.toml
   boomgate healthcheck --server https://gate.example.com --connect 10.0.0.7:8443
-  HEALTHCHECK CMD [\"boomgate\", \"healthcheck\", \"--timeout\", \"3\"]      in a Dockerfile";
+In a Dockerfile: HEALTHCHECK CMD [\"boomgate\", \"healthcheck\", \"--timeout\", \"3\"]";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     /// The server's address, whose name its certificate must be for [default: the server of this machine]
     #[arg(long, value_name = "URL", help_heading = "Connection")]

@@ -8,10 +8,11 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connection::{Administration, ConnectionOptions, text};
+use super::connection::{self, Administration, ConnectionOptions};
 use super::output::{self, Table};
 use crate::config::Environment;
 use crate::files::{self, Reader};
+use crate::text;
 
 /// The largest file that is read as a key.
 const MAX_KEY_BYTES: u64 = 32 * 1_024;
@@ -21,12 +22,14 @@ const KID_CHARS: usize = 43;
 
 const EXAMPLES: &str = "Examples:
   boomgate key list
-  boomgate key rotate                      a new key is published now and signs in 15 minutes
-  boomgate key rotate --immediately        after a key was stolen; then: boomgate key revoke KID
-  boomgate key import rsa.pem              sign with RS256";
+  boomgate key rotate
+  boomgate key rotate --immediately
+  boomgate key import rsa.pem
+A new key is published now and signs in 15 minutes. After a key was stolen, rotate immediately and revoke the old one:
+boomgate key revoke KID.";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
@@ -130,19 +133,18 @@ fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
     let rows = keys.iter().map(|key| Ok(Key::read(key)?.row())).collect::<anyhow::Result<Vec<_>>>()?;
     let mut table = Table::new(["KID", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL"]);
     output::print(&table.page(&rows))?;
-    if let Some(rotates_at) = text(&answer, "rotates_at") {
+    if let Some(rotates_at) = connection::text(&answer, "rotates_at") {
         output::talk(&format!("\nThe next key is to sign from {}.", output::printable(rotates_at)));
     }
     Ok(())
 }
 
-fn changed(key: &Value, json: bool) -> anyhow::Result<()> {
-    if json {
-        return Ok(output::print_json(key)?);
-    }
-    let Key { kid, algorithm, state, signs_from, .. } = Key::read(key)?;
+fn changed(answer: &Value, json: bool) -> anyhow::Result<()> {
+    let Key { kid, algorithm, state, signs_from, .. } = Key::read(answer)?;
+    let done = format!("The key {kid} is {state} all the same: see `boomgate key list`");
     let members = [("kid", kid), ("algorithm", algorithm), ("state", state), ("signs from", signs_from)];
-    Ok(output::print(&output::members(&members))?)
+    let printed = if json { format!("{answer:#}") } else { output::members(&members) };
+    output::print_done(&printed, || done)
 }
 
 fn read_key(file: &Path) -> anyhow::Result<String> {
@@ -155,12 +157,13 @@ fn read_key(file: &Path) -> anyhow::Result<String> {
         }
         Box::new(std::fs::File::open(file).map_err(unreadable)?)
     };
-    let mut pem = String::new();
-    source.take(MAX_KEY_BYTES + 1).read_to_string(&mut pem).map_err(unreadable)?;
+    let mut pem = Vec::new();
+    source.take(MAX_KEY_BYTES + 1).read_to_end(&mut pem).map_err(unreadable)?;
     if u64::try_from(pem.len()).unwrap_or(u64::MAX) > MAX_KEY_BYTES {
         bail!("{} is over {MAX_KEY_BYTES} bytes: name a private key in PEM", file.display());
     }
-    Ok(pem)
+    let pem = text::decode(&pem).map_err(|fault| anyhow!("cannot read {}: it {fault}", file.display()))?;
+    Ok(pem.to_owned())
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! What people and programs read: tables, JSON, and what went wrong.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
+use anyhow::{anyhow, bail};
+use rustix::fs::{OFlags, fcntl_getfl, fstat};
 use serde_json::Value;
 
 use crate::config::Environment;
@@ -32,21 +36,72 @@ pub(super) fn color(environment: &Environment) -> bool {
     io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()
 }
 
+/// Standard output did not take what was printed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+pub(super) struct Unprinted(io::Error);
+
 /// Prints data on standard output.
-pub(super) fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> Result<(), Unprinted> {
+    print_bytes(format!("{text}\n").as_bytes())
+}
+
+/// The same, as it stands.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Unprinted> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Unprinted)
 }
 
 /// Prints one JSON value, for people and programs.
-pub(super) fn print_json(value: &Value) -> io::Result<()> {
+pub(super) fn print_json(value: &Value) -> Result<(), Unprinted> {
     print(&format!("{value:#}"))
+}
+
+/// Prints the answer to a change that is made. A reader that went away is a failure here, whose text says what was
+/// `done` all the same, and what to do about it.
+pub(super) fn print_done(text: &str, done: impl FnOnce() -> String) -> anyhow::Result<()> {
+    print(text).map_err(|unprinted| anyhow!("{unprinted}. {}", done()))
 }
 
 /// Whether the reader of standard output went away.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<Unprinted>().is_some_and(|Unprinted(error)| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What becomes of what is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// Somebody may read it.
+    Somewhere,
+    /// It was sent to the null device.
+    Nowhere,
+    /// Standard output was closed (`>&-`) when this program was started.
+    Closed,
+}
+
+/// Where standard output goes. Rust's runtime puts the null device in the place of a closed one, open for reading
+/// too, as a shell's `> /dev/null` is not.
+pub(super) fn destination() -> Destination {
+    let out = io::stdout();
+    let null = fs::metadata("/dev/null").map(|null| null.rdev());
+    match (fstat(&out), null, fcntl_getfl(&out)) {
+        (Ok(found), Ok(null), Ok(mode)) if found.st_rdev == null => {
+            if mode.contains(OFlags::RDWR) {
+                Destination::Closed
+            } else {
+                Destination::Nowhere
+            }
+        }
+        _ => Destination::Somewhere,
+    }
+}
+
+/// Refuses to make a secret that is shown once where it cannot be shown.
+pub(super) fn expect_reader(secret_of: &str) -> anyhow::Result<()> {
+    if destination() == Destination::Closed {
+        bail!("standard output is closed, and {secret_of} would be shown there this once: nothing was changed");
+    }
+    Ok(())
 }
 
 /// Text of somebody else's without what would move a terminal's cursor, or turn its line round.

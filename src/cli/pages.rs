@@ -2,11 +2,11 @@
 //! the arguments themselves.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use clap::builder::{Resettable, StyledStr};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -15,22 +15,23 @@ use super::output;
 const COMPLETION_EXAMPLES: &str = "Examples:
   source <(boomgate completions bash)
   boomgate completions bash > ~/.local/share/bash-completion/completions/boomgate
-  boomgate completions zsh  > ~/.zfunc/_boomgate          with ~/.zfunc in $fpath
-  boomgate completions fish > ~/.config/fish/completions/boomgate.fish";
+  boomgate completions zsh > ~/.zfunc/_boomgate
+  boomgate completions fish > ~/.config/fish/completions/boomgate.fish
+zsh needs ~/.zfunc in its $fpath.";
 
 const MAN_EXAMPLES: &str = "Examples:
   boomgate man | man -l -
   boomgate man ~/.local/share/man/man1";
 
 #[derive(Args)]
-#[command(before_help = COMPLETION_EXAMPLES)]
+#[command(after_help = COMPLETION_EXAMPLES)]
 pub(super) struct CompletionOptions {
     /// The shell
     shell: Shell,
 }
 
 #[derive(Args)]
-#[command(before_help = MAN_EXAMPLES)]
+#[command(after_help = MAN_EXAMPLES)]
 pub(super) struct ManOptions {
     /// The folder for the pages, one for each command, made if there is none [default: standard output, the
     /// first page alone]
@@ -41,14 +42,14 @@ pub(super) struct ManOptions {
 pub(super) fn completions(options: &CompletionOptions, program: &mut clap::Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, program, "boomgate", &mut script);
-    write(&script)
+    Ok(output::print_bytes(&script)?)
 }
 
 pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Result<()> {
     let mut program = without_help(program);
     program.build();
     let Some(folder) = &options.folder else {
-        return write(&page(program)?);
+        return Ok(output::print_bytes(&page(program)?)?);
     };
     std::fs::create_dir_all(folder)
         .map_err(|error| anyhow!("cannot make {}: {error}; name another folder", folder.display()))?;
@@ -78,9 +79,11 @@ fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow
 }
 
 fn page(command: clap::Command) -> anyhow::Result<Vec<u8>> {
-    let examples = command.get_before_help().map(ToString::to_string);
+    let examples = command.get_after_help().map(ToString::to_string);
     let mut page = Vec::new();
-    Man::new(command).render(&mut page).context("a page could not be written")?;
+    Man::new(command.after_help(Resettable::<StyledStr>::Reset))
+        .render(&mut page)
+        .context("a page could not be written")?;
     let mut page = String::from_utf8(page).context("a page could not be written")?;
     if let Some(examples) = examples {
         push_examples(&mut page, &examples);
@@ -111,12 +114,6 @@ fn plain(page: &str) -> String {
         }
     }
     plain
-}
-
-fn write(text: &[u8]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text)?;
-    Ok(out.flush()?)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   BOOMGATE_WORKERS=2 BOOMGATE_LOG__LEVEL=debug boomgate serve --config boomgate.toml";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(flatten)]
     settings: SettingOptions,

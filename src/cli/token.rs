@@ -16,6 +16,7 @@ use super::connection::{Connection, ConnectionOptions, text};
 use super::credentials::{self, Credentials};
 use super::output;
 use crate::config::{Environment, PUBLIC_AUDIENCE};
+use crate::text::decode;
 
 /// The longest text that is read as a token.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
@@ -24,13 +25,12 @@ const EXAMPLES: &str = "Examples:
   TOKEN=$(boomgate token get --client demo-reader)
   curl --cacert data/tls/ca.pem -H \"Authorization: Bearer $TOKEN\" https://localhost:8443/parking/zones
 
-  BOOMGATE_CLIENT_ID=… BOOMGATE_CLIENT_SECRET=… boomgate token get --scope read:zones --json
-
-  echo \"$TOKEN\" | boomgate token explain          what it says, and whether it is good
-  echo \"$TOKEN\" | boomgate token revoke           refuse it from the next request on";
+  echo \"$TOKEN\" | boomgate token explain
+  echo \"$TOKEN\" | boomgate token revoke
+BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET are the credentials of another client than a demo one.";
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
@@ -41,19 +41,19 @@ pub(super) struct Options {
 #[derive(Subcommand)]
 enum Command {
     /// Print an access token, and nothing else
-    #[command(before_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES)]
     Get {
         #[command(flatten)]
         whose: Whose,
         /// The API set to call [default: public.api.passportinc.com; admin.api.boomgate for the administrator]
         #[arg(long)]
         audience: Option<String>,
-        /// Less than the client was assigned, scope tokens with spaces between [default: all of it]
+        /// Less than the client was assigned, scope tokens with spaces between; may be repeated [default: all of it]
         #[arg(long)]
-        scope: Option<String>,
+        scope: Vec<String>,
     },
     /// Say what a token says, whether its signature is genuine, and whether the server accepts it
-    #[command(before_help = explain::EXAMPLES)]
+    #[command(after_help = explain::EXAMPLES)]
     Explain {
         #[command(flatten)]
         which: Which,
@@ -64,7 +64,7 @@ enum Command {
         offline: bool,
     },
     /// Revoke a token: it is refused from the next request on
-    #[command(before_help = revoke::EXAMPLES)]
+    #[command(after_help = revoke::EXAMPLES)]
     Revoke {
         #[command(flatten)]
         which: Which,
@@ -105,6 +105,7 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
     match &options.command {
         Command::Get { whose, audience, scope } => {
             let credentials = whose.credentials(connection, environment)?;
+            let scope = Some(scope.join(" ")).filter(|scope| !scope.is_empty());
             get(&credentials, audience.as_deref(), scope.as_deref(), connection, environment)
         }
         Command::Explain { which, whose, offline } => {
@@ -129,12 +130,10 @@ fn get(
     let audience = audience.unwrap_or_else(|| credentials.found.audience(PUBLIC_AUDIENCE));
     let connection = Connection::new(options, credentials, environment)?;
     let answer = connection.token(credentials, audience, scope)?;
-    if options.json {
-        return Ok(output::print_json(&answer)?);
-    }
     let token = text(&answer, "access_token");
     let token = token.ok_or_else(|| anyhow!("{} answered without an access token", connection.server()))?;
-    Ok(output::print(token)?)
+    let printed = if options.json { format!("{answer:#}") } else { token.to_owned() };
+    output::print_done(&printed, || "The token is lost: get another".to_owned())
 }
 
 impl Which {
@@ -157,15 +156,13 @@ impl Which {
         } else {
             Box::new(std::fs::File::open(&self.file).map_err(unreadable)?)
         };
-        let mut text = Zeroizing::new(String::new());
-        source.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text).map_err(|error| {
-            let is_binary = error.kind() == io::ErrorKind::InvalidData;
-            if is_binary { anyhow!("{name} holds no token: it is not text") } else { unreadable(error) }
-        })?;
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_TOKEN_BYTES {
+        let mut bytes = Zeroizing::new(Vec::new());
+        source.take(MAX_TOKEN_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_TOKEN_BYTES {
             bail!("{name} holds no token: it is over {MAX_TOKEN_BYTES} bytes");
         }
-        Ok(token_in(&text))
+        let text = decode(&bytes).map_err(|fault| anyhow!("{name} holds no token: it {fault}"))?;
+        Ok(token_in(text))
     }
 }
 

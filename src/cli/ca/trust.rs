@@ -136,13 +136,15 @@ pub(super) fn untrust(authority: &Authority, install: bool, machine: &mut Machin
 fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machine<'_>) -> anyhow::Result<()> {
     let steps = steps(wish, authority, machine);
     if !install {
-        let mut told: Vec<String> = steps.iter().map(|step| step.told(wish, authority)).collect();
-        told.extend(machine.first_database().filter(|_| wish == Wish::Trust).map(|folder| {
+        for step in &steps {
+            show(&step.for_whom, &step.told(wish, authority))?;
+        }
+        if let Some(folder) = machine.first_database().filter(|_| wish == Wish::Trust) {
             let step = browser(wish, authority, &folder, &name(authority));
             let folder = quoted(&folder.display().to_string());
-            format!("# Chromium, which does not ask the system\nmkdir -p {folder} && {}", step.command())
-        }));
-        return Ok(output::print(&told.join("\n\n"))?);
+            show("Chromium, which does not ask the system", &format!("mkdir -p {folder} && {}", step.command()))?;
+        }
+        return Ok(());
     }
     if machine.is_mac {
         bail!("--install is for Linux: run the commands of `boomgate ca trust` yourself");
@@ -150,7 +152,10 @@ fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machin
     let mut left = 0;
     for step in &steps {
         match step.perform(wish, authority, machine) {
-            Ok(()) => output::print(&format!("done: {}", step.for_whom))?,
+            Ok(()) => {
+                // The other steps are to be done, whether somebody reads of this one or not.
+                let _unread = output::print(&format!("done: {}", step.for_whom));
+            }
             Err(error) => {
                 left += 1;
                 output::talk(&format!("not done: {}: {error}", step.for_whom));
@@ -161,6 +166,12 @@ fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machin
         bail!("{left} of {} steps are left: the system's needs root, and those of browsers certutil", steps.len());
     }
     Ok(())
+}
+
+/// A command to paste. For whom it is goes to standard error and is no comment in between: zsh reads those as commands.
+fn show(for_whom: &str, command: &str) -> anyhow::Result<()> {
+    output::talk(&format!("{}:", output::printable(for_whom)));
+    Ok(output::print(command)?)
 }
 
 /// A name of its own for each authority.
@@ -225,14 +236,13 @@ impl Step {
         let sudo = if is_for_browser { "" } else { "sudo " };
         let command = format!("{sudo}{}", self.command());
         let shown = |path: &Path| quoted(&path.display().to_string());
-        let command = match (&self.file, wish) {
+        match (&self.file, wish) {
             (Some(file), Wish::Trust) => {
                 format!("sudo install -m 644 {} {} && {command}", shown(&authority.path), shown(file))
             }
             (Some(file), Wish::Untrust) => format!("sudo rm {} && {command}", shown(file)),
             (None, _) => command,
-        };
-        format!("# {}\n{command}", output::printable(&self.for_whom))
+        }
     }
 
     /// What makes it count, for a shell.
@@ -296,9 +306,8 @@ mod tests {
             fs::create_dir_all(root.path().join(folder)).unwrap();
             let machine = machine(root.path(), &ran);
             let told = steps(Wish::Trust, &authority, &machine).remove(0).told(Wish::Trust, &authority);
-            let (_, line) = told.split_once('\n').unwrap();
-            assert!(line.starts_with("sudo install -m 644 'my data/ca.pem' "), "{told}");
-            assert!(line.contains(folder) && line.ends_with(command), "{told}");
+            assert!(told.starts_with("sudo install -m 644 'my data/ca.pem' "), "{told}");
+            assert!(told.contains(folder) && told.ends_with(command), "{told}");
         }
         let root = tempfile::tempdir().unwrap();
         let mac = Machine { is_mac: true, ..machine(root.path(), &ran) };

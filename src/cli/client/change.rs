@@ -4,18 +4,19 @@ use anyhow::anyhow;
 use clap::{ArgAction, Args};
 use serde_json::{Map, Value, json};
 
-use super::super::connection::{Administration, text};
-use super::super::output::{self, Table};
-use super::{Which, print_client, quota};
+use super::super::connection::{Administration, ConnectionOptions, changed_nothing, text};
+use super::super::output::{self, Destination, Table};
+use super::{Which, quota, rotate_command, shown, shown_secret};
 
 pub(super) const EDIT_EXAMPLES: &str = "Examples:
   boomgate client edit demo-reader --daily-quota 50000 --burst 40
   boomgate client edit demo-reader --scope 'read:zones write:zones'
-  boomgate client edit demo-reader --enforce false     count and report, but refuse nothing";
+  boomgate client edit demo-reader --enforce false";
 
 pub(super) const ROTATE_EXAMPLES: &str = "Examples:
-  boomgate client rotate-secret demo-reader                              both secrets are good for a day
-  boomgate client rotate-secret demo-reader --previous-expires-in 0      the old one is in the wrong hands";
+  boomgate client rotate-secret demo-reader
+  boomgate client rotate-secret demo-reader --previous-expires-in 0
+After the first both secrets are good for a day; the second is for a secret that is in the wrong hands.";
 
 #[derive(Args)]
 pub(super) struct Changes {
@@ -31,9 +32,9 @@ struct Wanted {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
-    /// All that it may ask for and do from now on, scope tokens with spaces between
+    /// All that it may ask for and do from now on, scope tokens with spaces between; may be repeated
     #[arg(long)]
-    scope: Option<String>,
+    scope: Vec<String>,
     /// An API set that it may call; may be repeated, and replaces those that it had
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
@@ -52,6 +53,9 @@ struct Wanted {
     /// Whether what is over a limit is refused, or only counted and reported
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     enforce: Option<bool>,
+    /// Whether `client sync --prune` may delete it once no file declares it
+    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+    declared: Option<bool>,
 }
 
 impl Wanted {
@@ -60,13 +64,14 @@ impl Wanted {
         let mut members = Map::new();
         for (name, value) in [
             ("client_name", self.name.map(Value::from)),
-            ("scope", self.scope.map(Value::from)),
+            ("scope", Some(self.scope.join(" ")).filter(|scope| !scope.is_empty()).map(Value::from)),
             ("audience", Some(self.audience).filter(|audience| !audience.is_empty()).map(Value::from)),
             ("token_ttl", self.token_ttl.map(Value::from)),
             ("requests_per_second", self.requests_per_second.map(Value::from)),
             ("burst", self.burst.map(Value::from)),
             ("daily_quota", self.daily_quota),
             ("enforce", self.enforce.map(Value::from)),
+            ("declared", self.declared.map(Value::from)),
         ] {
             if let Some(value) = value {
                 members.insert(name.to_owned(), value);
@@ -96,33 +101,49 @@ pub(super) struct Span {
 
 pub(super) fn edit(server: &Administration, changes: Changes, json: bool) -> anyhow::Result<()> {
     let Changes { which, wanted } = changes;
-    print_client(&server.patch(&which.path(), &wanted.members())?, json)
+    let answer = server.patch(&which.path(), &wanted.members())?;
+    output::print_done(&shown(&answer, json)?, || format!("{} is changed all the same", which.client_id))
 }
 
 pub(super) fn set_status(server: &Administration, which: &Which, status: &str, json: bool) -> anyhow::Result<()> {
     let answer = server.patch(&which.path(), &json!({ "status": status }))?;
-    print_client(&answer, json)
+    output::print_done(&shown(&answer, json)?, || format!("{} is {status} all the same", which.client_id))
 }
 
 pub(super) fn remove(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
     server.delete(&which.path())?;
     if json {
-        output::print_json(&json!({ "client_id": which.client_id, "deleted": true }))?;
+        let deleted = json!({ "client_id": which.client_id, "deleted": true });
+        output::print_done(&format!("{deleted:#}"), || format!("{} is deleted all the same", which.client_id))?;
     }
     output::talk(&format!("{} is deleted: its secrets and its tokens are refused from now on.", which.client_id));
     Ok(())
 }
 
-pub(super) fn rotate_secret(server: &Administration, rotation: &Rotation, json: bool) -> anyhow::Result<()> {
+pub(super) fn rotate_secret(
+    server: &Administration,
+    rotation: &Rotation,
+    connection: &ConnectionOptions,
+) -> anyhow::Result<()> {
+    output::expect_reader("the new secret")?;
     let Rotation { which, previous_expires_in } = rotation;
+    let client_id = &which.client_id;
+    let rotate = rotate_command(client_id.as_str(), connection);
     let body = previous_expires_in.map_or_else(|| json!({}), |seconds| json!({ "previous_expires_in": seconds }));
-    let answer = server.post(&format!("{}/secrets", which.path()), &body)?;
-    if json {
-        output::print_json(&answer)?;
-    } else {
-        let member = |name| text(&answer, name).unwrap_or_default().to_owned();
-        let names = ["client_id", "client_secret", "secret_id"];
-        output::print(&output::members(&names.map(|name| (name, member(name)))))?;
+    let answer = server.post(&format!("{}/secrets", which.path()), &body).map_err(|error| {
+        if changed_nothing(&error) {
+            return error;
+        }
+        anyhow!("{error}. The secret of {client_id} may be rotated all the same: make sure with {rotate}")
+    })?;
+    let names = ["client_id", "client_secret", "secret_id"];
+    let printed = shown_secret(&answer, &names, server.server(), connection.json);
+    let lost = || format!("make another with {rotate}, which ends those before it at once");
+    output::print_done(&printed, || {
+        format!("The secret of {client_id} is rotated all the same, and the new one is lost: {}", lost())
+    })?;
+    if output::destination() == Destination::Nowhere {
+        output::talk(&format!("The new secret of {client_id} went to /dev/null: {}", lost()));
     }
     let secrets = answer.get("secrets").and_then(Value::as_array);
     let end = secrets.and_then(|secrets| secrets.iter().find_map(|secret| text(secret, "expires_at")));
@@ -141,7 +162,8 @@ pub(super) fn rotate_secret(server: &Administration, rotation: &Rotation, json: 
 pub(super) fn revoke_tokens(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
     let answer = server.post(&format!("{}/revoke-tokens", which.path()), &json!({}))?;
     if json {
-        output::print_json(&answer)?;
+        let done = || format!("The tokens of {} are revoked all the same", which.client_id);
+        output::print_done(&format!("{answer:#}"), done)?;
     }
     output::talk(&format!(
         "Every token that {} was issued until now is refused. It can get new ones: to keep it out, suspend it or \

@@ -21,7 +21,7 @@ use crate::time::{Clock as _, SystemClock, UnixSeconds};
 pub(super) const EXAMPLES: &str = "Examples:
   boomgate token get --client demo-reader | boomgate token explain
   boomgate token explain token.txt --json
-  boomgate token explain --offline < token.txt     what it says alone; its signature is not checked";
+  boomgate token explain --offline < token.txt";
 
 /// Claims that are moments.
 const MOMENTS: [&str; 4] = ["iat", "nbf", "exp", "auth_time"];
@@ -78,7 +78,7 @@ pub(super) fn explain(
             }
         }
     }
-    output::print(&if options.json { as_json(&jwt, &verdicts) } else { as_text(&jwt, &verdicts, now) })?;
+    let printed = output::print(&if options.json { as_json(&jwt, &verdicts) } else { as_text(&jwt, &verdicts, now) });
     let bad: Vec<&str> = verdicts
         .iter()
         .filter(|(_, verdict)| matches!(verdict, Verdict::Bad(_)))
@@ -87,7 +87,7 @@ pub(super) fn explain(
     match unreachable {
         _ if !bad.is_empty() => bail!("the token is no good: {}", bad.join("; ")),
         Some(error) => bail!("{error}; or leave the server out with --offline"),
-        None => Ok(()),
+        None => Ok(printed?),
     }
 }
 

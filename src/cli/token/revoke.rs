@@ -10,7 +10,7 @@ use super::jwt::Jwt;
 use crate::config::Environment;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  boomgate token revoke < token.txt              as the administrator whose folder this is
+  boomgate token revoke < token.txt
   boomgate token revoke leaked.txt --credentials partner.json
   echo \"$TOKEN\" | boomgate token revoke --client demo-reader";
 
@@ -43,7 +43,7 @@ pub(super) fn revoke(
         }
     };
     if options.json {
-        output::print_json(&revoked)?;
+        output::print_done(&format!("{revoked:#}"), || "The token is revoked all the same".to_owned())?;
     }
     output::talk("It is refused from now on.");
     Ok(())

@@ -1,0 +1,158 @@
+//! Answers that nobody gets, after a change that is made: what is lost is said, with what to do about it.
+
+use std::fs::File;
+use std::io;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::{Running, boomgate, complaint, out};
+
+/// A pipe whose reader went away.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+fn call(server: &Running, arguments: &[&str], stdout: Stdio) -> Output {
+    boomgate(server.folder.path(), arguments).stdout(stdout).output().unwrap()
+}
+
+/// The command that a text gives, run by a shell that has the program on its path.
+fn advised(server: &Running, said: &str) -> Output {
+    let command = said.split('`').nth(1).unwrap_or_else(|| panic!("no command: {said}"));
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap();
+    let line = format!("PATH={}:$PATH; {command}", program.display());
+    Command::new("bash").current_dir(server.folder.path()).args(["-c", &line]).output().unwrap()
+}
+
+fn clients(server: &Running) -> Vec<Value> {
+    serde_json::from_str(out(&server.call(&["client", "list", "--json"]))).unwrap()
+}
+
+#[test]
+fn a_secret_that_nobody_gets_is_said_with_the_line_that_makes_another() {
+    let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    for (stdout, json, why) in [
+        (closed_pipe(), true, "Broken pipe"),
+        (closed_pipe(), false, "Broken pipe"),
+        (full(), true, "No space left on device"),
+        (full(), false, "No space left on device"),
+    ] {
+        let before = clients(&server).len();
+        let arguments = ["client", "add", "--name", "Curbside", "--data-dir", "data", "--json"];
+        let arguments = if json { &arguments[..] } else { &arguments[..6] };
+        let added = call(&server, arguments, stdout);
+        let said = complaint(&added);
+        assert_eq!(added.status.code(), Some(1), "{said}");
+        assert!(said.starts_with(&format!("boomgate: cannot write to standard output: {why}")), "{said}");
+        assert!(said.contains("is registered all the same, and its secret is lost: make another with `"), "{said}");
+        assert_eq!((said.lines().count(), clients(&server).len()), (1, before + 1));
+        let rotated = advised(&server, said);
+        assert!(out(&rotated).contains("client_secret  bg_secret_"), "{rotated:?}");
+
+        // The same of a rotation; another after it is not in the way of the advice.
+        let client_id = out(&rotated).split_whitespace().nth(1).unwrap();
+        let lost = call(&server, &["client", "rotate-secret", client_id], full());
+        let said = complaint(&lost);
+        assert_eq!(lost.status.code(), Some(1), "{said}");
+        assert!(said.contains("is rotated all the same, and the new one is lost: make another with `"), "{said}");
+        assert!(out(&advised(&server, said)).contains("client_secret  bg_secret_"));
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_refused_before_there_is_a_secret() {
+    let server = Running::start("serve");
+    let shell = |line: &str| {
+        let line = format!("exec {} {line}", env!("CARGO_BIN_EXE_boomgate"));
+        Command::new("bash").current_dir(server.folder.path()).args(["-c", &line]).output().unwrap()
+    };
+    for line in ["client add --name Curbside >&-", "client rotate-secret admin --json >&-"] {
+        let refused = shell(line);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(complaint(&refused).contains("standard output is closed"), "{refused:?}");
+    }
+    let clients = clients(&server);
+    assert_eq!((clients.len(), clients[0]["secrets"].as_array().unwrap().len()), (1, 1), "nothing was changed");
+    // Who sends it to the null device wants so, and is told.
+    let added = shell("client add --name Curbside > /dev/null");
+    assert!(added.status.success(), "{added:?}");
+    assert!(
+        complaint(&added).contains("went to /dev/null: make another with `boomgate client rotate-secret"),
+        "{added:?}"
+    );
+}
+
+#[test]
+fn a_change_whose_answer_nobody_gets_is_a_failure_that_says_what_was_done() {
+    let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
+    let client_id = added["client_id"].as_str().unwrap();
+    for (arguments, says) in [
+        (&["client", "edit", client_id, "--burst", "7"][..], "is changed all the same"),
+        (&["client", "suspend", client_id], "is suspended all the same"),
+        (&["client", "resume", client_id, "--json"], "is active all the same"),
+        (&["client", "revoke-tokens", client_id, "--json"], "are revoked all the same"),
+        (&["client", "remove", client_id, "--json"], "is deleted all the same"),
+        (&["key", "rotate", "--immediately"], "is signing all the same"),
+        (&["token", "get"], "The token is lost: get another"),
+        (&["token", "get", "--json"], "The token is lost: get another"),
+    ] {
+        for stdout in [closed_pipe(), full()] {
+            // What is deleted cannot be deleted again.
+            if arguments[1] == "remove" && clients(&server).len() == 1 {
+                continue;
+            }
+            let done = call(&server, arguments, stdout);
+            let said = complaint(&done);
+            assert_eq!(done.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(said.contains("cannot write to standard output: ") && said.contains(says), "{arguments:?}: {said}");
+        }
+    }
+    // Where nothing was changed, a reader that had enough is no failure.
+    for arguments in
+        [&["client", "list"][..], &["client", "list", "--json"], &["key", "list"], &["completions", "bash"]]
+    {
+        assert!(call(&server, arguments, closed_pipe()).status.success(), "{arguments:?}");
+        let said = call(&server, arguments, full());
+        assert_eq!((said.status.code(), complaint(&said).lines().count()), (Some(1), 1), "{said:?}");
+        assert!(complaint(&said).contains("cannot write to standard output: No space left"), "{said:?}");
+    }
+    std::fs::write(
+        server.folder.path().join("clients.json"),
+        "{\"clients\": [{\"client_id\": \"a\", \"client_name\": \
+        \"a\", \"scope\": \"read:zones\"}]}",
+    )
+    .unwrap();
+    let unread = call(&server, &["client", "sync", "clients.json"], closed_pipe());
+    assert_eq!(unread.status.code(), Some(1));
+    assert!(complaint(&unread).contains("Broken pipe (os error 32). Nothing was changed"), "{unread:?}");
+    assert!(clients(&server).iter().all(|client| client["client_id"] != "a"));
+}
+
+#[test]
+fn what_is_printed_of_a_new_secret_is_a_file_of_credentials() {
+    let server = Running::start("serve");
+    let added = server.call(&["client", "add", "--name", "Curbside", "--json"]);
+    let credentials: Value = serde_json::from_str(out(&added)).unwrap();
+    assert_eq!(credentials["issuer"], server.address.as_str());
+    let client_id = credentials["client_id"].as_str().unwrap();
+    let rotated = server.call(&["client", "rotate-secret", client_id, "--json"]);
+    for (name, answer) in [("added.json", &added), ("rotated.json", &rotated)] {
+        let path = server.folder.path().join(name);
+        std::fs::write(&path, &answer.stdout).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        // Without --server: it is at no default port.
+        let got = server.call(&["token", "get", "--credentials", name]);
+        assert!(got.status.success(), "{}", complaint(&got));
+    }
+    let scopes = ["client", "add", "--name", "Two", "--scope", "read:zones", "--scope", "write:zones", "--json"];
+    let added: Value = serde_json::from_str(out(&server.call(&scopes))).unwrap();
+    assert_eq!(added["scope"], "read:zones write:zones");
+}
