@@ -60,35 +60,49 @@ fn sandbox(running: &Running<'_>) -> String {
     let Running { issuer, audience, .. } = running;
     let mut text = format!("Boomgate sandbox: {issuer}   (Ctrl-C stops it)\n\n");
     for demo in DEMOS {
-        let _written = writeln!(text, "  {:13} {}  {}", demo.client_id, demo.client_secret, demo.client_name);
+        let _written = writeln!(text, "  {:12}  {}  {}", demo.client_id, demo.client_secret, demo.shows);
     }
-    push(&mut text, "\nTo paste into another shell:\n");
+    push(&mut text, "\nTo paste into another shell, one block after another:\n");
     if let Ok(folder) = std::env::current_dir() {
         push(&mut text, &format!("  cd {}", quoted(&folder.display().to_string())));
     }
     let ca = running.ca.map(|ca| quoted(&ca.display().to_string()));
-    let curl = ca.as_ref().map_or_else(|| "curl -sS".to_owned(), |ca| format!("curl -sS --cacert {ca}"));
+    let trust = ca.as_ref().map_or_else(String::new, |ca| format!(" --cacert {ca}"));
     let secret = |wanted| DEMOS.iter().find(|demo| demo.client_id == wanted).map_or("", |demo| demo.client_secret);
     let _written = write!(
         text,
         r#"
-  # A token, as any OAuth client gets it; then zones, and a zone of one's own.
-  TOKEN=$({curl} {issuer}/shared/access-tokens \
+A token, as any OAuth client gets it:
+
+  TOKEN=$(curl -sS{trust} {issuer}/shared/access-tokens \
     -H 'Content-Type: application/json' \
-    -d '{{"grant_type": "client_credentials", "audience": "{audience}", "client_id": "demo-writer",
+    -d '{{"grant_type": "client_credentials", "audience": "{audience}",
+         "client_id": "demo-writer",
          "client_secret": "{writer}"}}' |
-    sed 's/.*"access_token": *"\([^"]*\)".*/\1/')
-  {curl} -H "Authorization: Bearer $TOKEN" '{issuer}/parking/zones?limit=3'
+    sed -n -e 's/.*"access_token": *"\([^"]*\)".*/\1/p' -e t -e 'w /dev/stderr')
+  : "${{TOKEN:?there is no token, and the answer above says why}}"
+
+Zones, and a zone of your own:
+
+  curl -sS{trust} -H "Authorization: Bearer $TOKEN" \
+    '{issuer}/parking/zones?limit=3'
   ZONE='{ZONE}'
-  {curl} -H "Authorization: Bearer $TOKEN" {issuer}/parking/zones -d "$ZONE"
+  curl -sS{trust} -H "Authorization: Bearer $TOKEN" \
+    {issuer}/parking/zones -d "$ZONE"
 
-  # 403: demo-reader may not write.
-  TOKEN=$({boomgate} token get --client demo-reader{folder})
-  {curl} -i -H "Authorization: Bearer $TOKEN" {issuer}/parking/zones -d "$ZONE"
+403, since demo-reader may not write:
 
-  # 429: demo-limited may ask twice at once.
-  TOKEN=$({boomgate} token get --client demo-limited{folder})
-  {curl} -i -H "Authorization: Bearer $TOKEN" '{issuer}/parking/zones?limit=[1-4]'
+  TOKEN=$({boomgate} token get{folder} \
+    --client demo-reader)
+  curl -sS -i{trust} -H "Authorization: Bearer $TOKEN" \
+    {issuer}/parking/zones -d "$ZONE"
+
+429, since demo-limited may ask twice at once:
+
+  TOKEN=$({boomgate} token get{folder} \
+    --client demo-limited)
+  curl -sS -i{trust} -H "Authorization: Bearer $TOKEN" \
+    '{issuer}/parking/zones?limit=[1-4]'
 "#,
         writer = secret("demo-writer"),
         boomgate = program(),
@@ -110,11 +124,15 @@ fn push_trust(text: &mut String, ca: &str) {
 To make others trust its certificate:
 
   curl      curl --cacert {ca} …
-  Python    SSL_CERT_FILE={ca} python3 …   (requests: REQUESTS_CA_BUNDLE={ca})
+  Python    SSL_CERT_FILE={ca} python3 …
+            REQUESTS_CA_BUNDLE={ca} python3 …
   Node      NODE_EXTRA_CA_CERTS={ca} node …
-  Java      keytool -importcert -noprompt -alias boomgate -file {ca} -keystore boomgate.p12 -storepass changeit
-            java -Djavax.net.ssl.trustStore=boomgate.p12 -Djavax.net.ssl.trustStorePassword=changeit …
-  Chromium  mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n boomgate -i {ca}
+  Java      keytool -importcert -noprompt -alias boomgate -file {ca} \\
+              -keystore boomgate.p12 -storepass changeit
+            java -Djavax.net.ssl.trustStore=boomgate.p12 \\
+              -Djavax.net.ssl.trustStorePassword=changeit …
+  Chromium  mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb \\
+              -A -t C,, -n boomgate -i {ca}
 "
     );
 }
@@ -135,4 +153,31 @@ fn data_dir_flag(data_dir: &Path) -> String {
         return String::new();
     }
     format!(" --data-dir {}", quoted(&data_dir.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The longest line that a terminal shows as one.
+    const COLUMNS: usize = 100;
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_nor_a_comment() {
+        for (edition, ca) in [
+            (Edition::Sandbox, Some(Path::new("data/tls/ca.pem"))),
+            (Edition::Serve, Some(Path::new("data/tls/ca.pem"))),
+            (Edition::Serve, None),
+        ] {
+            let issuer = "https://localhost:8443";
+            let (audience, data_dir) = ("public.api.passportinc.com", Path::new("data"));
+            let text = text(&Running { edition, issuer, audience, ca, certificate: None, data_dir });
+            // The path of this program is as long as it is.
+            let text = text.replace(&program(), "target/debug/boomgate");
+            for line in text.lines().filter(|line| !line.starts_with("  cd ")) {
+                assert!(line.chars().count() <= COLUMNS, "{} columns: {line}", line.chars().count());
+                assert!(!line.contains('#'), "zsh reads a comment as a command: {line}");
+            }
+        }
+    }
 }

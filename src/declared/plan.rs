@@ -179,7 +179,6 @@ impl<'d> Plan<'d> {
         let (client_id, place) = (&client.client_id, client.secret.place());
         let (is_said, is_made_here) = (client.secret.is_said(), client.secret.file().is_some());
         match registered.declared_secret {
-            SecretStanding::Current => {}
             // A secret that was rotated out may have been stolen: nobody brings it back in passing.
             SecretStanding::Former => {
                 let rotated = format!("{client_id}: the secret in {place} was rotated out");
@@ -194,7 +193,8 @@ impl<'d> Plan<'d> {
                 let what = "is not one that it has; move it away, or say secret = \"generate\" to rotate to it";
                 self.go_astray(client_id, format!("{client_id}: the secret in {place} {what}"));
             }
-            SecretStanding::Unknown => {}
+            // It is in force; or the file does not speak of it, and none was made here.
+            SecretStanding::Current | SecretStanding::Unknown => {}
         }
     }
 

@@ -20,8 +20,10 @@ pub struct Demo {
     pub client_id: &'static str,
     /// Its secret, as good for anybody as for anybody else.
     pub client_secret: &'static str,
-    /// What it shows.
+    /// Its name.
     pub client_name: &'static str,
+    /// What it shows, in few words.
+    pub shows: &'static str,
     scope: &'static str,
     limits: Option<Limits>,
     admin: bool,
@@ -33,6 +35,7 @@ pub const DEMOS: [Demo; 4] = [
         client_id: "demo-reader",
         client_secret: "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY",
         client_name: "Demo: reads zones",
+        shows: "reads zones",
         scope: "read:zones",
         limits: None,
         admin: false,
@@ -41,6 +44,7 @@ pub const DEMOS: [Demo; 4] = [
         client_id: "demo-writer",
         client_secret: "bg_secret_demoWriterInTheSandboxOnlyNotForProduction00iDSjJ",
         client_name: "Demo: reads and writes zones",
+        shows: "reads, writes zones",
         scope: "read:zones write:zones",
         limits: None,
         admin: false,
@@ -49,6 +53,7 @@ pub const DEMOS: [Demo; 4] = [
         client_id: "demo-limited",
         client_secret: "bg_secret_demoLimitedInTheSandboxOnlyNotForProduction3Fv5PB",
         client_name: "Demo: 2 requests a second, 20 a day",
+        shows: "2 a second, 20 a day",
         scope: "read:zones",
         limits: Some(Limits { requests_per_second: 2, burst: 2, daily_quota: Some(20), enforce: true }),
         admin: false,
@@ -57,6 +62,7 @@ pub const DEMOS: [Demo; 4] = [
         client_id: "demo-admin",
         client_secret: "bg_secret_demoAdminInTheSandboxOnlyNotForProduction004CCSqY",
         client_name: "Demo: registers clients",
+        shows: "registers clients",
         scope: "read:admin read:zones write:admin write:zones",
         limits: Some(OPERATOR_LIMITS),
         admin: true,

@@ -179,11 +179,11 @@ mod tests {
                 fs::write(path, format!("{before}{pem}{after}")).unwrap();
                 fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
             }
-            assert!(read_pair(&certificate, &key).is_ok());
+            assert!(read_pair(&certificate, &key, Reader::Server).is_ok());
         }
         let utf16: Vec<u8> = made.cert.pem().encode_utf16().flat_map(u16::to_le_bytes).collect();
         fs::write(&certificate, utf16).unwrap();
-        let said = read_pair(&certificate, &key).err().unwrap().to_string();
+        let said = read_pair(&certificate, &key, Reader::Server).err().unwrap().to_string();
         assert!(said.contains("it is UTF-16: save it as UTF-8"), "{said}");
     }
 }

@@ -69,7 +69,7 @@ fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_named() {
         ("c.json", credentials.to_string(), &["client", "list", "--credentials", "c.json"][..]),
         ("ca.pem", data("tls/ca.pem"), &["client", "list", "--ca", "ca.pem"]),
         ("exported.pem", data("tls/ca.pem"), &["ca", "export", "--ca", "exported.pem"]),
-        ("a.toml", "workers = 2\n".to_owned(), &["config", "check", "--config", "a.toml"]),
+        ("a.toml", "workers = 2\n".to_owned(), &["config", "show", "--config", "a.toml"]),
         ("key.pem", key.to_owned(), &["key", "import", "key.pem"]),
         ("own", own.to_owned(), &["client", "sync", "clients.toml", "--dry-run"]),
         ("clients.toml", clients.to_owned(), &["client", "sync", "clients.toml", "--dry-run"]),
