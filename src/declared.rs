@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use self::document::Entry;
 pub use self::plan::{Change, Counts, Plan, Prune, Registered, Step, grouped};
-pub use self::secret::{DeclaredSecret, SecretError, Taken};
+pub use self::secret::{DeclaredSecret, SecretError, Taken, forget_secret};
 use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;

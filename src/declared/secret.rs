@@ -122,8 +122,7 @@ impl Source {
         match self {
             Self::Unsaid | Self::Generate => {
                 // A file that has no folder for it was refused as a whole.
-                let folder = setting.secrets_dir.unwrap_or(folder);
-                let path = folder.join(format!("{client_id}.json"));
+                let path = path_of(setting.secrets_dir.unwrap_or(folder), client_id);
                 let secret = read_generated(&path, client_id)?;
                 Ok(DeclaredSecret { kept: Kept::Here(path, secret), said })
             }
@@ -161,6 +160,25 @@ fn lock_secrets_folder(folder: &Path) -> std::io::Result<File> {
         files::write_private(&ignored, b"*\n")?;
     }
     Ok(lock)
+}
+
+/// Removes the file of a secret that was made for a client which is deleted, if `folder` has one: no secret comes back
+/// with a client of the same identifier.
+pub fn forget_secret(folder: &Path, client_id: &ClientId) -> std::io::Result<()> {
+    let path = path_of(folder, client_id);
+    if !path.exists() {
+        return Ok(());
+    }
+    let _others_wait = lock_secrets_folder(folder)?;
+    match read_generated(&path, client_id) {
+        Ok(Some(_)) => files::remove(&path),
+        // What is in it is not this client's.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+fn path_of(folder: &Path, client_id: &ClientId) -> PathBuf {
+    folder.join(format!("{client_id}.json"))
 }
 
 #[derive(Deserialize)]

@@ -202,6 +202,9 @@ fn pruning_deletes_what_a_run_has_registered_and_only_with_a_yes() {
     );
     assert_eq!((mark("gone"), mark(by_hand).is_some(), mark("curbside").is_some()), (None, true, true));
 
+    let kept = ["curbside", "gone"].map(|name| site.path(&format!("client-secrets/{name}.json")).exists());
+    assert_eq!(kept, [true, false], "the secret of a deleted client does not come back with another");
+
     // Adopted by a file that names it, and deleted once it does not.
     site.declare(&[client("curbside", ""), client(by_hand, "")].concat());
     assert!(site.synced(&[]).contains("declared false → true"));

@@ -18,7 +18,7 @@ use super::super::progress::Progress;
 use super::pages;
 use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
-use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, grouped};
+use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::{Registration, Terms};
@@ -171,7 +171,7 @@ pub(super) fn sync(
             bail!("clients were changed while the question stood, so nothing was changed: run this again");
         }
     }
-    carry_out_all(server, &plan, environment)?;
+    carry_out_all(server, &plan, secrets_dir.as_deref(), environment)?;
     secrets::expect_all(server, &plan, || Ok(declaration.clients(&setting)?))?;
     if !plan.steps.is_empty() {
         output::talk(&format!("Done: {} is as {name} says.", server.server()));
@@ -180,10 +180,15 @@ pub(super) fn sync(
 }
 
 /// Carries out every step, in order. What is done stays.
-fn carry_out_all(server: &Administration, plan: &Plan<'_>, environment: &Environment) -> anyhow::Result<()> {
+fn carry_out_all(
+    server: &Administration,
+    plan: &Plan<'_>,
+    secrets_dir: Option<&Path>,
+    environment: &Environment,
+) -> anyhow::Result<()> {
     let mut progress = Progress::new(plan.steps.len(), environment);
     for step in &plan.steps {
-        if let Err(error) = carry_out(server, step) {
+        if let Err(error) = carry_out(server, step, secrets_dir) {
             let (done, total) = (progress.done(), plan.steps.len());
             drop(progress);
             bail!(
@@ -279,7 +284,7 @@ fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: 
 }
 
 /// One step; when this returns, it is on the server's disk.
-fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
+fn carry_out(server: &Administration, step: &Step<'_>, secrets_dir: Option<&Path>) -> anyhow::Result<()> {
     let path = path_of(step.client_id());
     match step {
         Step::Register(client) => {
@@ -298,9 +303,13 @@ fn carry_out(server: &Administration, step: &Step<'_>) -> anyhow::Result<()> {
         Step::Resume(_) => {
             server.patch(&path, &json!({ "status": "active" }))?;
         }
-        // Another run may have deleted it meanwhile.
-        Step::Remove(..) => {
+        Step::Remove(client_id, _) => {
+            // Another run may have deleted it meanwhile.
             server.delete(&path).or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })?;
+            if let Some(folder) = secrets_dir {
+                forget_secret(folder, client_id)
+                    .map_err(|error| anyhow!("it is deleted, but its secret stays in {}: {error}", folder.display()))?;
+            }
         }
     }
     Ok(())
