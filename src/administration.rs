@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub use self::registered::entity_tag;
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::clients::{Client, Clients, Secret, Status};
+use crate::counts::Label as _;
 use crate::failures::Sum;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
@@ -163,6 +164,7 @@ impl Administration {
         let event = self.done(Action::ClientRegistered, client.client_id.as_str(), actor);
         let revision = self.audit.commit(&self.clients.register(&client)?, &event).await?;
         self.clients.reach(revision.ok_or(ChangeError::AlreadyRegistered)?).await;
+        log_change(&event);
         Ok(client)
     }
 
@@ -231,7 +233,7 @@ impl Administration {
         if let Some(revision) = revision {
             self.revocation.reach(revision).await;
         }
-        tracing::info!(%jti, ?action, "a token was revoked");
+        log_change(&event);
         Ok(())
     }
 
@@ -248,5 +250,17 @@ impl Administration {
             outcome: Outcome::Done,
             attempts: None,
         }
+    }
+}
+
+/// A line for a change that is in force, in the words of the audit log: at `info` for a caller's; what this
+/// program does by itself, such as at its first start, is at `debug`.
+fn log_change(event: &Event) {
+    let Event { action, subject, actor, request_id, .. } = event;
+    let (action, request_id) = (action.name(), request_id.as_deref());
+    if let Some(actor) = actor {
+        tracing::info!(action, subject, %actor, request_id, "a change was made");
+    } else {
+        tracing::debug!(action, subject, "a change was made");
     }
 }

@@ -1,6 +1,6 @@
 //! Signing keys are made, brought, taken away and forgotten.
 
-use super::{Actor, Administration, ChangeError};
+use super::{Actor, Administration, ChangeError, log_change};
 use crate::audit::Action;
 use crate::keys::{Algorithm, KeyError, Planned, Schedule, Start};
 use crate::store::Outcome;
@@ -36,7 +36,6 @@ impl Administration {
     /// Takes a key away: every token under it is refused from the next request on.
     pub async fn revoke_key(&self, kid: &str, actor: &Actor) -> Result<(), ChangeError> {
         self.change_keys(Action::KeyRevoked, actor, || self.keys.removal(kid, self.clock.now())).await?;
-        tracing::warn!(?kid, "a signing key was revoked: its tokens are refused");
         Ok(())
     }
 
@@ -77,14 +76,17 @@ impl Administration {
         actor: &Actor,
     ) -> Result<Option<String>, ChangeError> {
         let Planned { kid, change, is_idle } = planned;
+        let event = self.done(action, &kid, actor);
         let outcome = if is_idle {
             self.store.commit(change).await?
         } else {
-            let event = self.done(action, &kid, actor);
             self.audit.commit(&change, &event).await?.map_or(Outcome::Conflict, Outcome::Committed)
         };
         let Outcome::Committed(revision) = outcome else { return Ok(None) };
         self.keys.reach(revision).await;
+        if !is_idle {
+            log_change(&event);
+        }
         Ok(Some(kid))
     }
 }

@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::{Actor, Administration, ChangeError};
+use super::{Actor, Administration, ChangeError, log_change};
 use crate::audit::Action;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
 use crate::oauth::credentials::{ClientId, Fingerprint};
@@ -64,7 +64,7 @@ impl Administration {
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
-                tracing::info!(%client_id, "a client was deleted");
+                log_change(&event);
                 return Ok(());
             }
         }
@@ -164,7 +164,7 @@ impl Administration {
             let event = self.done(action, client_id.as_str(), actor);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
-                tracing::info!(%client_id, ?action, "a client was changed");
+                log_change(&event);
                 return Ok(client);
             }
         }

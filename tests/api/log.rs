@@ -47,7 +47,7 @@ impl Sensitive {
     }
 }
 
-async fn token(client: &Client, base: &str, client_id: &str, secret: &str, audience: &str) -> String {
+pub(crate) async fn token(client: &Client, base: &str, client_id: &str, secret: &str, audience: &str) -> String {
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", client_id),
@@ -234,6 +234,61 @@ async fn a_request_is_no_line_unless_that_is_asked_for() {
         let lines = ended(process);
         assert_eq!(lines.iter().filter(|line| line.contains("order-17")).count(), expected, "{level}: {lines:#?}");
     }
+}
+
+#[tokio::test]
+async fn each_change_that_a_caller_makes_is_a_line_at_info_in_the_words_of_the_audit_log() {
+    let site = Site::new(&[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    let process = site.start();
+    let client = site.client(true);
+    let admin = token(&client, &site.base, ADMIN, &secret(ADMIN), ADMIN_AUDIENCE).await;
+    let send = async |method: Method, path: &str, body: Value| {
+        let request = client.request(method, format!("{}/admin{path}", site.base)).bearer_auth(&admin);
+        let answer = answer(request.header("x-request-id", "order-17").json(&body)).await;
+        assert!(answer.status < 300, "{path}: {answer:?}");
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    };
+    let added = send(Method::POST, "/clients", json!({ "client_name": "Curbside", "scope": "read:zones" })).await;
+    let client_id = added["client_id"].as_str().unwrap();
+    let of_client = format!("/clients/{client_id}");
+    let rotated = send(Method::POST, &format!("{of_client}/secrets"), json!({})).await;
+    let older = added["secrets"][0]["secret_id"].as_str().unwrap();
+    send(Method::DELETE, &format!("{of_client}/secrets/{older}"), json!({})).await;
+    send(Method::PATCH, &of_client, json!({ "daily_quota": 5 })).await;
+    send(Method::PATCH, &of_client, json!({ "status": "suspended" })).await;
+    send(Method::PATCH, &of_client, json!({ "status": "active" })).await;
+    send(Method::POST, &format!("{of_client}/revoke-tokens"), json!({})).await;
+    send(Method::DELETE, &of_client, json!({})).await;
+    send(Method::POST, "/keys/import", json!({ "private_key": KEY })).await;
+
+    let lines = ended(process);
+    let mut sensitive = Sensitive::default();
+    sensitive.secret(client_id, added["client_secret"].as_str().unwrap());
+    sensitive.secret(client_id, rotated["client_secret"].as_str().unwrap());
+    assert_eq!(sensitive.found_in(&lines), Vec::new());
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines.iter().filter(|line| line["action"].is_string()).collect();
+    for line in &told {
+        assert_eq!(
+            (&line["level"], &line["actor"], &line["request_id"]),
+            (&json!("INFO"), &json!(ADMIN), &json!("order-17")),
+            "{line}"
+        );
+    }
+    let actions: Vec<_> = told.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let expected = [
+        "client_registered",
+        "secret_rotated",
+        "secret_deleted",
+        "client_changed",
+        "client_suspended",
+        "client_resumed",
+        "client_tokens_revoked",
+        "client_deleted",
+        "key_imported",
+    ];
+    assert_eq!(actions, expected);
+    assert!(told[..8].iter().all(|line| line["subject"] == client_id), "{told:#?}");
 }
 
 /// Stops the process as an operator does; all that it wrote to its log.
