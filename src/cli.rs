@@ -1,8 +1,8 @@
 //! The command line: two commands that serve, the others talk to a running server over its own HTTPS.
 //!
 //! Data goes to standard output, talk to standard error. A secret is never an argument, for the whole
-//! machine can read those. Exit codes: 0, 1 for a refusal or a failure, 2 for wrong usage. A failure is
-//! one line that says what to do next.
+//! machine can read those. Exit codes: 0, 1 for a refusal or a failure, 2 for wrong usage; a server that was
+//! stopped has two more, see [`serve`]. A failure is one line that says what to do next.
 #![allow(clippy::doc_markdown, reason = "clap prints the comments of options as they stand")]
 
 mod audit;
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Environment, misread_path};
+use crate::config::{Edition, Environment, misread_path};
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -94,8 +94,8 @@ pub fn run() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let done = match command {
-        Command::Sandbox(options) => serve::sandbox(options, &environment),
-        Command::Serve(options) => serve::serve(options, &environment),
+        Command::Sandbox(options) => return serve::run(Edition::Sandbox, options, &environment),
+        Command::Serve(options) => return serve::run(Edition::Serve, options, &environment),
         Command::Client(options) => client::run(options, &environment),
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),

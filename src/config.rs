@@ -117,6 +117,12 @@ pub struct Config {
     /// `workers`: threads that serve requests, at least 1; by default, and for 0, as many as the
     /// process has cores.
     pub workers: usize,
+    /// `store_close_timeout_s`: how long the store may take to close at a stop, once requests have ended; by
+    /// default 15 s. After that the process ends all the same.
+    pub store_close_timeout: Duration,
+    /// `allow_debugging`: whether a debugger may attach to the server and a crash may leave a core file; by
+    /// default not, for both show the signing key.
+    pub allow_debugging: bool,
     /// `sample_zones`: whether an empty store gets the sample zones; by default in the sandbox only.
     pub sample_zones: bool,
     /// `token_cache_entries`: how many verified access tokens are remembered; by default 10,000. One
@@ -221,6 +227,8 @@ pub struct Http {
 pub struct Log {
     /// `format`: by default for people on a terminal, JSON anywhere else.
     pub format: LogFormat,
+    /// Whether `format` was given: whoever asks for JSON reads standard output with a machine too.
+    pub is_format_given: bool,
     /// `level`: directives of tracing's `EnvFilter`, checked; by default `info`.
     pub level: String,
     /// `access`: whether each request is a line, at `info`; by default false, and without it each is one at
@@ -431,6 +439,8 @@ impl Config {
             key_rotation_days: raw.number("key_rotation_days", 0..=3_650, 30),
             clients_file: raw.path("clients_file", "the path of a TOML or JSON file"),
             workers: read_workers(raw),
+            store_close_timeout: seconds(raw, "store_close_timeout_s", 1..=3_600, 15),
+            allow_debugging: raw.boolean("allow_debugging", false),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
             token_endpoint: TokenEndpoint {
@@ -622,7 +632,8 @@ fn read_log(environment: &Environment, raw: &mut Raw) -> Log {
     let expected = "a level such as info, or directives such as info,boomgate=debug";
     let level = raw.text_or("log.level", expected, ("info", "info".to_owned()), log_directives);
     let access = raw.boolean("log.access", false);
-    Log { format, level, access, color: environment.terminal && environment.get("NO_COLOR").is_none() }
+    let is_format_given = raw.is_given("log.format");
+    Log { format, is_format_given, level, access, color: environment.terminal && environment.get("NO_COLOR").is_none() }
 }
 
 fn seconds(raw: &mut Raw, key: &'static str, range: RangeInclusive<u64>, default: u64) -> Duration {

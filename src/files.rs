@@ -308,6 +308,8 @@ fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         _ => (),
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+    // The process's umask may have taken some of it away.
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&draft, path)?;

@@ -42,6 +42,9 @@ use crate::counts::{Counter, Counts, label};
 /// starts with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// How often a stop looks whether the last connection has ended.
+const END_LOOK: Duration = Duration::from_millis(10);
+
 /// How much of the server one client, or all of them, may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -121,6 +124,7 @@ label! {
 pub struct Connections {
     opened: Counts<Opening>,
     ended: Counter,
+    cut_off: Counter,
 }
 
 impl Connections {
@@ -139,18 +143,54 @@ impl Connections {
         opened.saturating_sub(ended)
     }
 
-    fn begin(self: &Arc<Self>, opening: Opening) -> Open {
+    /// How many requests a stop has cut off: those that were under way when the threads that serve ended.
+    /// Waits for that end, up to `limit`.
+    pub async fn cut_off(&self, limit: Duration) -> u64 {
+        let all_ended = async {
+            while self.open() > 0 {
+                sleep(END_LOOK).await;
+            }
+        };
+        match timeout(limit, all_ended).await {
+            Ok(()) => self.cut_off.total(),
+            // They hang: none of them will be answered.
+            Err(_) => self.cut_off.total() + self.open(),
+        }
+    }
+
+    fn begin(self: &Arc<Self>, opening: Opening) -> Rc<Open> {
         self.opened.add_one(opening);
-        Open(Arc::clone(self))
+        Rc::new(Open(Arc::clone(self)))
     }
 }
 
-/// A connection while it is open.
+/// A connection while it is open: as long as its socket is, or an answer of it is under way.
 struct Open(Arc<Connections>);
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.ended.add_one();
+    }
+}
+
+/// Work of a connection that is to be finished: dropped before that, it counts as cut off.
+struct Work(Option<Rc<Open>>);
+
+impl Work {
+    fn of(open: &Rc<Open>) -> Self {
+        Self(Some(Rc::clone(open)))
+    }
+
+    fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(open) = &self.0 {
+            open.0.cut_off.add_one();
+        }
     }
 }
 
@@ -326,18 +366,20 @@ where
                     let limit = bounds.silence_timeout;
                     match opened {
                         Ok(Ok(Opened::Http2(io))) => {
-                            let _open = connections.begin(Opening::Http2);
-                            if let Err(error) = http2.serve(*io, peer).await {
+                            let open = connections.begin(Opening::Http2);
+                            if let Err(error) = http2.serve(*io, peer, open).await {
                                 debug!(?peer, %error, "an HTTP/2 connection ended early");
                             }
                         }
                         Ok(Ok(Opened::Http1(io))) => {
-                            let _open = connections.begin(Opening::Http1);
+                            let work = Work::of(&connections.begin(Opening::Http1));
                             until_silent(limit, *io, |io| http1.serve(io, peer)).await;
+                            work.finish();
                         }
                         Ok(Ok(Opened::Clear(io))) => {
-                            let _open = connections.begin(Opening::Clear);
+                            let work = Work::of(&connections.begin(Opening::Clear));
                             until_silent(limit, io, |io| clear.serve(io, peer)).await;
+                            work.finish();
                         }
                         Ok(Err(error)) => {
                             connections.opened.add_one(Opening::Failed);
@@ -375,8 +417,9 @@ where
                 let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
-                    let _open = connections.begin(Opening::Clear);
+                    let work = Work::of(&connections.begin(Opening::Clear));
                     until_silent(bounds.silence_timeout, stream, |io| clear.serve(io, peer)).await;
+                    work.finish();
                     Ok::<_, ()>(())
                 }
             }))

@@ -9,6 +9,7 @@ mod declared;
 mod parts;
 mod record;
 mod routes;
+mod upkeep;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,16 +21,17 @@ use std::time::Duration;
 use actix_web::web::Data;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use self::check::{Checked, check, tls_settings};
 use self::parts::{Outside, Parts, assemble};
 pub use self::record::ServerRecord;
+use self::upkeep::{close, sweep};
 use crate::administration::{Actor, ChangeError, OPERATOR_LIMITS};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::clients::Secret;
 use crate::config::{Config, Edition};
 use crate::declared::{DeclarationError, SecretError};
-use crate::failures::Sum;
 use crate::files::{self, Exposure};
 use crate::http::answer::Site;
 use crate::http::hsts::Hsts;
@@ -48,10 +50,8 @@ const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
 const DEMO_CREDENTIALS: &str = "demo-clients.json";
 /// Which kind of server the folder belongs to.
 const EDITION: Keyspace<String> = Keyspace::new("edition");
-/// How often what has expired is forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How often certificate files are looked at.
-const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
+/// How much longer than their time threads that serve may take to end.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
 
 /// A server that is ready to run: it holds its ports, its folder and its keys.
 pub struct Server {
@@ -143,6 +143,18 @@ pub enum RunError {
     /// What was held could not be returned; nothing that was acknowledged is lost.
     #[error("the store could not be closed cleanly: {0}")]
     Store(#[from] StoreError),
+    /// The store did not close in the time that it had; nothing that was acknowledged is lost.
+    #[error(
+        "the store did not close within {0} s (store_close_timeout_s): nothing that was acknowledged is lost, quota \
+         that was set aside is not returned"
+    )]
+    StoreHangs(u64),
+    /// Threads that serve did not end, though their time was over.
+    #[error("the stop was held up by a thread that serves requests: the store is closed all the same")]
+    WorkersHang,
+    /// Everything is closed, but clients did not get their answers: theirs to send again.
+    #[error("stopped, and {0} requests under way were cut off: their time was over (http.shutdown_timeout_s)")]
+    CutOff(u64),
 }
 
 impl Server {
@@ -226,9 +238,10 @@ impl Server {
     }
 
     /// Serves until `stop` is ready; then drains requests under way, returns unspent quota and closes the
-    /// store.
+    /// store. Each of these is bounded in time, whatever hangs.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { config, issuer, https, http, ops, sockets, tls, store, stopping, parts } = self;
+        let connections = sockets.connections();
         let secure_site = Data::new(Site { issuer: issuer.clone(), hsts: hsts(&config, &issuer) });
         let clear_site = Data::new(Site { issuer, hsts: None });
         let secure_app = {
@@ -251,24 +264,29 @@ impl Server {
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
         let handle = server.handle();
         let mut running = std::pin::pin!(actix_web::rt::spawn(server));
-        let ended = tokio::select! {
-            ended = &mut running => ended,
+        // Whether all threads that serve have ended.
+        let all_ended = tokio::select! {
+            ended = &mut running => ended.map_err(io::Error::other).flatten().map(|()| true),
             () = stop => {
                 stopping.store(true, Ordering::Relaxed);
                 // Resolves once every answer under way is sent, or the time for that is over.
-                handle.stop(true).await;
-                running.await
+                match timeout(config.http.shutdown_timeout + STOP_MARGIN, handle.stop(true)).await {
+                    Ok(()) => running.await.map_err(io::Error::other).flatten().map(|()| true),
+                    Err(_) => Ok(false),
+                }
             }
         };
         sweeper.abort();
-        let written = parts.clients.write_back_uses().await;
-        let told = write_down(&parts, parts.failures.rest()).await;
-        let returned = parts.admission.close().await;
-        store.close().await?;
-        written?;
-        told?;
-        returned?;
-        Ok(ended.map_err(io::Error::other)??)
+        let cut_off = connections.cut_off(STOP_MARGIN).await;
+        match timeout(config.store_close_timeout, close(&parts, &*store)).await {
+            Ok(closed) => closed?,
+            Err(_) => return Err(RunError::StoreHangs(config.store_close_timeout.as_secs())),
+        }
+        match (all_ended?, cut_off) {
+            (false, _) => Err(RunError::WorkersHang),
+            (true, 0) => Ok(()),
+            (true, cut_off) => Err(RunError::CutOff(cut_off)),
+        }
     }
 
     async fn first_start(&self) -> Result<(), StartError> {
@@ -390,54 +408,6 @@ fn bounds(config: &Config) -> Bounds {
         shutdown_timeout: config.http.shutdown_timeout,
         ..Bounds::default()
     }
-}
-
-/// Forgets what has expired, rotates signing keys, and looks at the certificate files.
-async fn sweep(parts: Parts, tls: Arc<Tls>) {
-    let mut expired = tokio::time::interval(SWEEP_INTERVAL);
-    let mut certificates = tokio::time::interval(CERTIFICATE_INTERVAL);
-    loop {
-        tokio::select! {
-            _ = expired.tick() => {
-                let now = parts.clock.now();
-                if let Err(error) = parts.revocation.sweep(now).await {
-                    tracing::warn!(%error, "expired revocations stay for now");
-                }
-                if let Err(error) = parts.revocation.pack().await {
-                    tracing::warn!(%error, "revocations are not packed for now");
-                }
-                if let Err(error) = parts.parking.sweep(now).await {
-                    tracing::warn!(%error, "expired idempotency keys stay for now");
-                }
-                if let Err(error) = parts.clients.write_back_uses().await {
-                    tracing::warn!(%error, "when secrets were last used is not on disk yet");
-                }
-                if let Err(error) = parts.changes.tend_keys(&parts.key_schedule).await {
-                    tracing::warn!(%error, "the signing keys stay as they are for now");
-                }
-                if let Err(error) = write_down(&parts, parts.failures.due()).await {
-                    tracing::warn!(%error, "failed authentications are not in the audit log yet");
-                }
-                parts.source_limit.forget_quiet();
-                parts.grants.forget_unregistered();
-                parts.admission.forget_unregistered();
-            }
-            _ = certificates.tick() => {
-                if let Err(error) = tls.refresh() {
-                    tracing::error!(%error, "the certificate was not renewed: the old one stays");
-                }
-            }
-        }
-    }
-}
-
-/// Failed authentications reach the audit log as sums.
-async fn write_down(parts: &Parts, failures: Vec<Sum>) -> Result<(), StoreError> {
-    for sum in failures {
-        parts.changes.authentications_failed(&sum).await?;
-        parts.failures.told(&sum);
-    }
-    Ok(())
 }
 
 fn bind(config: &Config) -> Result<Ports, StartError> {

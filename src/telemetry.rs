@@ -1,23 +1,36 @@
 //! The log: one line for each event, to standard error.
 //!
-//! Owns the process's one `tracing` subscriber. An access token or a secret is never an event's field:
-//! types that hold one do not print. Text that came from a request is recorded with `?`, which escapes
-//! control characters, so that no request can write a line of its own or move a terminal's cursor. No warning
-//! or error is told again and again: see [`sparing`].
+//! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the hook of panics. An
+//! access token or a secret is never an event's field: types that hold one do not print. Text that came from
+//! a request is recorded with `?`, which escapes control characters, so that no request can write a line of
+//! its own or move a terminal's cursor. No warning or error is repeated without end: see [`sparing`]. No thread
+//! that logs waits for whoever reads the log: see [`queue`].
 
+mod queue;
 mod sparing;
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd as _;
+use std::panic::{self, PanicHookInfo};
+use std::thread;
+use std::time::Duration;
 
+use serde::Serialize;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
+use self::queue::Queue;
 use self::sparing::Sparing;
 use crate::config::{Log, LogFormat};
 use crate::http::exchange::ACCESS;
+use crate::time::{Clock as _, SystemClock, UnixSeconds};
+
+/// The lines of this process's log: standard error is one, and so is this.
+static LINES: Queue = Queue::new();
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -28,20 +41,88 @@ pub enum TelemetryError {
     /// This process has a log already.
     #[error("the log was started twice")]
     Started(#[from] tracing_subscriber::util::TryInitError),
+    /// The system gives no thread or file for it.
+    #[error("the log cannot be written: {0}")]
+    Output(#[from] io::Error),
 }
 
-/// Starts the log of this process; once.
+/// Starts the log of this process; once. From then on a panic is an event too.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.level)?;
     let access = log.access;
     let is_told = move |event: &Metadata<'_>| is_told(event, access);
-    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = fmt::layer().with_writer(|| &LINES);
     let lines = match log.format {
         LogFormat::Pretty => lines.with_ansi(log.color).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // A copy of the file: whoever holds the standard library's lock of it while it blocks would block all others.
+    let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     // Filters of the whole log, and not of one layer: `tracing::enabled!` would confuse those.
-    Ok(registry().with(lines).with(Sparing::new()).with(filter_fn(is_told)).with(filter).try_init()?)
+    registry().with(lines).with(Sparing::new()).with(filter_fn(is_told)).with(filter).try_init()?;
+    let format = log.format;
+    let gap = move |lines| line(format, Level::WARN, "lines of the log were dropped here", Some(lines));
+    thread::Builder::new().name("log".into()).spawn(move || LINES.write_to(out, gap))?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Says something to whoever runs the server, whatever the log's level: in a log for people as it stands, in a
+/// log for machines as an event. Needs a log that was started.
+pub fn say(format: LogFormat, level: Level, text: &str) {
+    LINES.push(
+        match format {
+            LogFormat::Pretty => format!("{text}\n"),
+            LogFormat::Json => line(format, level, text, None),
+        }
+        .as_bytes(),
+    );
+}
+
+/// How many lines were dropped, because the log was not read or could not be written.
+#[must_use]
+pub fn dropped_lines() -> u64 {
+    LINES.dropped()
+}
+
+/// Waits until every line is written; `false` if that takes longer than `limit`.
+pub fn flush(limit: Duration) -> bool {
+    LINES.flush(limit)
+}
+
+/// A line as the subscriber would write it, past its filters.
+fn line(format: LogFormat, level: Level, message: &str, lines: Option<u64>) -> String {
+    #[derive(Serialize)]
+    struct Event<'e> {
+        timestamp: UnixSeconds,
+        level: &'e str,
+        message: &'e str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lines: Option<u64>,
+        target: &'e str,
+    }
+    let (timestamp, target) = (SystemClock::new().now(), module_path!());
+    match format {
+        LogFormat::Pretty => {
+            let lines = lines.map(|lines| format!(" lines={lines}")).unwrap_or_default();
+            format!("{timestamp} {level:>5} {target}: {message}{lines}\n")
+        }
+        LogFormat::Json => {
+            let event = Event { timestamp, level: level.as_str(), message, lines, target };
+            // Texts and numbers always have a JSON form.
+            serde_json::to_string(&event).unwrap_or_default() + "\n"
+        }
+    }
+}
+
+/// A panic as an event: one line, escaped, that waits for nobody.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let cause = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
+    let at = panic.location().map(tracing::field::display);
+    let current = thread::current();
+    tracing::error!(?cause, at, thread = current.name(), "this program has a fault: a thread panicked");
 }
 
 /// Whether an event may be told at any level: a request's line if those are asked for, our own, and what other crates say is wrong. Below that they
@@ -53,4 +134,20 @@ fn is_told(event: &Metadata<'_>, access: bool) -> bool {
         return access;
     }
     target.starts_with("boomgate") || (*event.level() <= Level::WARN && !target.starts_with("actix_http"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_passes_the_filters_looks_like_the_others() {
+        let json = line(LogFormat::Json, Level::WARN, "a \"word\"\nmore", Some(3));
+        let (start, end) = json.split_once("Z\",").unwrap();
+        assert!(start.starts_with("{\"timestamp\":\"2"), "{start}");
+        let expected = r#""level":"WARN","message":"a \"word\"\nmore","lines":3,"target":"boomgate::telemetry"}"#;
+        assert_eq!(end, format!("{expected}\n"));
+        let pretty = line(LogFormat::Pretty, Level::WARN, "a word", None);
+        assert!(pretty.ends_with("Z  WARN boomgate::telemetry: a word\n"), "{pretty}");
+    }
 }

@@ -93,6 +93,15 @@ fn complaint(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap().trim_end()
 }
 
+/// Why a server ended, from the last line of its log, as a command would say it.
+fn end_in_log(log: &str) -> String {
+    let last = log.lines().last().unwrap();
+    let event: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("no JSON: {last}"));
+    let member = |name| event.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("{name} is not in {last}"));
+    assert_eq!(member("level"), "ERROR", "{log}");
+    format!("boomgate: {}", member("message"))
+}
+
 #[test]
 fn a_token_is_printed_alone_so_that_a_shell_can_keep_it() {
     let sandbox = Running::start("sandbox");

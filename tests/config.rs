@@ -104,6 +104,8 @@ fn every_setting_arrives_where_it_is_read() {
         scopes = ['read:bills']
         signing_algorithm = 'EdDSA'
         key_rotation_days = 0
+        store_close_timeout_s = 60
+        allow_debugging = true
         sample_zones = true
         [client_defaults]
         daily_quota = 'unlimited'
@@ -127,7 +129,8 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.default_audience.as_deref(), Some("billing"));
     assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["introspect", "read:admin", "read:bills", "write:admin"]);
     assert_eq!((config.signing_algorithm, config.key_rotation_days), (Algorithm::EdDsa, 0));
-    assert!(config.sample_zones);
+    assert_eq!(config.store_close_timeout, Duration::from_secs(60));
+    assert!(config.allow_debugging && config.sample_zones);
     assert_eq!((config.client_defaults.daily_quota, config.client_defaults.token_ttl_s), (None, 86_400));
     assert_eq!(config.tls.files.unwrap().private_key, PathBuf::from("key.pem"));
     assert_eq!(config.tls.names, ["*.example.com", "192.0.2.1"]);

@@ -48,6 +48,7 @@ const NEIGHBOURS: [(&str, &str, &str); 8] = [
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
     ("server", "listener", "it assembles the sockets"),
+    ("server", "telemetry", "it shows how many lines the log dropped"),
     ("telemetry", "config", "it is started before there is a server to hand settings down"),
 ];
 
@@ -59,7 +60,7 @@ const SLED_IN: &str = "store";
 const MAX_LINES: usize = 500;
 /// Files that may be longer, and why.
 const LONGER: [(&str, usize, &str); 4] = [
-    ("src/config.rs", 650, "one list of every setting"),
+    ("src/config.rs", 660, "one list of every setting"),
     ("src/http/error.rs", 550, "one mapping from failures to answers"),
     ("tests/store/conformance.rs", 750, "one list of cases"),
     ("tests/tls.rs", 850, "one list of cases"),

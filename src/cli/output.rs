@@ -1,6 +1,6 @@
 //! What people and programs read: tables, JSON, and what went wrong.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +15,12 @@ use crate::oauth::registration::is_printable;
 
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &anyhow::Error) {
-    talk(&format!("boomgate: {}", printable_lines(&error.to_string())));
+    talk(&complaint(error));
+}
+
+/// What went wrong, as people read it.
+pub(super) fn complaint(error: &dyn Display) -> String {
+    format!("boomgate: {}", printable_lines(&error.to_string()))
 }
 
 /// Says something to people, on standard error.

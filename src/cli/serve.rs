@@ -1,19 +1,43 @@
 //! `boomgate sandbox` and `boomgate serve`: settings in, a running server, until it is told to stop.
+//!
+//! The server has a thread of its own. The main thread waits for signals and for the server's end, and for
+//! nothing else: whatever hangs in the server, a stop ends the process in time, and the exit code says how.
 
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use actix_web::rt::System;
-use anyhow::bail;
 use clap::Args;
+use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
+use tracing::Level;
 
-use super::{open_files, output, welcome};
-use crate::config::{Config, Edition, Environment, Flags};
-use crate::server::Server;
+use super::{FAILED, open_files, output, welcome};
+use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
+use crate::server::{RunError, Server, StartError};
 use crate::telemetry;
 use crate::time::SystemClock;
+
+/// Exit code of a stop that cut something off: a start, or requests under way.
+const CUT_OFF: u8 = 3;
+/// Exit code of a stop that something in the server held up.
+const HELD_UP: u8 = 4;
+
+/// How much longer than all that a stop may take it is waited for, before it counts as held up.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
+/// How long the log's last lines may take at the end of the process.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// The stack of the server's thread: as large as a main thread's.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 const EXAMPLES: &str = "Examples:
   boomgate sandbox
@@ -49,33 +73,125 @@ impl SettingOptions {
     }
 }
 
-pub(super) fn sandbox(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    start(Edition::Sandbox, options, environment)
+/// Runs a server of this edition until it is told to stop.
+pub(super) fn run(edition: Edition, options: Options, environment: &Environment) -> ExitCode {
+    let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment);
+    // What is wrong with the settings is said in the log too, in its format.
+    if let Err(error) = telemetry::start(&config.log) {
+        output::complain(&error.into());
+        return ExitCode::from(FAILED);
+    }
+    let format = config.log.format;
+    let code = match fault.map_or_else(|| supervise(config), |fault| Err(fault.into())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ended) => {
+            complain(format, &ended);
+            ExitCode::from(ended.exit_code())
+        }
+    };
+    // A log that is not read keeps its last lines: the process ends all the same.
+    let _is_read = telemetry::flush(FLUSH_TIMEOUT);
+    code
 }
 
-pub(super) fn serve(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    start(Edition::Serve, options, environment)
+fn complain(format: LogFormat, ended: &Ended) {
+    let text = match format {
+        LogFormat::Pretty => output::complaint(ended),
+        LogFormat::Json => ended.to_string(),
+    };
+    telemetry::say(format, Level::ERROR, &text);
 }
 
-fn start(edition: Edition, options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let config = Config::load(edition, &options.settings.flags(), environment)?;
-    telemetry::start(&config.log)?;
+/// Why a server ended otherwise than by a stop that finished everything.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("the system gives this process no thread or no signals: {0}")]
+    System(#[from] io::Error),
+    #[error("the server's thread panicked; the line before says where")]
+    Panicked,
+    #[error("stopped before it was ready; the next start goes on from there")]
+    BeforeReady,
+    #[error("stopped at once: requests under way were cut off, and quota that was set aside is not returned")]
+    AtOnce,
+    #[error(
+        "the stop was held up, so the process ends after {0} s without it: nothing that was acknowledged is lost, quota \
+         that was set aside is not returned"
+    )]
+    HeldUp(u64),
+}
+
+impl Ended {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_)
+            | Self::Start(_)
+            | Self::System(_)
+            | Self::Panicked
+            | Self::Run(RunError::Listener(_) | RunError::Store(_)) => FAILED,
+            Self::BeforeReady | Self::AtOnce | Self::Run(RunError::CutOff(_)) => CUT_OFF,
+            Self::HeldUp(_) | Self::Run(RunError::WorkersHang | RunError::StoreHangs(_)) => HELD_UP,
+        }
+    }
+}
+
+/// Runs the server on a thread of its own and returns when it has ended, or when a stop has waited for it long
+/// enough. Whatever then still hangs ends with the process.
+fn supervise(config: Config) -> Result<(), Ended> {
     open_files::raise(&config);
-    System::new().block_on(run(config))
+    let (patience, format) = (config.http.shutdown_timeout, config.log.format);
+    let limit = patience + config.store_close_timeout + STOP_MARGIN;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anybody is told that the server is there: a signal from then on is one to stop.
+        let mut signals = Signals::listen()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (end, mut ended) = oneshot::channel();
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let ready = Arc::clone(&is_ready);
+        let server = move || {
+            let system = System::new();
+            // Fails if the main thread has stopped waiting.
+            let _unheard = end.send(system.block_on(serve(config, stopped, &ready)));
+            // Dropped, it would wait for threads that may hang.
+            std::mem::forget(system);
+        };
+        thread::Builder::new().name("server".into()).stack_size(STACK_BYTES).spawn(server)?;
+        tokio::select! {
+            ended = &mut ended => return ended.unwrap_or(Err(Ended::Panicked)),
+            () = signals.next() => {}
+        }
+        if !is_ready.load(Ordering::Relaxed) {
+            // What was begun at a start is on disk or it is not: nothing has to be put away.
+            return Err(Ended::BeforeReady);
+        }
+        let patience_s = patience.as_secs();
+        let text = format!("Stopping: requests under way have {patience_s} s. Once more stops at once.");
+        telemetry::say(format, Level::INFO, &text);
+        let _ended = stop.send(());
+        tokio::select! {
+            ended = &mut ended => ended.unwrap_or(Err(Ended::Panicked)),
+            () = signals.next() => Err(Ended::AtOnce),
+            () = sleep(limit) => Err(Ended::HeldUp(limit.as_secs())),
+        }
+    })
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
-    let edition = config.edition;
+async fn serve(config: Config, stop: oneshot::Receiver<()>, is_ready: &AtomicBool) -> Result<(), Ended> {
+    let (edition, log) = (config.edition, config.log.clone());
     let audience = config.audiences.first().cloned().unwrap_or_default();
     let certificate = config.tls.files.as_ref().map(|files| files.certificate.clone());
-    let patience_s = config.http.shutdown_timeout.as_secs();
-    // Before anybody is told that the server is there: a signal from then on is one to stop.
-    let mut signals = Signals::listen()?;
-    // What was begun at a start is on disk or it is not: nothing has to be put away.
-    let server = tokio::select! {
-        opened = Server::open(config, Arc::new(SystemClock::new())) => opened?,
-        () = signals.next() => bail!("stopped before it was ready; the next start goes on from there"),
-    };
+    let server = Server::open(config, Arc::new(SystemClock::new())).await?;
+    is_ready.store(true, Ordering::Relaxed);
+    if log.format == LogFormat::Json {
+        // For people the start-up text says so.
+        tracing::info!(issuer = server.issuer(), edition = edition.name(), "the server is ready");
+    }
     let text = welcome::text(&welcome::Running {
         edition,
         issuer: server.issuer(),
@@ -84,22 +200,29 @@ async fn run(config: Config) -> anyhow::Result<()> {
         certificate: certificate.as_deref(),
         data_dir: server.data_dir(),
     });
-    // A server whose output nobody reads still serves.
-    let _unread = output::print(&text);
+    greet(&log, text);
+    server
+        .run(async move {
+            let _told_or_gone = stop.await;
+        })
+        .await?;
+    Ok(())
+}
 
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = server.run(async move {
-        let _told_or_gone = stopped.await;
-    });
-    tokio::select! {
-        ended = serving => Ok(ended?),
-        () = async move {
-            signals.next().await;
-            output::talk(&format!("Stopping: requests under way have {patience_s} s. Once more stops at once."));
-            let _ended = stop.send(());
-            signals.next().await;
-        } => bail!("stopped at once: requests under way were cut off, and quota that was set aside is not returned"),
+/// Prints the start-up text for people, unless only machines read it. On a thread of its own: a server whose
+/// output nobody reads still serves.
+fn greet(log: &Log, text: String) {
+    let is_for_machines = log.is_format_given && log.format == LogFormat::Json;
+    if is_for_machines && !io::stdout().is_terminal() {
+        return;
     }
+    // A copy of the file, for its thread may hang: the standard library's lock would then hang others.
+    let Ok(out) = io::stdout().as_fd().try_clone_to_owned() else { return };
+    let print = move || {
+        // Whoever does not read it does not need it.
+        let _unread = writeln!(File::from(out), "{text}");
+    };
+    let _without_it = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
 /// SIGTERM and SIGINT.

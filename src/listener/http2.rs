@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::{Answers, Bounds, end_of_discard};
+use super::{Answers, Bounds, Open, Work, end_of_discard};
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
 const MAX_STREAMS: u32 = 100;
@@ -66,7 +66,7 @@ impl<S> Http2<S> {
     }
 
     /// Answers what comes over one connection until either side ends it.
-    pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>) -> Result<(), h2::Error>
+    pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>, open: Rc<Open>) -> Result<(), h2::Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
         S: Answers<B>,
@@ -79,20 +79,22 @@ impl<S> Http2<S> {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(io);
         let Ok(connection) = timeout(self.bounds.request_timeout, handshake).await else { return Ok(()) };
-        self.accept(connection?, peer).await
+        self.accept(connection?, peer, open).await
     }
 
     async fn accept<T, B>(
         &self,
         mut connection: Connection<T, Bytes>,
         peer: Option<SocketAddr>,
+        open: Rc<Open>,
     ) -> Result<(), h2::Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
         S: Answers<B>,
         B: MessageBody + 'static,
     {
-        let under_way = UnderWay::default();
+        // What was dropped of the bodies of requests whose answers are sent.
+        let discarded = Rc::<Cell<u64>>::default();
         let mut stopping = pin!(self.stopping.notified());
         let mut tick = pin!(sleep(self.bounds.keep_alive));
         let mut told_to_go = false;
@@ -106,11 +108,12 @@ impl<S> Http2<S> {
                     let (request, respond) = next?;
                     at_rest = false;
                     // Streams that the client resets are no longer counted by h2, but are answered here.
-                    if under_way.count() >= MAX_STREAMS as usize * 2 {
+                    if under_way(&open) >= MAX_STREAMS as usize * 2 {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                         continue;
                     }
-                    tokio::task::spawn_local(self.answer(request, respond, peer, under_way.clone()));
+                    let discarded = Rc::clone(&discarded);
+                    tokio::task::spawn_local(self.answer(request, respond, peer, Work::of(&open), discarded));
                     continue;
                 }
                 () = &mut stopping, if !told_to_go => told_to_go = true,
@@ -120,7 +123,7 @@ impl<S> Http2<S> {
                     (false, _) => {}
                 },
             }
-            at_rest = under_way.count() == 0;
+            at_rest = under_way(&open) == 0;
             if told_to_go {
                 connection.graceful_shutdown();
             }
@@ -133,7 +136,8 @@ impl<S> Http2<S> {
         request: http::Request<RecvStream>,
         respond: SendResponse<Bytes>,
         peer: Option<SocketAddr>,
-        under_way: UnderWay,
+        work: Work,
+        discarded: Rc<Cell<u64>>,
     ) -> impl Future<Output = ()> + 'static
     where
         S: Answers<B>,
@@ -154,24 +158,16 @@ impl<S> Http2<S> {
                 debug!(?peer, %error, "an answer was not sent");
             } else if let Some((body, bounds, stopping)) = body {
                 let timeout = end_of_discard(bounds, stopping);
-                discard(&body, bounds.max_discarded_bytes, timeout, &under_way.discarded).await;
+                discard(&body, bounds.max_discarded_bytes, timeout, &discarded).await;
             }
-            drop(under_way);
+            work.finish();
         }
     }
 }
 
-/// What one connection has under way: as many answers as this has clones, but for one.
-#[derive(Clone, Default)]
-struct UnderWay {
-    /// What was dropped of the bodies of those that are sent.
-    discarded: Rc<Cell<u64>>,
-}
-
-impl UnderWay {
-    fn count(&self) -> usize {
-        Rc::strong_count(&self.discarded) - 1
-    }
+/// How many answers one connection has under way: each holds the connection too.
+fn under_way(open: &Rc<Open>) -> usize {
+    Rc::strong_count(open) - 1
 }
 
 /// A body that the app reads, and what is left of it is dropped after the answer.

@@ -25,6 +25,7 @@ use crate::parking::Parking;
 use crate::quota::Quota;
 use crate::revocation::Revocation;
 use crate::store::{Store, TimedStore};
+use crate::telemetry;
 use crate::throttle::Throttle;
 use crate::time::{Clock as _, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -67,6 +68,11 @@ impl Outside {
             self.connections.opened(),
         );
         exposition.gauge("boomgate_connections_open", "Connections that are open.", self.connections.open());
+        exposition.counter(
+            "boomgate_log_lines_dropped_total",
+            "Lines of the log that were dropped, because it was not read or could not be written.",
+            telemetry::dropped_lines(),
+        );
         exposition.gauge(
             "boomgate_certificate_expiry_timestamp_seconds",
             "Until when clients accept the certificate.",

@@ -60,9 +60,14 @@ impl TestServer {
 
     /// The same over a store of the test's own.
     pub(crate) async fn start_over(store: Arc<dyn Store>) -> Self {
+        Self::start_over_with(store, |_| ()).await
+    }
+
+    /// The same, with some settings changed.
+    pub(crate) async fn start_over_with(store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(noon_yesterday()));
-        Self::launch(folder.path().to_owned(), Some(folder), clock, Some(store), |_| ()).await
+        Self::launch(folder.path().to_owned(), Some(folder), clock, Some(store), change).await
     }
 
     /// The same, in a folder that stays.
@@ -132,9 +137,16 @@ impl TestServer {
 
     /// Stops the server as SIGTERM does, waits until it has, and hands out its folder if it had one of its own.
     pub(crate) async fn stop(self) -> Option<TempDir> {
+        let (ended, owned) = self.end().await;
+        ended.unwrap();
+        owned
+    }
+
+    /// The same; how it ended is the first part.
+    pub(crate) async fn end(self) -> (Result<(), RunError>, Option<TempDir>) {
         drop(self.stop);
-        tokio::task::spawn_blocking(move || self.thread.join().unwrap().unwrap()).await.unwrap();
-        self.owned
+        let ended = tokio::task::spawn_blocking(move || self.thread.join().unwrap()).await.unwrap();
+        (ended, self.owned)
     }
 
     /// A client without keep-alive connections, over HTTP/2 or HTTP/1.1.

@@ -24,6 +24,8 @@ mod protection;
 mod registration;
 mod restart;
 mod revocation;
+mod stop;
 mod token_endpoint;
 mod token_limits;
+mod unread;
 mod zones;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::set_up::{json, outcome};
-use super::{Running, boomgate, complaint, out};
+use super::{Running, boomgate, complaint, end_in_log, out};
 
 /// What `config check` and a start say of this file, which must be the same; and that the one changes nothing.
 fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
@@ -23,13 +23,12 @@ fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
     let call = |command: &[&str]| {
         let called = boomgate(folder.path(), &[command, &["--config", "boomgate.toml"]].concat()).output().unwrap();
         assert_eq!((called.status.code(), out(&called)), (Some(1), ""), "{command:?} {}", complaint(&called));
-        complaint(&called).lines().filter(|line| !line.starts_with("warning: ")).collect::<Vec<_>>().join("\n")
+        complaint(&called).to_owned()
     };
     let checked = call(&["config", "check"]);
+    let checked = checked.lines().filter(|line| !line.starts_with("warning: ")).collect::<Vec<_>>().join("\n");
     assert_eq!(all(folder.path()), before, "a check changes nothing");
-    let started = call(&["serve"]);
-    let started: Vec<&str> = started.lines().filter(|line| !line.starts_with('{')).collect();
-    assert_eq!(checked, started.join("\n"));
+    assert_eq!(checked, end_in_log(&call(&["serve"])));
     checked.trim_start_matches("boomgate: ").to_owned()
 }
 
@@ -139,7 +138,7 @@ fn a_folder_of_the_other_kind_of_server_is_refused_by_the_check_too() {
             refusal,
             format!("boomgate: data was made by `boomgate {edition}`: choose another folder with --data-dir")
         );
-        assert_eq!(complaint(&server.call(&[other, "--listen", "127.0.0.1:0"])).lines().last().unwrap(), refusal);
+        assert_eq!(end_in_log(complaint(&server.call(&[other, "--listen", "127.0.0.1:0"]))), refusal);
     }
 }
 

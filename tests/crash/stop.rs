@@ -1,13 +1,8 @@
 //! The same process, stopped as it should be, and kept from starting twice.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::SETTINGS;
@@ -36,7 +31,7 @@ async fn sigterm_lets_a_request_finish_and_loses_no_unit() {
     // A registration of which the server has only the half when it is told to stop.
     let body = r#"{ "client_name": "Last", "scope": "read:zones" }"#;
     let (half, rest) = body.split_at(body.len() / 2);
-    let mut stream = tls(&site);
+    let mut stream = site.connect();
     let head = format!(
         "POST /admin/clients HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
@@ -87,13 +82,4 @@ fn failure(mut command: Command) -> (Option<i32>, String) {
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(line.lines().count(), 1, "{line}");
     (output.status.code(), line)
-}
-
-fn tls(site: &Site) -> StreamOwned<ClientConnection, TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(site.ca_path()).unwrap()).unwrap();
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(site.address()).unwrap())
 }

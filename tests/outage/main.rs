@@ -365,6 +365,8 @@ impl Server {
         self.process.terminate();
         let (status, complaints) = self.process.wait();
         assert!(status.success(), "{status}: {}", complaints.join("\n"));
+        // Whatever panicked: nothing was written past the log.
+        assert!(complaints.iter().all(|line| line.starts_with('{')), "{}", complaints.join("\n"));
         let lines = |text: &str| complaints.iter().filter(|line| line.contains(text)).count();
         let (told, refused) = (lines("a request was not served"), self.refused);
         assert!(told > 0 || refused == 0, "{refused} refusals, and nothing in the log");

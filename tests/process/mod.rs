@@ -6,16 +6,21 @@
 pub mod shim;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use boomgate::sandbox::demo::DEMOS;
 use reqwest::{Certificate, Client};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -92,6 +97,41 @@ impl Site {
         process
     }
 
+    /// Starts a server whose standard error goes there; it may not be ready yet.
+    pub fn spawn_with_log(&self, log: impl Into<Stdio>) -> Process {
+        let mut command = self.command(self.port, &self.data_dir());
+        Process::started(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap())
+    }
+
+    /// Starts a server whose standard output goes there; it may not be ready yet.
+    pub fn spawn_with_output(&self, output: impl Into<Stdio>) -> Process {
+        let mut command = self.command(self.port, &self.data_dir());
+        Process::started(command.stdout(output).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// A TLS connection to the server, to speak on by hand.
+    pub fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.ca_path()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+        StreamOwned::new(connection, TcpStream::connect(self.address()).unwrap())
+    }
+
+    /// A request that the server has read the head of, and of whose body it waits for the rest.
+    pub fn request_under_way(&self) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut stream = self.connect();
+        let head = "POST /shared/access-tokens HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                    Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut go_on).unwrap();
+        assert_eq!(String::from_utf8_lossy(&go_on), "HTTP/1.1 100 Continue\r\n\r\n");
+        stream
+    }
+
     /// A client that trusts the server's CA. Its connections are its own.
     pub fn client(&self, http2: bool) -> Client {
         // From the second time on it is in place.
@@ -130,19 +170,27 @@ pub fn demo_secret(client_id: &str) -> &'static str {
 /// A server that was started here. It is killed when this is dropped.
 pub struct Process {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Empty when it goes elsewhere, as standard error below.
+    stdout: Box<dyn BufRead>,
     stderr: Receiver<String>,
     complaints: Vec<String>,
 }
 
 impl Process {
     fn of(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self::started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn started(mut child: Child) -> Self {
+        let stdout: Box<dyn BufRead> = match child.stdout.take() {
+            Some(stdout) => Box::new(BufReader::new(stdout)),
+            None => Box::new(io::empty()),
+        };
         let (said, stderr) = channel();
-        // Ends with the process: a pipe that nobody reads would stop it.
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| said.send(line)));
+        if let Some(lines) = child.stderr.take().map(|stderr| BufReader::new(stderr).lines()) {
+            // Ends with the process.
+            std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| said.send(line)));
+        }
         Self { child, stdout, stderr, complaints: Vec::new() }
     }
 
@@ -181,8 +229,13 @@ impl Process {
 
     /// SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// The signal of this name.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().unwrap().success());
     }
 
     /// Its memory that is in RAM, in bytes.
@@ -201,6 +254,29 @@ impl Process {
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let status = self.child.wait().unwrap();
         (status, self.rest_of_stderr())
+    }
+
+    /// The same for an end that comes within `limit`; else this is a failure.
+    pub fn end_within(mut self, limit: Duration) -> (ExitStatus, Vec<String>) {
+        let pid = self.id().to_string();
+        let (ended, end) = channel::<()>();
+        let watch = std::thread::spawn(move || {
+            if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                let _ended = Command::new("sh").args(["-c", "kill -KILL \"$0\"", &pid]).status();
+            }
+        });
+        let status = self.child.wait().unwrap();
+        drop(ended);
+        watch.join().unwrap();
+        assert_ne!(status.signal(), Some(9), "it did not end within {limit:?}");
+        (status, self.rest_of_stderr())
+    }
+
+    /// What it wrote to standard output after what was read of it.
+    pub fn rest_of_stdout(&mut self) -> String {
+        let mut text = String::new();
+        self.stdout.read_to_string(&mut text).unwrap();
+        text
     }
 
     fn rest_of_stderr(&mut self) -> Vec<String> {

@@ -6,7 +6,7 @@
  *              same order. sync_file_range is not recorded: it makes nothing durable.
  * SHIM_FAULTS  a file of "CALLS ERRNO SKIP COUNT SERIAL": of CALLS (o: open for writing, w: write and
  *              truncate, s: sync, r: sync_file_range, p: read at a place), the first SKIP succeed and the next COUNT fail with
- *              ERRNO; with d among them, after a delay. A new SERIAL counts from the start. No file, no fault.
+ *              ERRNO; with d among them, after a delay, with h never. A new SERIAL counts from the start. No file, no fault.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -109,6 +109,7 @@ static int fails(char call) {
     long place = seen++;
     pthread_mutex_unlock(&counting);
     if (place < skip || place >= skip + count) return 0;
+    while (strchr(calls, 'h')) pause();
     if (strchr(calls, 'd')) usleep(DELAY_US);
     errno = (int)code;
     return 1;

@@ -41,6 +41,8 @@ pub const SYNC_RANGES: &str = "r";
 pub const READS: &str = "p";
 pub const LATE_SYNC_RANGES: &str = "rd";
 pub const ALL: &str = "owsr";
+/// All of them, and they do not fail but never return.
+pub const ALL_HANG: &str = "owsrh";
 
 pub const EIO: i32 = 5;
 pub const ENOSPC: i32 = 28;

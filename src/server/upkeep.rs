@@ -1,0 +1,122 @@
+//! What a server does beside requests: it forgets what has expired, and at its end writes down what only memory
+//! has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::parts::Parts;
+use crate::failures::Sum;
+use crate::store::{Store, StoreError};
+use crate::tls::{Refreshed, Tls, TlsError};
+
+/// How often what has expired is forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often certificate files are looked at.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Forgets what has expired, rotates signing keys, and looks at the certificate files.
+pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
+    let mut expired = tokio::time::interval(SWEEP_INTERVAL);
+    let mut certificates = tokio::time::interval(CERTIFICATE_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = expired.tick() => {
+                let now = parts.clock.now();
+                if let Err(error) = parts.revocation.sweep(now).await {
+                    tracing::warn!(%error, "expired revocations stay for now");
+                }
+                if let Err(error) = parts.revocation.pack().await {
+                    tracing::warn!(%error, "revocations are not packed for now");
+                }
+                if let Err(error) = parts.parking.sweep(now).await {
+                    tracing::warn!(%error, "expired idempotency keys stay for now");
+                }
+                if let Err(error) = parts.clients.write_back_uses().await {
+                    tracing::warn!(%error, "when secrets were last used is not on disk yet");
+                }
+                if let Err(error) = parts.changes.tend_keys(&parts.key_schedule).await {
+                    tracing::warn!(%error, "the signing keys stay as they are for now");
+                }
+                if let Err(error) = write_down(&parts, parts.failures.due()).await {
+                    tracing::warn!(%error, "failed authentications are not in the audit log yet");
+                }
+                parts.source_limit.forget_quiet();
+                parts.grants.forget_unregistered();
+                parts.admission.forget_unregistered();
+            }
+            _ = certificates.tick() => {
+                log_refreshed(&tls.refresh());
+            }
+        }
+    }
+}
+
+fn log_refreshed(refreshed: &Result<Refreshed, TlsError>) {
+    match refreshed {
+        Ok(Refreshed::Unchanged) => {}
+        Ok(Refreshed::Renewed(until)) => tracing::info!(%until, "the certificate was renewed"),
+        Ok(Refreshed::Reloaded(until)) => tracing::info!(%until, "the certificate was reloaded: its files had changed"),
+        Err(error) => tracing::error!(%error, "the certificate was not renewed: the old one stays"),
+    }
+}
+
+/// Writes down what only memory has, returns unspent quota, and closes the store; all of it, whatever fails.
+pub(super) async fn close(parts: &Parts, store: &dyn Store) -> Result<(), StoreError> {
+    let written = parts.clients.write_back_uses().await;
+    let told = write_down(parts, parts.failures.rest()).await;
+    let returned = parts.admission.close().await;
+    store.close().await?;
+    written?;
+    told?;
+    returned
+}
+
+/// Failed authentications reach the audit log as sums.
+async fn write_down(parts: &Parts, failures: Vec<Sum>) -> Result<(), StoreError> {
+    for sum in failures {
+        parts.changes.authentications_failed(&sum).await?;
+        parts.failures.told(&sum);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::time::UnixSeconds;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_was_exchanged_is_a_line_at_info_and_one_that_was_not_is_none() {
+        let written = Written::default();
+        let out = written.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || out.clone()).finish();
+        tracing::subscriber::with_default(log, || {
+            log_refreshed(&Ok(Refreshed::Unchanged));
+            log_refreshed(&Ok(Refreshed::Reloaded(UnixSeconds::new(0))));
+            log_refreshed(&Ok(Refreshed::Renewed(UnixSeconds::new(0))));
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let [reloaded, renewed] = &lines[..] else { panic!("{text}") };
+        for (line, words) in [(reloaded, "was reloaded"), (renewed, "was renewed")] {
+            assert!(line.contains(" INFO ") && line.contains(words), "{line}");
+            assert!(line.contains("until=1970-01-01T00:00:00Z"), "{line}");
+        }
+    }
+}
