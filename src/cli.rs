@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod credentials;
 mod doctor;
+mod hardening;
 mod healthcheck;
 mod installation;
 mod key;

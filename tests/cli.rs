@@ -7,6 +7,9 @@ mod config_check;
 mod edges;
 #[path = "cli/explained.rs"]
 mod explained;
+#[cfg(target_os = "linux")]
+#[path = "cli/hardened.rs"]
+mod hardened;
 #[path = "cli/lost.rs"]
 mod lost;
 #[path = "cli/own_certificate.rs"]

@@ -40,7 +40,7 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 8] = [
+const NEIGHBOURS: [(&str, &str, &str); 9] = [
     ("oauth", "text", "a body is text, whatever it says"),
     ("tokens", "keys", "a token is signed with a key"),
     ("tokens", "clients", "a token is issued to a client"),

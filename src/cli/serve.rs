@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::Level;
 
-use super::{FAILED, open_files, output, welcome};
+use super::{FAILED, hardening, open_files, output, welcome};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
 use crate::server::{RunError, Server, StartError};
 use crate::telemetry;
@@ -75,6 +75,7 @@ impl SettingOptions {
 
 /// Runs a server of this edition until it is told to stop.
 pub(super) fn run(edition: Edition, options: Options, environment: &Environment) -> ExitCode {
+    hardening::keep_files_private();
     let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment);
     // What is wrong with the settings is said in the log too, in its format.
     if let Err(error) = telemetry::start(&config.log) {
@@ -143,6 +144,9 @@ impl Ended {
 /// Runs the server on a thread of its own and returns when it has ended, or when a stop has waited for it long
 /// enough. Whatever then still hangs ends with the process.
 fn supervise(config: Config) -> Result<(), Ended> {
+    if !config.allow_debugging {
+        hardening::keep_memory_private()?;
+    }
     open_files::raise(&config);
     let (patience, format) = (config.http.shutdown_timeout, config.log.format);
     let limit = patience + config.store_close_timeout + STOP_MARGIN;

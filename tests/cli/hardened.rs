@@ -1,0 +1,99 @@
+//! What other processes of a server's user see of its memory: nothing.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A user without rights, on Linux by custom.
+const NOBODY: u32 = 65_534;
+const ROOT: u32 = 0;
+
+/// A sandbox of a user without rights where the test has all of them, else of the test's own.
+struct Unprivileged {
+    folder: TempDir,
+    process: Child,
+    ops: String,
+}
+
+impl Unprivileged {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Where any user may start it from.
+        let program = folder.path().join("boomgate");
+        fs::copy(env!("CARGO_BIN_EXE_boomgate"), &program).unwrap();
+        let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let mut command = Command::new(&program);
+        command
+            .args(["sandbox", "--listen", "127.0.0.1:0"])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("BOOMGATE_OPS_LISTEN", &ops)
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if fs::metadata(folder.path()).unwrap().uid() == ROOT {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("Boomgate sandbox"), "it did not start: {line}");
+        Self { folder, process, ops }
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        Path::new("/proc").join(self.process.id().to_string()).join(file)
+    }
+
+    fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(&self.ops).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Unprivileged {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+#[test]
+fn no_core_and_no_process_of_the_same_user_shows_a_server_s_memory_unless_that_is_set() {
+    let owner = |server: &Unprivileged| fs::metadata(server.proc("mem")).unwrap().uid();
+    let core = |server: &Unprivileged| {
+        let limits = fs::read_to_string(server.proc("limits")).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        line.split_whitespace().skip(4).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let server = Unprivileged::start(&[]);
+    // The kernel gives what is of a process that may not be dumped to root.
+    assert_eq!((owner(&server), core(&server)), (ROOT, vec!["0".to_owned(); 2]));
+    // The server still reads of itself what metrics are made of.
+    let metrics = server.metrics();
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+    ] {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        assert!(value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0), "{name}: {value:?}");
+    }
+
+    let server = Unprivileged::start(&[("BOOMGATE_ALLOW_DEBUGGING", "true")]);
+    let of_folder = fs::metadata(server.folder.path()).unwrap().uid();
+    assert_eq!(owner(&server), of_folder);
+}
