@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::Fault;
-use crate::oauth::document::{Document, echo};
+use crate::oauth::document::{Document, echo, number};
 use crate::oauth::fault::{FieldFault, nearest};
 
 /// The one member that a file has.
@@ -144,7 +144,7 @@ fn value_of(value: &DeValue<'_>) -> Value {
             number.unwrap_or_else(|_| nothing_of_json("a number below 0 or beyond 64 bits"))
         }
         DeValue::Float(float) => {
-            let number = float.as_str().parse().ok().and_then(Number::from_f64);
+            let number = float.as_str().parse().ok().and_then(number);
             number.map_or_else(|| nothing_of_json("a number"), Value::Number)
         }
         DeValue::Boolean(boolean) => (*boolean).into(),

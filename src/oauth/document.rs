@@ -1,7 +1,8 @@
 //! A JSON body, read strictly, and merge patch (RFC 7396).
 //!
 //! Whatever bytes come in, what goes out is one JSON value or a reason with its line and column. A name
-//! that an object has twice is refused, because no two readers agree on which of them counts. What the
+//! that an object has twice is refused, because no two readers agree on which of them counts. A number is what it
+//! stands for, however it is written: `1`, `1.0` and `10e-1` are one value, and so are `0` and `-0`. What the
 //! members mean is not looked at.
 
 use std::fmt;
@@ -123,7 +124,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        number(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -153,6 +154,18 @@ impl<'de> Visitor<'de> for StrictVisitor {
         }
         Ok(Value::Object(members))
     }
+}
+
+/// The number in the one form that it has here: whole wherever it is, up to 2^53, from where on a double does not
+/// hold every whole number. `None` of what is no number.
+#[must_use]
+pub fn number(value: f64) -> Option<Number> {
+    const WHOLE_UP_TO: f64 = 9_007_199_254_740_992.0;
+    #[allow(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
+    if value.fract() == 0.0 && value.abs() <= WHOLE_UP_TO {
+        return Some(Number::from(value as i64));
+    }
+    Number::from_f64(value)
 }
 
 /// `name`, cut short: an answer must not grow with what somebody sends.
@@ -234,6 +247,31 @@ mod tests {
     #[test]
     fn a_byte_order_mark_before_a_text_is_no_part_of_it() {
         assert_eq!(Document::parse(b"\xEF\xBB\xBF{\"a\": 1}").unwrap(), Document(json!({ "a": 1 })));
+    }
+
+    #[test]
+    fn a_value_is_the_same_however_it_is_written() {
+        for (one, other) in [
+            ("1", "1.0"),
+            ("1", "1e0"),
+            ("1", "10E-1"),
+            ("100", "1e2"),
+            ("0", "-0"),
+            ("0", "-0.0"),
+            ("-5", "-5.00"),
+            ("0.5", "5e-1"),
+            ("9007199254740992", "9007199254740992.0"),
+            (r#""a/b""#, r#""\u0061\/b""#),
+            (r#""😀""#, r#""\ud83d\uDE00""#),
+            (r#"{"a": 1, "b": [2]}"#, r#"{ "b":[2.0] ,"\u0061":1}"#),
+        ] {
+            let [one, other] = [one, other].map(|text| Document::parse(text.as_bytes()).unwrap());
+            assert_eq!(one, other);
+        }
+        for (one, other) in [("1", "1.5"), ("1", "\"1\""), ("1", "true"), ("[1, 2]", "[2, 1]"), ("1e300", "1e301")] {
+            let [one, other] = [one, other].map(|text| Document::parse(text.as_bytes()).unwrap());
+            assert_ne!(one, other);
+        }
     }
 
     proptest! {
