@@ -14,7 +14,7 @@ use boomgate::clients::{Client, Clients, Secret, Status};
 use boomgate::failures::Failures;
 use boomgate::keys::{Algorithm, Keys};
 use boomgate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, DigestKey};
-use boomgate::oauth::limits::Limits;
+use boomgate::oauth::limits::{Limits, Rate};
 use boomgate::oauth::scope::{READ_ZONES, Scope};
 use boomgate::oauth::token_epoch::TokenEpoch;
 use boomgate::oauth::token_request::TokenRequest;
@@ -34,8 +34,12 @@ const SECRET: &str = "a secret of this example alone, and of nothing else";
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const RIGHT: Right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
 /// No run reaches these.
-const LIMITS: Limits =
-    Limits { requests_per_second: 1_000_000, burst: 1_000_000, daily_quota: Some(1_000_000_000), enforce: true };
+const LIMITS: Limits = Limits {
+    requests_per_second: Rate::per_second(1_000_000),
+    burst: 1_000_000,
+    daily_quota: Some(1_000_000_000),
+    enforce: true,
+};
 /// Tokens that every run has at hand, and the most that `first-use` takes.
 const TOKENS: usize = 500;
 

@@ -19,7 +19,7 @@ use crate::counts::Label as _;
 use crate::failures::Sum;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Limits;
+use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::registration::Registration;
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::revocation::Revocation;
@@ -33,7 +33,7 @@ const EXPOSURE_INTERVAL_S: u64 = 3_600;
 /// What an operator's own client may call: limits that no script of theirs meets, so that nobody is
 /// locked out of the administration by the limits that it sets.
 pub const OPERATOR_LIMITS: Limits =
-    Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: true };
+    Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
 pub struct Administration {

@@ -152,8 +152,9 @@ impl ClientCredentials {
     /// Lets each client ask for so many tokens in a second, after a burst; 0 is no limit.
     #[must_use]
     pub fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
-        let limits = Limits { requests_per_second, burst, daily_quota: None, enforce: true };
-        Self { client_limits: Some(limits).filter(|limits| limits.requests_per_second > 0), ..self }
+        let rate = requests_per_second.into();
+        let limits = Limits { requests_per_second: rate, burst, daily_quota: None, enforce: true };
+        Self { client_limits: (requests_per_second > 0).then_some(limits), ..self }
     }
 
     /// Forgets the counters of clients that are no longer registered.

@@ -468,7 +468,7 @@ mod tests {
             scope: Scope::parse("read:zones").unwrap(),
             audience: vec!["public".to_owned()].into(),
             token_ttl: 3_600,
-            limits: Limits { requests_per_second: 1, burst: 1, daily_quota: None, enforce: true },
+            limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: None, enforce: true },
             status: Status::Active,
             secrets: Vec::new(),
             retired_secrets: Vec::new(),

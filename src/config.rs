@@ -28,6 +28,7 @@ use crate::admission::ADMIN_AUDIENCE;
 use crate::files;
 use crate::http::hsts;
 use crate::keys::Algorithm;
+use crate::oauth::limits::Rate;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
 use crate::text;
 
@@ -173,8 +174,8 @@ pub struct FailedAuthentications {
 pub struct ClientDefaults {
     /// `token_ttl`: how long its access tokens live, in seconds; by default 3,600.
     pub token_ttl_s: u64,
-    /// `requests_per_second`: by default 10.
-    pub requests_per_second: u32,
+    /// `requests_per_second`: by default 10; 0.5 is one request in 2 s.
+    pub requests_per_second: Rate,
     /// `burst`: how many requests at once after a rest; by default 20.
     pub burst: u32,
     /// `daily_quota`: requests in a UTC day; by default 10,000, and `None`, written `"unlimited"`, is no
@@ -455,7 +456,7 @@ impl Config {
             },
             client_defaults: ClientDefaults {
                 token_ttl_s: raw.number("client_defaults.token_ttl", edition.token_ttl_s(), 3_600),
-                requests_per_second: raw.number("client_defaults.requests_per_second", 1..=1_000_000, 10),
+                requests_per_second: raw.rate("client_defaults.requests_per_second", 10.into()),
                 burst: raw.number("client_defaults.burst", 1..=1_000_000, 20),
                 daily_quota: raw.number_or_unlimited("client_defaults.daily_quota", 1..=100_000_000_000, Some(10_000)),
             },

@@ -296,7 +296,12 @@ mod tests {
             audiences: vec!["public".to_owned(), "other".to_owned()],
             token_ttl_s: 3_600..=86_400,
             default_token_ttl_s: 3_600,
-            default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
+            default_limits: Limits {
+                requests_per_second: 10.into(),
+                burst: 20,
+                daily_quota: Some(10_000),
+                enforce: true,
+            },
         }
     }
 

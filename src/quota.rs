@@ -523,7 +523,7 @@ mod tests {
     }
 
     fn limits(daily_quota: Option<u64>) -> Limits {
-        Limits { requests_per_second: 1, burst: 1, daily_quota, enforce: true }
+        Limits { requests_per_second: 1.into(), burst: 1, daily_quota, enforce: true }
     }
 
     fn partner() -> ClientId {

@@ -17,7 +17,7 @@ use governor::{Quota, RateLimiter};
 use papaya::HashMap;
 
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Limits;
+use crate::oauth::limits::{Limits, Rate};
 use crate::time::{Monotonic, SharedClock};
 
 /// The cells of all clients that have called.
@@ -85,21 +85,23 @@ impl Throttle {
 }
 
 struct Cell {
-    requests_per_second: NonZeroU32,
+    rate: Rate,
     burst: NonZeroU32,
     limiter: RateLimiter<Act, WholeAt, Monotonic, StateInformationMiddleware>,
 }
 
 impl Cell {
     fn new(limits: Limits, clock: SharedClock) -> Self {
-        let (requests_per_second, burst) = (at_least_one(limits.requests_per_second), at_least_one(limits.burst));
-        let quota = Quota::per_second(requests_per_second).allow_burst(burst);
+        let (rate, burst) = (limits.requests_per_second, at_least_one(limits.burst));
+        let period = Duration::from_nanos(rate.nanos_per_request());
+        // No rate is so high that a period is none.
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         let limiter = RateLimiter::new(quota, WholeAt(AtomicU64::new(0)), Monotonic(clock));
-        Self { requests_per_second, burst, limiter }
+        Self { rate, burst, limiter }
     }
 
     fn is_of(&self, limits: Limits) -> bool {
-        self.burst == at_least_one(limits.burst) && self.requests_per_second == at_least_one(limits.requests_per_second)
+        self.burst == at_least_one(limits.burst) && self.rate == limits.requests_per_second
     }
 
     fn act(&self, act: Act) -> Permits {
@@ -109,12 +111,12 @@ impl Cell {
             (Ok(after), Act::Peek) => (after.remaining_burst_capacity().saturating_add(1), None),
             (Err(not_until), _) => (0, Some(not_until.wait_time_from(self.limiter.clock().now()))),
         };
-        let (burst, rate) = (self.burst.get(), self.requests_per_second.get());
+        let (burst, rate) = (self.burst.get(), self.rate);
         Permits {
             burst,
-            window_s: u64::from(burst.div_ceil(rate)),
+            window_s: rate.seconds_for(burst),
             remaining,
-            whole_in_s: u64::from(burst.saturating_sub(remaining).div_ceil(rate)),
+            whole_in_s: rate.seconds_for(burst.saturating_sub(remaining)),
             wait,
         }
     }
@@ -163,7 +165,7 @@ mod tests {
     use crate::time::{ManualClock, UnixSeconds};
 
     fn limits(requests_per_second: u32, burst: u32) -> Limits {
-        Limits { requests_per_second, burst, daily_quota: None, enforce: true }
+        Limits { requests_per_second: requests_per_second.into(), burst, daily_quota: None, enforce: true }
     }
 
     fn client_id() -> ClientId {
@@ -188,6 +190,32 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         assert_eq!(throttle.check(&id, limits).wait, None);
         assert!(throttle.check(&id, limits).wait.is_some());
+    }
+
+    #[test]
+    fn a_rate_below_one_gives_one_request_in_several_seconds() {
+        let (clock, throttle) = throttle();
+        let (id, limits) = (client_id(), Limits { requests_per_second: "0.4".parse().unwrap(), ..limits(1, 2) });
+        let whole = Permits { burst: 2, window_s: 5, remaining: 2, whole_in_s: 0, wait: None };
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 1, whole_in_s: 3, ..whole });
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 0, whole_in_s: 5, ..whole });
+        assert_eq!(throttle.check(&id, limits).wait, Some(Duration::from_millis(2_500)));
+        clock.advance(Duration::from_millis(2_499));
+        assert!(throttle.check(&id, limits).wait.is_some());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(throttle.check(&id, limits).wait, None);
+    }
+
+    #[test]
+    fn the_slowest_rate_and_the_largest_burst_do_not_overflow() {
+        let (clock, throttle) = throttle();
+        let (id, limits) =
+            (client_id(), Limits { requests_per_second: "0.001".parse().unwrap(), ..limits(1, 1_000_000) });
+        for left in (999_990..1_000_000).rev() {
+            assert_eq!(throttle.check(&id, limits).remaining, left);
+        }
+        clock.advance(Duration::from_secs(5_000));
+        assert_eq!((throttle.peek(&id, limits).remaining, throttle.peek(&id, limits).whole_in_s), (999_995, 5_000));
     }
 
     #[test]

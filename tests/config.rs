@@ -140,6 +140,28 @@ fn every_setting_arrives_where_it_is_read() {
 }
 
 #[test]
+fn a_rate_may_be_below_one_in_a_file_and_in_a_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    let rate = |written: &str, variable: &str| {
+        std::fs::write(&path, format!("[client_defaults]\nrequests_per_second = {written}\n")).unwrap();
+        let variables = [("BOOMGATE_CLIENT_DEFAULTS__REQUESTS_PER_SECOND", variable)];
+        let flags = Flags { file: Some(path.clone()), ..Flags::default() };
+        let config = Config::load(Edition::Serve, &flags, &Environment::new(variables));
+        config.map(|config| config.client_defaults.requests_per_second.to_string()).map_err(|fault| fault.to_string())
+    };
+    for (written, variable, expected) in
+        [("0.5", "", "0.5"), ("10", "", "10"), ("2.0", "", "2"), ("1", "0.25", "0.25"), ("1", "1e1", "10")]
+    {
+        assert_eq!(rate(written, variable).as_deref(), Ok(expected));
+    }
+    for (written, variable) in [("0", ""), ("0.0001", ""), ("'0.5'", ""), ("1", "slow"), ("-1", "")] {
+        let fault = rate(written, variable).unwrap_err();
+        assert!(fault.contains("must be a number from 0.001 to 1000000"), "{fault}");
+    }
+}
+
+#[test]
 fn all_faults_are_reported_at_once_each_with_its_place() {
     let file = "worker = 2
 data_dir = 7

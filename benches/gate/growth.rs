@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use boomgate::oauth::limits::Limits;
+use boomgate::oauth::limits::{Limits, Rate};
 
 use crate::cost::{Cost, together};
 use crate::fill::{CITY, Filler, credentials};
@@ -30,7 +30,7 @@ const ZONE_BYTES: f64 = 600.0;
 
 /// The limits of a client that nobody measures.
 pub(crate) const USUAL: Limits =
-    Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true };
+    Limits { requests_per_second: Rate::per_second(10), burst: 20, daily_quota: Some(10_000), enforce: true };
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
     let (small_dir, grown_dir) = (work.join("few"), work.join("many"));

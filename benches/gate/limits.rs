@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use boomgate::oauth::limits::Limits;
+use boomgate::oauth::limits::{Limits, Rate};
 
 use crate::driver::{Call, Connection, Pace, Times};
 use crate::fill::{Filler, credentials};
@@ -17,7 +17,9 @@ use crate::report::{Line, Report};
 /// Clients that are at their limits, and how many of them share a connection.
 const CLIENTS: usize = 1_000;
 const SHARING: usize = 20;
-const LIMITS: Limits = Limits { requests_per_second: 2, burst: 5, daily_quota: None, enforce: true };
+const REQUESTS_PER_SECOND: u32 = 2;
+const LIMITS: Limits =
+    Limits { requests_per_second: Rate::per_second(REQUESTS_PER_SECOND), burst: 5, daily_quota: None, enforce: true };
 /// What each asks for in a second: more than it may.
 const ASKED_PER_SECOND: f64 = 3.0;
 const SECONDS: u64 = 60;
@@ -103,7 +105,7 @@ struct Asked {
 
 /// The generic cell rate algorithm: the burst, and what comes back in this time, whole.
 fn admits(time: Duration) -> f64 {
-    (f64::from(LIMITS.burst) + f64::from(LIMITS.requests_per_second) * time.as_secs_f64()).floor()
+    (f64::from(LIMITS.burst) + f64::from(REQUESTS_PER_SECOND) * time.as_secs_f64()).floor()
 }
 
 /// Sends the calls in turns, at this pace, until `length` is over.

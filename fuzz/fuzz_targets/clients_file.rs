@@ -24,7 +24,7 @@ static TERMS: LazyLock<Terms> = LazyLock::new(|| Terms {
     audiences: vec!["public".to_owned()],
     token_ttl_s: 3_600..=86_400,
     default_token_ttl_s: 3_600,
-    default_limits: Limits { requests_per_second: 1, burst: 1, daily_quota: Some(10), enforce: true },
+    default_limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true },
 });
 
 fuzz_target!(|data: &[u8]| {

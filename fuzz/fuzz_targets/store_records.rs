@@ -62,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
                 let _ = parking.delete(zone.id(), &Condition::default()).await;
             }
         }
-        let limits = Limits { requests_per_second: 1, burst: 1, daily_quota: Some(10), enforce: true };
+        let limits = Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true };
         let partner = ClientId::parse("partner").expect("an id");
         let quota = Quota::open(store.clone(), clock.clone());
         let _ = quota.days_before(&partner, 90).await;

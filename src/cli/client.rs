@@ -6,7 +6,7 @@ mod sync;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::change::{Changes, Rotation, Span};
 use self::sync::Sync;
@@ -14,6 +14,7 @@ use super::connection::{Administration, ConnectionOptions, changed_nothing, text
 use super::output::{self, Destination, Table};
 use crate::config::Environment;
 use crate::oauth::credentials::ClientId;
+use crate::oauth::limits::Rate;
 
 /// How many clients one page has: the most that the server gives.
 const PAGE: &str = "100";
@@ -100,9 +101,9 @@ struct Registration {
     /// How long its access tokens live [default: the server's client_defaults]
     #[arg(long, value_name = "SECONDS")]
     token_ttl: Option<u64>,
-    /// Requests that come back in a second [default: the server's client_defaults]
+    /// Requests that come back in a second; 0.5 is one in 2 s [default: the server's client_defaults]
     #[arg(long, value_name = "N")]
-    requests_per_second: Option<u64>,
+    requests_per_second: Option<Rate>,
     /// Requests at once after a rest [default: the server's client_defaults]
     #[arg(long, value_name = "N")]
     burst: Option<u64>,
@@ -122,7 +123,7 @@ impl Registration {
         }
         for (name, limit) in [
             ("token_ttl", self.token_ttl.map(Value::from)),
-            ("requests_per_second", self.requests_per_second.map(Value::from)),
+            ("requests_per_second", self.requests_per_second.map(|rate| json!(rate))),
             ("burst", self.burst.map(Value::from)),
             ("daily_quota", self.daily_quota),
         ] {
@@ -151,7 +152,7 @@ struct Client {
     scope: String,
     audience: Vec<String>,
     token_ttl: u64,
-    requests_per_second: u64,
+    requests_per_second: Rate,
     burst: u64,
     daily_quota: Option<u64>,
     enforce: bool,

@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::values::{misread_path, path};
 use super::{Environment, VARIABLE_PREFIX, platform};
 use crate::oauth::fault::nearest;
+use crate::oauth::limits::Rate;
 
 /// Variables that are not settings: where the settings are, and the command line's credentials.
 const NOT_SETTINGS: [&str; 4] =
@@ -89,6 +90,8 @@ enum Value {
     Text(String),
     /// `None` when it is below 0 or beyond 64 bits.
     Integer(Option<u64>, String),
+    /// With a fraction, or an exponent.
+    Decimal(f64),
     Boolean(bool),
     List(Vec<String>),
     /// Nothing that any setting takes.
@@ -101,6 +104,7 @@ impl Value {
         match self {
             Self::Untyped(text) | Self::Text(text) => text.as_str().into(),
             Self::Integer(Some(number), _) => (*number).into(),
+            Self::Decimal(number) => (*number).into(),
             Self::Boolean(value) => (*value).into(),
             Self::List(members) => members.as_slice().into(),
             Self::Integer(None, _) | Self::Other(_) => Json::Null,
@@ -110,6 +114,17 @@ impl Value {
     fn whole_number(&self) -> Option<u64> {
         match self {
             Self::Integer(number, _) => *number,
+            Self::Untyped(text) => text.trim().parse().ok(),
+            Self::Text(_) | Self::Decimal(_) | Self::Boolean(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        match self {
+            Self::Integer(number, _) => {
+                u32::try_from((*number)?).ok().and_then(|number| Rate::parse(number.into()).ok())
+            }
+            Self::Decimal(number) => Rate::parse(*number).ok(),
             Self::Untyped(text) => text.trim().parse().ok(),
             Self::Text(_) | Self::Boolean(_) | Self::List(_) | Self::Other(_) => None,
         }
@@ -125,6 +140,7 @@ impl fmt::Display for Value {
                 write!(out, "{shown:?}{more}")
             }
             Self::Integer(_, written) => out.write_str(written),
+            Self::Decimal(_) => out.write_str("a number with a fraction"),
             Self::Boolean(value) => write!(out, "{value}"),
             Self::List(_) => out.write_str("a list"),
             Self::Other(kind) => out.write_str(kind),
@@ -263,6 +279,18 @@ impl Raw {
         number.filter(|number| range.contains(number)).or_else(|| self.expected(key, &expected, &value))
     }
 
+    /// A rate of requests per second.
+    pub(super) fn rate(&mut self, key: &'static str, default: Rate) -> Rate {
+        let rate = self.given(key).and_then(|value| {
+            value
+                .rate()
+                .or_else(|| self.expected(key, "a number from 0.001 to 1000000, with at most six decimals", &value))
+        });
+        let rate = rate.unwrap_or(default);
+        self.turns_out(key, serde_json::json!(rate));
+        rate
+    }
+
     /// A whole number in `range`, or the word `unlimited`, which is `None`.
     pub(super) fn number_or_unlimited(
         &mut self,
@@ -290,7 +318,7 @@ impl Raw {
             let boolean = match &value {
                 Value::Boolean(boolean) => Some(*boolean),
                 Value::Untyped(text) => text.parse().ok(),
-                Value::Text(_) | Value::Integer(..) | Value::List(_) | Value::Other(_) => None,
+                Value::Text(_) | Value::Integer(..) | Value::Decimal(_) | Value::List(_) | Value::Other(_) => None,
             };
             boolean.or_else(|| self.expected(key, "true or false", &value))
         });
@@ -309,7 +337,7 @@ impl Raw {
         let value = self.given(key)?;
         let parsed = match &value {
             Value::Text(text) | Value::Untyped(text) => parse(text),
-            Value::Integer(..) | Value::Boolean(_) | Value::List(_) | Value::Other(_) => None,
+            Value::Integer(..) | Value::Decimal(_) | Value::Boolean(_) | Value::List(_) | Value::Other(_) => None,
         };
         parsed.or_else(|| self.expected(key, expected, &value))
     }
@@ -352,7 +380,7 @@ impl Raw {
         let members = match self.given(key)? {
             Value::List(members) => members,
             Value::Untyped(text) => text.split(',').map(|member| member.trim().to_owned()).collect(),
-            value @ (Value::Text(_) | Value::Integer(..) | Value::Boolean(_) | Value::Other(_)) => {
+            value @ (Value::Text(_) | Value::Integer(..) | Value::Decimal(_) | Value::Boolean(_) | Value::Other(_)) => {
                 return self.expected(key, &format!("a list, each member {expected}"), &value);
             }
         };
@@ -420,7 +448,7 @@ fn typed(value: &DeValue<'_>) -> Value {
             let texts = members.iter().map(|member| member.get_ref().as_str().map(str::to_owned));
             texts.collect::<Option<_>>().map_or(Value::Other("a list with a member that is no string"), Value::List)
         }
-        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Float(number) => number.as_str().parse().map_or(Value::Other("a number"), Value::Decimal),
         DeValue::Datetime(_) => Value::Other("a time"),
         DeValue::Table(_) => Value::Other("a table"),
     }

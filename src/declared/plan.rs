@@ -362,7 +362,12 @@ mod tests {
             audiences: vec!["public".to_owned()],
             token_ttl_s: 3_600..=86_400,
             default_token_ttl_s: 3_600,
-            default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
+            default_limits: Limits {
+                requests_per_second: 10.into(),
+                burst: 20,
+                daily_quota: Some(10_000),
+                enforce: true,
+            },
         };
         let variable = |name: &str| (name == "OWN").then(|| OWN.to_owned().into());
         let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), terms: &terms, variable: &variable };
@@ -419,6 +424,14 @@ mod tests {
                 [0, 1, 0, 0, 0],
                 "what is as declared is not in the line",
             ),
+            (
+                &format!("{CURBSIDE}requests_per_second = 0.5\nburst = 20.0"),
+                CURBSIDE,
+                vec!["~ curbside  requests_per_second 10 → 0.5"],
+                [0, 1, 0, 0, 0],
+                "a rate may be below one, and a number is what it stands for",
+            ),
+            (&format!("{CURBSIDE}requests_per_second = 10.0"), CURBSIDE, vec![], [0, 0, 0, 1, 0], "so it is already"),
             (
                 &CURBSIDE.replace("'read:zones'", "'write:zones read:zones'"),
                 &CURBSIDE.replace("'read:zones'", "'read:zones write:zones'"),

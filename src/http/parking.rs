@@ -395,7 +395,7 @@ mod tests {
                 scope: Scope::parse("read:zones write:zones").unwrap(),
                 audience: vec![AUDIENCE.to_owned()].into(),
                 token_ttl: 3_600,
-                limits: Limits { requests_per_second: 1_000, burst: 1_000, daily_quota: None, enforce: false },
+                limits: Limits { requests_per_second: 1_000.into(), burst: 1_000, daily_quota: None, enforce: false },
                 status: Status::Active,
                 secrets: vec![],
                 retired_secrets: Vec::new(),

@@ -7,16 +7,14 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::fault::{FieldFault, nearest};
-use crate::oauth::limits::Limits;
+use crate::oauth::limits::{Limits, Rate, RateFault};
 use crate::oauth::scope::Scope;
 
-/// Requests per second that a client may be given.
-pub const REQUESTS_PER_SECOND: RangeInclusive<u64> = 1..=1_000_000;
 /// Requests at once that a client may be given.
 pub const BURST: RangeInclusive<u64> = 1..=1_000_000;
 /// Requests a day that a client may be given; `null` is unlimited.
@@ -132,7 +130,7 @@ impl Registration {
         let scope = reader.scope(terms);
         let audience = reader.audience(terms);
         let token_ttl = reader.number("token_ttl", &terms.token_ttl_s).unwrap_or(terms.default_token_ttl_s);
-        let requests_per_second = reader.number("requests_per_second", &REQUESTS_PER_SECOND);
+        let requests_per_second = reader.rate("requests_per_second");
         let burst = reader.number("burst", &BURST);
         let daily_quota = if reader.is_unlimited() {
             None
@@ -141,7 +139,7 @@ impl Registration {
         };
         let enforce = reader.flag("enforce").unwrap_or(defaults.enforce);
         let limits = Limits {
-            requests_per_second: narrow(requests_per_second).unwrap_or(defaults.requests_per_second),
+            requests_per_second: requests_per_second.unwrap_or(defaults.requests_per_second),
             burst: narrow(burst).unwrap_or(defaults.burst),
             daily_quota,
             enforce,
@@ -162,7 +160,7 @@ impl Registration {
             "scope" => self.scope.to_string().into(),
             "audience" => self.audience.clone().into(),
             "token_ttl" => self.token_ttl.into(),
-            "requests_per_second" => self.limits.requests_per_second.into(),
+            "requests_per_second" => json!(self.limits.requests_per_second),
             "burst" => self.limits.burst.into(),
             "daily_quota" => self.limits.daily_quota.into(),
             "enforce" => self.limits.enforce.into(),
@@ -256,7 +254,7 @@ pub struct Patch {
     pub suspended: Option<bool>,
     /// Whether a file of declared clients has it.
     pub declared: Option<bool>,
-    requests_per_second: Option<u32>,
+    requests_per_second: Option<Rate>,
     burst: Option<u32>,
     /// `null` is a value here: unlimited.
     daily_quota: Option<Value>,
@@ -277,7 +275,7 @@ impl Patch {
             scope: if names("scope") { reader.scope(terms) } else { None },
             audience: if names("audience") { reader.audience(terms) } else { None },
             token_ttl: reader.number("token_ttl", &terms.token_ttl_s),
-            requests_per_second: narrow(reader.number("requests_per_second", &REQUESTS_PER_SECOND)),
+            requests_per_second: reader.rate("requests_per_second"),
             burst: narrow(reader.number("burst", &BURST)),
             daily_quota: if is_unlimited {
                 Some(Value::Null)
@@ -424,6 +422,11 @@ impl Reader<'_> {
         number
     }
 
+    fn rate(&mut self, member: &'static str) -> Option<Rate> {
+        let rate = self.members.get(member)?.as_f64().ok_or(RateFault).and_then(Rate::parse);
+        rate.map_err(|fault| self.fault(member, fault.to_string())).ok()
+    }
+
     fn flag(&mut self, member: &'static str) -> Option<bool> {
         let flag = self.members.get(member)?.as_bool();
         if flag.is_none() {
@@ -445,7 +448,12 @@ mod tests {
             audiences: vec!["public".to_owned(), "other".to_owned()],
             token_ttl_s: 3_600..=86_400,
             default_token_ttl_s: 3_600,
-            default_limits: Limits { requests_per_second: 10, burst: 20, daily_quota: Some(10_000), enforce: true },
+            default_limits: Limits {
+                requests_per_second: 10.into(),
+                burst: 20,
+                daily_quota: Some(10_000),
+                enforce: true,
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
-use crate::oauth::limits::Limits;
+use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::registration::{Registration, Terms};
 use crate::oauth::scope::{Scope, ScopeFault};
 
@@ -55,7 +55,12 @@ pub const DEMOS: [Demo; 4] = [
         client_name: "Demo: 2 requests a second, 20 a day",
         shows: "2 a second, 20 a day",
         scope: "read:zones",
-        limits: Some(Limits { requests_per_second: 2, burst: 2, daily_quota: Some(20), enforce: true }),
+        limits: Some(Limits {
+            requests_per_second: Rate::per_second(2),
+            burst: 2,
+            daily_quota: Some(20),
+            enforce: true,
+        }),
         admin: false,
     },
     Demo {

@@ -21,7 +21,7 @@ fn partner() -> ClientId {
 }
 
 fn limits(daily_quota: u64) -> Limits {
-    Limits { requests_per_second: 1, burst: 1, daily_quota: Some(daily_quota), enforce: true }
+    Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(daily_quota), enforce: true }
 }
 
 /// Asks so many times, each in its turn; how often it was admitted. Ends where the quota is closed.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::connection::{Administration, ConnectionOptions, changed_nothing, text};
 use super::super::output::{self, Destination, Table};
 use super::{Which, quota, rotate_command, shown, shown_secret};
+use crate::oauth::limits::Rate;
 
 pub(super) const EDIT_EXAMPLES: &str = "Examples:
   boomgate client edit demo-reader --daily-quota 50000 --burst 40
@@ -41,9 +42,9 @@ struct Wanted {
     /// How long its next access tokens live
     #[arg(long, value_name = "SECONDS")]
     token_ttl: Option<u64>,
-    /// Requests that come back in a second
+    /// Requests that come back in a second; 0.5 is one in 2 s
     #[arg(long, value_name = "N")]
-    requests_per_second: Option<u64>,
+    requests_per_second: Option<Rate>,
     /// Requests at once after a rest
     #[arg(long, value_name = "N")]
     burst: Option<u64>,
@@ -67,7 +68,7 @@ impl Wanted {
             ("scope", Some(self.scope.join(" ")).filter(|scope| !scope.is_empty()).map(Value::from)),
             ("audience", Some(self.audience).filter(|audience| !audience.is_empty()).map(Value::from)),
             ("token_ttl", self.token_ttl.map(Value::from)),
-            ("requests_per_second", self.requests_per_second.map(Value::from)),
+            ("requests_per_second", self.requests_per_second.map(|rate| json!(rate))),
             ("burst", self.burst.map(Value::from)),
             ("daily_quota", self.daily_quota),
             ("enforce", self.enforce.map(Value::from)),

@@ -20,7 +20,7 @@ use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
 use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::limits::Limits;
+use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::registration::{Registration, Terms};
 use crate::oauth::scope::Scope;
 
@@ -75,7 +75,7 @@ struct Told {
     scope: Scope,
     audience: Vec<String>,
     token_ttl: u64,
-    requests_per_second: u32,
+    requests_per_second: Rate,
     burst: u32,
     daily_quota: Option<u64>,
     enforce: bool,
