@@ -12,6 +12,7 @@ mod document;
 mod plan;
 mod secret;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
@@ -27,7 +28,8 @@ pub use self::secret::{DeclaredSecret, SecretError, Taken, forget_secret};
 use crate::files::{self, Reader};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
-use crate::oauth::registration::{MEMBERS, Registration, Terms, read_client_id, read_status};
+use crate::oauth::precis::prepare;
+use crate::oauth::registration::{MAX_NAME_CHARS, MEMBERS, Registration, Terms, read_client_id, read_status};
 use crate::text;
 
 /// The folder of generated secrets, beside what declares them.
@@ -266,17 +268,19 @@ fn client(entry: &Entry, folder: &Path, setting: &Setting<'_>) -> Result<Declare
 
 /// A fault for each client that has the same `member` as one before it.
 fn repeated(entries: &[Entry], member: &str) -> Vec<Fault> {
-    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Some(text) = entry.members.get(member).and_then(Value::as_str) else { continue };
-        if let Some(first) = seen.get(text) {
+        // Two forms of one name are the same name.
+        let normalized = prepare(text, MAX_NAME_CHARS).unwrap_or(Cow::Borrowed(text));
+        if let Some(first) = seen.get(&normalized) {
             let line = entries.get(*first).and_then(|first| first.line_of(member));
             let on_line = line.map_or_else(String::new, |line| format!(" on line {line}"));
             let detail = format!("is {text:?}, which clients[{first}]{on_line} has already");
             faults.push(entry.fault(index, &FieldFault::of_member(member, detail)));
         } else {
-            seen.insert(text, index);
+            seen.insert(normalized, index);
         }
     }
     faults

@@ -15,6 +15,7 @@ pub mod host;
 pub mod limits;
 pub mod object;
 pub mod parameters;
+pub mod precis;
 pub mod precondition;
 pub mod registration;
 pub mod resource;

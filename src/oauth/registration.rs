@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::fault::{FieldFault, nearest};
 use crate::oauth::limits::{Limits, Rate, RateFault};
+use crate::oauth::precis;
 use crate::oauth::scope::Scope;
 
 /// Requests at once that a client may be given.
@@ -107,7 +108,7 @@ impl From<OfferedTerms> for Terms {
 /// A registration that this server can make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// What people call the client; 1 to [`MAX_NAME_CHARS`] characters, none of them a control character.
+    /// What people call the client; 1 to [`MAX_NAME_CHARS`] characters, see [`precis::prepare`].
     pub client_name: String,
     /// All that it may ask for.
     pub scope: Scope,
@@ -301,14 +302,6 @@ impl Patch {
     }
 }
 
-/// Not a control character, and none of those that only change how their neighbours look: what reads the same
-/// is to be the same, and no name turns round the line that it is shown in.
-#[must_use]
-pub fn is_printable(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
 /// A number that was held to a range which fits.
 fn narrow(number: Option<u64>) -> Option<u32> {
     number.and_then(|number| number.try_into().ok())
@@ -358,20 +351,17 @@ impl Reader<'_> {
     }
 
     fn name(&mut self) -> Option<String> {
-        let name = self.members.get("client_name").and_then(Value::as_str);
-        let fits = |name: &&str| {
-            (1..=MAX_NAME_CHARS).contains(&name.chars().count())
-                && name.trim() == *name
-                && name.chars().all(is_printable)
+        let Some(name) = self.members.get("client_name").and_then(Value::as_str) else {
+            self.fault("client_name", format!("must be a string of 1 to {MAX_NAME_CHARS} characters"));
+            return None;
         };
-        let name = name.filter(fits).map(str::to_owned);
-        if name.is_none() {
-            let detail = format!(
-                "must be a string of 1 to {MAX_NAME_CHARS} characters that can be seen, without spaces around it"
-            );
-            self.fault("client_name", detail);
+        match precis::prepare(name, MAX_NAME_CHARS) {
+            Ok(name) => Some(name.into_owned()),
+            Err(fault) => {
+                self.fault("client_name", fault.to_string());
+                None
+            }
         }
-        name
     }
 
     fn scope(&mut self, terms: &Terms) -> Option<Scope> {

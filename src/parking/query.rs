@@ -234,7 +234,7 @@ mod tests {
             ("operator_id=", Some("operator_id must be 1 to 64")),
             ("operator_id=a%00b", Some("operator_id must be 1 to 64")),
             ("operator_id=%FF", Some("operator_id must be 1 to 64")),
-            ("number=%0A", Some("number must be 1 to 32 printable")),
+            ("number=%0A", Some("number must not contain U+000A, a control character")),
             ("number=1&zone_number=1", Some("number and zone_number are the same parameter")),
             ("latitude=1", Some("latitude, longitude and radius belong together")),
             ("latitude=1&longitude=1", Some("belong together")),

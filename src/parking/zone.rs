@@ -6,6 +6,7 @@
 
 mod record;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use self::record::Record;
 use crate::oauth::document::{Document, echo};
 use crate::oauth::fault::FieldFault;
-use crate::oauth::registration::is_printable;
+use crate::oauth::precis;
 use crate::time::UnixSeconds;
 
 /// The most faults that one answer lists.
@@ -80,11 +81,11 @@ pub struct ZoneFields {
     pub settings: Settings,
 }
 
-/// 1 to 32 printable characters, no space at either end. Cheap to clone.
+/// 1 to 32 characters, as [`precis::prepare`] gives them. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ZoneNumber(Arc<str>);
 
-/// 1 to 200 printable characters, no space at either end.
+/// 1 to 200 characters, as [`precis::prepare`] gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneName(Box<str>);
 
@@ -121,18 +122,31 @@ pub struct Settings {
 }
 
 /// Not what the member may hold; says what it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ValueFault(&'static str);
+pub struct ValueFault(Cow<'static, str>);
+
+impl ValueFault {
+    const fn new(detail: &'static str) -> Self {
+        Self(Cow::Borrowed(detail))
+    }
+}
+
+impl From<precis::PrecisFault> for ValueFault {
+    fn from(fault: precis::PrecisFault) -> Self {
+        Self(fault.to_string().into())
+    }
+}
 
 impl ZoneNumber {
     /// Reads a number.
     pub fn parse(text: &str) -> Result<Self, ValueFault> {
-        if is_label(text, MAX_NUMBER_CHARS) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ValueFault("must be 1 to 32 printable characters, with no space at either end"))
-        }
+        Ok(Self(precis::prepare(text, MAX_NUMBER_CHARS)?.into()))
+    }
+
+    /// The number of a record, whatever the rules were when it was written.
+    fn stored(text: &str) -> Result<Self, ValueFault> {
+        if fits(text, MAX_NUMBER_CHARS) { Ok(Self(text.into())) } else { Err(NOT_STORED) }
     }
 
     /// The number as the sign has it.
@@ -145,11 +159,12 @@ impl ZoneNumber {
 impl ZoneName {
     /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, ValueFault> {
-        if is_label(text, MAX_NAME_CHARS) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ValueFault("must be 1 to 200 printable characters, with no space at either end"))
-        }
+        Ok(Self(precis::prepare(text, MAX_NAME_CHARS)?.into()))
+    }
+
+    /// The name of a record, whatever the rules were when it was written.
+    fn stored(text: &str) -> Result<Self, ValueFault> {
+        if fits(text, MAX_NAME_CHARS) { Ok(Self(text.into())) } else { Err(NOT_STORED) }
     }
 }
 
@@ -160,7 +175,7 @@ impl OperatorId {
         if (1..=MAX_OPERATOR_ID_BYTES).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {
-            Err(ValueFault("must be 1 to 64 letters, digits, dots, underscores or hyphens"))
+            Err(ValueFault::new("must be 1 to 64 letters, digits, dots, underscores or hyphens"))
         }
     }
 
@@ -211,15 +226,14 @@ fn parse_longitude(degrees: f64) -> Result<f64, ValueFault> {
     if (-180.0..=180.0).contains(&degrees) { Ok(degrees + 0.0) } else { Err(LONGITUDE_FAULT) }
 }
 
-const LATITUDE_FAULT: ValueFault = ValueFault("must be a number of degrees from -90 to 90");
-const LONGITUDE_FAULT: ValueFault = ValueFault("must be a number of degrees from -180 to 180");
+const LATITUDE_FAULT: ValueFault = ValueFault::new("must be a number of degrees from -90 to 90");
+const LONGITUDE_FAULT: ValueFault = ValueFault::new("must be a number of degrees from -180 to 180");
 
-fn is_label(text: &str, max_chars: usize) -> bool {
-    // Four bytes a character at most: a huge text is not counted to its end.
+const NOT_STORED: ValueFault = ValueFault::new("is longer than any text that was ever stored");
+
+/// Four bytes a character at most.
+fn fits(text: &str, max_chars: usize) -> bool {
     text.len() <= max_chars * 4
-        && (1..=max_chars).contains(&text.chars().count())
-        && text.trim() == text
-        && text.chars().all(is_printable)
 }
 
 impl ZoneFields {
@@ -234,7 +248,7 @@ impl ZoneFields {
         for name in READ_ONLY.iter().filter(|name| body.members().is_some_and(|members| members.contains_key(**name))) {
             faults.add(format!("/{name}"), "is set by the server: leave it out");
         }
-        Self::read(body, faults)
+        Self::read(body, None, faults)
     }
 
     /// The fields of `current` once `body` has replaced them.
@@ -245,7 +259,7 @@ impl ZoneFields {
         let mut faults = Faults::default();
         check_names(body, &mut faults);
         check_read_only(body, current, &mut faults);
-        Self::read(body, faults)
+        Self::read(body, Some(&current.fields), faults)
     }
 
     /// The fields of `current` once `patch` is merged into it (RFC 7396): `null` sets a member back to
@@ -254,18 +268,29 @@ impl ZoneFields {
         let mut faults = Faults::default();
         check_names(patch, &mut faults);
         check_read_only(patch, current, &mut faults);
-        let current = serde_json::to_value(&current.fields).unwrap_or_default();
-        Self::read(&patch.merged_into(current), faults)
+        let members = serde_json::to_value(&current.fields).unwrap_or_default();
+        Self::read(&patch.merged_into(members), Some(&current.fields), faults)
     }
 
-    fn read(body: &Document, mut faults: Faults) -> Result<Self, Vec<FieldFault>> {
+    /// A text that is as it is now stays, though today's rules may refuse it.
+    fn read(body: &Document, current: Option<&Self>, mut faults: Faults) -> Result<Self, Vec<FieldFault>> {
         let Some(members) = body.members() else {
             return Err(vec![FieldFault::new("", "must be an object, such as {\"number\": \"1203\", …}")]);
         };
         let mut reader = Reader { members, pointer: "", faults: &mut faults };
-        let number = reader.required("number", |value| text(value, ZoneNumber::parse));
-        let name = reader.required("name", |value| text(value, ZoneName::parse));
-        let operator_id = reader.required("operator_id", |value| text(value, OperatorId::parse));
+        let number = reader.required("number", |value| {
+            string(value).and_then(|text| match current.map(|current| &current.number) {
+                Some(number) if number.as_str() == text => Ok(number.clone()),
+                _ => ZoneNumber::parse(text),
+            })
+        });
+        let name = reader.required("name", |value| {
+            string(value).and_then(|text| match current.map(|current| &current.name) {
+                Some(name) if *name.0 == *text => Ok(name.clone()),
+                _ => ZoneName::parse(text),
+            })
+        });
+        let operator_id = reader.required("operator_id", |value| string(value).and_then(OperatorId::parse));
         let session_type = reader.required("session_type", session_type);
         reader.requires("location");
         let location = reader.object("location", Location::read).flatten();
@@ -295,7 +320,7 @@ impl Location {
 impl Settings {
     fn read(reader: &mut Reader<'_>) -> Self {
         let default = Self::default();
-        let flag = |value: &Value| value.as_bool().ok_or(ValueFault("must be true or false"));
+        let flag = |value: &Value| value.as_bool().ok_or(ValueFault::new("must be true or false"));
         Self {
             allows_extensions: reader.optional("allows_extensions", flag).unwrap_or(default.allows_extensions),
             allows_stops: reader.optional("allows_stops", flag).unwrap_or(default.allows_stops),
@@ -304,28 +329,28 @@ impl Settings {
     }
 }
 
-fn text<T>(value: &Value, parse: fn(&str) -> Result<T, ValueFault>) -> Result<T, ValueFault> {
-    value.as_str().ok_or(ValueFault("must be a string")).and_then(parse)
+fn string(value: &Value) -> Result<&str, ValueFault> {
+    value.as_str().ok_or(ValueFault::new("must be a string"))
 }
 
 fn session_type(value: &Value) -> Result<SessionType, ValueFault> {
     match value.as_str() {
         Some("vehicle") => Ok(SessionType::Vehicle),
         Some("space") => Ok(SessionType::Space),
-        _ => Err(ValueFault("must be \"vehicle\" or \"space\"")),
+        _ => Err(ValueFault::new("must be \"vehicle\" or \"space\"")),
     }
 }
 
 fn space_count(value: &Value) -> Result<u32, ValueFault> {
     let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
-    count.ok_or(ValueFault("must be a whole number from 0 to 4294967295, or null"))
+    count.ok_or(ValueFault::new("must be a whole number from 0 to 4294967295, or null"))
 }
 
 fn grace_time(value: &Value) -> Result<u16, ValueFault> {
     let minutes = value.as_u64().and_then(|minutes| u16::try_from(minutes).ok());
     minutes
         .filter(|minutes| *minutes <= MAX_GRACE_MINUTES)
-        .ok_or(ValueFault("must be a whole number of minutes from 0 to 1440"))
+        .ok_or(ValueFault::new("must be a whole number of minutes from 0 to 1440"))
 }
 
 /// The faults of one body, at most [`MAX_FAULTS`].
@@ -359,7 +384,7 @@ impl Reader<'_> {
         match read(value) {
             Ok(value) => Some(value),
             Err(ValueFault(detail)) => {
-                self.fault(name, detail);
+                self.fault(name, &detail);
                 None
             }
         }
@@ -493,7 +518,7 @@ mod tests {
         /settings/allow_extensions is not a member: did you mean allows_extensions?
         /id is set by the server: leave it out
         /number is required
-        /name must be 1 to 200 printable characters, with no space at either end
+        /name must not start or end with a space
         /operator_id must be 1 to 64 letters, digits, dots, underscores or hyphens
         /session_type must be "vehicle" or "space"
         /location/latitude must be a number of degrees from -90 to 90

@@ -20,6 +20,7 @@ use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::condition;
 use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
+use crate::oauth::precis::folded;
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
 use crate::time::{SharedClock, UnixSeconds};
@@ -143,7 +144,7 @@ async fn list(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::new(ProblemKind::MalformedQuery, "limit is a whole number from 1 to 100."));
     }
-    let wanted = page.q.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = folded(page.q.as_deref().unwrap_or_default());
     if wanted.chars().count() > MAX_NAME_CHARS {
         let detail = format!("q is a part of a name or client_id, of at most {MAX_NAME_CHARS} characters.");
         return Err(Problem::new(ProblemKind::MalformedQuery, detail));
@@ -158,7 +159,7 @@ async fn list(
     let after = after.transpose()?;
     let matches = |client: &Client| {
         wanted.is_empty()
-            || client.client_name.to_lowercase().contains(&wanted)
+            || folded(&client.client_name).contains(&wanted)
             || client.client_id.as_str().to_lowercase().contains(&wanted)
     };
     let found = clients.list(after.as_ref().map(ClientId::as_str), limit, matches);

@@ -65,9 +65,9 @@ impl Serialize for Zone {
     }
 }
 
-/// Reading a record parses its texts again, and writing one takes them as they are.
+/// Reading a record takes people's texts as they were written, and so does writing one.
 macro_rules! text_in_records {
-    ($name:ident) => {
+    ($name:ident, $read:ident) => {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
@@ -76,15 +76,15 @@ macro_rules! text_in_records {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Text(Self::parse))
+                deserializer.deserialize_str(Text(Self::$read))
             }
         }
     };
 }
 
-text_in_records!(ZoneNumber);
-text_in_records!(ZoneName);
-text_in_records!(OperatorId);
+text_in_records!(ZoneNumber, stored);
+text_in_records!(ZoneName, stored);
+text_in_records!(OperatorId, parse);
 
 /// Parses a text where it stands, without a copy of it.
 struct Text<T>(fn(&str) -> Result<T, ValueFault>);
