@@ -2,7 +2,7 @@
 //!
 //! One order of checks, always, each a call into one module and none back into an earlier one:
 //! bearer token present; genuine, current, for this API, not revoked, its client not suspended; throttle;
-//! daily quota; scope. All of it in memory, but for the first unit of a quota block. What fails first is
+//! daily quota; scope. Requests to the administration have a throttle of their own, and no quota refuses them. All of it in memory, but for the first unit of a quota block. What fails first is
 //! the [`Denial`]; `http::error` says it in HTTP.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, label};
 use crate::oauth::bearer::{self, BearerFault};
 use crate::oauth::credentials::ClientId;
+use crate::oauth::limits::{Limits, Rate};
 pub use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN};
 use crate::quota::{DayUsed, Leases, Quota, Units};
@@ -21,12 +22,18 @@ use crate::throttle::{Permits, Throttle};
 use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::{AccessToken, TokenFault, Tokens};
 
+/// The least that a client with the right to it may call of the administration, whatever its own limits are.
+pub const MIN_ADMIN_LIMITS: Limits =
+    Limits { requests_per_second: Rate::per_second(10), burst: 20, daily_quota: None, enforce: true };
+
 /// Decides whether a request may reach its handler.
 pub struct Admission {
     tokens: Arc<Tokens>,
     revocation: Arc<Revocation>,
     clients: Arc<Clients>,
     throttle: Throttle,
+    /// Of requests to the administration.
+    admin_throttle: Throttle,
     quota: Quota,
     clock: SharedClock,
     /// The audience of the partner API.
@@ -87,7 +94,8 @@ impl Admitted {
 pub struct Standing {
     /// The throttle.
     pub permits: Permits,
-    /// The daily quota; `None` when it is not known without asking the store.
+    /// The daily quota; `None` when it is not known without asking the store, and for requests to the administration,
+    /// which it does not refuse.
     pub units: Option<Units>,
 }
 
@@ -224,7 +232,8 @@ impl Admission {
         public_audience: String,
     ) -> Self {
         let decisions = Decisions::default();
-        Self { tokens, revocation, clients, throttle, quota, clock, public_audience, decisions }
+        let admin_throttle = Throttle::new(clock.clone());
+        Self { tokens, revocation, clients, throttle, admin_throttle, quota, clock, public_audience, decisions }
     }
 
     /// What was decided so far.
@@ -263,6 +272,9 @@ impl Admission {
             Ok(admitted) => admitted,
             Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), refused: None, standing: None }),
         };
+        if right.api == Api::Admin {
+            return self.walk_admin(admitted, right, now);
+        }
         let Client { client_id, limits, .. } = &*admitted.client;
         let permits = self.throttle.check(client_id, *limits);
         if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
@@ -277,15 +289,40 @@ impl Admission {
         }
     }
 
+    /// The walk from the throttle on, for the administration. Its requests are counted, and no daily quota refuses
+    /// them; its throttle is never slower than [`MIN_ADMIN_LIMITS`]. So whoever set a limit too low can raise it again.
+    fn walk_admin(&self, admitted: Admitted, right: Right, now: UnixSeconds) -> Walk {
+        let Client { client_id, limits, .. } = &*admitted.client;
+        let permits = self.admin_throttle.check(client_id, throttled_as_admin(*limits));
+        let standing = Standing { permits, units: None };
+        if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
+            let (outcome, refused) = (Err(Denial::Throttled(wait)), Some(admitted.client));
+            return Walk::Decided(Decision { outcome, refused, standing: Some(standing) });
+        }
+        match self.quota.spend_held(client_id, counted(*limits), now) {
+            Some(_) => Walk::Decided(check_scope(admitted, standing, right)),
+            None => Walk::Waiting(Waiting { admitted, permits, right }),
+        }
+    }
+
     /// Goes on with a walk that ran out of held units: leases, then decides.
     pub async fn wait(&self, waiting: Waiting) -> Decision {
         let Waiting { admitted, permits, right } = waiting;
-        let decision = match self.quota.spend(&admitted.client.client_id, admitted.client.limits).await {
-            Ok(units) => decide(admitted, permits, units, right),
-            Err(error) => {
-                let standing = Some(Standing { permits, units: None });
-                Decision { outcome: Err(Denial::Store(error)), refused: Some(admitted.client), standing }
+        let Client { client_id, limits, .. } = &*admitted.client;
+        let standing = Standing { permits, units: None };
+        let decision = match right.api {
+            Api::Admin => {
+                // What cannot be counted was logged, and is no reason to keep an operator out.
+                let _uncounted = self.quota.spend(client_id, counted(*limits)).await.is_err();
+                check_scope(admitted, standing, right)
             }
+            Api::Public => match self.quota.spend(client_id, *limits).await {
+                Ok(units) => decide(admitted, permits, units, right),
+                Err(error) => {
+                    let (outcome, refused) = (Err(Denial::Store(error)), Some(admitted.client));
+                    Decision { outcome, refused, standing: Some(standing) }
+                }
+            },
         };
         self.decisions.count(&decision.outcome);
         decision
@@ -366,6 +403,7 @@ impl Admission {
     /// has all of its own limits.
     pub fn forget(&self, client_id: &ClientId) {
         self.throttle.forget(client_id);
+        self.admin_throttle.forget(client_id);
         self.quota.forget_held(client_id);
     }
 
@@ -373,6 +411,7 @@ impl Admission {
     pub fn forget_unregistered(&self) {
         let registered = |client_id: &_| self.clients.get(AsRef::<str>::as_ref(client_id)).is_some();
         self.throttle.retain(registered);
+        self.admin_throttle.retain(registered);
         self.quota.retain(registered);
     }
 
@@ -399,17 +438,37 @@ impl Admission {
 
 /// The walk from the quota on.
 fn decide(admitted: Admitted, permits: Permits, units: Units, right: Right) -> Decision {
+    let standing = Standing { permits, units: Some(units) };
+    if !units.admitted {
+        let outcome = Err(Denial::QuotaExceeded(units));
+        return Decision { outcome, refused: Some(admitted.client), standing: Some(standing) };
+    }
+    check_scope(admitted, standing, right)
+}
+
+/// The last step of the walk.
+fn check_scope(admitted: Admitted, standing: Standing, right: Right) -> Decision {
     let missing = right.scope_token.filter(|scope_token| !admitted.may(scope_token));
-    let denial = match missing {
-        _ if !units.admitted => Some(Denial::QuotaExceeded(units)),
-        Some(scope_token) => Some(Denial::InsufficientScope(scope_token)),
-        None => None,
-    };
-    let (outcome, refused) = match denial {
-        Some(denial) => (Err(denial), Some(admitted.client)),
+    let (outcome, refused) = match missing {
+        Some(scope_token) => (Err(Denial::InsufficientScope(scope_token)), Some(admitted.client)),
         None => (Ok(admitted), None),
     };
-    Decision { outcome, refused, standing: Some(Standing { permits, units: Some(units) }) }
+    Decision { outcome, refused, standing: Some(standing) }
+}
+
+/// What a client may call of the administration: no less than [`MIN_ADMIN_LIMITS`].
+fn throttled_as_admin(limits: Limits) -> Limits {
+    let least = MIN_ADMIN_LIMITS;
+    Limits {
+        requests_per_second: limits.requests_per_second.max(least.requests_per_second),
+        burst: limits.burst.max(least.burst),
+        ..limits
+    }
+}
+
+/// These limits, for requests that are counted and that no quota refuses.
+fn counted(limits: Limits) -> Limits {
+    Limits { enforce: false, ..limits }
 }
 
 impl Decisions {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{ADMIN, AUDIENCE, LIMITED, READER, TestServer, answer};
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, LIMITED, READER, TestServer, answer, secret};
 
 const ZONES: &str = "/parking/zones";
 
@@ -168,4 +168,123 @@ async fn one_clients_limit_is_not_anothers() {
     let admin = server.admin_token().await;
     let answer = answer(server.request(Method::GET, &format!("/admin/clients/{ADMIN}")).bearer_auth(admin)).await;
     assert_ne!(answer.header("ratelimit"), "");
+}
+
+#[tokio::test]
+async fn no_limit_locks_the_last_administrator_out() {
+    let server = TestServer::start().await;
+    let path = format!("/admin/clients/{ADMIN}");
+    let token = server.admin_token().await;
+    let change = async |body: serde_json::Value| {
+        answer(server.request(Method::PATCH, &path).bearer_auth(&token).json(&body)).await
+    };
+    let lowest = json!({ "daily_quota": 1, "requests_per_second": 0.001, "burst": 1 });
+    assert_eq!(change(lowest.clone()).await.status, 200);
+    // Half an hour's worth at that rate, and more than the quota; 20 at once, then 10 a second.
+    for left in (0..20).rev() {
+        let shown = server.get(&path, &token).await;
+        assert_eq!((shown.status, shown.header("ratelimit-policy")), (200, "\"second\";q=20;w=2"));
+        assert!(shown.header("ratelimit").starts_with(&format!("\"second\";r={left};t=")), "{shown:?}");
+        assert!(!shown.header("ratelimit").contains("day"), "{shown:?}");
+    }
+    let throttled = server.get(&path, &token).await;
+    assert_eq!((throttled.status, throttled.header("retry-after")), (429, "1"));
+    server.clock.advance(Duration::from_millis(200));
+    assert_eq!(server.get("/metrics", &token).await.status, 200, "a scraper is not held by the quota either");
+    assert_eq!(change(json!({ "daily_quota": null, "requests_per_second": 1_000, "burst": 1_000 })).await.status, 200);
+
+    // After a restart too.
+    assert_eq!(change(lowest).await.status, 200);
+    let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
+    let server = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    let token = server.admin_token().await;
+    let raised = server.request(Method::PATCH, &path).bearer_auth(&token).json(&json!({ "daily_quota": null }));
+    assert_eq!(answer(raised).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_to_the_administration_are_counted_and_throttled_apart_and_no_quota_refuses_them() {
+    let server = TestServer::start().await;
+    let both = json!({ "scope": "read:zones read:admin", "audience": [AUDIENCE, ADMIN_AUDIENCE],
+        "requests_per_second": 1, "burst": 2, "daily_quota": 7 });
+    let (client_id, secret) = server.register(both).await;
+    let admin = server.token_with(&client_id, &secret, ADMIN_AUDIENCE, None).await;
+    let public = server.token_with(&client_id, &secret, AUDIENCE, None).await;
+    for _ in 0..5 {
+        assert_eq!(server.get("/admin/clients", &admin).await.status, 200);
+    }
+    for left in [1, 0] {
+        let zones = server.get(ZONES, &public).await;
+        assert_eq!(zones.status, 200, "its burst is whole");
+        assert!(zones.header("ratelimit").contains(&format!("\"day\";r={left}")), "{zones:?}");
+    }
+    server.clock.advance(Duration::from_secs(2));
+    assert_eq!(server.get(ZONES, &public).await.json()["violated-policies"], json!(["day"]));
+    for _ in 0..3 {
+        assert_eq!(server.get("/admin/clients", &admin).await.status, 200);
+    }
+    let usage = server.get(&format!("/admin/clients/{client_id}/usage"), &server.admin_token().await).await.json();
+    assert_eq!((&usage["today"]["used"], &usage["today"]["remaining"]), (&json!(10), &json!(0)));
+}
+
+#[tokio::test]
+async fn an_administrator_with_tokens_of_a_second_can_give_itself_longer_ones() {
+    let server = TestServer::start().await;
+    let path = format!("/admin/clients/{ADMIN}");
+    let change = async |ttl: u64| {
+        let token = server.token_with(ADMIN, &secret(ADMIN), ADMIN_AUDIENCE, None).await;
+        answer(server.request(Method::PATCH, &path).bearer_auth(token).json(&json!({ "token_ttl": ttl }))).await.status
+    };
+    assert_eq!((change(1).await, change(3_600).await), (200, 200));
+}
+
+#[tokio::test]
+async fn a_rate_below_one_is_a_request_in_several_seconds() {
+    let server = TestServer::start().await;
+    let limits = json!({ "requests_per_second": 0.5, "burst": 1, "daily_quota": null });
+    let (client_id, secret) = server.register(limits).await;
+    let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
+    let first = server.get(ZONES, &token).await;
+    assert_eq!((first.status, first.header("ratelimit-policy")), (200, "\"second\";q=1;w=2"));
+    assert_eq!(first.header("ratelimit"), "\"second\";r=0;t=2");
+    let refused = server.get(ZONES, &token).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "2"));
+    server.clock.advance(Duration::from_millis(1_999));
+    assert_eq!(server.get(ZONES, &token).await.header("retry-after"), "1");
+    server.clock.advance(Duration::from_millis(1));
+    assert_eq!(server.get(ZONES, &token).await.status, 200);
+    let admin = server.admin_token().await;
+    let shown = server.get(&format!("/admin/clients/{client_id}"), &admin).await.json();
+    assert_eq!(shown["requests_per_second"], 0.5);
+    let usage = server.get("/oauth2/usage", &token).await.json();
+    assert_eq!(usage["second"]["requests_per_second"], 0.5);
+    for unfit in [json!(0), json!(0.0001), json!(1_000_000.5), json!("1"), json!(0.333_333_3), json!(-1)] {
+        let body = json!({ "client_name": "a", "scope": "read:zones", "requests_per_second": unfit });
+        let refused = server.post_json("/admin/clients", &admin, &body).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errors"][0]["pointer"]),
+            (422, &json!("/requests_per_second")),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_declares_the_administrator_does_not_lock_it_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.toml");
+    let declared = format!(
+        "[[clients]]\nclient_id = '{ADMIN}'\nclient_name = 'Administrator'\nscope = 'read:admin write:admin'\n\
+         audience = '{ADMIN_AUDIENCE}'\nrequests_per_second = 0.001\nburst = 1\ndaily_quota = 1\nstatus = 'suspended'\n"
+    );
+    std::fs::write(&file, declared).unwrap();
+    let server = TestServer::start_with(|config| config.clients_file = Some(file)).await;
+    let token = server.admin_token().await;
+    for _ in 0..3 {
+        let shown = server.get(&format!("/admin/clients/{ADMIN}"), &token).await;
+        assert_eq!(
+            (shown.status, &shown.json()["daily_quota"], &shown.json()["status"]),
+            (200, &json!(1), &json!("active"))
+        );
+    }
 }
