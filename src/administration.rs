@@ -3,8 +3,10 @@
 //! A change is in force when its call returns, and on disk. Nothing here asks whether the caller may make
 //! the change: the gate has done so.
 
+mod deletion;
 mod keys;
 mod registered;
+mod registration;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,15 +15,15 @@ use papaya::HashMap;
 use uuid::Uuid;
 
 pub use self::registered::entity_tag;
+pub use self::registration::{Registered, Request};
 use crate::audit::{Action, Audit, Event, Outcome};
-use crate::clients::{Client, Clients, Secret, Status};
+use crate::clients::Clients;
 use crate::counts::Label as _;
 use crate::failures::Sum;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::{Limits, Rate};
-use crate::oauth::registration::Registration;
-use crate::oauth::token_epoch::TokenEpoch;
+use crate::parking::Parking;
 use crate::revocation::Revocation;
 use crate::store::{Store, StoreError, Txn};
 use crate::time::{SharedClock, UnixSeconds};
@@ -43,6 +45,8 @@ pub struct Administration {
     clients: Arc<Clients>,
     revocation: Arc<Revocation>,
     keys: Arc<Keys>,
+    /// What clients store here: it ends with them.
+    parking: Arc<Parking>,
     /// When a client's exposed secret was last written down. As many entries as clients, at most.
     exposed: HashMap<ClientId, UnixSeconds>,
 }
@@ -97,6 +101,18 @@ pub enum ChangeError {
     /// The client would be left without a secret.
     #[error("it is the client's only secret that is good: rotate it first, or suspend or delete the client")]
     LastSecret,
+    /// The `Idempotency-Key` came before with another request.
+    #[error("the Idempotency-Key came before with another request")]
+    KeyReused,
+    /// As many answers are remembered for the caller as may be.
+    #[error(
+        "this client used {0} Idempotency-Keys in the last 24 hours, as many as are remembered: use no new one until the \
+         first is forgotten"
+    )]
+    TooManyKeys(u32),
+    /// No secret could be made: the system gives no randomness. Ours to mend.
+    #[error("the system's random source did not answer")]
+    NoRandomness,
     /// Others changed the same client each time that this change was tried.
     #[error("the client changed under every attempt: try again")]
     Contended,
@@ -118,54 +134,9 @@ impl Administration {
         clients: Arc<Clients>,
         revocation: Arc<Revocation>,
         keys: Arc<Keys>,
+        parking: Arc<Parking>,
     ) -> Self {
-        Self { store, audit, clock, clients, revocation, keys, exposed: HashMap::new() }
-    }
-
-    /// Registers a client under `client_id` with this secret.
-    pub async fn register(
-        &self,
-        client_id: ClientId,
-        registration: Registration,
-        secret: Secret,
-        actor: &Actor,
-    ) -> Result<Client, ChangeError> {
-        self.register_as(client_id, registration, secret, false, actor).await
-    }
-
-    /// The same, for a client that a file declares if it is `declared`.
-    pub async fn register_as(
-        &self,
-        client_id: ClientId,
-        registration: Registration,
-        secret: Secret,
-        declared: bool,
-        actor: &Actor,
-    ) -> Result<Client, ChangeError> {
-        let now = self.clock.now();
-        let Registration { client_name, scope, audience, token_ttl, limits } = registration;
-        let client = Client {
-            client_id,
-            client_name,
-            scope,
-            audience: audience.into(),
-            token_ttl,
-            limits,
-            status: Status::Active,
-            secrets: vec![secret],
-            retired_secrets: Vec::new(),
-            declared,
-            tokens_valid_from: now,
-            // An identifier that was another client's once does not bring that one's tokens back.
-            token_epoch: TokenEpoch::random(),
-            created_at: now,
-            updated_at: now,
-        };
-        let event = self.done(Action::ClientRegistered, client.client_id.as_str(), actor);
-        let revision = self.audit.commit(&self.clients.register(&client)?, &event).await?;
-        self.clients.reach(revision.ok_or(ChangeError::AlreadyRegistered)?).await;
-        log_change(&event);
-        Ok(client)
+        Self { store, audit, clock, clients, revocation, keys, parking, exposed: HashMap::new() }
     }
 
     /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.

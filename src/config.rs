@@ -27,9 +27,12 @@ use self::values::{addresses, audience, collide, host, issuer, log_directives, l
 use crate::admission::ADMIN_AUDIENCE;
 use crate::files;
 use crate::http::hsts;
+use crate::idempotency::DEFAULT_MAX_KEYS;
 use crate::keys::Algorithm;
 use crate::oauth::limits::Rate;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
+use crate::parking::DEFAULT_MAX_ZONES;
+use crate::store::MAX_SLOTS;
 use crate::text;
 
 /// What a variable's name starts with when it is a setting.
@@ -135,6 +138,8 @@ pub struct Config {
     pub failed_authentications: FailedAuthentications,
     /// `[client_defaults]`
     pub client_defaults: ClientDefaults,
+    /// `[parking]`
+    pub parking: Parking,
     /// `[tls]`
     pub tls: Tls,
     /// `[http]`
@@ -181,6 +186,15 @@ pub struct ClientDefaults {
     /// `daily_quota`: requests in a UTC day; by default 10,000, and `None`, written `"unlimited"`, is no
     /// quota.
     pub daily_quota: Option<u64>,
+}
+
+/// `[parking]`: how much one client may have stored in the sample API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parking {
+    /// `max_zones_per_client`: zones that it created and that are still there; by default 10,000.
+    pub max_zones_per_client: u32,
+    /// `max_idempotency_keys_per_client`: `Idempotency-Key`s of the last 24 hours; by default 10,000.
+    pub max_idempotency_keys_per_client: u32,
 }
 
 /// `[tls]`: by default a certificate for localhost, made under `DATA_DIR/tls` on the first start.
@@ -459,6 +473,14 @@ impl Config {
                 requests_per_second: raw.rate("client_defaults.requests_per_second", 10.into()),
                 burst: raw.number("client_defaults.burst", 1..=1_000_000, 20),
                 daily_quota: raw.number_or_unlimited("client_defaults.daily_quota", 1..=100_000_000_000, Some(10_000)),
+            },
+            parking: Parking {
+                max_zones_per_client: raw.number("parking.max_zones_per_client", 1..=MAX_SLOTS, DEFAULT_MAX_ZONES),
+                max_idempotency_keys_per_client: raw.number(
+                    "parking.max_idempotency_keys_per_client",
+                    1..=MAX_SLOTS,
+                    DEFAULT_MAX_KEYS,
+                ),
             },
             tls: read_tls(raw),
             http: Http {

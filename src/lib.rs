@@ -11,7 +11,7 @@
 //! 4  http, sandbox             the only floor that knows actix; the demo clients
 //! 3  admission, client_credentials, administration, declared
 //!                              the only places that know an order of steps
-//! 2  clients keys tokens revocation throttle failures quota parking audit
+//! 2  clients keys tokens revocation throttle failures quota idempotency parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
 //! 0  oauth, time, counts, text words of the field; the clock; numbers for metrics; text as it is stored
@@ -58,6 +58,7 @@ pub mod declared;
 pub mod failures;
 pub mod files;
 pub mod http;
+pub mod idempotency;
 pub mod keys;
 pub mod listener;
 pub mod oauth;

@@ -1,34 +1,38 @@
 //! Parking zones: the sample API's facts, and all of its rules.
 //!
 //! Owns the keys under `zones/`, `zone-numbers/` (which zone of an operator has a number: what keeps
-//! numbers unique, on every node), `zone-samples/` and `idempotency/`. Reads are answered from memory,
-//! fed by the store's watch. A change is decided on what the store holds, is one transaction that
-//! checks that it still holds it, and returns once it is durable and reads on this node show it.
-//! Who may do what is not decided here.
+//! numbers unique, on every node), `zone-owners/` and `zone-slots/` (which client created a zone: what bounds the zones
+//! of one client) and `zone-samples/`. Reads are answered from memory, fed by the store's watch. A change is decided on
+//! what the store holds, is one transaction that checks that it still holds it, and returns once it is durable and
+//! reads on this node show it. Who may do what is not decided here.
+//!
+//! A zone counts for the client that created it until it is deleted, whoever changes it. Sample zones and those of
+//! earlier versions count for nobody.
 
-mod idempotency;
 mod near;
+mod owners;
 mod query;
 mod zone;
 mod zones;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Timestamp, Uuid};
 
-pub use self::idempotency::{Attempt, IdempotencyKey, InvalidKey};
-use self::idempotency::{IDEMPOTENCY, Remembered};
 pub use self::near::{MAX_RADIUS_METRES, Near};
+use self::owners::{OWNERS, ZoneSlots};
 pub use self::query::{Cursor, DEFAULT_LIMIT, InvalidCursor, ListRequest, MAX_LIMIT, QueryFault};
 pub use self::zone::{Location, OperatorId, SessionType, Settings, ValueFault, Zone, ZoneFields, ZoneName, ZoneNumber};
 pub use self::zones::{Representation, ZoneFilter, Zones};
+use crate::idempotency::{Answer, Attempt, DEFAULT_MAX_KEYS, Idempotency, Place};
+use crate::oauth::credentials::ClientId;
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precondition::{Condition, EntityTag};
-use crate::store::{Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Projection, Store, StoreError, Txn, View};
+use crate::store::{Key, Keyspace, MAX_OPERATIONS, Outcome, Projection, Reservation, Store, StoreError, Txn, View};
 use crate::time::{SharedClock, UnixSeconds};
 
 const ZONES: Keyspace<Zone> = Zones::KEYSPACE;
@@ -39,6 +43,10 @@ const SAMPLES: Keyspace<SamplesBegun> = Keyspace::new("zone-samples");
 const SAMPLE_ZONES: &str = include_str!("../data/zones.json");
 /// Operations that create one zone: a check and a write for it, and for its number.
 const OPERATIONS_TO_CREATE: usize = 4;
+/// How many zones a client may have created, unless the settings say otherwise.
+pub const DEFAULT_MAX_ZONES: u32 = 10_000;
+/// What a zone is remembered as by its idempotency key, at whatever address it was created.
+const ZONE: &str = "zone";
 /// How often a change is tried when others change the same zone at the same time.
 const MAX_ATTEMPTS: usize = 16;
 
@@ -47,8 +55,24 @@ pub struct Parking {
     store: Arc<dyn Store>,
     clock: SharedClock,
     view: Arc<View<Zones>>,
-    /// Up to where the last sweep came; `None` to start anew.
-    swept: Mutex<Option<Key>>,
+    slots: ZoneSlots,
+    idempotency: Arc<Idempotency>,
+    bounds: Bounds,
+}
+
+/// How much one client may have stored here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Zones that it created.
+    pub max_zones: u32,
+    /// Answers that are remembered for its idempotency keys.
+    pub max_keys: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { max_zones: DEFAULT_MAX_ZONES, max_keys: DEFAULT_MAX_KEYS }
+    }
 }
 
 /// Why a zone was not shown or changed.
@@ -65,6 +89,24 @@ pub enum ParkingError {
     NumberTaken {
         /// That zone.
         zone_id: Uuid,
+    },
+    /// The client has created as many zones as it may have. 409, for it can make room itself.
+    #[error(
+        "this client has created {max_zones} zones, as many as it may have: delete some first, or ask the operator for \
+         more"
+    )]
+    TooManyZones {
+        /// How many that is.
+        max_zones: u32,
+    },
+    /// As many answers are remembered for the client as may be. 409.
+    #[error(
+        "this client used {max_keys} Idempotency-Keys in the last 24 hours, as many as are remembered: use no new one \
+         until the first is forgotten, or ask the operator for more"
+    )]
+    TooManyKeys {
+        /// How many that is.
+        max_keys: u32,
     },
     /// Members of the body are wrong: all of them, at most 32. 422.
     #[error("members of the body are wrong")]
@@ -117,8 +159,21 @@ struct SamplesBegun {
 impl Parking {
     /// Reads all zones, and follows them in a task of the current tokio runtime.
     pub async fn open(store: Arc<dyn Store>, clock: SharedClock) -> Result<Self, StoreError> {
-        let view = View::open(Arc::clone(&store)).await?;
-        Ok(Self { store, clock, view, swept: Mutex::new(None) })
+        Self::open_with(store, clock, Bounds::default()).await
+    }
+
+    /// The same, with these bounds for each client.
+    pub async fn open_with(store: Arc<dyn Store>, clock: SharedClock, bounds: Bounds) -> Result<Self, StoreError> {
+        let view = View::open(Arc::clone(&store));
+        let idempotency = Idempotency::open(Arc::clone(&store), bounds.max_keys);
+        let (view, slots, idempotency) = tokio::try_join!(view, ZoneSlots::open(Arc::clone(&store)), idempotency)?;
+        Ok(Self { store, clock, view, slots, idempotency: Arc::new(idempotency), bounds })
+    }
+
+    /// What is remembered of creations.
+    #[must_use]
+    pub fn idempotency(&self) -> &Arc<Idempotency> {
+        &self.idempotency
     }
 
     /// The zone `id`: one look into memory.
@@ -147,7 +202,7 @@ impl Parking {
         Page { zones, next }
     }
 
-    /// Creates a zone below the path `collection`.
+    /// Creates a zone of this client's below the path `collection`.
     ///
     /// With an `attempt`, the answer is remembered in the same transaction for 24 hours, and given
     /// again to the same request under the same key: also to one that arrives at the same time, on any
@@ -156,41 +211,49 @@ impl Parking {
         &self,
         body: &Document,
         collection: &str,
+        client_id: &ClientId,
         attempt: Option<&Attempt<'_>>,
     ) -> Result<Created, ParkingError> {
         let fields = ZoneFields::parse_new(body).map_err(ParkingError::Invalid)?;
         for _ in 0..MAX_ATTEMPTS {
             let now = self.clock.now();
-            let mut txn = Txn::new();
             // Asked before the key: what an earlier attempt wrote, it wrote together with its key, and
             // its own zone must not look like another one.
             let holder = self.number_holder(&fields).await?;
-            if let Some(attempt) = attempt {
-                let key = IDEMPOTENCY.key(attempt.id());
-                match IDEMPOTENCY.get(&*self.store, attempt.id()).await? {
-                    Some((remembered, value)) if !remembered.has_expired(now) => {
-                        // A transaction without writes: once the view has come so far, it shows the zone too.
-                        if self.commit(Txn::new().equals(key, value)).await? {
-                            return remembered.replay(attempt).ok_or(ParkingError::KeyReused);
+            let place = match attempt {
+                None => None,
+                Some(attempt) => match self.idempotency.place(attempt, ZONE, &fields, now).await? {
+                    Place::Free(free) => Some(free),
+                    // A transaction without writes: once the view has come so far, it shows the zone too.
+                    Place::Answered(answer, remembered) => {
+                        if self.commit(remembered).await? {
+                            return Ok(Created::replayed(answer));
                         }
                         continue;
                     }
-                    Some((_, value)) => txn = txn.equals(key, value),
-                    None => txn = txn.absent(key),
-                }
-            }
+                    Place::Reused => return Err(ParkingError::KeyReused),
+                    Place::Full => return Err(ParkingError::TooManyKeys { max_keys: self.bounds.max_keys }),
+                },
+            };
             if let Some(zone_id) = holder {
                 return Err(ParkingError::NumberTaken { zone_id });
             }
+            let max_zones = self.bounds.max_zones;
+            let Reservation::Reserved(slot) = self.slots.reserve(client_id.as_str(), max_zones).await else {
+                if place.is_some() && self.number_holder(&fields).await?.is_some() {
+                    // The last slot may have gone to this very attempt, which came twice at once.
+                    continue;
+                }
+                return Err(ParkingError::TooManyZones { max_zones });
+            };
             let id = Uuid::new_v7(Timestamp::from_unix(NoContext, now.get(), 0));
             let zone = Zone { id, fields: fields.clone(), created_at: now, updated_at: now };
-            txn = txn.and(creation(&zone)?);
+            let mut txn = creation(&zone)?.and(owners::creation(id, client_id, &slot)?);
             let shown = Representation::new(&zone);
             let location = format!("{collection}/{id}");
             let created = Created { location, etag: shown.etag(), body: shown.body(), replayed: false };
-            if let Some(attempt) = attempt {
-                let remembered = Remembered::new(attempt, &created, now);
-                txn = txn.put(IDEMPOTENCY.key(attempt.id()), IDEMPOTENCY.encode(&remembered)?);
+            if let Some(place) = &place {
+                txn = txn.and(place.remember(&created.remembered(), now)?);
             }
             if self.commit(txn).await? {
                 return Ok(created);
@@ -228,7 +291,9 @@ impl Parking {
                 return Err(ParkingError::PreconditionFailed);
             }
             let key = ZONES.key(id);
-            if self.commit(Txn::new().equals(key.clone(), value).delete(key).delete(number)).await? {
+            let owned = OWNERS.get(&*self.store, id).await?.map(|(owned, _)| owned);
+            let deletion = Txn::new().equals(key.clone(), value).delete(key).delete(number);
+            if self.commit(deletion.and(owners::deletion(id, owned.as_ref()))).await? {
                 return Ok(());
             }
         }
@@ -259,37 +324,6 @@ impl Parking {
         }
         self.commit(Txn::new().delete(marker)).await?;
         Ok(written)
-    }
-
-    /// Forgets answers that were remembered for long enough; says how many. A call looks at no more
-    /// than 1,000 of them and goes on where the one before stopped.
-    pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
-        let after = self.swept().take();
-        let page = self.store.scan(&IDEMPOTENCY.prefix(), after.as_ref(), MAX_SCAN).await?;
-        if page.len() == MAX_SCAN {
-            *self.swept() = page.last().map(|(key, _)| key.clone());
-        }
-        let mut expired = Vec::new();
-        for (key, value) in page {
-            // One that a newer program wrote is that program's to forget.
-            if IDEMPOTENCY.decode(&key, &value).is_ok_and(|remembered| remembered.has_expired(now)) {
-                expired.push((key, value));
-            }
-        }
-        let mut forgotten = 0;
-        for chunk in expired.chunks(MAX_OPERATIONS / 2) {
-            let forget =
-                |txn: Txn, (key, value): &(Key, _)| txn.equals(key.clone(), Clone::clone(value)).delete(key.clone());
-            // A conflict: one of the keys is in use again. The next sweep takes the others.
-            if let Outcome::Committed(_) = self.store.commit(chunk.iter().fold(Txn::new(), forget)).await? {
-                forgotten += chunk.len();
-            }
-        }
-        Ok(forgotten)
-    }
-
-    fn swept(&self) -> std::sync::MutexGuard<'_, Option<Key>> {
-        self.swept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets the fields of the zone `id` to what `fields_of` makes of its current state. What changes
@@ -341,9 +375,26 @@ impl Parking {
         match self.store.commit(txn).await? {
             Outcome::Committed(revision) => {
                 self.view.reach(revision).await;
+                self.slots.reach(revision).await;
+                self.idempotency.reach(revision).await;
                 Ok(true)
             }
             Outcome::Conflict => Ok(false),
+        }
+    }
+}
+
+impl Created {
+    fn replayed(answer: Answer) -> Self {
+        Self { location: answer.location, etag: answer.etag, body: answer.body.into(), replayed: true }
+    }
+
+    fn remembered(&self) -> Answer {
+        Answer {
+            location: self.location.clone(),
+            etag: self.etag.clone(),
+            body: String::from_utf8_lossy(&self.body).into_owned(),
+            salt: None,
         }
     }
 }
@@ -367,10 +418,13 @@ mod tests {
     use std::time::Duration;
 
     use async_trait::async_trait;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use futures_util::future::join_all;
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::idempotency::IdempotencyKey;
     use crate::oauth::precondition::Tags;
     use crate::store::{MemoryStore, SledStore, Value, Watch};
     use crate::time::{Clock as _, ManualClock};
@@ -440,6 +494,10 @@ mod tests {
             "location": {"latitude": 1.25, "longitude": 103.75}})
     }
 
+    fn client() -> ClientId {
+        ClientId::parse("client-1").unwrap()
+    }
+
     fn query(text: &str) -> ListRequest {
         ListRequest::parse(text).unwrap()
     }
@@ -454,7 +512,7 @@ mod tests {
 
     impl Set {
         async fn create(&self, number: &str) -> Arc<Representation> {
-            let created = self.parking.create(&document(&body(number)), "/zones", None).await.unwrap();
+            let created = self.parking.create(&document(&body(number)), "/zones", &client(), None).await.unwrap();
             let id = created.location.strip_prefix("/zones/").unwrap();
             self.parking.get(Uuid::parse_str(id).unwrap()).expect("a zone is there once it is created")
         }
@@ -462,8 +520,9 @@ mod tests {
         async fn attempt(&self, key: &str, path: &str, number: &str) -> Result<Created, ParkingError> {
             let body = body(number).to_string();
             let key = IdempotencyKey::parse(key.as_bytes()).unwrap();
-            let attempt = Attempt::new("client-1", key, path, body.as_bytes());
-            self.parking.create(&Document::parse(body.as_bytes()).unwrap(), path, Some(&attempt)).await
+            let client = client();
+            let attempt = Attempt::new(&client, key);
+            self.parking.create(&Document::parse(body.as_bytes()).unwrap(), path, &client, Some(&attempt)).await
         }
 
         /// All pages of a list, and how many there were.
@@ -581,9 +640,9 @@ mod tests {
     async fn one_number_of_an_operator_goes_to_one_zone_however_many_ask_on_two_nodes() {
         let set = empty().await;
         let other_node = Parking::open(set.store.clone(), set.clock.clone()).await.unwrap();
-        let taken = document(&body("1"));
+        let (taken, one) = (document(&body("1")), &client());
         let asked = (0..24).map(|n| if n % 2 == 0 { &set.parking } else { &other_node });
-        let answers = join_all(asked.map(|parking| parking.create(&taken, "/zones", None))).await;
+        let answers = join_all(asked.map(|parking| parking.create(&taken, "/zones", one, None))).await;
         let created: Vec<_> = answers.iter().flatten().collect();
         assert_eq!(created.len(), 1);
         for answer in &answers {
@@ -608,7 +667,7 @@ mod tests {
         // The same number of another operator is another number.
         let mut elsewhere = body("20");
         elsewhere["operator_id"] = "piers".into();
-        set.parking.create(&document(&elsewhere), "/zones", None).await.unwrap();
+        set.parking.create(&document(&elsewhere), "/zones", one, None).await.unwrap();
         assert_eq!(set.walk("number=20").0.len(), 2);
         assert_eq!(set.walk("zone_number=20&operator_id=piers").0.len(), 1);
     }
@@ -646,10 +705,10 @@ mod tests {
         let again = set.attempt("key-1", "/parking/zones", "1").await.unwrap();
         assert_eq!(again, Created { replayed: true, ..first });
 
-        for (key, path, number) in [("key-1", "/parking/zones", "2"), ("key-1", "/v3/parking/zones", "1")] {
-            let reused = set.attempt(key, path, number).await;
-            assert!(matches!(reused, Err(ParkingError::KeyReused)), "{key} {path} {number}: {reused:?}");
-        }
+        let elsewhere = set.attempt("key-1", "/v3/shared/zones", "1").await.unwrap();
+        assert_eq!(elsewhere, again, "another address of the same zones");
+        let reused = set.attempt("key-1", "/parking/zones", "2").await;
+        assert!(matches!(reused, Err(ParkingError::KeyReused)), "{reused:?}");
         set.attempt("key-2", "/parking/zones", "1").await.unwrap();
         let taken = set.attempt("key-3", "/parking/zones", "1").await;
         assert!(matches!(taken, Err(ParkingError::NumberTaken { .. })));
@@ -698,12 +757,93 @@ mod tests {
         set.attempt("key", "/zones", "1").await.unwrap();
         set.clock.advance(Duration::from_secs(86_399));
         assert!(set.attempt("key", "/zones", "1").await.unwrap().replayed);
-        assert_eq!(set.parking.sweep(set.clock.now()).await.unwrap(), 0);
+        assert_eq!(set.parking.idempotency().sweep(set.clock.now()).await.unwrap(), 0);
         set.clock.advance(Duration::from_secs(1));
         assert!(!set.attempt("key", "/zones", "2").await.unwrap().replayed);
         set.clock.advance(Duration::from_secs(86_400));
-        assert_eq!(set.parking.sweep(set.clock.now()).await.unwrap(), 1);
-        assert_eq!(set.store.scan(&IDEMPOTENCY.prefix(), None, 10).await.unwrap().len(), 0);
+        assert_eq!(set.parking.idempotency().sweep(set.clock.now()).await.unwrap(), 1);
+        assert_eq!(set.store.scan(b"idempotency", None, 10).await.unwrap().len(), 0, "nor does its slot stay");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_an_earlier_version_remembered_is_given_again_and_counts_for_nobody() {
+        let set = empty().await;
+        let path = "/parking/zones";
+        let text = body("1").to_string();
+        let digest =
+            |parts: &[&[u8]]| URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &parts.concat()));
+        let record = json!({ "v": 1, "record": { "fingerprint": digest(&[path.as_bytes(), b"\0", text.as_bytes()]),
+            "location": "/parking/zones/x", "etag": "\"tag\"", "body": "{}", "expires_at": "2026-03-02T12:00:00Z" } });
+        let key = Key::new(format!("idempotency/client-1/{}", digest(&[b"key"])).as_bytes());
+        let put = Txn::new().put(key, Value::new(record.to_string().as_bytes()));
+        assert!(matches!(set.store.commit(put).await.unwrap(), Outcome::Committed(_)));
+        let (client, key) = (client(), IdempotencyKey::parse(b"key").unwrap());
+        for (path, text, is_same) in [
+            (path, text.clone(), true),
+            ("/v3/parking/zones", text.clone(), false),
+            (path, body("2").to_string(), false),
+        ] {
+            let attempt = Attempt::new(&client, key.clone()).sent_as(path, text.as_bytes());
+            let document = Document::parse(text.as_bytes()).unwrap();
+            match set.parking.create(&document, path, &client, Some(&attempt)).await {
+                Ok(again) => assert!(is_same && again.replayed && again.location.ends_with("/x"), "{again:?}"),
+                Err(error) => assert!(!is_same && matches!(error, ParkingError::KeyReused), "{error:?}"),
+            }
+        }
+        set.clock.advance(Duration::from_secs(86_400));
+        assert_eq!(set.parking.idempotency().sweep(set.clock.now()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_zone_of_an_earlier_version_is_read_changed_and_deleted_whatever_its_text_is() {
+        let set = empty().await;
+        let zone = |number: &str, name: &str| {
+            json!({ "v": 1, "record": { "id": "00000000-0000-7000-8000-000000000001", "number": number, "name": name,
+                "operator_id": "quays", "session_type": "space", "location": { "latitude": 1.0, "longitude": 2.0 },
+                "approx_space_count": null, "settings": Settings::default(), "created_at": "2026-01-01T00:00:00Z",
+                "updated_at": "2026-01-01T00:00:00Z" } })
+        };
+        let old = zone("1\u{FE0F}", "a\u{E0041} · b").to_string();
+        let id = Uuid::from_u128(0x7000_8000_0000_0000_0001);
+        let put = Txn::new().put(ZONES.key(id), Value::new(old.as_bytes()));
+        assert!(matches!(set.store.commit(put).await.unwrap(), Outcome::Committed(_)));
+        let reopened = over(set.store.clone()).await.parking;
+        let shown = reopened.get(id).unwrap();
+        assert!(String::from_utf8_lossy(shown.json()).contains("a\u{E0041} · b"));
+        let anyway = Condition::default();
+        let same = reopened.replace(id, &Document::parse(shown.json()).unwrap(), &anyway).await.unwrap();
+        assert_eq!(same.etag(), shown.etag(), "what was shown can be sent back");
+        let patch = document(&json!({ "approx_space_count": 3 }));
+        assert_eq!(reopened.merge(id, &patch, &anyway).await.unwrap().zone().fields.approx_space_count, Some(3));
+        let refused = reopened.merge(id, &document(&json!({ "name": "a\u{E0041}" })), &anyway).await;
+        assert!(matches!(refused, Err(ParkingError::Invalid(_))));
+        reopened.delete(id, &anyway).await.unwrap();
+        assert_eq!(reopened.created_by(&client()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_at_its_bound_is_answered_as_before_under_the_same_key() {
+        let store: Arc<dyn Store> = Arc::new(Yielding(MemoryStore::new()));
+        let clock = Arc::new(ManualClock::new(UnixSeconds::parse("2026-03-01T12:00:00Z").unwrap()));
+        let bounds = Bounds { max_zones: 1, max_keys: 1 };
+        let parking = Parking::open_with(store.clone(), clock.clone(), bounds).await.unwrap();
+        let set = Set { store, clock, parking };
+        set.parking.seed_samples_if_empty().await.unwrap();
+        // The same request several times at once, for the one slot there is.
+        let answers = join_all((0..8).map(|_| set.attempt("key", "/zones", "own-1"))).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(answers.iter().flatten().filter(|created| !created.replayed).count(), 1);
+        assert!(matches!(
+            set.attempt("other", "/zones", "own-2").await,
+            Err(ParkingError::TooManyKeys { max_keys: 1 })
+        ));
+        let more = set.parking.create(&document(&body("own-2")), "/zones", &client(), None).await;
+        assert!(matches!(more, Err(ParkingError::TooManyZones { max_zones: 1 })));
+        let other = ClientId::parse("client-2").unwrap();
+        set.parking.create(&document(&body("own-3")), "/zones", &other, None).await.unwrap();
+        set.parking.forget(&client()).await.unwrap();
+        assert_eq!((set.parking.created_by(&client()), set.parking.created_by(&other)), (0, 1));
+        set.create("own-4").await;
     }
 
     #[tokio::test]
@@ -713,9 +853,9 @@ mod tests {
             set.attempt(&format!("key-{n}"), "/zones", &n.to_string()).await.unwrap();
         }
         let later = set.clock.now().plus(86_400);
-        assert_eq!(set.parking.sweep(later).await.unwrap(), 1_000);
-        assert_eq!(set.parking.sweep(later).await.unwrap(), 100);
-        assert_eq!(set.parking.sweep(later).await.unwrap(), 0);
+        assert_eq!(set.parking.idempotency().sweep(later).await.unwrap(), 1_000);
+        assert_eq!(set.parking.idempotency().sweep(later).await.unwrap(), 100);
+        assert_eq!(set.parking.idempotency().sweep(later).await.unwrap(), 0);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
 /// is above it.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: [(&str, u8); 29] = [
     ("main", 6),
     ("cli", 6),
     ("server", 5),
@@ -29,6 +29,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("throttle", 2),
     ("failures", 2),
     ("quota", 2),
+    ("idempotency", 2),
     ("parking", 2),
     ("audit", 2),
     ("store", 1),
@@ -40,10 +41,11 @@ const FLOORS: [(&str, u8); 28] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 9] = [
+const NEIGHBOURS: [(&str, &str, &str); 10] = [
     ("oauth", "text", "a body is text, whatever it says"),
     ("tokens", "keys", "a token is signed with a key"),
     ("tokens", "clients", "a token is issued to a client"),
+    ("parking", "idempotency", "a zone is created once for each key"),
     ("store", "files", "one rule says who may read a folder"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),

@@ -18,13 +18,16 @@ use boomgate::time::{Clock as _, ManualClock, UnixSeconds};
 use libfuzzer_sys::fuzz_target;
 
 /// Where records are. The first byte of each line of the input chooses one.
-const PREFIXES: [&str; 11] = [
+const PREFIXES: [&str; 14] = [
     "clients/",
     "keys/",
     "revocations/",
     "zones/",
     "zone-numbers/",
     "idempotency/",
+    "idempotency-slots/",
+    "zone-slots/",
+    "zone-owners/",
     "quota/partner/",
     "audit/",
     "audit-head/",
@@ -57,7 +60,8 @@ fuzz_target!(|data: &[u8]| {
             let _ = revocation.sweep(clock.now()).await;
         }
         if let Ok(parking) = Parking::open(store.clone(), clock.clone()).await {
-            let _ = parking.sweep(clock.now()).await;
+            let _ = parking.idempotency().sweep(clock.now()).await;
+            let _ = parking.forget(&ClientId::parse("partner").expect("an id")).await;
             for zone in parking.list(&boomgate::parking::ListRequest::parse("limit=100").expect("a request")).zones {
                 let _ = parking.delete(zone.id(), &Condition::default()).await;
             }

@@ -2,9 +2,10 @@
 
 #![no_main]
 
+use boomgate::idempotency::IdempotencyKey;
 use boomgate::oauth::document::Document;
 use boomgate::oauth::precondition::{Condition, EntityTag, Tags};
-use boomgate::parking::{IdempotencyKey, Zone, ZoneFields};
+use boomgate::parking::{Zone, ZoneFields};
 use boomgate::time::UnixSeconds;
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;

@@ -100,6 +100,7 @@ mod tests {
     use crate::audit::Audit;
     use crate::clients::Clients;
     use crate::keys::{KeyStatus, Keys, PUBLISHED_FOR_S, State, VERIFIES_FOR_S};
+    use crate::parking::Parking;
     use crate::revocation::Revocation;
     use crate::store::{MAX_SCAN, MemoryStore, Store};
     use crate::time::{Clock as _, ManualClock, SECONDS_PER_DAY, UnixSeconds};
@@ -129,7 +130,9 @@ mod tests {
             let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
             let revocation = Arc::new(Revocation::open(store.clone()).await.unwrap());
             let audit = Arc::new(Audit::new(store.clone()));
-            let changes = Administration::new(store, audit, self.clock.clone(), clients, revocation, keys.clone());
+            let parking = Arc::new(Parking::open(store.clone(), self.clock.clone()).await.unwrap());
+            let changes =
+                Administration::new(store, audit, self.clock.clone(), clients, revocation, keys.clone(), parking);
             changes.ensure_signing_key(MONTHLY.algorithm).await.unwrap();
             Node { keys, changes, clock: self.clock.clone() }
         }

@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::{Actor, Administration, ChangeError, log_change};
+use super::{Actor, Administration, ChangeError, deletion, log_change};
 use crate::audit::Action;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
 use crate::oauth::credentials::{ClientId, Fingerprint};
@@ -50,7 +50,7 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Deletes a client, with its secrets and its usage, if `condition` allows it. Its tokens are refused
+    /// Deletes a client, with its secrets, its usage and its zones, if `condition` allows it. Its tokens are refused
     /// from the next request on.
     pub async fn delete(&self, client_id: &ClientId, condition: &Condition, actor: &Actor) -> Result<(), ChangeError> {
         for _ in 0..MAX_RACES {
@@ -61,10 +61,14 @@ impl Administration {
             if is_administrator(&client) {
                 change = change.and(self.another_administrator(client_id).await?);
             }
+            change = change.and(deletion::begin(client_id, self.clock.now())?);
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
                 self.clients.reach(revision).await;
                 log_change(&event);
+                if let Err(error) = self.finish_deletion(client_id).await {
+                    tracing::warn!(%client_id, %error, "the zones of a deleted client are still to be deleted");
+                }
                 return Ok(());
             }
         }

@@ -58,7 +58,7 @@ enum Command {
     Suspend(Which),
     /// Let a suspended client call again
     Resume(Which),
-    /// Delete a client, with its secrets and its usage
+    /// Delete a client, with its secrets, its usage and the zones that it created
     #[command(visible_alias = "delete")]
     Remove(Which),
     /// Make a new secret, and print it this once; the one before stays good for a while

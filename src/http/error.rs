@@ -248,7 +248,11 @@ impl From<crate::administration::ChangeError> for Problem {
                 Self::new(ProblemKind::NotFound, sentence(&error))
             }
             ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, sentence(&error)),
-            ChangeError::Contended => Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1),
+            ChangeError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, sentence(&error)),
+            ChangeError::TooManyKeys(_) => Self::new(ProblemKind::TooManyIdempotencyKeys, sentence(&error)),
+            ChangeError::Contended | ChangeError::NoRandomness => {
+                Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1)
+            }
             ChangeError::Store(error) => error.into(),
             ChangeError::Key(error) => error.into(),
         }

@@ -18,13 +18,15 @@ use uuid::Uuid;
 use crate::http::authorized::{AnyPublic, Authorized, ReadZones, WriteZones};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
+use crate::idempotency::{Attempt, IdempotencyKey, InvalidKey};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precondition::{Condition, EntityTag, Read, Tags};
-use crate::parking::{Attempt, IdempotencyKey, InvalidKey, ListRequest, Page, Parking, ParkingError, QueryFault};
+use crate::parking::{ListRequest, Page, Parking, ParkingError, QueryFault};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The field of an answer that was given before.
+pub(in crate::http) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `Cache-Control` of what a token's owner alone may see: it may be stored, but is asked for again each time, so that the
@@ -132,8 +134,9 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let key = idempotency_key(&request)?;
     let body = read_json(&request, payload, Accepts::Zone).await?;
-    let attempt = key.map(|key| Attempt::new(caller.client_id().as_str(), key, request.path(), &body));
-    let created = parking.create(&parse(&body)?, request.path(), attempt.as_ref()).await?;
+    let client_id = caller.client_id();
+    let attempt = key.map(|key| Attempt::new(client_id, key).sent_as(request.path(), &body));
+    let created = parking.create(&parse(&body)?, request.path(), client_id, attempt.as_ref()).await?;
     let mut response = with_zone(StatusCode::CREATED, created.etag, created.body);
     let location = HeaderValue::try_from(created.location).map_err(|_| Problem::not_found())?;
     response.headers_mut().insert(LOCATION, location);
@@ -193,7 +196,8 @@ pub(in crate::http) fn condition(request: &HttpRequest) -> Condition {
     Condition { if_match: tags(&IF_MATCH), if_none_match: tags(&IF_NONE_MATCH) }
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
+/// The key under which a request may come again.
+pub(in crate::http) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = request.headers().get_all(&IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -300,6 +304,8 @@ impl From<ParkingError> for Problem {
                 Self::new(ProblemKind::InvalidFields, first_of(&faults)).with_errors(faults)
             }
             ParkingError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, detail),
+            ParkingError::TooManyZones { .. } => Self::new(ProblemKind::TooManyZones, detail),
+            ParkingError::TooManyKeys { .. } => Self::new(ProblemKind::TooManyIdempotencyKeys, detail),
             ParkingError::Contended => {
                 Self::new(ProblemKind::Unavailable, detail).with_header(RETRY_AFTER, HeaderValue::from_static("1"))
             }

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
 use ring::digest::{Context, SHA256, digest};
 use ring::error::Unspecified;
+use ring::hkdf;
 use ring::hmac;
 use ring::rand::SecureRandom;
 use serde::de::Error as _;
@@ -111,11 +112,27 @@ impl ClientSecret {
     /// A new secret: [`SECRET_PREFIX`], 43 random base62 digits (256 bits), and the CRC-32 of all
     /// that in 6 base62 digits. `Err` when the system gives no randomness.
     pub fn generate(random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+        Self::of_digits(|bytes| random.fill(bytes))
+    }
+
+    /// The secret that always follows from these two: HKDF-SHA256 (RFC 5869) of `key`, in the form that
+    /// [`generate`](Self::generate) gives. As hard to guess as `key` is for who knows `salt`.
+    pub fn derive(salt: &[u8], key: &[u8]) -> Result<Self, Unspecified> {
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(key);
+        let mut round = 0_u8;
+        Self::of_digits(|bytes| {
+            let info = [b"boomgate client secret".as_slice(), &[round]];
+            round = round.wrapping_add(1);
+            extracted.expand(&info, Length(bytes.len()))?.fill(bytes)
+        })
+    }
+
+    fn of_digits(mut fill: impl FnMut(&mut [u8]) -> Result<(), Unspecified>) -> Result<Self, Unspecified> {
         let mut text = Zeroizing::new(String::with_capacity(SECRET_PREFIX.len() + RANDOM_DIGITS + CHECK_DIGITS));
         text.push_str(SECRET_PREFIX);
         let mut bytes = Zeroizing::new([0_u8; 64]);
         while text.len() < SECRET_PREFIX.len() + RANDOM_DIGITS {
-            random.fill(bytes.as_mut())?;
+            fill(bytes.as_mut())?;
             let wanted = SECRET_PREFIX.len() + RANDOM_DIGITS - text.len();
             // Six bits make a digit; 62 and 63 are drawn again, so that every digit is as likely.
             let digits = bytes.iter().filter_map(|byte| BASE62.get(usize::from(byte & 0x3F)));
@@ -180,6 +197,15 @@ impl ClientSecret {
         let mut expected = Zeroizing::new(body.to_owned());
         push_check_digits(&mut expected);
         body.starts_with(SECRET_PREFIX) && *expected == *self.0
+    }
+}
+
+/// How many bytes are derived.
+struct Length(usize);
+
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
     }
 }
 
@@ -481,6 +507,17 @@ mod tests {
         let mistyped = String::from_utf8(mistyped).unwrap();
         for wrong in [mistyped.as_str(), "", "bg_secret_", &text[..58], &text[1..]] {
             assert!(!ClientSecret::new(Zeroizing::new(wrong.to_owned())).is_well_formed(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_derived_secret_follows_from_the_salt_and_the_key_alone() {
+        let derive = |salt: &[u8], key: &[u8]| ClientSecret::derive(salt, key).unwrap();
+        let secret = derive(b"salt", b"key");
+        assert!(secret.is_well_formed());
+        assert_eq!(secret.expose(), derive(b"salt", b"key").expose());
+        for (salt, key) in [(b"salt".as_slice(), b"kez".as_slice()), (b"salu", b"key"), (b"sal", b"tkey"), (b"", b"")] {
+            assert_ne!(secret.expose(), derive(salt, key).expose());
         }
     }
 

@@ -137,7 +137,9 @@ fn is_about_one_client(error: &ChangeError) -> bool {
         | ChangeError::SecretKnown
         | ChangeError::SecretUnknown
         | ChangeError::LastSecret
+        | ChangeError::KeyReused
+        | ChangeError::TooManyKeys(_)
         | ChangeError::Contended => true,
-        ChangeError::Store(_) | ChangeError::Key(_) => false,
+        ChangeError::NoRandomness | ChangeError::Store(_) | ChangeError::Key(_) => false,
     }
 }

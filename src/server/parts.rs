@@ -21,7 +21,7 @@ use crate::keys::{Keys, Schedule};
 use crate::listener::Connections;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::Terms;
-use crate::parking::Parking;
+use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
 use crate::store::{Store, TimedStore};
@@ -94,9 +94,10 @@ pub(super) async fn assemble(
         Clients::open(store.clone()),
         Keys::open(store.clone()),
         Revocation::open(store.clone()),
-        Parking::open(store.clone(), clock.clone()),
+        Parking::open_with(store.clone(), clock.clone(), bounds(config)),
     )?;
     let (clients, keys, revocation) = (Arc::new(clients), Arc::new(keys), Arc::new(revocation));
+    let parking = Arc::new(parking);
     let terms = terms(config);
     let public_audience = terms.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
@@ -123,12 +124,13 @@ pub(super) async fn assemble(
     let grants = grants.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
     let audit = Arc::new(Audit::new(store.clone()));
     let (who, when) = (clients.clone(), clock.clone());
-    let changes = Administration::new(store.clone(), audit.clone(), when, who, revocation.clone(), keys.clone());
+    let changes =
+        Administration::new(store.clone(), audit.clone(), when, who, revocation.clone(), keys.clone(), parking.clone());
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
     let (admission, grants, changes) = (Data::new(admission), Data::new(grants), Data::new(changes));
     let audit = Data::from(audit);
-    let (clients, keys, parking) = (Data::from(clients), Data::from(keys), Data::new(parking));
+    let (clients, keys, parking) = (Data::from(clients), Data::from(keys), Data::from(parking));
     let durations = Arc::<Durations>::default();
     let Outside { tls, stopping, .. } = &outside;
     let (tls, stopping) = (tls.clone(), stopping.clone());
@@ -176,6 +178,11 @@ pub(super) async fn assemble(
         metrics: Data::new(metrics),
         readiness: Data::new(readiness),
     })
+}
+
+/// How much one client may have stored.
+fn bounds(config: &Config) -> Bounds {
+    Bounds { max_zones: config.parking.max_zones_per_client, max_keys: config.parking.max_idempotency_keys_per_client }
 }
 
 /// What this server offers to clients.

@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::parts::Parts;
 use crate::failures::Sum;
 use crate::store::{Store, StoreError};
+use crate::time::UnixSeconds;
 use crate::tls::{Refreshed, Tls, TlsError};
 
 /// How often what has expired is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often expired idempotency keys are looked for in each sweep, a thousand at a time.
+const IDEMPOTENCY_SWEEPS: usize = 10;
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -28,8 +31,11 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 if let Err(error) = parts.revocation.pack().await {
                     tracing::warn!(%error, "revocations are not packed for now");
                 }
-                if let Err(error) = parts.parking.sweep(now).await {
+                if let Err(error) = forget_idempotency_keys(&parts, now).await {
                     tracing::warn!(%error, "expired idempotency keys stay for now");
+                }
+                if let Err(error) = parts.changes.finish_deletions().await {
+                    tracing::warn!(%error, "what deleted clients have stored stays for now");
                 }
                 if let Err(error) = parts.clients.write_back_uses().await {
                     tracing::warn!(%error, "when secrets were last used is not on disk yet");
@@ -49,6 +55,13 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
             }
         }
     }
+}
+
+async fn forget_idempotency_keys(parts: &Parts, now: UnixSeconds) -> Result<(), StoreError> {
+    for _ in 0..IDEMPOTENCY_SWEEPS {
+        parts.parking.idempotency().sweep(now).await?;
+    }
+    Ok(())
 }
 
 fn log_refreshed(refreshed: &Result<Refreshed, TlsError>) {

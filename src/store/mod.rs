@@ -9,6 +9,7 @@
 mod keyspace;
 mod memory;
 mod sled;
+mod slots;
 mod timed;
 mod view;
 mod watch;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 pub use self::keyspace::Keyspace;
 pub use self::memory::MemoryStore;
 pub use self::sled::SledStore;
+pub use self::slots::{Holder, MAX_SLOTS, Reservation, Slot, SlotKind, Slots};
 pub use self::timed::{CommitOutcome, TimedStore};
 pub use self::view::{Projection, QuickMap, Since, View};
 pub use self::watch::{Change, Event, Watch};

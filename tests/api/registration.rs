@@ -8,7 +8,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, answer, audit_entries};
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, answer, audit_entries};
 
 /// Secrets that nobody made but this test.
 const OWN: &str = "correct-horse-battery-staple-4711";
@@ -394,4 +394,101 @@ async fn delete(server: &TestServer, client_id: &str) {
     let path = format!("/admin/clients/{client_id}");
     let request = server.request(Method::DELETE, &path).bearer_auth(server.admin_token().await);
     assert_eq!(answer(request).await.status, 204);
+}
+
+/// A key as a careful client chooses it.
+const KEY: &str = "7d3c1b52-9a0e-4f2b-8c11-5e8f0a6d2b77";
+
+async fn register_under(server: &TestServer, key: &str, body: &str) -> Answer {
+    let request = server.request(Method::POST, "/admin/clients").bearer_auth(server.admin_token().await);
+    answer(request.header("Idempotency-Key", key).header(CONTENT_TYPE, "application/json").body(body.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_registration_that_is_sent_again_gets_the_same_answer_with_the_same_secret() {
+    let server = TestServer::start().await;
+    let body = r#"{"client_name": "Caf\u00e9", "scope": "read:zones write:zones", "burst": 9}"#;
+    let first = register_under(&server, KEY, body).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (201, ""));
+    // In other words: another order, another normalization form, a number written in another way.
+    let other_words = "{\"burst\":9.0,\"scope\":\"write:zones read:zones\",\"client_name\":\"Cafe\u{301}\"}";
+    for body in [body, other_words] {
+        let again = register_under(&server, KEY, body).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{again:?}");
+        assert_eq!((again.json(), again.header("location")), (first.json(), first.header("location")));
+        assert_eq!((again.header("etag"), again.header("cache-control")), (first.header("etag"), "no-store"));
+    }
+    let reused = register_under(&server, KEY, r#"{"client_name": "Quay", "scope": "read:zones"}"#).await;
+    assert_eq!((reused.status, reused.problem().as_str()), (422, "idempotency-key-reused"));
+    assert_eq!(register_under(&server, "a b", body).await.problem(), "idempotency-key-invalid");
+    let told = first.json();
+    let (client_id, secret) = (told["client_id"].as_str().unwrap(), told["client_secret"].as_str().unwrap());
+    server.token_with(client_id, secret, AUDIENCE, None).await;
+
+    // After a restart too; and nothing on disk is the secret, or the key that it is derived from.
+    let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
+    let bytes = everything_in(&folder.path().join("data/db"));
+    assert!(holds(&bytes, b"idempotency/"), "the store is looked at");
+    assert!(!holds(&bytes, secret.as_bytes()) && !holds(&bytes, KEY.as_bytes()));
+    let server = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    let again = register_under(&server, KEY, body).await;
+    assert_eq!((again.status, again.json()), (201, told));
+    let listed = server.get("/admin/clients?q=caf", &server.admin_token().await).await.json();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    server.clock.advance(Duration::from_secs(86_401));
+    let anew = register_under(&server, KEY, body).await;
+    assert_eq!((anew.status, anew.header("idempotent-replayed")), (201, ""), "a day later it is another request");
+}
+
+#[tokio::test]
+async fn of_registrations_at_once_under_one_key_one_is_made() {
+    let server = TestServer::start().await;
+    let body = r#"{"client_name": "Curbside", "scope": "read:zones"}"#;
+    let answers = futures_util::future::join_all((0..8).map(|_| register_under(&server, KEY, body))).await;
+    assert!(answers.iter().all(|answer| (answer.status, answer.json()) == (201, answers[0].json())), "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).count(), 1);
+    let chosen = r#"{"client_name": "Quay", "scope": "read:zones", "client_id": "quay", "client_secret": "correct-horse-battery-staple-4711"}"#;
+    let first = register_under(&server, "chosen", chosen).await;
+    let again = register_under(&server, "chosen", chosen).await;
+    assert_eq!((first.status, again.status, first.json()), (201, 201, again.json()));
+    assert_eq!(again.json().get("client_secret"), None);
+    assert_eq!(register_under(&server, "another", chosen).await.problem(), "conflict");
+}
+
+fn everything_in(folder: &std::path::Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(if path.is_dir() { everything_in(&path) } else { std::fs::read(&path).unwrap() });
+    }
+    bytes
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[tokio::test]
+async fn names_are_text_of_every_script_and_nothing_that_cannot_be_seen() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    for name in ["پارکینگ می\u{200C}خواهم", "ශ්\u{200D}රී ලංකා", "חניון 12", "駐車場 🛴"]
+    {
+        let (client_id, _) = server.register(json!({ "client_name": name })).await;
+        let shown = server.get(&format!("/admin/clients/{client_id}"), &admin).await.json();
+        assert_eq!(shown["client_name"], name);
+    }
+    for (name, named) in [
+        ("a\u{E0041}", "U+E0041"),
+        ("a\u{200D}b", "U+200D"),
+        ("\u{2764}\u{FE0F}", "U+FE0F"),
+        ("a\u{E000}", "U+E000"),
+        ("a\u{2067}b", "U+2067"),
+    ] {
+        let body = json!({ "client_name": name, "scope": "read:zones" });
+        let refused = server.post_json("/admin/clients", &admin, &body).await;
+        assert_eq!(refused.status, 422);
+        let detail = refused.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with(&format!("must not contain {named}, ")), "{detail}");
+    }
 }

@@ -267,3 +267,119 @@ async fn a_body_that_is_not_json_is_told_where_and_what_was_expected() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_same_zone_in_other_words_is_the_same_request() {
+    let server = TestServer::start().await;
+    let token = server.token_with_room().await;
+    let key = [("idempotency-key", "in-other-words"), ("content-type", "application/json")];
+    let first = br#"{"number":"9","name":"Caf\u00e9","operator_id":"op","session_type":"space","location":{"latitude":47.0,"longitude":0},"approx_space_count":12}"#;
+    let first = send(&server, Method::POST, ZONES, &token, &key, first.to_vec()).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let other = "{ \"location\": {\"longitude\": -0.0, \"latitude\": 4.7e1}, \"approx_space_count\": 1.2e1,\n \"settings\": {},\"session_type\":\"space\",\"operator_id\":\"o\\u0070\",\"name\":\"Cafe\u{301}\",\"number\":\"９\"}";
+    for path in [ZONES, "/v3/parking/zones", "/shared/zones", "/v3/shared/zones"] {
+        let again = send(&server, Method::POST, path, &token, &key, other.as_bytes().to_vec()).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{path}: {again:?}");
+        assert_eq!(
+            (again.body.as_slice(), again.header("location")),
+            (first.body.as_slice(), first.header("location"))
+        );
+    }
+    let another = other.replace("1.2e1", "13");
+    let reused = send(&server, Method::POST, ZONES, &token, &key, another.into_bytes()).await;
+    assert_eq!(reused.problem(), "idempotency-key-reused");
+    let path = first.header("location");
+    let merge = br#"{"approx_space_count": 2.0, "settings": {"grace_time": 5e0}}"#.to_vec();
+    let patched = send(&server, Method::PATCH, path, &token, &[], merge).await.json();
+    assert_eq!((&patched["approx_space_count"], &patched["settings"]["grace_time"]), (&json!(2), &json!(5)));
+}
+
+#[tokio::test]
+async fn exactly_as_many_zones_as_a_client_may_have_are_created_at_once_and_after_a_restart() {
+    let bounded = |config: &mut boomgate::config::Config| config.parking.max_zones_per_client = 25;
+    let server = TestServer::start_with(bounded).await;
+    let limits = json!({ "client_id": "builder", "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null });
+    let (_, secret) = server.register(limits.clone()).await;
+    let token = server.token_with("builder", &secret, AUDIENCE, None).await;
+    let create = async |number: usize| server.post_json(ZONES, &token, &zone(&format!("n-{number}"))).await;
+    let answers = futures_util::future::join_all((0..40).map(create)).await;
+    let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(created.len(), 25);
+    let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "too-many-zones"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("has created 25 zones"), "{refused:?}");
+    assert!(answers.iter().all(|answer| [201, 409].contains(&answer.status)));
+
+    // What another creates counts for that one; who changes or deletes a zone is of no account.
+    let writer = server.token(WRITER).await;
+    assert_eq!(server.post_json(ZONES, &writer, &zone("n-writer")).await.status, 201);
+    let path = created[0].header("location").to_owned();
+    assert_eq!(answer(server.request(Method::PUT, &path).bearer_auth(&writer).json(&zone("n-99"))).await.status, 200);
+    assert_eq!(create(100).await.status, 409);
+    assert_eq!(answer(server.request(Method::DELETE, &path).bearer_auth(&writer)).await.status, 204);
+    assert_eq!((create(101).await.status, create(102).await.status), (201, 409));
+
+    let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
+    let server = TestServer::start_in(folder.path(), clock, bounded).await;
+    let token = server.token_with("builder", &secret, AUDIENCE, None).await;
+    assert_eq!(server.post_json(ZONES, &token, &zone("n-103")).await.problem(), "too-many-zones");
+}
+
+#[tokio::test]
+async fn what_a_client_stored_ends_with_it() {
+    let server = TestServer::start().await;
+    let room = json!({ "client_id": "again", "requests_per_second": 10_000, "burst": 10_000 });
+    let (_, secret) = server.register(room.clone()).await;
+    let token = server.token_with("again", &secret, AUDIENCE, None).await;
+    let key = [("idempotency-key", "the-same")];
+    let body = || zone("once").to_string().into_bytes();
+    let first = send(&server, Method::POST, ZONES, &token, &key, body()).await;
+    for number in 0..140 {
+        assert_eq!(server.post_json(ZONES, &token, &zone(&number.to_string())).await.status, 201);
+    }
+    let of_another = server.post_json(ZONES, &server.token(WRITER).await, &zone("another")).await;
+    let admin = server.admin_token().await;
+    let deleted = server.request(Method::DELETE, "/admin/clients/again").bearer_auth(&admin);
+    assert_eq!(answer(deleted).await.status, 204);
+    let reader = server.token_with_room().await;
+    assert_eq!(server.get(first.header("location"), &reader).await.status, 404);
+    let left = server.get(&format!("{ZONES}?operator_id=op-harbour&limit=100"), &reader).await.json();
+    assert_eq!(left["data"], json!([of_another.json()]));
+
+    let (_, secret) = server.register(room).await;
+    let token = server.token_with("again", &secret, AUDIENCE, None).await;
+    let anew = send(&server, Method::POST, ZONES, &token, &key, body()).await;
+    assert_eq!((anew.status, anew.header("idempotent-replayed")), (201, ""));
+    assert_ne!(anew.header("location"), first.header("location"));
+    let folder = server.stop().await.unwrap();
+    let store = boomgate::store::SledStore::open(&folder.path().join("data/db")).unwrap();
+    for (prefix, count) in [
+        ("zone-slots/again/", 1),
+        ("idempotency/again/", 1),
+        ("idempotency-slots/again/", 1),
+        ("deleted-clients/", 0),
+        ("zone-owners/", 2),
+    ] {
+        let kept = boomgate::store::Store::scan(&store, prefix.as_bytes(), None, 1_000).await.unwrap();
+        assert_eq!(kept.len(), count, "{prefix}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_a_bounded_number_of_idempotency_keys() {
+    let server = TestServer::start_with(|config| config.parking.max_idempotency_keys_per_client = 3).await;
+    let token = server.token_with_room().await;
+    let create = async |key: usize| {
+        let (key, number) = (format!("key-{key}"), format!("k-{key}"));
+        send(&server, Method::POST, ZONES, &token, &[("idempotency-key", &key)], zone(&number).to_string().into_bytes())
+            .await
+    };
+    let answers = futures_util::future::join_all((0..9).map(create)).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 3);
+    let (index, refused) = answers.iter().enumerate().find(|(_, answer)| answer.status != 201).unwrap();
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "too-many-idempotency-keys"));
+    let remembered = answers.iter().position(|answer| answer.status == 201).unwrap();
+    assert_eq!(create(remembered).await.header("idempotent-replayed"), "true", "those that are remembered are served");
+    assert_eq!(server.post_json(ZONES, &token, &zone("without")).await.status, 201, "and so is who needs none");
+    assert_eq!(create(index).await.status, 409);
+}

@@ -117,7 +117,10 @@ pub(super) fn remove(server: &Administration, which: &Which, json: bool) -> anyh
         let deleted = json!({ "client_id": which.client_id, "deleted": true });
         output::print_done(&format!("{deleted:#}"), || format!("{} is deleted all the same", which.client_id))?;
     }
-    output::talk(&format!("{} is deleted: its secrets and its tokens are refused from now on.", which.client_id));
+    output::talk(&format!(
+        "{} is deleted, with the zones that it created: its secrets and its tokens are refused from now on.",
+        which.client_id
+    ));
     Ok(())
 }
 

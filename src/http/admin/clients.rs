@@ -6,24 +6,24 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use ring::rand::SystemRandom;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{
     changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
     write_cursor,
 };
-use crate::administration::{Administration, ChangeError, entity_tag};
+use crate::administration::{self, Administration, ChangeError, entity_tag};
 use crate::admission::Admission;
 use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
-use crate::http::parking::condition;
+use crate::http::parking::{IDEMPOTENT_REPLAYED, condition, idempotency_key};
+use crate::idempotency::Attempt;
 use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
 use crate::oauth::precis::folded;
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
-use crate::time::{SharedClock, UnixSeconds};
+use crate::time::UnixSeconds;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
@@ -65,35 +65,37 @@ async fn register(
     request: HttpRequest,
     payload: Payload,
     terms: Data<Terms>,
-    clock: Data<SharedClock>,
     changes: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
+    let key = idempotency_key(&request)?;
     let members = read_members(&request, payload).await?;
-    let Application { client_id, client_secret, declared, registration } =
-        Application::parse(&members, &terms).map_err(invalid)?;
-    let warnings = warnings(client_secret.as_ref());
-    let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
-    let client_id = match client_id {
-        Some(chosen) => chosen,
-        None => ClientId::parse(&Uuid::new_v4().to_string())
-            .map_err(|_| Problem::new(ProblemKind::Unavailable, "No client_id could be made."))?,
-    };
-    let client = changes.register_as(client_id, registration, kept, declared, &caller.actor(&request)).await?;
-    let location = format!("/admin/clients/{}", client.client_id);
-    let mut answer = told(&client, &clients);
-    if let Some(members) = answer.as_object_mut() {
-        if let Some(made) = made {
-            members.insert("client_secret".to_owned(), made.expose().into());
+    let application = Application::parse(&members, &terms).map_err(invalid)?;
+    let warnings = warnings(application.client_secret.as_ref());
+    let attempt = key.map(|key| Attempt::new(caller.client_id(), key));
+    let answer = |client: &Client| {
+        let mut answer = told(client, &clients);
+        let etag = tag(client, &answer);
+        if let Some(members) = answer.as_object_mut() {
+            members.extend(warnings.clone().map(|warnings| ("warnings".to_owned(), warnings)));
+            // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
+            members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
+            members.insert("client_secret_expires_at".to_owned(), 0.into());
         }
-        members.extend(warnings.map(|warnings| ("warnings".to_owned(), warnings)));
-        // RFC 7591 section 3.2.1 has these two as numbers, and 0 for never.
-        members.insert("client_id_issued_at".to_owned(), client.created_at.get().into());
-        members.insert("client_secret_expires_at".to_owned(), 0.into());
+        (answer, etag)
+    };
+    let asked = administration::Request { application, attempt, answer: &answer };
+    let registered = changes.register_once(asked, &caller.actor(&request)).await?;
+    let mut body = registered.body;
+    if let (Some(members), Some(secret)) = (body.as_object_mut(), &registered.secret) {
+        members.insert("client_secret".to_owned(), secret.expose().into());
     }
     let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, location));
-    Ok(with_client(response, &client, &answer))
+    response.insert_header((LOCATION, registered.location));
+    if registered.replayed {
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    Ok(with_tag(response, registered.etag, &body))
 }
 
 /// What is kept of the secret that the caller chose, which no answer repeats; else a new secret, for the one
@@ -214,8 +216,12 @@ pub(super) fn known_id(text: &str) -> Result<ClientId, Problem> {
 }
 
 /// The answer to a change of a client, with the tag that `If-Match` takes.
-pub(super) fn with_client(mut response: HttpResponseBuilder, client: &Client, answer: &Value) -> HttpResponse {
-    if let Ok(tag) = HeaderValue::from_maybe_shared(tag(client, answer).into_bytes()) {
+pub(super) fn with_client(response: HttpResponseBuilder, client: &Client, answer: &Value) -> HttpResponse {
+    with_tag(response, tag(client, answer), answer)
+}
+
+fn with_tag(mut response: HttpResponseBuilder, etag: EntityTag, answer: &Value) -> HttpResponse {
+    if let Ok(tag) = HeaderValue::from_maybe_shared(etag.into_bytes()) {
         response.insert_header((ETAG, tag));
     }
     changed(&mut response, answer)

@@ -47,6 +47,10 @@ pub enum ProblemKind {
     IdempotencyKeyReused,
     /// An `Idempotency-Key` that cannot be read.
     IdempotencyKeyInvalid,
+    /// The client has as many answers remembered for its keys as it may have.
+    TooManyIdempotencyKeys,
+    /// The client has created as many zones as it may have.
+    TooManyZones,
     /// The body is too large.
     PayloadTooLarge,
     /// The body did not arrive in time.
@@ -75,7 +79,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::TokenMissing,
         Self::TokenInvalid,
         Self::TokenExpired,
@@ -96,6 +100,8 @@ impl ProblemKind {
         Self::PreconditionFailed,
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeyInvalid,
+        Self::TooManyIdempotencyKeys,
+        Self::TooManyZones,
         Self::PayloadTooLarge,
         Self::RequestTimeout,
         Self::UnsupportedMediaType,
@@ -308,6 +314,21 @@ impl ProblemKind {
                 StatusCode::BAD_REQUEST,
                 "The Idempotency-Key cannot be used",
                 "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::TooManyIdempotencyKeys => (
+                "too-many-idempotency-keys",
+                StatusCode::CONFLICT,
+                "This client has used too many Idempotency-Keys",
+                "Answers are remembered for 24 hours, a bounded number of them for each client. Use a new key for each new \
+                 request only, wait until the first is forgotten, or send requests that need no key without one. For more, \
+                 ask the operator, whose setting is parking.max_idempotency_keys_per_client.",
+            ),
+            Self::TooManyZones => (
+                "too-many-zones",
+                StatusCode::CONFLICT,
+                "This client has created as many zones as it may have",
+                "Delete zones that this client created and that are no longer needed, then send the request again. Waiting \
+                 changes nothing. For more, ask the operator, whose setting is parking.max_zones_per_client.",
             ),
             Self::PayloadTooLarge => (
                 "payload-too-large",
