@@ -333,7 +333,7 @@ impl Reader<'_> {
     fn refuse_read_only(&mut self) {
         for (member, why) in READ_ONLY {
             if self.members.contains_key(member) {
-                self.fault(member, format!("cannot be changed so: it {why}"));
+                self.fault(member, format!("is not what it is now, and cannot be changed so: it {why}"));
             }
         }
     }

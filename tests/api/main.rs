@@ -24,6 +24,7 @@ mod protection;
 mod registration;
 mod restart;
 mod revocation;
+mod same_value;
 mod stop;
 mod token_endpoint;
 mod token_limits;

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use ring::rand::SystemRandom;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
@@ -191,7 +191,10 @@ async fn change(
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
-    let members = read_patch(&request, payload).await?;
+    let mut members = read_patch(&request, payload).await?;
+    if let Some(current) = clients.get(client_id.as_str()) {
+        leave_out_unchanged(&mut members, &told(&current, &clients));
+    }
     let patch = Patch::parse(&members, &terms).map_err(invalid)?;
     let client = changes.change(&client_id, &patch, &condition(&request).of_state(), &caller.actor(&request)).await?;
     Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
@@ -208,6 +211,26 @@ async fn delete(
     changes.delete(&client_id, &condition(&request).of_state(), &caller.actor(&request)).await?;
     admission.forget(&client_id);
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Leaves out of a patch what is as the client is now: so what was shown can be sent back, with what the server sets.
+fn leave_out_unchanged(patch: &mut Map<String, Value>, current: &Value) {
+    patch.retain(|member, value| match current.get(member) {
+        Some(now) if member == "secrets" => without_uses(value) != without_uses(now),
+        Some(now) => value != now,
+        None => true,
+    });
+}
+
+/// Secrets without when they were last used, which changes while nobody changes the client.
+fn without_uses(secrets: &Value) -> Value {
+    let mut secrets = secrets.clone();
+    for secret in secrets.as_array_mut().into_iter().flatten() {
+        if let Some(members) = secret.as_object_mut() {
+            members.remove("last_used_at");
+        }
+    }
+    secrets
 }
 
 /// The identifier in a path; what cannot be one is nobody's.
