@@ -38,6 +38,8 @@
 //!   sync. A change and the audit log's word of it are one commit.
 //! - A disk that fails ends nothing: what cannot be made durable is refused, the rest goes on, and no restart is
 //!   needed when it is well again.
+//! - A log that nobody reads holds nothing up. A stop is bounded in time, whatever hangs, and the exit code says how
+//!   it went.
 //! - A quota admits exactly N of N, on any number of connections, and never N + 1, whatever crashes.
 //! - Nothing but [`time`] reads the system's clock, so a test or the sandbox can move it. (One limit has a
 //!   clock of its own: actix-governor's, on requests by address that prove no client.)
