@@ -62,7 +62,7 @@ const SLED_IN: &str = "store";
 const MAX_LINES: usize = 500;
 /// Files that may be longer, and why.
 const LONGER: [(&str, usize, &str); 4] = [
-    ("src/config.rs", 660, "one list of every setting"),
+    ("src/config.rs", 680, "one list of every setting"),
     ("src/http/error.rs", 550, "one mapping from failures to answers"),
     ("tests/store/conformance.rs", 750, "one list of cases"),
     ("tests/tls.rs", 850, "one list of cases"),
