@@ -15,8 +15,12 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
 
-use serde_json::Value;
+use boomgate::clients::Clients;
+use boomgate::oauth::credentials::ClientSecret;
+use boomgate::store::{Keyspace, Outcome, SledStore, Store, Txn};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const OWN: &str = "correct-horse-battery-staple-4711";
@@ -60,10 +64,14 @@ impl Running {
         Self { process, _output: output }
     }
 
-    fn stop(mut self) {
+    /// Returns what it logged.
+    fn stop(mut self) -> String {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        let mut log = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         assert!(self.process.wait().unwrap().success());
+        log
     }
 }
 
@@ -309,12 +317,74 @@ fn a_secret_that_must_be_encoded_is_told_of_and_one_that_is_easy_to_guess_is_a_f
     let guessable = site.sync_with(&[("CURBSIDE", &"curbside".repeat(5))], &[]);
     assert_eq!(guessable.status.code(), Some(1));
     assert!(complaint(&guessable).contains("in the variable CURBSIDE is easy to guess"), "{guessable:?}");
+    assert_eq!((out(&guessable), site.ids()), ("", vec!["admin".to_owned()]));
     let cut = "q7Z&d1sX0fUu3kT9yB/4mW2vR8pLhN6e=";
     let told = site.sync_with(&[("CURBSIDE", cut)], &[]);
     assert!(told.status.success(), "{told:?}");
     assert!(complaint(&told).contains("Note: curbside: client_secret has characters"), "{told:?}");
     assert!(!format!("{told:?}").contains(cut) && site.takes("curbside", cut));
     assert_eq!(out(&site.sync_with(&[("CURBSIDE", cut)], &[])), "nothing to do: 1 unchanged");
+}
+
+/// Gives a client this secret, whatever the rules for new ones are now.
+fn give(folder: &Path, client_id: &str, secret: &str) {
+    const CLIENTS: Keyspace<Value> = Keyspace::new("clients");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&folder.join("data/db")).unwrap());
+        let registered = Clients::open(store.clone()).await.unwrap();
+        let (key, secret) = (registered.digest_key(), ClientSecret::new(secret.to_owned().into()));
+        let (mut record, _) = CLIENTS.get(&*store, client_id).await.unwrap().unwrap();
+        record["secrets"][0]["hmac_sha256"] = json!(key.digest(&secret));
+        record["secrets"][0]["fingerprint"] = json!(key.fingerprint(&secret));
+        let txn = Txn::new().put(CLIENTS.key(client_id), CLIENTS.encode(&record).unwrap());
+        assert!(matches!(store.commit(txn).await.unwrap(), Outcome::Committed(_)));
+    });
+}
+
+#[test]
+fn an_easy_secret_from_before_it_was_refused_stays_good_and_a_new_one_costs_its_client_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let easy = "Password1!Password2!Password3!Password4!";
+    let declare = |text: &str| fs::write(folder.path().join("clients.toml"), text).unwrap();
+    let start = |secret: &str| {
+        let mut command = serve(folder.path());
+        command.env("BOOMGATE_CLIENTS_FILE", "clients.toml").env("CURBSIDE", secret).env("QUAY", easy);
+        Running::of(command)
+    };
+    let curbside = client("curbside", "secret = { env = 'CURBSIDE' }");
+    let quay = client("quay", "secret = { env = 'QUAY' }\nstatus = 'active'");
+    let fine = client("fine", "");
+    declare(&curbside);
+    start(OWN).stop();
+    give(folder.path(), "curbside", easy);
+
+    declare(&[&*curbside, &quay, &fine].concat());
+    let site = Site { _server: start(easy), folder };
+    assert_eq!(site.ids(), ["admin", "curbside", "fine"], "the others get theirs");
+    assert!(site.takes("curbside", easy), "it was good before the upgrade");
+
+    let sync = || site.sync_with(&[("CURBSIDE", easy), ("QUAY", easy)], &[]);
+    let refused = sync();
+    let said = complaint(&refused);
+    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{said}");
+    assert!(said.contains("quay: the secret in the variable QUAY is easy to guess"), "{said}");
+    assert!(said.contains("Nothing was changed"), "{said}");
+    site.declare(&curbside);
+    let warned = sync();
+    assert_eq!((warned.status.code(), out(&warned)), (Some(0), "nothing to do: 1 unchanged"), "{warned:?}");
+    let note = "Note: curbside: the secret in the variable CURBSIDE is easy to guess";
+    assert!(complaint(&warned).contains(note), "{warned:?}");
+
+    let Site { _server: server, folder: _folder } = site;
+    let log = server.stop();
+    for variable in ["CURBSIDE", "QUAY"] {
+        let line = log.lines().find(|line| line.contains(&format!("the variable {variable} is easy to guess")));
+        assert!(line.is_some_and(|line| line.contains("WARN")), "{variable}: {log}");
+    }
+    for text in [&log, said, complaint(&warned)] {
+        assert!(!text.contains(easy), "{text}");
+    }
 }
 
 #[test]

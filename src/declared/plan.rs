@@ -193,8 +193,10 @@ impl<'d> Plan<'d> {
                 let what = "is not one that it has; move it away, or say secret = \"generate\" to rotate to it";
                 self.go_astray(client_id, format!("{client_id}: the secret in {place} {what}"));
             }
-            // It is in force; or the file does not speak of it, and none was made here.
-            SecretStanding::Current | SecretStanding::Unknown => {}
+            // Its partner may be using it: a run that refused it would stop more than it protects.
+            SecretStanding::Current => self.notes.extend(client.secret.weakness(client_id)),
+            // The file does not speak of it, and none was made here.
+            SecretStanding::Unknown => {}
         }
     }
 
@@ -221,6 +223,12 @@ impl<'d> Plan<'d> {
             Step::Register(client) | Step::RotateSecret(client) => Some(*client),
             Step::Change(..) | Step::Suspend(_) | Step::Resume(_) | Step::Remove(..) => None,
         })
+    }
+
+    /// Why some of those secrets must not be registered: one line for each.
+    #[must_use]
+    pub fn weak_secrets(&self) -> Vec<String> {
+        self.secrets().filter_map(|client| client.secret.weakness(&client.client_id)).collect()
     }
 
     /// The plan as programs read it.
@@ -369,7 +377,11 @@ mod tests {
                 enforce: true,
             },
         };
-        let variable = |name: &str| (name == "OWN").then(|| OWN.to_owned().into());
+        let variable = |name: &str| match name {
+            "OWN" => Some(OWN.to_owned().into()),
+            "GUESSABLE" => Some("curbside".repeat(5).into()),
+            _ => None,
+        };
         let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), terms: &terms, variable: &variable };
         parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
     }
@@ -527,6 +539,26 @@ mod tests {
         }
         let plan = Plan::of(&generate, &there, Prune::Nothing, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
+    }
+
+    #[test]
+    fn a_secret_that_is_easy_to_guess_is_refused_unless_the_client_has_it_already() {
+        let file = format!("{CURBSIDE}secret = {{ env = 'GUESSABLE' }}");
+        let declared_clients = declared(&file);
+        let says = "curbside: the secret in the variable GUESSABLE is easy to guess";
+        let mut there = registered(&file);
+        let plan = Plan::of(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
+        assert!(plan.steps.is_empty() && plan.weak_secrets().is_empty(), "{plan:?}");
+        assert!(matches!(&plan.notes[..], [note] if note.starts_with(says)), "{plan:?}");
+        there.get_mut("curbside").unwrap().declared_secret = SecretStanding::Unknown;
+        for (there, reason) in [(&there, "a rotation"), (&BTreeMap::new(), "a registration")] {
+            let plan = Plan::of(&declared_clients, there, Prune::Nothing, &BTreeSet::new());
+            assert!(matches!(&plan.weak_secrets()[..], [weak] if weak.starts_with(says)), "{reason}: {plan:?}");
+            assert!(plan.notes.is_empty(), "{reason}: {plan:?}");
+            let client = &declared_clients[0];
+            let taken = client.secret.take(&client.client_id, "https://localhost").map(drop);
+            assert!(taken.unwrap_err().to_string().starts_with(says), "{reason}");
+        }
     }
 
     #[test]

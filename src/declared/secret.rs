@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::Setting;
 use crate::files::{self, PrivateFault, Reader};
-use crate::oauth::credentials::{ClientId, ClientSecret};
+use crate::oauth::credentials::{ClientId, ClientSecret, WeakSecret};
 use crate::text;
 
 /// What is said to whoever writes a secret into the file.
@@ -70,6 +70,9 @@ pub enum SecretError {
     /// The file that another run made meanwhile does not hold it.
     #[error("{0}")]
     Unfit(String),
+    /// It is easy to guess.
+    #[error("{0}")]
+    Weak(String),
     /// It cannot be kept, so it must not be used.
     #[error("cannot write {}: {source}", path.display())]
     Unwritable {
@@ -130,23 +133,27 @@ impl Source {
                 let told = format!("the variable {}", name.escape_debug());
                 let text = (setting.variable)(name);
                 let text = text.ok_or_else(|| format!("needs {told}, which is not set"))?;
-                Ok(DeclaredSecret { kept: own(text, told, client_id)?, said })
+                Ok(DeclaredSecret { kept: own(text, told)?, said })
             }
             Self::File(path) => {
                 let path = folder.join(path);
                 let told = path.display().to_string();
                 let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which is not there"))?;
                 let text = Zeroizing::new(text::value(&text).to_owned());
-                Ok(DeclaredSecret { kept: own(text, told, client_id)?, said })
+                Ok(DeclaredSecret { kept: own(text, told)?, said })
             }
         }
     }
 }
 
-fn own(text: Zeroizing<String>, told: String, client_id: &ClientId) -> Result<Kept, String> {
-    let secret = ClientSecret::chosen(text, Some(client_id))
-        .map_err(|weak| format!("in {told} {weak}; or say secret = \"generate\", which makes such a one"))?;
+/// One that is easy to guess is no fault of the file: the client may have it already, from before it was refused.
+fn own(text: Zeroizing<String>, told: String) -> Result<Kept, String> {
+    let secret = ClientSecret::of_form(text).map_err(|unfit| in_place(&told, unfit))?;
     Ok(Kept::Elsewhere(told, secret))
+}
+
+fn in_place(place: &str, weak: WeakSecret) -> String {
+    format!("in {place} {weak}; or say secret = \"generate\", which makes such a one")
 }
 
 /// Makes the folder of secrets if there is none, and keeps other runs out of it. The file that declares clients is
@@ -191,8 +198,7 @@ fn read_generated(path: &Path, client_id: &ClientId) -> Result<Option<ClientSecr
     let Some(text) = read(path)? else { return Ok(None) };
     let credentials = serde_json::from_str::<Credentials>(&text).ok();
     let secret = credentials.filter(|credentials| credentials.client_id == client_id.as_str());
-    let secret = secret
-        .and_then(|credentials| ClientSecret::chosen(Zeroizing::new(credentials.client_secret), Some(client_id)).ok());
+    let secret = secret.and_then(|credentials| ClientSecret::of_form(Zeroizing::new(credentials.client_secret)).ok());
     let unfit = || format!("{} does not hold this client's credentials: move it away for a new secret", path.display());
     secret.map(Some).ok_or_else(unfit)
 }
@@ -244,9 +250,19 @@ impl DeclaredSecret {
         }
     }
 
-    /// The secret itself; one that has yet to be made is made, unless another run has done so meanwhile, and is on
-    /// disk when this returns. `issuer` is the server that it is for.
+    /// Why this client must not be registered with it; one that has yet to be made is never easy to guess.
+    #[must_use]
+    pub fn weakness(&self, client_id: &ClientId) -> Option<String> {
+        let weak = self.known()?.weakness(Some(client_id))?;
+        Some(format!("{client_id}: the secret {}", in_place(&self.place(), weak)))
+    }
+
+    /// The secret itself, to register the client with; one that has yet to be made is made, unless another run has
+    /// done so meanwhile, and is on disk when this returns. `issuer` is the server that it is for.
     pub fn take(&self, client_id: &ClientId, issuer: &str) -> Result<Taken, SecretError> {
+        if let Some(weak) = self.weakness(client_id) {
+            return Err(SecretError::Weak(weak));
+        }
         let path = match &self.kept {
             Kept::Here(_, Some(secret)) | Kept::Elsewhere(_, secret) => {
                 return Ok(Taken { secret: secret.clone(), is_new: false });

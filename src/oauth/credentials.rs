@@ -150,6 +150,12 @@ impl ClientSecret {
 
     /// A secret of somebody's own making that this client may have, or one without an identifier yet.
     pub fn chosen(text: Zeroizing<String>, client_id: Option<&ClientId>) -> Result<Self, WeakSecret> {
+        let secret = Self::of_form(text)?;
+        secret.weakness(client_id).map_or(Ok(secret), Err)
+    }
+
+    /// A secret of the right form, however easy it is to guess.
+    pub fn of_form(text: Zeroizing<String>) -> Result<Self, WeakSecret> {
         let fits = (MIN_CHOSEN_CHARS..=MAX_CHOSEN_CHARS).contains(&text.len());
         let is_mistyped = |secret: &Self| secret.0.starts_with(SECRET_PREFIX) && !secret.is_well_formed();
         let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -157,11 +163,14 @@ impl ClientSecret {
         if !fits || !is_graphic || is_mistyped(&secret) {
             return Err(WeakSecret::Form);
         }
-        let strength = Strength::of(&secret.0, client_id);
-        if !strength.is_enough() {
-            return Err(WeakSecret::Guessable { counted: strength.counted, needed: strength.needed });
-        }
         Ok(secret)
+    }
+
+    /// What makes it easy to guess for somebody who knows the client's identifier, if anything does.
+    #[must_use]
+    pub fn weakness(&self, client_id: Option<&ClientId>) -> Option<WeakSecret> {
+        let strength = Strength::of(&self.0, client_id);
+        (!strength.is_enough()).then_some(WeakSecret::Guessable { counted: strength.counted, needed: strength.needed })
     }
 
     /// What somebody who writes the secret into a request by hand should know; `None` where nothing can go wrong.

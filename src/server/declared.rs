@@ -11,7 +11,7 @@ use super::{Server, StartError};
 use crate::administration::{Actor, ChangeError};
 use crate::clients::{Secret, SecretStanding};
 use crate::config::{Config, Environment};
-use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, Setting, Step, Taken};
+use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, SecretError, Setting, Step, Taken};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::precondition::Condition;
 use crate::oauth::registration::Patch;
@@ -32,7 +32,8 @@ pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError>
 
 impl Server {
     /// Registers and changes clients until they are as declared; deletes none. What one client is refused
-    /// is logged, and all others get theirs: a start must not hang on a secret that was rotated twice.
+    /// is logged, and all others get theirs: a start must not hang on a secret that was rotated twice, or that is easy
+    /// to guess.
     pub(super) async fn register_declared(&self, declared: &[Declared]) -> Result<(), StartError> {
         let mut registered = BTreeMap::new();
         let key = self.parts.clients.digest_key();
@@ -43,7 +44,7 @@ impl Server {
         }
         let plan = Plan::of(declared, &registered, Prune::Nothing, &BTreeSet::new());
         for note in plan.all_notes() {
-            tracing::warn!(note, "a declared secret is not in force");
+            tracing::warn!(note, "a declared secret has to be changed");
         }
         let (mut due, total) = (self.parts.clock.monotonic() + TOLD_EVERY, plan.steps.len());
         let mut refused = 0_usize;
@@ -54,7 +55,7 @@ impl Server {
             }
             match self.carry_out(step).await {
                 Ok(()) => {}
-                Err(StartError::First(error)) if is_about_one_client(&error) => {
+                Err(error) if is_about_one_client(&error) => {
                     refused += 1;
                     tracing::warn!(client_id = %step.client_id(), %error, "a declared client is not as declared");
                 }
@@ -101,8 +102,9 @@ impl Server {
     /// What is on disk is what the client has, or the refusal stands and a file that was made for it is removed.
     async fn settle(&self, client: &Declared, taken: &Taken, refused: Option<ChangeError>) -> Result<(), StartError> {
         let Some(refused) = refused else { return Ok(()) };
+        let refused = StartError::from(refused);
         if !is_about_one_client(&refused) {
-            return Err(refused.into());
+            return Err(refused);
         }
         let fingerprint = self.parts.clients.digest_key().fingerprint(&taken.secret);
         if self.parts.changes.standing_of(&client.client_id, fingerprint).await? == SecretStanding::Current {
@@ -111,7 +113,7 @@ impl Server {
         if let Err(error) = client.secret.discard(&client.client_id, taken) {
             tracing::warn!(client_id = %client.client_id, %error, "a file of a secret that no client has stays");
         }
-        Err(refused.into())
+        Err(refused)
     }
 
     async fn set_status(&self, client_id: &ClientId, status: &str) -> Result<(), StartError> {
@@ -127,7 +129,10 @@ impl Server {
 }
 
 /// Whether the next client may fare better.
-fn is_about_one_client(error: &ChangeError) -> bool {
+fn is_about_one_client(error: &StartError) -> bool {
+    let StartError::First(error) = error else {
+        return matches!(error, StartError::Secret(SecretError::Weak(_)));
+    };
     match error {
         ChangeError::AlreadyRegistered
         | ChangeError::ClientUnknown

@@ -159,6 +159,13 @@ pub(super) fn sync(
     let mut clients = registered(server)?;
     secrets::add_standings(server, &declared, &mut clients)?;
     let plan = Plan::of(&declared, &clients, prune, &in_use);
+    match &plan.weak_secrets()[..] {
+        [] => {}
+        [one] => bail!("{one}. Nothing was changed"),
+        several => {
+            bail!("{} secrets are refused, so nothing was changed:\n  {}", grouped(several.len()), several.join("\n  "))
+        }
+    }
     print_plan(&plan, &declaration, options, json)?;
     if options.dry_run {
         return Ok(());
