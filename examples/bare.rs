@@ -131,6 +131,7 @@ struct TokenAnswer {
     scope: &'static str,
 }
 
+#[allow(clippy::disallowed_methods, reason = "what actix does by itself is what is compared")]
 async fn token(form: web::Form<TokenForm>, signer: web::Data<Signer>) -> HttpResponse {
     let read = form.grant_type.len() + form.client_id.len() + form.client_secret.len() + form.audience.len();
     let Ok(access_token) = signer.sign() else { return HttpResponse::InternalServerError().finish() };

@@ -3,14 +3,13 @@
 
 use std::ops::RangeInclusive;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::clients::{chosen_or_generated, known_id, told, warnings, with_client};
-use super::{invalid, not_allowed, read_members, read_members_if_any, unknown};
+use super::{changed, invalid, not_allowed, read_members, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError};
 use crate::clients::{Clients, SecretStanding};
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -100,7 +99,7 @@ async fn check(
         };
         data.push(json!({ "client_id": client_id, "standing": standing }));
     }
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "data": data })))
+    Ok(changed(&mut HttpResponse::Ok(), &json!({ "data": data })))
 }
 
 fn asked_after(members: &Map<String, Value>) -> Result<Vec<(&str, ClientSecret)>, Vec<FieldFault>> {
