@@ -29,7 +29,9 @@ pub struct ClientCredentials {
     failures: Arc<Failures>,
     clock: SharedClock,
     throttle: Throttle,
-    /// How often one client may ask for tokens; `None` is as often as it wants.
+    /// Apart from token requests: a client that asks for too many tokens can still revoke one that leaked.
+    revocation_throttle: Throttle,
+    /// How often one client may ask for tokens, and as often revoke some; `None` is as often as it wants.
     client_limits: Option<Limits>,
     targets: Targets,
     answers: Answers,
@@ -117,6 +119,8 @@ pub enum TokenError {
     TooManyFailures(Duration),
     /// The client proved who it is, but asks for too many tokens; good again after this time. 429.
     TooManyTokens(Duration),
+    /// The same of a client that revokes too many; good again after this time. 429.
+    TooManyRevocations(Duration),
     /// The client proved who it is, but is suspended. 400 `unauthorized_client`.
     Suspended,
     /// Neither `audience` nor `resource`, and no default. 400 `invalid_request`.
@@ -145,11 +149,12 @@ impl ClientCredentials {
         clock: SharedClock,
         targets: Targets,
     ) -> Self {
-        let (throttle, answers) = (Throttle::new(clock.clone()), Answers::default());
-        Self { clients, tokens, failures, clock, throttle, client_limits: None, targets, answers }
+        let [throttle, revocation_throttle] = [(); 2].map(|()| Throttle::new(clock.clone()));
+        let (client_limits, answers) = (None, Answers::default());
+        Self { clients, tokens, failures, clock, throttle, revocation_throttle, client_limits, targets, answers }
     }
 
-    /// Lets each client ask for so many tokens in a second, after a burst; 0 is no limit.
+    /// Lets each client ask for so many tokens in a second, after a burst, and revoke as many; 0 is no limit.
     #[must_use]
     pub fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
         let rate = requests_per_second.into();
@@ -159,7 +164,9 @@ impl ClientCredentials {
 
     /// Forgets the counters of clients that are no longer registered.
     pub fn forget_unregistered(&self) {
-        self.throttle.retain(|client_id| self.clients.get(client_id.as_str()).is_some());
+        for throttle in [&self.throttle, &self.revocation_throttle] {
+            throttle.retain(|client_id| self.clients.get(client_id.as_str()).is_some());
+        }
     }
 
     /// What token requests were answered so far.
@@ -171,10 +178,7 @@ impl ClientCredentials {
     /// The whole walk, for a request from `source`.
     pub fn grant(&self, mut request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
         let client = self.authenticate(&request.authentication, source)?;
-        let wait = self.client_limits.and_then(|limits| self.throttle.check(&client.client_id, limits).wait);
-        if let Some(wait) = wait {
-            return Err(TokenError::TooManyTokens(wait));
-        }
+        self.within_limits(&self.throttle, &client).map_err(TokenError::TooManyTokens)?;
         let asked = request.scope.take();
         let audience = self.targets.choose(&request, &client)?;
         let scope = asked.unwrap_or_else(|| client.scope.clone());
@@ -184,6 +188,22 @@ impl ClientCredentials {
         let issued = self.tokens.issue(&client, audience, scope).map_err(TokenError::Signing)?;
         self.answers.issued.add_one();
         Ok((client, issued))
+    }
+
+    /// Who asks to revoke a token, unless it does so too often: each one is a write to the disk.
+    pub fn authenticate_to_revoke(
+        &self,
+        authentication: &ClientAuthentication,
+        source: IpAddr,
+    ) -> Result<Arc<Client>, TokenError> {
+        let client = self.authenticate(authentication, source)?;
+        self.within_limits(&self.revocation_throttle, &client).map_err(TokenError::TooManyRevocations)?;
+        Ok(client)
+    }
+
+    fn within_limits(&self, throttle: &Throttle, client: &Client) -> Result<(), Duration> {
+        let wait = self.client_limits.and_then(|limits| throttle.check(&client.client_id, limits).wait);
+        wait.map_or(Ok(()), Err)
     }
 
     /// Who asks. Takes the same time for an unknown client and a wrong secret. A right secret passes

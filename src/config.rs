@@ -157,8 +157,8 @@ pub struct TokenEndpoint {
     pub requests_per_second: u32,
     /// `burst`: how many of them at once after a rest; by default 20.
     pub burst: u32,
-    /// `client_requests_per_second`: token requests of one client, from wherever, those that come back in a second; by
-    /// default 100, and 0 is no limit.
+    /// `client_requests_per_second`: token requests of one client, from wherever, those that come back in a second, and
+    /// as many revocations; by default 100, and 0 is no limit.
     pub client_requests_per_second: u32,
     /// `client_burst`: how many of them at once after a rest; by default 1,000.
     pub client_burst: u32,

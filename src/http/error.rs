@@ -444,6 +444,10 @@ impl From<TokenError> for OauthError {
                 "The client asks for too many tokens: keep a token until it expires, as expires_in says.",
                 whole_seconds(wait),
             ),
+            TokenError::TooManyRevocations(wait) => Self::too_many_requests(
+                "The client revokes too many tokens at once: the operator can revoke all that it has by one request.",
+                whole_seconds(wait),
+            ),
             TokenError::Suspended => {
                 Self::new(ErrorCode::UnauthorizedClient, "The client is suspended: ask the operator of this API.")
                     .of_client()

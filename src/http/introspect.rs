@@ -15,7 +15,7 @@ use crate::http::answer::Site;
 use crate::http::body;
 use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
-use crate::http::token::{Inspection, SourceLimit, read_inspection};
+use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
 
 /// What the token says, or `{"active": false}`.
 pub async fn introspect(
@@ -27,7 +27,8 @@ pub async fn introspect(
     limit: Data<SourceLimit>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
-    let Inspection { client, token } = read_inspection(&request, payload, &grants, &changes, &limit).await?;
+    let Inspection { client, token } =
+        read_inspection(&request, payload, Purpose::Introspect, &grants, &changes, &limit).await?;
     note_caller(&client.client_id);
     let answer = match admission.introspect(&token, &client) {
         None => json!({ "active": false }),

@@ -10,7 +10,7 @@ use crate::client_credentials::ClientCredentials;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
 use crate::http::exchange::note_caller;
-use crate::http::token::{Inspection, SourceLimit, read_inspection};
+use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
 use crate::oauth::error::ErrorCode;
 
 /// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
@@ -24,7 +24,8 @@ pub async fn revoke(
     changes: Data<Administration>,
     limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let Inspection { client, token } = read_inspection(&request, payload, &grants, &changes, &limit).await?;
+    let Inspection { client, token } =
+        read_inspection(&request, payload, Purpose::Revoke, &grants, &changes, &limit).await?;
     note_caller(&client.client_id);
     if let Ok(token) = admission.genuine(&token) {
         if token.client_id != client.client_id {

@@ -230,10 +230,20 @@ pub(super) struct Inspection {
     pub(super) token: Zeroizing<String>,
 }
 
+/// Which of a client's own limits a request counts against.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// None: it touches memory only.
+    Introspect,
+    /// That on revocations.
+    Revoke,
+}
+
 /// A request to revoke or introspect a token.
 pub(super) async fn read_inspection(
     request: &HttpRequest,
     payload: Payload,
+    purpose: Purpose,
     grants: &ClientCredentials,
     changes: &Administration,
     limit: &SourceLimit,
@@ -242,7 +252,10 @@ pub(super) async fn read_inspection(
         refuse_secret_in_query(request, grants, changes).await?;
         let parameters = read(request, payload).await?;
         let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization(request), parameters)?;
-        let client = grants.authenticate(&authentication, source(request))?;
+        let client = match purpose {
+            Purpose::Introspect => grants.authenticate(&authentication, source(request))?,
+            Purpose::Revoke => grants.authenticate_to_revoke(&authentication, source(request))?,
+        };
         Ok::<_, OauthError>(Inspection { client, token })
     };
     read.await.map_err(|refusal| limit.judge(request, refusal))

@@ -145,6 +145,37 @@ async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
 }
 
 #[tokio::test]
+async fn one_client_revokes_no_faster_than_it_may_ask_for_tokens() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.client_requests_per_second = 1;
+        config.token_endpoint.client_burst = 3;
+    })
+    .await;
+    let tokens = [server.token(READER).await, server.token(READER).await, server.token(READER).await];
+    assert_eq!(server.token_request(JSON, request(READER).to_string()).await.status, 429);
+    let ask = async |endpoint: &str, client_id: &str, token: &str| {
+        let (name, value) = basic(client_id, &secret(client_id));
+        answer(server.request(Method::POST, endpoint).header(name, value).form(&[("token", token)])).await
+    };
+    // A leaked token can be revoked however many the client has asked for.
+    for token in &tokens {
+        assert_eq!(ask("/oauth2/revoke", READER, token).await.status, 200);
+        assert_eq!(server.get("/parking/zones", token).await.status, 401);
+    }
+    for token in [tokens[0].as_str(), "no token"] {
+        let refused = ask("/oauth2/revoke", READER, token).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, "1"), "{token}");
+        assert_eq!(refused.json()["error"], "temporarily_unavailable");
+        assert!(refused.json()["error_description"].as_str().unwrap().contains("revokes"), "{refused:?}");
+    }
+    assert_eq!(ask("/oauth2/revoke", WRITER, "no token").await.status, 200, "its neighbour has limits of its own");
+    assert_eq!(ask("/oauth2/introspect", READER, "no token").await.status, 200, "introspection writes nothing");
+    server.clock.advance(std::time::Duration::from_secs(1));
+    let revoked = [ask("/oauth2/revoke", READER, "a").await.status, ask("/oauth2/revoke", READER, "a").await.status];
+    assert_eq!(revoked, [200, 429]);
+}
+
+#[tokio::test]
 async fn an_address_that_tries_ever_new_clients_meets_a_limit_at_every_endpoint() {
     let server = TestServer::start().await;
     for endpoint in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
