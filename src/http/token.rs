@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_governor::governor::NotUntil;
 use actix_governor::governor::clock::{Clock as _, DefaultClock, QuantaInstant};
@@ -38,9 +39,9 @@ use crate::tokens::Issued;
 /// The bytes of an answer, beside its token and its scope.
 const BESIDE_TEXTS: usize = 128;
 
-/// The most addresses that are counted at a time, unless each of them was heard of a moment ago.
+/// The most addresses that are counted at a time, beside those that were heard of a moment ago.
 const MAX_ADDRESSES: usize = 16_384;
-/// How many refusals may pass until the number of addresses is looked at.
+/// How many requests are counted until the number of addresses is looked at.
 const LOOKED_AT_EVERY: u64 = 1_024;
 /// The methods by which nothing is served here: a request by one of them proves no client.
 const ASKED_FIRST: [Method; 6] =
@@ -57,6 +58,8 @@ pub struct SourceLimit {
     enabled: bool,
     config: GovernorConfig<SourceAddress, NoOpMiddleware>,
     refused: Arc<Counter>,
+    /// Requests that may have been the first of their address.
+    counted: Arc<AtomicU64>,
 }
 
 impl SourceLimit {
@@ -67,7 +70,8 @@ impl SourceLimit {
         let mut config = GovernorConfigBuilder::default().key_extractor(SourceAddress { refused: refused.clone() });
         config.requests_per_second(requests_per_second.max(1).into()).burst_size(burst.max(1));
         config.methods(ASKED_FIRST.to_vec());
-        Some(Self { enabled: requests_per_second > 0, config: config.finish()?, refused })
+        let (enabled, counted) = (requests_per_second > 0, Arc::default());
+        Some(Self { enabled, config: config.finish()?, refused, counted })
     }
 
     /// How many requests it refused so far.
@@ -89,16 +93,27 @@ impl SourceLimit {
 
     /// The answer to a refused request: the refusal, or 429 where its address had too many of them.
     fn judge(&self, request: &HttpRequest, refusal: OauthError) -> OauthError {
-        if !self.enabled || !refusal.is_anonymous_fault() || ASKED_FIRST.contains(request.method()) {
+        if !self.enabled || !refusal.is_anonymous_fault() {
+            return refusal;
+        }
+        self.bound_addresses();
+        if ASKED_FIRST.contains(request.method()) {
             return refusal;
         }
         let limiter = self.config.limiter();
         let Err(not_until) = limiter.check_key(&crate::failures::network(source(request))) else { return refusal };
         self.refused.add_one();
-        if self.refused().is_multiple_of(LOOKED_AT_EVERY) && limiter.len() > MAX_ADDRESSES {
+        too_many(&not_until)
+    }
+
+    /// Called for each request that may be the first of its address. Looks at the number of addresses now and then,
+    /// for that takes a lock on each part of the map.
+    fn bound_addresses(&self) {
+        let limiter = self.config.limiter();
+        let is_due = self.counted.fetch_add(1, Ordering::Relaxed) % LOOKED_AT_EVERY == LOOKED_AT_EVERY - 1;
+        if is_due && limiter.len() > MAX_ADDRESSES {
             limiter.retain_recent();
         }
-        too_many(&not_until)
     }
 }
 
@@ -314,5 +329,36 @@ impl KeyExtractor for SourceAddress {
     fn exceed_rate_limit_response(&self, negative: &NotUntil<QuantaInstant>, _: HttpResponseBuilder) -> HttpResponse {
         self.refused.add_one();
         too_many(negative).error_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, SocketAddr};
+
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_new_addresses_does_not_fill_memory_though_none_of_them_is_refused() {
+        for method in [Method::POST, Method::GET] {
+            // Whatever was counted is forgiven a microsecond later.
+            let limit = SourceLimit::new(1_000_000, 1).unwrap();
+            for network in 0..3 * MAX_ADDRESSES {
+                let address = IpAddr::V6(Ipv6Addr::from_bits((network as u128) << 64));
+                if method == Method::GET {
+                    // As the middleware does.
+                    let _passes = limit.config.limiter().check_key(&crate::failures::network(address));
+                }
+                let request = TestRequest::with_uri("/oauth2/token").method(method.clone());
+                let request = request.peer_addr(SocketAddr::new(address, 4711)).to_http_request();
+                let refusal = limit.judge(&request, OauthError::new(ErrorCode::InvalidRequest, "a"));
+                assert!(refusal.is_anonymous_fault(), "{method} {address}");
+            }
+            let (counted, most) = (limit.config.limiter().len(), MAX_ADDRESSES + 1_024);
+            assert!(counted <= most, "{method}: {counted} of {most}");
+            assert_eq!(limit.refused(), 0, "{method}");
+        }
     }
 }
