@@ -17,7 +17,7 @@ use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::oauth::resource::{Resource, Set};
 use crate::oauth::scope::Scope;
-use crate::oauth::token_request::{RequestFault, TokenRequest};
+use crate::oauth::token_request::{RequestFault, TokenRequest, UnfitRequest};
 use crate::throttle::Throttle;
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
@@ -113,6 +113,8 @@ impl Targets {
 pub enum TokenError {
     /// The request cannot be read: the client's fault. RFC 6749 section 5.2 has a code for each.
     Request(RequestFault),
+    /// The same of a client that proved who it is.
+    RequestOfClient(RequestFault),
     /// No such client, or not its secret: which of both is not said. 401 `invalid_client`.
     NotAuthenticated(Method),
     /// The same, once too often from this address; good again after this time. 429.
@@ -177,8 +179,7 @@ impl ClientCredentials {
 
     /// The whole walk, for a request from `source`.
     pub fn grant(&self, mut request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
-        let client = self.authenticate(&request.authentication, source)?;
-        self.within_limits(&self.throttle, &client).map_err(TokenError::TooManyTokens)?;
+        let client = self.authenticate_to_grant(&request.authentication, source)?;
         let asked = request.scope.take();
         let audience = self.targets.choose(&request, &client)?;
         let scope = asked.unwrap_or_else(|| client.scope.clone());
@@ -188,6 +189,28 @@ impl ClientCredentials {
         let issued = self.tokens.issue(&client, audience, scope).map_err(TokenError::Signing)?;
         self.answers.issued.add_one();
         Ok((client, issued))
+    }
+
+    /// Why a request from `source` that cannot be granted is refused. Who sends it is looked at first, as with any
+    /// other: right credentials count against no address, and wrong ones are a failure to be the client.
+    pub fn refuse(&self, request: UnfitRequest, source: IpAddr) -> TokenError {
+        let UnfitRequest { fault, authentication } = request;
+        match authentication.map(|authentication| self.authenticate_to_grant(&authentication, source)) {
+            None => TokenError::Request(fault),
+            Some(Ok(_)) => TokenError::RequestOfClient(fault),
+            Some(Err(error)) => error,
+        }
+    }
+
+    /// Who asks for a token, unless it does so too often.
+    fn authenticate_to_grant(
+        &self,
+        authentication: &ClientAuthentication,
+        source: IpAddr,
+    ) -> Result<Arc<Client>, TokenError> {
+        let client = self.authenticate(authentication, source)?;
+        self.within_limits(&self.throttle, &client).map_err(TokenError::TooManyTokens)?;
+        Ok(client)
     }
 
     /// Who asks to revoke a token, unless it does so too often: each one is a write to the disk.

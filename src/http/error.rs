@@ -433,6 +433,7 @@ impl From<TokenError> for OauthError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Request(fault) => fault.into(),
+            TokenError::RequestOfClient(fault) => Self::from(fault).of_client(),
             TokenError::NotAuthenticated(_) => invalid_client(
                 "The client is not known, or the secret is not its own: check client_id and client_secret.",
             ),

@@ -21,7 +21,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as
 use zeroize::Zeroizing;
 
 use crate::administration::Administration;
-use crate::client_credentials::ClientCredentials;
+use crate::client_credentials::{ClientCredentials, TokenError};
 use crate::clients::Client;
 use crate::counts::Counter;
 use crate::http::authorized::{actor, authorization};
@@ -32,7 +32,7 @@ use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::object::Object;
 use crate::oauth::parameters::Parameters;
-use crate::oauth::token_request::{InspectionRequest, TokenRequest};
+use crate::oauth::token_request::{InspectionRequest, RequestFault, TokenRequest};
 use crate::time::UnixSeconds;
 use crate::tokens::Issued;
 
@@ -199,7 +199,8 @@ async fn try_grant(
 ) -> Result<Issued, OauthError> {
     refuse_secret_in_query(request, grants, changes).await?;
     let parameters = read(request, payload).await?;
-    let token_request = TokenRequest::parse(authorization(request), parameters)?;
+    let token_request = TokenRequest::parse(authorization(request), parameters)
+        .map_err(|unfit| grants.refuse(unfit, source(request)))?;
     let (client, issued) = grants.grant(token_request, source(request))?;
     note_caller(&client.client_id);
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
@@ -271,6 +272,7 @@ pub(super) async fn read_inspection(
             Purpose::Introspect => grants.authenticate(&authentication, source(request))?,
             Purpose::Revoke => grants.authenticate_to_revoke(&authentication, source(request))?,
         };
+        let token = token.ok_or(TokenError::RequestOfClient(RequestFault::TokenMissing))?;
         Ok::<_, OauthError>(Inspection { client, token })
     };
     read.await.map_err(|refusal| limit.judge(request, refusal))

@@ -36,22 +36,37 @@ pub enum RequestFault {
     TokenMissing,
 }
 
+/// A token request that nobody can be granted. Who sends it may prove itself all the same.
+#[derive(Clone, Debug)]
+pub struct UnfitRequest {
+    /// What is wrong with it.
+    pub fault: RequestFault,
+    /// Who asks, where that can be read.
+    pub authentication: Option<ClientAuthentication>,
+}
+
 impl TokenRequest {
     /// Reads a request from the values of all its `Authorization` headers and its body's parameters.
     pub fn parse<'r>(
         authorization: impl Iterator<Item = &'r [u8]>,
         mut parameters: Parameters,
-    ) -> Result<Self, RequestFault> {
-        match parameters.take("grant_type") {
-            None => return Err(RequestFault::GrantTypeMissing),
-            Some(grant_type) if *grant_type != "client_credentials" => return Err(RequestFault::GrantTypeUnsupported),
-            Some(_) => (),
-        }
-        let authentication = authentication(authorization, &mut parameters)?;
+    ) -> Result<Self, UnfitRequest> {
+        let grant_type = match parameters.take("grant_type") {
+            None => Err(RequestFault::GrantTypeMissing),
+            Some(grant_type) if *grant_type != "client_credentials" => Err(RequestFault::GrantTypeUnsupported),
+            Some(_) => Ok(()),
+        };
+        let authentication = match (grant_type, authentication(authorization, &mut parameters)) {
+            (Ok(()), Ok(authentication)) => authentication,
+            (Ok(()), Err(fault)) => return Err(UnfitRequest { fault, authentication: None }),
+            (Err(fault), authentication) => return Err(UnfitRequest { fault, authentication: authentication.ok() }),
+        };
         let audience = parameters.take("audience").map(|audience| audience.to_string());
         let resources = parameters.take_resources();
-        let scope = parameters.take("scope").map(|scope| Scope::parse(&scope)).transpose();
-        Ok(Self { authentication, audience, resources, scope: scope.map_err(|_| RequestFault::Scope)? })
+        match parameters.take("scope").map(|scope| Scope::parse(&scope)).transpose() {
+            Ok(scope) => Ok(Self { authentication, audience, resources, scope }),
+            Err(_) => Err(UnfitRequest { fault: RequestFault::Scope, authentication: Some(authentication) }),
+        }
     }
 }
 
@@ -60,8 +75,8 @@ impl TokenRequest {
 pub struct InspectionRequest {
     /// Who asks.
     pub authentication: ClientAuthentication,
-    /// The token in question. `token_type_hint` is read and ignored: there is one type.
-    pub token: Zeroizing<String>,
+    /// The token in question, if the request names one. `token_type_hint` is read and ignored: there is one type.
+    pub token: Option<Zeroizing<String>>,
 }
 
 impl InspectionRequest {
@@ -71,8 +86,7 @@ impl InspectionRequest {
         mut parameters: Parameters,
     ) -> Result<Self, RequestFault> {
         let authentication = authentication(authorization, &mut parameters)?;
-        let token = parameters.take("token").ok_or(RequestFault::TokenMissing)?;
-        Ok(Self { authentication, token })
+        Ok(Self { authentication, token: parameters.take("token") })
     }
 }
 
@@ -102,7 +116,7 @@ mod tests {
 
     fn parse(basic: Option<&str>, form: &str) -> Result<TokenRequest, RequestFault> {
         let parameters = Parameters::parse(Format::Form, form.as_bytes()).unwrap();
-        TokenRequest::parse(basic.map(str::as_bytes).into_iter(), parameters)
+        TokenRequest::parse(basic.map(str::as_bytes).into_iter(), parameters).map_err(|unfit| unfit.fault)
     }
 
     #[test]

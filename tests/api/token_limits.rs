@@ -106,13 +106,25 @@ async fn right_credentials_that_ask_for_something_wrong_do_not_count_against_the
         config.token_endpoint.burst = 1;
     })
     .await;
+    let (name, value) = basic(READER, &secret(READER));
     for _ in 0..10 {
-        let mut wrong_scope = request(READER);
-        wrong_scope["scope"] = json!("write:zones");
-        assert_eq!(server.token_request(JSON, wrong_scope.to_string()).await.json()["error"], "invalid_scope");
-        let mut wrong_audience = request(READER);
-        wrong_audience["audience"] = json!("elsewhere");
-        assert_eq!(server.token_request(JSON, wrong_audience.to_string()).await.json()["error"], "invalid_target");
+        for (member, wrong, error) in [
+            ("scope", "write:zones", "invalid_scope"),
+            ("scope", "a  b", "invalid_scope"),
+            ("audience", "elsewhere", "invalid_target"),
+            ("grant_type", "password", "unsupported_grant_type"),
+            ("grant_type", "", "invalid_request"),
+        ] {
+            let mut request = request(READER);
+            request[member] = json!(wrong);
+            let refused = server.token_request(JSON, request.to_string()).await;
+            assert_eq!((refused.status, &refused.json()["error"]), (400, &json!(error)), "{member} {wrong:?}");
+        }
+        for endpoint in ["/oauth2/introspect", "/oauth2/revoke"] {
+            let refused =
+                answer(server.request(Method::POST, endpoint).header(&name, &value).form(&[("a", "b")])).await;
+            assert_eq!(refused.json()["error_description"], "token is missing.", "{endpoint}");
+        }
     }
     assert_eq!(server.token_request(JSON, "{".to_owned()).await.status, 400, "the first one that counts");
 }
@@ -142,6 +154,25 @@ async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
     assert_eq!(answer(introspection.form(&[("token", "a")])).await.status, 200, "a limit on tokens alone");
     server.clock.advance(std::time::Duration::from_secs(1));
     assert_eq!([ask(READER).await.status, ask(READER).await.status], [200, 429]);
+}
+
+/// What is wrong with the request is no way to learn whether a client is registered.
+#[tokio::test]
+async fn wrong_credentials_are_as_wrong_in_a_request_that_cannot_be_granted() {
+    let server = TestServer::start().await;
+    for (member, wrong) in [("grant_type", "password"), ("grant_type", ""), ("scope", "a  b")] {
+        let ask = async |client_id: &str| {
+            let mut request = json!({ "grant_type": "client_credentials", "client_id": client_id,
+                "client_secret": "wrong", "audience": AUDIENCE });
+            request[member] = json!(wrong);
+            server.token_request(JSON, request.to_string()).await
+        };
+        let answers = [ask(READER).await, ask("nobody").await].map(|answer| (answer.status, answer.json()));
+        assert_eq!((answers[0].0, &answers[0].1["error"]), (401, &json!("invalid_client")), "{member} {wrong:?}");
+        assert_eq!(answers[0], answers[1], "{member} {wrong:?}");
+    }
+    let nobody = server.token_request(JSON, json!({ "grant_type": "password" }).to_string()).await;
+    assert_eq!((nobody.status, &nobody.json()["error"]), (400, &json!("unsupported_grant_type")));
 }
 
 #[tokio::test]
