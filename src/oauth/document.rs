@@ -44,7 +44,7 @@ impl Document {
         if body.trim_ascii().is_empty() {
             return Err(Malformed("it is empty at line 1 column 1".to_owned()));
         }
-        let Strict(value) = serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))?;
+        let Strict(value) = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
         Ok(Self(value))
     }
 
@@ -69,6 +69,13 @@ impl Document {
         merge(&mut target, &self.0);
         Self(target)
     }
+}
+
+/// Columns are counted from 1; the parser's is 0 where the text ends with a line end.
+fn malformed(error: &serde_json::Error) -> Malformed {
+    let text = error.to_string();
+    let at_line_start = text.strip_suffix(" column 0").map(|text| format!("{text} column 1"));
+    Malformed(at_line_start.unwrap_or(text))
 }
 
 fn merge(target: &mut Value, patch: &Value) {
@@ -218,6 +225,7 @@ mod tests {
             (b"".as_slice(), "it is empty"),
             (b" \r\n", "it is empty"),
             (b"{", "EOF while parsing an object at line 1 column 1"),
+            (b"{\n", "EOF while parsing an object at line 2 column 1"),
             (b"{'a': 1}", "key must be a string at line 1 column 2"),
             (b"{\"a\": NaN}", "expected value at line 1 column 7"),
             (b"{\"a\": Infinity}", "expected value at line 1 column 7"),

@@ -29,11 +29,11 @@ pub enum ParameterFault {
     #[error("send application/json or application/x-www-form-urlencoded")]
     MediaType,
     /// It is not what its media type says. Where, counted from 1; a text of the parser's may quote what was sent.
-    #[error("the body is not one JSON object of strings: line {line}, column {column} is not as it must be")]
+    #[error("the body is not one JSON object of strings: line {line} column {column} is not as it must be")]
     Syntax {
         /// The line.
         line: usize,
-        /// The column; 0 before the first.
+        /// The column.
         column: usize,
     },
     /// It is text in another encoding than UTF-8 (RFC 8259 section 8.1).
@@ -124,8 +124,11 @@ impl Parameters {
     }
 
     fn from_json(body: &[u8]) -> Result<Self, ParameterFault> {
+        if body.trim_ascii().is_empty() {
+            return Err(ParameterFault::Syntax { line: 1, column: 1 });
+        }
         let members: Members = serde_json::from_slice(body)
-            .map_err(|error| ParameterFault::Syntax { line: error.line(), column: error.column() })?;
+            .map_err(|error| ParameterFault::Syntax { line: error.line().max(1), column: error.column().max(1) })?;
         members.0
     }
 

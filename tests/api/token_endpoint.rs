@@ -189,12 +189,22 @@ async fn what_is_wrong_with_a_parameter_is_said_by_its_name() {
     assert_eq!(twice.json()["error_description"], "client_id is there more than once.");
     let number = server.token_request(JSON, json!({ "audience": 1 }).to_string()).await;
     assert_eq!(number.json()["error_description"], "audience is not a string.");
-    let broken = server.token_request(JSON, "{\n  grant_type: 1}").await;
-    assert_eq!(
-        broken.json()["error_description"],
-        "The body is not one JSON object of strings: line 2, column 3 is not as it must be. Send an object such as \
-         {\"grant_type\": \"client_credentials\"}."
-    );
+    for (body, place) in [
+        ("{\n  grant_type: 1}", "line 2 column 3"),
+        ("", "line 1 column 1"),
+        (" \n", "line 1 column 1"),
+        ("{\n", "line 2 column 1"),
+    ] {
+        let broken = server.token_request(JSON, body).await;
+        let expected = format!(
+            "The body is not one JSON object of strings: {place} is not as it must be. Send an object such as \
+             {{\"grant_type\": \"client_credentials\"}}."
+        );
+        assert_eq!(broken.json()["error_description"], expected, "{body:?}");
+        // No type is JSON too.
+        let untyped = answer(server.request(Method::POST, "/oauth2/token").body(body)).await;
+        assert_eq!(untyped.json()["error_description"], expected, "{body:?}");
+    }
 }
 
 #[tokio::test]
