@@ -182,7 +182,7 @@ fn parse<'t, T: Deserialize<'t>>(path: &Path, text: &'t str) -> anyhow::Result<T
 fn not_credentials(path: &Path, error: &serde_json::Error) -> anyhow::Error {
     let place = match error.line() {
         0 => String::new(),
-        line => format!(" (line {line}, column {})", error.column()),
+        line => format!(" (line {line} column {})", error.column().max(1)),
     };
     anyhow!("{} holds no credentials: JSON with client_id and client_secret is wanted{place}", path.display())
 }
