@@ -364,6 +364,18 @@ fn an_easy_secret_from_before_it_was_refused_stays_good_and_a_new_one_costs_its_
     assert_eq!(site.ids(), ["admin", "curbside", "fine"], "the others get theirs");
     assert!(site.takes("curbside", easy), "it was good before the upgrade");
 
+    for command in [["config", "check"].as_slice(), &["doctor"]] {
+        let mut check = boomgate(site.folder.path(), &[command, &["--listen", "127.0.0.1:0"]].concat());
+        check.env("BOOMGATE_CLIENTS_FILE", "clients.toml").env("CURBSIDE", easy).env("QUAY", easy);
+        let checked = check.output().unwrap();
+        let said = format!("{}{}", out(&checked), complaint(&checked));
+        for variable in ["CURBSIDE", "QUAY"] {
+            assert!(said.contains(&format!("the variable {variable} is easy to guess")), "{command:?}: {said}");
+        }
+        assert!(!said.contains(easy), "{said}");
+        assert!(checked.status.success() || command == ["doctor"], "{said}");
+    }
+
     let sync = || site.sync_with(&[("CURBSIDE", easy), ("QUAY", easy)], &[]);
     let refused = sync();
     let said = complaint(&refused);

@@ -56,7 +56,10 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
 }
 
 fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()> {
-    let Checked { mut faults, warnings, .. } = check::check(config, SystemClock::new().now());
+    let checked = check::check(config, SystemClock::new().now());
+    let weak_secrets = checked.weak_secrets();
+    let Checked { mut faults, mut warnings, .. } = checked;
+    warnings.extend(weak_secrets);
     faults.extend(check::check_addresses(config));
     if !json {
         for warning in &warnings {

@@ -132,7 +132,11 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         Some(fault) => Finding::failed("settings", fault),
     });
     let now = SystemClock::new().now();
-    let Checked { faults, warnings, .. } = check::check(&config, now);
+    let checked = check::check(&config, now);
+    for detail in checked.weak_secrets() {
+        told.tell(Finding { check: "clients file", outcome: Outcome::Warn, detail, mend: None });
+    }
+    let Checked { faults, warnings, .. } = checked;
     for warning in warnings {
         told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, mend: None });
     }

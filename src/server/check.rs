@@ -29,6 +29,16 @@ pub struct Checked {
     pub(super) declared: Option<Vec<Declared>>,
 }
 
+impl Checked {
+    /// The declared secrets that are easy to guess. What a start does about each only the store can tell: it warns
+    /// where the client has the secret already, and else refuses that client's registration or rotation.
+    #[must_use]
+    pub fn weak_secrets(&self) -> Vec<String> {
+        let declared = self.declared.iter().flatten();
+        declared.filter_map(|client| client.secret.weakness(&client.client_id)).collect()
+    }
+}
+
 /// Looks at the data folder, the declared clients and the certificate that these settings name; `now` is the moment
 /// by which clients judge a certificate.
 #[must_use]
