@@ -78,6 +78,31 @@ fn the_blocks_of_the_readme_work_one_after_another_as_they_stand() {
 }
 
 #[test]
+fn the_blocks_that_install_a_server_lead_to_one_that_serves_and_registers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(folder.path().join("data/boomgate.toml"), include_str!("../../data/boomgate.toml")).unwrap();
+    let blocks = blocks();
+    let of_section = blocks.iter().filter(|block| block.section == "Run it for real");
+    let lines = of_section.flat_map(|block| block.lines.lines());
+    // The program is built already, and a test installs nothing on the machine.
+    let lines: Vec<&str> = lines.filter(|line| *line != "make dist" && !line.contains("target/dist")).collect();
+    let serve = "boomgate serve --config /etc/boomgate.toml";
+    assert_eq!(lines.iter().filter(|line| **line == serve).count(), 1, "{lines:?}");
+    let started = format!("mkfifo out; {serve} --listen 127.0.0.1:0 > out & trap 'kill $!' EXIT; read -r < out");
+    let place = |path: &str| folder.path().join(path).to_str().unwrap().to_owned();
+    let script = lines.join("\n").replace(serve, &started).replace("sudo ", "");
+    let script = script.replace("/etc/boomgate.toml", &place("etc.toml")).replace("/var/lib/boomgate", &place("lib"));
+    let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var_os("PATH").unwrap().display());
+    let mut bash = Command::new("bash");
+    bash.current_dir(folder.path()).env("PATH", path).args(["-eu", "-c", &script]);
+    let pasted = bash.output().unwrap();
+    assert!(pasted.status.success(), "{}", complaint(&pasted));
+    assert!(out(&pasted).contains("client_secret  bg_secret_"), "{}", out(&pasted));
+}
+
+#[test]
 fn an_answer_without_a_token_stops_the_first_block_and_is_shown() {
     let sandbox = Running::start("sandbox");
     let first = script(&sandbox, &["Try it"]).replace("NotForProduction00iDSjJ", "NotForProduction00iDSjK");
