@@ -449,7 +449,7 @@ impl ClientAuthentication {
     #[must_use]
     pub fn or_as_it_stands(self, client_secret: Option<Zeroizing<String>>) -> Self {
         let another = client_secret.filter(|secret| **secret != *self.client_secret.0);
-        Self { secret_as_it_stands: another.map(ClientSecret::new), ..self }
+        Self { secret_as_it_stands: another.map(presented), ..self }
     }
 
     /// Credentials in `Authorization: Basic`, both parts form-encoded before they are joined (RFC 6749
@@ -476,12 +476,25 @@ impl ClientAuthentication {
     }
 
     fn new(client_id: &str, secret: Zeroizing<String>, method: Method) -> Self {
+        let client_id = without_line_end(client_id);
         // Cut at a bound that no client_id reaches: what is longer is nobody's anyway.
         let is_short = client_id.len() <= MAX_CLIENT_ID_BYTES;
         let cut = || client_id.chars().take(MAX_CLIENT_ID_BYTES + 1).collect();
         let client_id = if is_short { client_id.to_owned() } else { cut() };
-        Self { client_id, client_secret: ClientSecret::new(secret), secret_as_it_stands: None, method }
+        Self { client_id, client_secret: presented(secret), secret_as_it_stands: None, method }
     }
+}
+
+/// A secret as it was presented.
+fn presented(secret: Zeroizing<String>) -> ClientSecret {
+    let value = without_line_end(&secret);
+    if value.len() == secret.len() { ClientSecret::new(secret) } else { ClientSecret::new(value.to_owned().into()) }
+}
+
+/// `text` without the line end of the file that it was in, which clients send along. A blank stays: it may have been a
+/// `+` before a form was decoded.
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
 }
 
 /// `None` for what nobody can have encoded: it is not UTF-8.

@@ -374,6 +374,8 @@ async fn a_secret_of_any_spelling_proves_its_client_encoded_or_as_it_stands() {
             (by_basic(&encode(chosen)), "as RFC 6749 has it"),
             (by_form(chosen), "as curl -d sends it"),
             (by_form(&encode(chosen)), "as curl --data-urlencode sends it"),
+            (by_basic(&format!("{chosen}\n")), "with the line end of its file"),
+            (by_form(&encode(&format!("{chosen}\r\n"))), "with the line end of its file"),
         ] {
             assert_eq!(answer(request).await.status, 200, "{chosen} {reason}");
         }
