@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -34,7 +34,12 @@ pub enum BodyFault {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
+pub async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
+    // Before any of it is read: a client that expects `100 Continue` must not be asked for what is refused (RFC 9110
+    // section 10.1.1).
+    if declared_length(request).is_some_and(|length| length > limit as u64) {
+        return Err(BodyFault::TooLarge(limit));
+    }
     let mut whole = pin!(async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -53,6 +58,10 @@ pub async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault
     tokio::time::timeout(MAX_TIME, whole).await.unwrap_or(Err(BodyFault::Late))
 }
 
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// Reads the body of a request that may not be compressed: nothing here inflates one.
 pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     if is_coded(request) {
@@ -60,7 +69,7 @@ pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Byt
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body without a Content-Encoding.")
             .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
-    Ok(read(payload, MAX_BYTES).await?)
+    Ok(read(request, payload, MAX_BYTES).await?)
 }
 
 /// The same, of a request whose body is JSON.

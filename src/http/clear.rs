@@ -83,7 +83,11 @@ impl Exposed {
         };
         exposed.add(Parameters::parse(Format::Form, request.query_string().as_bytes()));
         let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        if let Ok(Ok(body)) = timeout(MAX_TIME, body::read(payload, MAX_BYTES)).await {
+        // To read the body of a client that expects `100 Continue` is to invite it to send secrets in the clear.
+        if request.head().expect() {
+            return exposed;
+        }
+        if let Ok(Ok(body)) = timeout(MAX_TIME, body::read(request, payload, MAX_BYTES)).await {
             exposed.tokens.extend(jwts(&body));
             exposed.add(Format::of(content_type, &body).and_then(|format| Parameters::parse(format, &body)));
         }

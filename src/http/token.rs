@@ -235,7 +235,7 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, Oau
     if body::is_coded(request) {
         return Err(OauthError::unsupported_coding());
     }
-    let body = body::read(payload, MAX_OAUTH_BYTES).await?;
+    let body = body::read(request, payload, MAX_OAUTH_BYTES).await?;
     let format = body::format(request, &body)?;
     Ok(Parameters::parse(format, &body)?)
 }

@@ -16,6 +16,7 @@
 )]
 
 mod crowds;
+mod expectations;
 mod frames;
 mod hosts;
 #[path = "../process/mod.rs"]
