@@ -15,6 +15,7 @@ mod http2;
 mod silence;
 mod wire;
 
+use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -28,7 +29,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_
 use actix_web::dev::{AppConfig, ServiceResponse};
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
@@ -62,10 +63,14 @@ pub struct Bounds {
     /// How much of a body is received and dropped once its request is answered: many clients lose an answer
     /// that comes before they have sent all of it, if what they send is then refused. Past this, it is.
     pub max_discarded_bytes: u64,
-    /// How long that may take; once the server stops, no longer than `disconnect_timeout`.
+    /// How long that may take, until the connection is closed where it does not go on; once the server stops, no
+    /// longer than `disconnect_timeout`.
     pub discard_timeout: Duration,
+    /// How long a client may pause while it sends that: one that stays silent holds a stream for no longer.
+    pub discard_silence_timeout: Duration,
     /// How long a client may take over its goodbye: to go after GOAWAY over HTTP/2, and to close its side of a
-    /// connection whose last answer was sent over HTTP/1.1.
+    /// connection whose last answer was sent over HTTP/1.1. Once the server stops, also how long a client may take to
+    /// send the rest of a body.
     pub disconnect_timeout: Duration,
     /// An HTTP/1.1 connection to which nothing was written for one to two of these is closed: that ends
     /// slow bodies, readers that stopped, and answers that never come. Over
@@ -86,6 +91,7 @@ impl Default for Bounds {
             keep_alive: Duration::from_secs(75),
             max_discarded_bytes: 16 * 1_024 * 1_024,
             discard_timeout: Duration::from_secs(10),
+            discard_silence_timeout: Duration::from_secs(2),
             disconnect_timeout: Duration::from_secs(2),
             silence_timeout: Duration::from_secs(90),
             shutdown_timeout: Duration::from_secs(30),
@@ -350,10 +356,10 @@ where
         let (secure, clear) = (start_secure(), start_clear());
         async move {
             let (secure, clear) = (secure.await?, clear.await?);
-            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, bounds, stopping.clone()));
-            let http1 = Http1::new(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stopping.clone());
-            let http1 = Rc::new(http1);
-            let http2 = Rc::new(Http2::new(secure, bounds, stopping.clone()));
+            let stop = Stop::of(stopping.clone());
+            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, bounds, stop.clone()));
+            let http1 = Rc::new(Http1::new(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stop.clone()));
+            let http2 = Rc::new(Http2::new(secure, bounds, stop));
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
                 let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
@@ -412,7 +418,7 @@ where
     fn_factory(move || {
         let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(Http1::new(clear.await?, keep_alive, bounds, stopping.clone()));
+            let clear = Rc::new(Http1::new(clear.await?, keep_alive, bounds, Stop::of(stopping)));
             Ok(fn_service(move |stream: TcpStream| {
                 let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
@@ -427,15 +433,44 @@ where
     })
 }
 
-/// Ready when the rest of a body has been received and dropped for long enough.
-async fn end_of_discard(bounds: Bounds, stopping: GracefulShutdownSignal) {
-    let stopped = async {
-        stopping.notified().await;
-        sleep(bounds.disconnect_timeout).await;
-    };
-    tokio::select! {
-        () = sleep(bounds.discard_timeout) => {}
-        () = stopped => {}
+/// A worker's view of the server's stop.
+#[derive(Clone)]
+struct Stop {
+    signal: GracefulShutdownSignal,
+    began: Rc<Cell<Option<Instant>>>,
+}
+
+impl Stop {
+    fn of(signal: GracefulShutdownSignal) -> Self {
+        let stop = Self { signal, began: Rc::default() };
+        tokio::task::spawn_local({
+            let stop = stop.clone();
+            async move {
+                stop.signal.notified().await;
+                stop.began.set(Some(Instant::now()));
+            }
+        });
+        stop
+    }
+
+    fn has_begun(&self) -> bool {
+        self.began.get().is_some()
+    }
+
+    /// Ready when a client has had `limit` to send a body, or `grace` since the stop began.
+    fn end_of_body(&self, limit: Duration, grace: Duration) -> LocalBoxFuture<'static, ()> {
+        let stop = self.clone();
+        Box::pin(async move {
+            let late = sleep(limit);
+            let stopped = async {
+                stop.signal.notified().await;
+                sleep_until(stop.began.get().unwrap_or_else(Instant::now) + grace).await;
+            };
+            tokio::select! {
+                () = late => {}
+                () = stopped => {}
+            }
+        })
     }
 }
 

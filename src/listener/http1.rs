@@ -3,13 +3,13 @@
 //! A head is read only once the answer before it is sent and the body before it has come to its end; so what follows
 //! an answer with `Connection: close` is never read as a request (section 9.6). What is left of a body that the app
 //! did not read is received and dropped, and the connection goes on; past `max_discarded_bytes` or
-//! `discard_timeout` it is closed. An answer is made to its end even if its client has gone, so that a handler is
+//! `discard_timeout`, or when no more of it comes, it is closed. An answer is made to its end even if its client has gone, so that a handler is
 //! never cut off half way.
 //!
 //! The codec's own bounds are a head of 128 KiB and 96 fields (431). It reads heads and writes answers; bodies are
 //! read by [`wire`](super::wire), which is stricter about chunks and knows how much of them is left.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -23,25 +23,34 @@ use actix_http::error::ParseError;
 use actix_http::h1::{Codec, Message, MessageType};
 use actix_http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use actix_http::{ConnectionType, KeepAlive, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
-use actix_server::GracefulShutdownSignal;
-use actix_web::web::{Buf as _, Bytes};
+use actix_web::web::{Buf as _, Bytes, BytesMut};
+use futures_util::future::{LocalBoxFuture, MaybeDone, maybe_done};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::chunks::{Chunks, Found};
 use super::wire::{Body, Framing, Wire};
-use super::{Answers, Bounds, end_of_discard};
+use super::{Answers, Bounds, Stop};
 
 /// How much of a streamed answer is gathered before it is sent.
 const SEND_BYTES: usize = 32 * 1_024;
+
+/// How much of a head the codec looks at before it refuses it.
+const MAX_HEAD_BYTES: usize = 128 * 1_024;
 
 /// The HTTP/1.1 side of one port on one worker.
 pub(super) struct Http1<S> {
     app: Rc<S>,
     bounds: Bounds,
     config: ServiceConfig,
-    stopping: GracefulShutdownSignal,
-    is_stopping: Rc<Cell<bool>>,
+    stop: Stop,
+}
+
+/// What a connection that comes to its end may still send: one budget for all that is dropped of it.
+struct Budget {
+    bytes: u64,
+    /// Its time; may be asked again once it is over.
+    over: MaybeDone<LocalBoxFuture<'static, ()>>,
 }
 
 /// What comes next on a connection.
@@ -55,17 +64,9 @@ enum Next {
 }
 
 impl<S> Http1<S> {
-    pub(super) fn new(app: Rc<S>, keep_alive: KeepAlive, bounds: Bounds, stopping: GracefulShutdownSignal) -> Self {
+    pub(super) fn new(app: Rc<S>, keep_alive: KeepAlive, bounds: Bounds, stop: Stop) -> Self {
         let config = ServiceConfig::new(keep_alive, bounds.request_timeout, bounds.disconnect_timeout, false, None);
-        let is_stopping = Rc::<Cell<bool>>::default();
-        tokio::task::spawn_local({
-            let (stopping, is_stopping) = (stopping.clone(), Rc::clone(&is_stopping));
-            async move {
-                stopping.notified().await;
-                is_stopping.set(true);
-            }
-        });
-        Self { app, bounds, config, stopping, is_stopping }
+        Self { app, bounds, config, stop }
     }
 
     /// Answers what comes over one connection until either side ends it.
@@ -78,10 +79,11 @@ impl<S> Http1<S> {
         let wire = Rc::new(RefCell::new(Wire::new(io)));
         let mut codec = Codec::new(self.config.clone());
         let mut patience = Patience::new(&self.bounds);
-        let mut stopping = pin!(self.stopping.notified());
+        let mut search = HeadSearch::default();
+        let mut stopping = pin!(self.stop.signal.notified());
         loop {
             let next = poll_fn(|context| {
-                let next = poll_head(&mut wire.borrow_mut(), &mut codec, context);
+                let next = poll_head(&mut wire.borrow_mut(), &mut codec, &mut search, context);
                 if next.is_ready() {
                     return next;
                 }
@@ -92,16 +94,17 @@ impl<S> Http1<S> {
             });
             match next.await? {
                 Next::Request(request) => {
-                    if !self.answer(request, &wire, &mut codec, peer).await? {
-                        return self.close(&wire).await;
+                    if let Some(budget) = self.answer(request, &wire, &mut codec, peer).await? {
+                        return self.close(&wire, budget).await;
                     }
                     patience.rest();
+                    search = HeadSearch::default();
                 }
                 Next::Refused(status) => {
                     let mut refusal = Response::with_body(status, ());
                     refusal.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
                     send(refusal, &wire, &mut Codec::new(self.config.clone()), false).await?;
-                    return self.close(&wire).await;
+                    return self.close(&wire, self.budget()).await;
                 }
                 Next::Nothing => {
                     let end = poll_fn(|context| wire.borrow_mut().poll_shutdown(context));
@@ -111,14 +114,14 @@ impl<S> Http1<S> {
         }
     }
 
-    /// Answers a request and comes to the end of its body; whether the connection may go on.
+    /// Answers a request and comes to the end of its body; `None` if the connection may go on.
     async fn answer<T, B>(
         &self,
         mut request: Request,
         wire: &Rc<RefCell<Wire<T>>>,
         codec: &mut Codec,
         peer: Option<SocketAddr>,
-    ) -> io::Result<bool>
+    ) -> io::Result<Option<Budget>>
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Answers<B>,
@@ -132,66 +135,151 @@ impl<S> Http1<S> {
 
         request.head_mut().peer_addr = peer;
         if has_body {
-            wire.borrow_mut().begin(framing(&request), request.head().expect());
-            *request.payload() = Payload::Stream { payload: Box::pin(Body::new(wire)) };
+            wire.borrow_mut().awaits_continue = request.head().expect();
+            let framing = if is_tunnel { Framing::End } else { framing(&request) };
+            let body = Body::new(wire, framing, self.bounds, self.stop.clone());
+            *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
         let mut exchange = Exchange {
             is_head: request.method() == Method::HEAD,
             is_http_1_0: request.version() == Version::HTTP_10,
             // What would follow a CONNECT or an upgrade to WebSocket is no HTTP, and nothing here is upgraded.
-            is_last: is_tunnel || request.head().connection_type() == ConnectionType::Upgrade,
+            is_last: is_tunnel,
             max_discarded: self.bounds.max_discarded_bytes,
         };
+        if !is_tunnel && request.head().connection_type() == ConnectionType::Upgrade {
+            exchange.is_last |= exchange.is_http_1_0;
+            *codec = self.codec_without_upgrade(exchange.is_head)?;
+        }
         let answer = self.app.call(request).await;
-        exchange.is_last |= self.is_stopping.get();
+        exchange.is_last |= self.stop.has_begun();
         match answer {
             Ok(response) => exchange.send(response.into(), wire, codec).await?,
             Err(error) => exchange.send(Response::from(error), wire, codec).await?,
         }
-        Ok(codec.keep_alive() && (!has_body || self.discard(wire).await))
+        let may_go_on = codec.keep_alive();
+        if may_go_on && wire.borrow().is_body_over() {
+            return Ok(None);
+        }
+        let mut budget = self.budget();
+        let has_ended = self.discard(wire, &mut budget).await;
+        Ok(if may_go_on && has_ended && wire.borrow().is_body_over() { None } else { Some(budget) })
     }
 
-    /// Receives and drops the rest of a body, up to the bounds; whether it came to its end.
-    async fn discard<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> bool {
-        let mut most = self.bounds.max_discarded_bytes;
-        let end = poll_fn(|context| wire.borrow_mut().poll_discard(&mut most, context));
+    /// Forgets that the client offers an upgrade, which is to be ignored (RFC 9110 section 7.8): a codec does so only
+    /// by reading a head without that offer.
+    fn codec_without_upgrade(&self, is_head: bool) -> io::Result<Codec> {
+        let head: &[u8] =
+            if is_head { b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" } else { b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" };
+        let mut codec = Codec::new(self.config.clone());
+        codec.decode(&mut BytesMut::from(head)).map_err(io::Error::other)?;
+        Ok(codec)
+    }
+
+    fn budget(&self) -> Budget {
+        let over = self.stop.end_of_body(self.bounds.discard_timeout, self.bounds.disconnect_timeout);
+        Budget { bytes: self.bounds.max_discarded_bytes, over: maybe_done(over) }
+    }
+
+    /// Receives and drops the rest of a body, up to the budget; whether it came to its end.
+    async fn discard<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>, budget: &mut Budget) -> bool {
+        let Budget { bytes, over } = budget;
+        let end = async {
+            loop {
+                if let Some(has_ended) = wire.borrow_mut().drop_body(bytes) {
+                    return has_ended;
+                }
+                // A client that awaits `100 Continue` sends nothing.
+                if wire.borrow().awaits_continue || !self.receive(wire).await {
+                    return false;
+                }
+            }
+        };
         tokio::select! {
             biased;
             has_ended = end => has_ended,
-            () = end_of_discard(self.bounds, self.stopping.clone()) => false,
+            () = over => false,
         }
     }
 
+    /// Whether more comes before the client has been silent for too long.
+    async fn receive<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> bool {
+        let received = poll_fn(|context| wire.borrow_mut().poll_receive(context));
+        matches!(timeout(self.bounds.discard_silence_timeout, received).await, Ok(Ok(true)))
+    }
+
     /// Closes a connection after the last answer on it. A socket that is closed with bytes unread is reset, and the
-    /// client may lose the answer: so what it still sends is received first, up to the bounds (RFC 9112 section 9.6).
-    async fn close<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> io::Result<()> {
-        // A client that is still to be told to go on sends nothing.
-        let is_sent = !wire.borrow().awaits_continue;
-        if is_sent {
-            self.discard(wire).await;
-        }
-        let mut most = self.bounds.max_discarded_bytes;
+    /// client may lose the answer: so what it still sends is received first, up to the budget (RFC 9112 section 9.6).
+    async fn close<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        wire: &RefCell<Wire<T>>,
+        budget: Budget,
+    ) -> io::Result<()> {
+        let Budget { mut bytes, over } = budget;
         let end = async {
             poll_fn(|context| wire.borrow_mut().poll_shutdown(context)).await?;
-            poll_fn(|context| wire.borrow_mut().poll_drain(&mut most, context)).await;
-            Ok(())
+            loop {
+                {
+                    let received = &mut wire.borrow_mut().received;
+                    bytes = bytes.saturating_sub(received.len() as u64);
+                    received.clear();
+                }
+                if bytes == 0 || !self.receive(wire).await {
+                    return Ok(());
+                }
+            }
         };
-        timeout(self.bounds.disconnect_timeout, end).await.unwrap_or(Ok(()))
+        tokio::select! {
+            biased;
+            ended = timeout(self.bounds.disconnect_timeout, end) => ended.unwrap_or(Ok(())),
+            () = over => Ok(()),
+        }
     }
+}
+
+/// Looks for the end of a head in what was received. The codec reads a head from its start each time: called on each
+/// byte of one that trickles, it would cost the square of its length.
+#[derive(Debug, Default)]
+struct HeadSearch {
+    /// How much there was when the codec last found no end.
+    tried: usize,
+    searched: usize,
+}
+
+impl HeadSearch {
+    /// Whether the codec may have something to say: to a whole head, to twice as much as it has seen (so that what is
+    /// no head is refused early), or to one that is too long.
+    fn is_due(&mut self, received: &[u8]) -> bool {
+        let length = received.len();
+        let new = received.get(self.searched.saturating_sub(2)..).unwrap_or(received);
+        let is_due = length >= 2 * self.tried || length >= MAX_HEAD_BYTES || has_empty_line(new);
+        self.searched = length;
+        if is_due {
+            self.tried = length;
+        }
+        is_due
+    }
+}
+
+/// Whether an empty line is in it; the codec takes a bare LF for the end of a line, too.
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|end| end == b"\n\n") || bytes.windows(3).any(|end| end == b"\n\r\n")
 }
 
 /// Reads the next head.
 fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<T>,
     codec: &mut Codec,
+    search: &mut HeadSearch,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<Next>> {
     loop {
         // Some clients end a body with an empty line more than its length says (RFC 9112 section 2.2).
-        while wire.received.starts_with(b"\r\n") {
-            wire.received.advance(2);
+        while let Some(empty) = [&b"\r\n"[..], b"\n"].into_iter().find(|line| wire.received.starts_with(line)) {
+            wire.received.advance(empty.len());
+            *search = HeadSearch::default();
         }
-        if !wire.received.is_empty() {
+        if !wire.received.is_empty() && search.is_due(&wire.received) {
             match codec.decode(&mut wire.received) {
                 Ok(Some(Message::Item(request))) => return Poll::Ready(Ok(Next::Request(request))),
                 Ok(None) => {}
@@ -209,14 +297,25 @@ fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// How the body of a request is framed, whose head the codec has found to be right.
+/// How the body of a request is framed that has one, as the codec says. What the codec should have refused is broken.
 fn framing(request: &Request) -> Framing {
     let headers = request.head().headers();
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Framing::Chunked(Chunks::new());
+    let mut codings = headers.get_all(TRANSFER_ENCODING);
+    let length = headers.get(CONTENT_LENGTH);
+    match (codings.next(), length) {
+        (Some(coding), None)
+            if request.version() == Version::HTTP_11
+                && codings.next().is_none()
+                && coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") =>
+        {
+            Framing::Chunked(Chunks::new())
+        }
+        (None, Some(length)) => {
+            let length = length.to_str().ok().and_then(|length| length.trim().parse().ok());
+            length.map_or(Framing::Broken, Framing::Length)
+        }
+        _ => Framing::Broken,
     }
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    length.map_or(Framing::End, Framing::Length)
 }
 
 /// What an answer has to know of its request.
@@ -234,13 +333,11 @@ impl Exchange {
     async fn send<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
         &self,
         response: Response<B>,
-        wire: &Rc<RefCell<Wire<T>>>,
+        wire: &RefCell<Wire<T>>,
         codec: &mut Codec,
     ) -> io::Result<()> {
         let mut response = response;
-        // An app that still holds the body may read it for its answer.
-        let is_dropped = Rc::strong_count(wire) == 1;
-        let mut is_last = self.is_last || !self.may_end(&mut wire.borrow_mut(), is_dropped);
+        let mut is_last = self.is_last || !self.may_end(&mut wire.borrow_mut());
         if self.is_http_1_0 && response.body().size() == BodySize::Stream {
             // Its end is that of the connection (RFC 9112 section 6.3).
             response.head_mut().no_chunking(true);
@@ -253,8 +350,9 @@ impl Exchange {
     }
 
     /// Whether the connection may go on after the body: its end is near enough, and on its way.
-    fn may_end<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &mut Wire<T>, is_dropped: bool) -> bool {
-        while is_dropped && matches!(wire.take(), Ok(Found::Data(_))) {}
+    fn may_end<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &mut Wire<T>) -> bool {
+        // An app that still holds the body may read it for its answer.
+        while !wire.is_body_held && matches!(wire.take(), Ok(Found::Data(_))) {}
         match wire.framing {
             Framing::End => true,
             Framing::Length(left) => left <= self.max_discarded && !wire.awaits_continue,
@@ -351,12 +449,35 @@ impl<'a> Patience<'a> {
             ready!(self.timer.as_mut().poll(context));
             let end = self.rests_since + self.bounds.keep_alive;
             if self.awaited != Awaited::Another {
-                return Poll::Ready(Next::Refused(StatusCode::REQUEST_TIMEOUT));
+                // A client that connects early and sends nothing would take a refusal for the answer to a later request.
+                let is_begun = has_begun || self.awaited == Awaited::Rest;
+                let late = Next::Refused(StatusCode::REQUEST_TIMEOUT);
+                return Poll::Ready(if is_begun { late } else { Next::Nothing });
             }
             if Instant::now() >= end {
                 return Poll::Ready(Next::Nothing);
             }
             self.timer.set(sleep_until(end));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codec_reads_a_head_that_trickles_a_few_times_only_and_misses_no_end() {
+        let fields = format!("GET / HTTP/1.1\r\nA: {}", "a".repeat(100_000));
+        for end in ["\r\n\r\n", "\n\n", "\r\n\n", "\n\r\n"] {
+            let head = format!("{fields}{end}").into_bytes();
+            for step in [1, 2, 3, 7, 8] {
+                let mut search = HeadSearch::default();
+                let lengths = (step..head.len()).step_by(step).chain([head.len()]);
+                let tries: Vec<_> = lengths.filter(|&length| search.is_due(&head[..length])).collect();
+                assert!(tries.len() < 24, "{tries:?}");
+                assert_eq!(tries.last(), Some(&head.len()), "{end:?}");
+            }
         }
     }
 }

@@ -22,16 +22,16 @@ use actix_http::body::{BodySize, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
-use actix_server::GracefulShutdownSignal;
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::Stream;
+use futures_util::future::LocalBoxFuture;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::{Answers, Bounds, Open, Work, end_of_discard};
+use super::{Answers, Bounds, Open, Stop, Work};
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
 const MAX_STREAMS: u32 = 100;
@@ -56,13 +56,13 @@ const FRAME_BYTES: u64 = 9;
 pub(super) struct Http2<S> {
     app: Rc<S>,
     bounds: Bounds,
-    stopping: GracefulShutdownSignal,
+    stop: Stop,
     dates: ServiceConfig,
 }
 
 impl<S> Http2<S> {
-    pub(super) fn new(app: Rc<S>, bounds: Bounds, stopping: GracefulShutdownSignal) -> Self {
-        Self { app, bounds, stopping, dates: ServiceConfig::default() }
+    pub(super) fn new(app: Rc<S>, bounds: Bounds, stop: Stop) -> Self {
+        Self { app, bounds, stop, dates: ServiceConfig::default() }
     }
 
     /// Answers what comes over one connection until either side ends it.
@@ -95,7 +95,7 @@ impl<S> Http2<S> {
     {
         // What was dropped of the bodies of requests whose answers are sent.
         let discarded = Rc::<Cell<u64>>::default();
-        let mut stopping = pin!(self.stopping.notified());
+        let mut stopping = pin!(self.stop.signal.notified());
         let mut tick = pin!(sleep(self.bounds.keep_alive));
         let mut told_to_go = false;
         // Whether nothing was under way at the last tick, and nothing has come since.
@@ -145,8 +145,8 @@ impl<S> Http2<S> {
     {
         let limit = self.bounds.silence_timeout;
         let is_head = request.method() == Method::HEAD;
-        let (request, body) = received(request, peer, limit);
-        let body = body.map(|body| (body, self.bounds, self.stopping.clone()));
+        let (request, body) = received(request, peer, self.bounds, &self.stop);
+        let body = body.map(|body| (body, self.bounds, self.stop.clone()));
         let answer = self.app.call(request);
         let dates = self.dates.clone();
         async move {
@@ -156,9 +156,8 @@ impl<S> Http2<S> {
             };
             if let Err(error) = sent {
                 debug!(?peer, %error, "an answer was not sent");
-            } else if let Some((body, bounds, stopping)) = body {
-                let timeout = end_of_discard(bounds, stopping);
-                discard(&body, bounds.max_discarded_bytes, timeout, &discarded).await;
+            } else if let Some((body, bounds, stop)) = body {
+                discard(&body, bounds, &stop, &discarded).await;
             }
             work.finish();
         }
@@ -177,13 +176,15 @@ type SharedBody = Rc<RefCell<RecvStream>>;
 fn received(
     request: http::Request<RecvStream>,
     peer: Option<SocketAddr>,
-    limit: Duration,
+    bounds: Bounds,
+    stop: &Stop,
 ) -> (Request, Option<SharedBody>) {
     let (parts, body) = request.into_parts();
     let mut request = Request::new();
     let body = (!body.is_end_stream()).then(|| Rc::new(RefCell::new(body)));
     if let Some(body) = &body {
-        let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late: Box::pin(sleep(limit)) });
+        let late = stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
+        let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late });
         *request.payload() = Payload::Stream { payload: body };
     }
     let head = request.head_mut();
@@ -198,7 +199,7 @@ fn received(
 /// A request body that arrives within a time.
 struct Body {
     body: SharedBody,
-    late: Pin<Box<tokio::time::Sleep>>,
+    late: LocalBoxFuture<'static, ()>,
 }
 
 impl Stream for Body {
@@ -229,10 +230,12 @@ fn poll_data(body: &SharedBody, context: &mut std::task::Context<'_>) -> Poll<Op
 
 /// Receives the rest of a body and drops it, until it ends or a bound is met; then h2 resets the stream. `at_once`
 /// counts what is dropped of this body and the others of the connection.
-async fn discard(body: &SharedBody, most: u64, timeout: impl Future<Output = ()>, at_once: &Cell<u64>) {
+async fn discard(body: &SharedBody, bounds: Bounds, stop: &Stop, at_once: &Cell<u64>) {
+    let most = bounds.max_discarded_bytes;
     let mut discarded = 0;
     let end = async {
-        while let Some(Ok(bytes)) = poll_fn(|context| poll_data(body, context)).await {
+        let next = || timeout(bounds.discard_silence_timeout, poll_fn(|context| poll_data(body, context)));
+        while let Ok(Some(Ok(bytes))) = next().await {
             let cost = bytes.len() as u64 + FRAME_BYTES;
             discarded += cost;
             at_once.set(at_once.get() + cost);
@@ -244,7 +247,7 @@ async fn discard(body: &SharedBody, most: u64, timeout: impl Future<Output = ()>
     tokio::select! {
         biased;
         () = end => {}
-        () = timeout => {}
+        () = stop.end_of_body(bounds.discard_timeout, bounds.disconnect_timeout) => {}
     }
     at_once.set(at_once.get() - discarded);
 }

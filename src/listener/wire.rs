@@ -10,9 +10,11 @@ use std::task::{Context, Poll, ready};
 use actix_http::error::PayloadError;
 use actix_web::web::{Buf, Bytes, BytesMut};
 use futures_util::Stream;
+use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use super::chunks::{Chunks, Found};
+use super::{Bounds, Stop};
 
 /// Room to receive into: little more is left unused on a connection at rest.
 const RECEIVE_BYTES: usize = 8 * 1_024;
@@ -45,8 +47,8 @@ pub(super) struct Wire<T> {
     pub(super) framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(super) awaits_continue: bool,
-    /// The number of the present request.
-    number: u64,
+    /// Whether the app has the body of the present request, and may still read it.
+    pub(super) is_body_held: bool,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
@@ -57,7 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             to_send: BytesMut::new(),
             framing: Framing::End,
             awaits_continue: false,
-            number: 0,
+            is_body_held: false,
         }
     }
 
@@ -138,53 +140,53 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// Receives the rest of the body and drops it, up to `most` bytes; whether it came to its end.
-    pub(super) fn poll_discard(&mut self, most: &mut u64, context: &mut Context<'_>) -> Poll<bool> {
+    /// Whether the next request may be read: a body that the app holds beyond its answer would read into that.
+    pub(super) fn is_body_over(&self) -> bool {
+        matches!(self.framing, Framing::End) && !self.is_body_held
+    }
+
+    /// Drops what was received of the body, up to `most` bytes; whether the body came to its end, or `None` if more
+    /// of it has to be received.
+    pub(super) fn drop_body(&mut self, most: &mut u64) -> Option<bool> {
         loop {
             let here = self.received.len();
             let found = self.take();
             *most = most.saturating_sub((here - self.received.len()) as u64);
             match found {
-                Ok(Found::End) => return Poll::Ready(true),
-                Ok(_) if *most == 0 => return Poll::Ready(false),
-                Ok(Found::Data(_)) => {}
-                Ok(Found::Nothing) => match ready!(self.poll_receive(context)) {
-                    Ok(true) => {}
-                    Ok(false) | Err(_) => return Poll::Ready(false),
-                },
-                Err(_) => return Poll::Ready(false),
+                Ok(Found::End) => return Some(true),
+                Ok(Found::Data(_)) if *most > 0 => {}
+                Ok(Found::Nothing) if *most > 0 => return None,
+                Ok(_) | Err(_) => return Some(false),
             }
         }
-    }
-
-    /// Receives whatever comes and drops it, up to `most` bytes, until the client ends the connection.
-    pub(super) fn poll_drain(&mut self, most: &mut u64, context: &mut Context<'_>) -> Poll<()> {
-        while *most > 0 {
-            *most = most.saturating_sub(self.received.len() as u64);
-            self.received.clear();
-            if !ready!(self.poll_receive(context)).unwrap_or(false) {
-                break;
-            }
-        }
-        Poll::Ready(())
-    }
-
-    /// Another request begins, with this body.
-    pub(super) fn begin(&mut self, framing: Framing, awaits_continue: bool) {
-        self.number += 1;
-        (self.framing, self.awaits_continue) = (framing, awaits_continue);
     }
 }
 
-/// The body of one request.
+/// The body of one request, while the app may read it. One that outlived its request on a connection that goes on
+/// would read into the next.
 pub(super) struct Body<T> {
     wire: Rc<RefCell<Wire<T>>>,
-    number: u64,
+    bounds: Bounds,
+    stop: Stop,
+    /// Made once it is needed: most bodies come in one packet with their head.
+    late: Option<LocalBoxFuture<'static, ()>>,
 }
 
 impl<T> Body<T> {
-    pub(super) fn new(wire: &Rc<RefCell<Wire<T>>>) -> Self {
-        Self { wire: Rc::clone(wire), number: wire.borrow().number }
+    pub(super) fn new(wire: &Rc<RefCell<Wire<T>>>, framing: Framing, bounds: Bounds, stop: Stop) -> Self {
+        {
+            let mut wire = wire.borrow_mut();
+            (wire.framing, wire.is_body_held) = (framing, true);
+        }
+        Self { wire: Rc::clone(wire), bounds, stop, late: None }
+    }
+}
+
+impl<T> Drop for Body<T> {
+    fn drop(&mut self) {
+        if let Ok(mut wire) = self.wire.try_borrow_mut() {
+            wire.is_body_held = false;
+        }
     }
 }
 
@@ -192,15 +194,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Body<T> {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut wire = self.wire.borrow_mut();
-        // An app that holds a body beyond its answer must not read into the next one.
-        if wire.number != self.number {
-            return Poll::Ready(Some(Err(PayloadError::Incomplete(None))));
-        }
-        match ready!(wire.poll_body(context)) {
-            Ok(Found::Data(data)) => Poll::Ready(Some(Ok(data))),
-            Ok(_) => Poll::Ready(None),
-            Err(error) => Poll::Ready(Some(Err(error))),
+        let Self { wire, bounds, stop, late } = self.get_mut();
+        let read = wire.borrow_mut().poll_body(context);
+        match read {
+            Poll::Ready(Ok(Found::Data(data))) => Poll::Ready(Some(Ok(data))),
+            Poll::Ready(Ok(_)) => Poll::Ready(None),
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+            Poll::Pending => {
+                let end = || stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
+                ready!(late.get_or_insert_with(end).as_mut().poll(context));
+                Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
+            }
         }
     }
 }

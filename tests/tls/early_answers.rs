@@ -132,3 +132,34 @@ async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_do_not_matter() {
     tokio::time::timeout(PATIENCE, &mut server.ended).await.unwrap().unwrap();
     connection.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_the_app_reads() {
+    let bounds = Bounds { disconnect_timeout: SOON, shutdown_timeout: 10 * PATIENCE, ..Bounds::default() };
+    let mut server = Server::start(&[], bounds);
+    let (mut client, connection) = server.http2().await;
+    tokio::spawn(connection);
+    let request = http::Request::builder().method("POST").uri(server.url("/echo")).body(()).unwrap();
+    let (answer, _stream) = client.send_request(request, false).unwrap();
+    // What is answered shows that the request before it has come, too.
+    refused(&mut client, &server, "POST").await;
+    server.stop();
+    tokio::time::timeout(PATIENCE, &mut server.ended).await.unwrap().unwrap();
+    assert!(answer.await.is_ok_and(|answer| answer.status().is_client_error()));
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_more_hold_no_streams() {
+    let bounds = Bounds { discard_timeout: 10 * PATIENCE, discard_silence_timeout: SOON, ..Bounds::default() };
+    let server = Server::start(&[], bounds);
+    let (mut client, connection) = server.http2().await;
+    tokio::spawn(connection);
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(refused(&mut client, &server, "POST").await);
+    }
+    for stream in &mut silent {
+        assert_eq!(reset(stream).await, Reason::NO_ERROR);
+    }
+    refused(&mut client, &server, "GET").await;
+}
