@@ -99,6 +99,10 @@ impl<S> Http1<S> {
                     }
                     patience.rest();
                     search = HeadSearch::default();
+                    if !wire.borrow().received.is_empty() {
+                        // Other connections of this worker have their turn between pipelined requests.
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Next::Refused(status) => {
                     let mut refusal = Response::with_body(status, ());
