@@ -17,7 +17,7 @@ use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MEMBERS, Registration};
 use crate::oauth::token_epoch::TokenEpoch;
-use crate::store::Txn;
+use crate::store::{Outcome, Txn};
 
 /// How often a lost race is run again.
 const MAX_RACES: usize = 32;
@@ -77,6 +77,9 @@ impl Administration {
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
         for _ in 0..MAX_RACES {
+            if self.is_registered(&client_id).await? {
+                return Err(ChangeError::AlreadyRegistered);
+            }
             let client = self.new_client(client_id.clone(), registration.clone(), secret.clone(), declared);
             if self.try_register(&client, Txn::new(), actor).await? {
                 return Ok(client);
@@ -90,18 +93,33 @@ impl Administration {
         let Request { application, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
+            // Asked before the key: an earlier attempt wrote its client together with its key, and must not look like
+            // another registration.
+            let is_taken = match &application.client_id {
+                Some(chosen) => self.is_registered(chosen).await?,
+                None => false,
+            };
             let place = match &attempt {
                 None => None,
                 Some(attempt) => {
                     let idempotency = self.parking.idempotency();
                     match idempotency.place(attempt, CLIENT, &self.as_read(&application), now).await? {
                         Place::Free(free) => Some(free),
-                        Place::Answered(given, _) => return again(given, attempt),
+                        Place::Answered(given, remembered) => {
+                            // A transaction without writes: once the clients in memory have come so far, the secret
+                            // is accepted.
+                            let Outcome::Committed(revision) = self.store.commit(remembered).await? else { continue };
+                            self.clients.reach(revision).await;
+                            return again(given, attempt);
+                        }
                         Place::Reused => return Err(ChangeError::KeyReused),
                         Place::Full => return Err(ChangeError::TooManyKeys(idempotency.max_keys())),
                     }
                 }
             };
+            if is_taken {
+                return Err(ChangeError::AlreadyRegistered);
+            }
             let source = Source::new(application.client_secret.clone(), attempt.as_ref())?;
             let client_id = match &application.client_id {
                 Some(chosen) => chosen.clone(),
@@ -156,6 +174,10 @@ impl Administration {
         }
     }
 
+    async fn is_registered(&self, client_id: &ClientId) -> Result<bool, ChangeError> {
+        Ok(Clients::stored(&*self.store, client_id).await?.is_some())
+    }
+
     /// Whether the client is registered, and `beside` is written with it; else something else was, meanwhile.
     async fn try_register(&self, client: &Client, beside: Txn, actor: &Actor) -> Result<bool, ChangeError> {
         let client_id = &client.client_id;
@@ -163,16 +185,11 @@ impl Administration {
         self.finish_deletion(client_id).await?;
         let change = self.clients.register(client)?.and(deletion::is_finished(client_id)).and(beside);
         let event = self.done(Action::ClientRegistered, client_id.as_str(), actor);
-        if let Some(revision) = self.audit.commit(&change, &event).await? {
-            self.clients.reach(revision).await;
-            self.parking.idempotency().reach(revision).await;
-            log_change(&event);
-            return Ok(true);
-        }
-        match Clients::stored(&*self.store, client_id).await? {
-            Some(_) => Err(ChangeError::AlreadyRegistered),
-            None => Ok(false),
-        }
+        let Some(revision) = self.audit.commit(&change, &event).await? else { return Ok(false) };
+        self.clients.reach(revision).await;
+        self.parking.idempotency().reach(revision).await;
+        log_change(&event);
+        Ok(true)
     }
 }
 

@@ -455,6 +455,42 @@ async fn of_registrations_at_once_under_one_key_one_is_made() {
     assert_eq!(register_under(&server, "another", chosen).await.problem(), "conflict");
 }
 
+#[tokio::test]
+async fn registrations_at_once_under_one_key_with_a_chosen_client_id_get_one_secret() {
+    let server = TestServer::start().await;
+    for round in 0..4 {
+        let (key, client_id) = (format!("{KEY}-{round}"), format!("race{round}"));
+        let body = json!({ "client_id": client_id, "client_name": "Race", "scope": "read:zones" }).to_string();
+        let attempt = async || {
+            let answer = register_under(&server, &key, &body).await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+            let secret = answer.json()["client_secret"].as_str().unwrap().to_owned();
+            // Each answer is good at once, the replayed ones too.
+            server.token_with(&client_id, &secret, AUDIENCE, None).await;
+            (secret, answer.header("idempotent-replayed").is_empty())
+        };
+        let answers = futures_util::future::join_all((0..8).map(|_| attempt())).await;
+        assert!(answers.iter().all(|(secret, _)| *secret == answers[0].0), "one secret");
+        assert_eq!(answers.iter().filter(|(_, is_first)| *is_first).count(), 1);
+
+        let renamed = body.replace("Race", "Quay");
+        assert_eq!(register_under(&server, &key, &renamed).await.problem(), "idempotency-key-reused");
+        assert_eq!(register_under(&server, &format!("{key}-new"), &body).await.problem(), "conflict");
+    }
+}
+
+#[tokio::test]
+async fn of_registrations_at_once_under_two_keys_one_client_id_is_given_once() {
+    let server = TestServer::start().await;
+    let body = r#"{"client_id": "curbside", "client_name": "Curbside", "scope": "read:zones"}"#;
+    let keys: Vec<String> = (0..8).map(|number| format!("{KEY}-{}", number % 2)).collect();
+    let answers = futures_util::future::join_all(keys.iter().map(|key| register_under(&server, key, body))).await;
+    let winner = keys.iter().zip(&answers).find(|(_, answer)| answer.status == 201).unwrap().0;
+    for (key, answer) in keys.iter().zip(&answers) {
+        assert_eq!(answer.status, if key == winner { 201 } else { 409 }, "{answer:?}");
+    }
+}
+
 fn everything_in(folder: &std::path::Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
