@@ -104,6 +104,15 @@ pub enum ChangeError {
     /// The `Idempotency-Key` came before with another request.
     #[error("the Idempotency-Key came before with another request")]
     KeyReused,
+    /// The client that the same request registered is no more.
+    #[error("the client that this Idempotency-Key registered was deleted since: use a new key to register one again")]
+    RegisteredGone,
+    /// The secret in the answer to the same request is no longer good.
+    #[error(
+        "the secret of the client that this Idempotency-Key registered has ended since: rotate it for a new one, or use \
+         a new key to register another client"
+    )]
+    RegisteredSecretGone,
     /// As many answers are remembered for the caller as may be.
     #[error(
         "this client used {0} Idempotency-Keys in the last 24 hours, as many as are remembered: use no new one until the \

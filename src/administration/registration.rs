@@ -18,6 +18,7 @@ use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{Application, MEMBERS, Registration};
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Outcome, Txn};
+use crate::time::UnixSeconds;
 
 /// How often a lost race is run again.
 const MAX_RACES: usize = 32;
@@ -106,11 +107,10 @@ impl Administration {
                     match idempotency.place(attempt, CLIENT, &self.as_read(&application), now).await? {
                         Place::Free(free) => Some(free),
                         Place::Answered(given, remembered) => {
-                            // A transaction without writes: once the clients in memory have come so far, the secret
-                            // is accepted.
-                            let Outcome::Committed(revision) = self.store.commit(remembered).await? else { continue };
-                            self.clients.reach(revision).await;
-                            return again(given, attempt);
+                            if let Some(replay) = self.replay(given, remembered, attempt, now).await? {
+                                return Ok(replay);
+                            }
+                            continue;
                         }
                         Place::Reused => return Err(ChangeError::KeyReused),
                         Place::Full => return Err(ChangeError::TooManyKeys(idempotency.max_keys())),
@@ -176,6 +176,33 @@ impl Administration {
 
     async fn is_registered(&self, client_id: &ClientId) -> Result<bool, ChangeError> {
         Ok(Clients::stored(&*self.store, client_id).await?.is_some())
+    }
+
+    /// The answer that was given, while what it says is still true; `None` if that changed meanwhile.
+    async fn replay(
+        &self,
+        given: Answer,
+        remembered: Txn,
+        attempt: &Attempt<'_>,
+        now: UnixSeconds,
+    ) -> Result<Option<Registered>, ChangeError> {
+        let replay = again(given, attempt)?;
+        let member = |pointer| replay.body.pointer(pointer).cloned().unwrap_or_default();
+        let client_id = member("/client_id").as_str().and_then(|text| ClientId::parse(text).ok());
+        let client_id = client_id.ok_or(ChangeError::RegisteredGone)?;
+        let (client, stored) = Clients::stored(&*self.store, &client_id).await?.ok_or(ChangeError::RegisteredGone)?;
+        if json!(client.created_at) != member("/created_at") {
+            return Err(ChangeError::RegisteredGone);
+        }
+        let secret_id = member("/secrets/0/secret_id");
+        if !client.live_secrets(now).any(|secret| json!(secret.secret_id) == secret_id) {
+            return Err(ChangeError::RegisteredSecretGone);
+        }
+        // A transaction without writes: once the clients in memory have come so far, the secret is accepted.
+        let unchanged = remembered.and(Clients::unchanged(&client_id, stored));
+        let Outcome::Committed(revision) = self.store.commit(unchanged).await? else { return Ok(None) };
+        self.clients.reach(revision).await;
+        Ok(Some(replay))
     }
 
     /// Whether the client is registered, and `beside` is written with it; else something else was, meanwhile.

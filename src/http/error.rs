@@ -243,7 +243,9 @@ impl From<crate::administration::ChangeError> for Problem {
             | ChangeError::LastAdministrator
             | ChangeError::TooManySecrets { .. }
             | ChangeError::SecretKnown
-            | ChangeError::LastSecret => Self::new(ProblemKind::Conflict, sentence(&error)),
+            | ChangeError::LastSecret
+            | ChangeError::RegisteredGone
+            | ChangeError::RegisteredSecretGone => Self::new(ProblemKind::Conflict, sentence(&error)),
             ChangeError::ClientUnknown | ChangeError::SecretUnknown => {
                 Self::new(ProblemKind::NotFound, sentence(&error))
             }

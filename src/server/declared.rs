@@ -143,6 +143,8 @@ fn is_about_one_client(error: &StartError) -> bool {
         | ChangeError::SecretUnknown
         | ChangeError::LastSecret
         | ChangeError::KeyReused
+        | ChangeError::RegisteredGone
+        | ChangeError::RegisteredSecretGone
         | ChangeError::TooManyKeys(_)
         | ChangeError::Contended => true,
         ChangeError::NoRandomness | ChangeError::Store(_) | ChangeError::Key(_) => false,

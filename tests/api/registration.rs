@@ -491,6 +491,54 @@ async fn of_registrations_at_once_under_two_keys_one_client_id_is_given_once() {
     }
 }
 
+#[tokio::test]
+async fn a_registration_is_not_replayed_once_its_client_or_its_secret_is_gone() {
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let own = json!({ "client_id": "curbside", "client_name": "Curbside", "scope": "read:zones" });
+    let mut chosen = own.clone();
+    chosen["client_secret"] = json!(OWN);
+    for (key, body) in [("made", own), ("chosen", chosen)] {
+        let (key, body) = (format!("{KEY}-{key}"), body.to_string());
+        let refused = async |says: &str| {
+            let answer = register_under(&server, &key, &body).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (409, "conflict"), "{answer:?}");
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(says) && detail.contains("a new key"), "{detail}");
+        };
+        let first = register_under(&server, &key, &body).await;
+        assert_eq!(first.status, 201);
+
+        // A change that leaves the secret good leaves the answer, as it was.
+        let patched = server.request(Method::PATCH, "/admin/clients/curbside").bearer_auth(&admin);
+        assert_eq!(answer(patched.json(&json!({ "burst": 7 }))).await.status, 200);
+        let rotation = json!({ "previous_expires_in": 60 });
+        assert_eq!(server.post_json("/admin/clients/curbside/secrets", &admin, &rotation).await.status, 201);
+        let again = register_under(&server, &key, &body).await;
+        assert_eq!((again.status, again.json()), (201, first.json()), "the former secret is good for a minute");
+        server.clock.advance(Duration::from_secs(60));
+        refused("has ended since").await;
+
+        delete(&server, "curbside").await;
+        refused("was deleted since").await;
+        server.clock.advance(Duration::from_secs(1));
+        server.register(json!({ "client_id": "curbside" })).await;
+        refused("was deleted since").await;
+        delete(&server, "curbside").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_replaced_another_within_a_second_does_not_get_the_dead_secret() {
+    let server = TestServer::start().await;
+    let body = r#"{"client_id": "curbside", "client_name": "Curbside", "scope": "read:zones"}"#;
+    assert_eq!(register_under(&server, KEY, body).await.status, 201);
+    delete(&server, "curbside").await;
+    assert_eq!(register_under(&server, &format!("{KEY}-new"), body).await.status, 201);
+    let refused = register_under(&server, KEY, body).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "conflict"));
+}
+
 fn everything_in(folder: &std::path::Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
