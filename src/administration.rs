@@ -20,6 +20,7 @@ use crate::audit::{Action, Audit, Event, Outcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
 use crate::failures::Sum;
+use crate::idempotency::MIN_BYTES_FOR_A_SECRET;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::{Limits, Rate};
@@ -104,6 +105,12 @@ pub enum ChangeError {
     /// The `Idempotency-Key` came before with another request.
     #[error("the Idempotency-Key came before with another request")]
     KeyReused,
+    /// The secret would be derived from an `Idempotency-Key` that can be guessed.
+    #[error(
+        "the secret is derived from the Idempotency-Key, so that is at least {MIN_BYTES_FOR_A_SECRET} characters that \
+         nobody can guess: send a UUID, or choose the client_secret"
+    )]
+    KeyTooShort,
     /// The client that the same request registered is no more.
     #[error("the client that this Idempotency-Key registered was deleted since: use a new key to register one again")]
     RegisteredGone,

@@ -26,6 +26,8 @@ const IDEMPOTENCY: Keyspace<Remembered> = Keyspace::new("idempotency");
 const REMEMBERED_SECONDS: u64 = SECONDS_PER_DAY;
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
+/// The shortest key that a secret is derived from, in bytes: shorter ones are counters and words, which can be guessed.
+pub const MIN_BYTES_FOR_A_SECRET: usize = 16;
 /// How many answers a client may have remembered, unless the settings say otherwise.
 pub const DEFAULT_MAX_KEYS: u32 = 10_000;
 /// What forgetting one answer takes: a check and two writes.
@@ -136,6 +138,12 @@ impl IdempotencyKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// Whether it is long enough to derive a secret from.
+    #[must_use]
+    pub fn may_make_a_secret(&self) -> bool {
+        self.0.len() >= MIN_BYTES_FOR_A_SECRET
     }
 }
 

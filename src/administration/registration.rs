@@ -3,7 +3,8 @@
 //! The answer to a registration shows a secret that nothing here keeps, and yet the same request under the same key
 //! gets the same answer. So that secret is derived (HKDF, RFC 5869) from the key, which is not stored either, and a
 //! salt of 256 random bits, which is stored for the 24 hours in which the answer is remembered. Whoever reads the
-//! store has the salt and a digest of the key: with a key that cannot be guessed, such as a UUID, that gives no secret.
+//! store has the salt and a digest of the key: with a key that cannot be guessed, such as a UUID, that gives no secret. A
+//! key of fewer than 16 characters is refused here, unless the caller chose the secret.
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Map, Value, json};
@@ -239,6 +240,9 @@ impl Source {
         let Some(attempt) = attempt else {
             return ClientSecret::generate(&random).map(Self::Random).map_err(no_randomness);
         };
+        if !attempt.key().may_make_a_secret() {
+            return Err(ChangeError::KeyTooShort);
+        }
         let mut bytes = [0; 32];
         random.fill(&mut bytes).map_err(no_randomness)?;
         let salt = Salt::new(&bytes);

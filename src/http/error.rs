@@ -251,6 +251,7 @@ impl From<crate::administration::ChangeError> for Problem {
             }
             ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, sentence(&error)),
             ChangeError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, sentence(&error)),
+            ChangeError::KeyTooShort => Self::new(ProblemKind::IdempotencyKeyInvalid, sentence(&error)),
             ChangeError::TooManyKeys(_) => Self::new(ProblemKind::TooManyIdempotencyKeys, sentence(&error)),
             ChangeError::Contended | ChangeError::NoRandomness => {
                 Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1)

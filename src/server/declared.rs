@@ -143,6 +143,7 @@ fn is_about_one_client(error: &StartError) -> bool {
         | ChangeError::SecretUnknown
         | ChangeError::LastSecret
         | ChangeError::KeyReused
+        | ChangeError::KeyTooShort
         | ChangeError::RegisteredGone
         | ChangeError::RegisteredSecretGone
         | ChangeError::TooManyKeys(_)

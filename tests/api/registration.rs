@@ -539,6 +539,21 @@ async fn a_client_that_replaced_another_within_a_second_does_not_get_the_dead_se
     assert_eq!((refused.status, refused.problem().as_str()), (409, "conflict"));
 }
 
+#[tokio::test]
+async fn no_secret_is_derived_from_a_short_idempotency_key() {
+    let server = TestServer::start().await;
+    let made = r#"{"client_id": "curbside", "client_name": "Curbside", "scope": "read:zones"}"#;
+    for key in ["a", "\"a\"", "fifteen-letters", "\"fifteen-letters\""] {
+        let refused = register_under(&server, key, made).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (400, "idempotency-key-invalid"), "{key}");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("at least 16 characters") && detail.contains("UUID"), "{detail}");
+    }
+    assert_eq!(register_under(&server, "sixteen-letters!", made).await.status, 201, "nothing was registered before");
+    let chosen = json!({ "client_name": "Quay", "client_secret": OWN, "scope": "read:zones" }).to_string();
+    assert_eq!(register_under(&server, "a", &chosen).await.status, 201, "no secret is derived");
+}
+
 fn everything_in(folder: &std::path::Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
