@@ -22,6 +22,7 @@ mod observability;
 mod process;
 mod protection;
 mod registration;
+mod registration_once;
 mod restart;
 mod revocation;
 mod same_value;
