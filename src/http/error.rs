@@ -238,6 +238,7 @@ impl From<StoreError> for Problem {
 impl From<crate::administration::ChangeError> for Problem {
     fn from(error: crate::administration::ChangeError) -> Self {
         use crate::administration::ChangeError;
+        let detail = sentence(&error);
         match error {
             ChangeError::AlreadyRegistered
             | ChangeError::LastAdministrator
@@ -245,16 +246,14 @@ impl From<crate::administration::ChangeError> for Problem {
             | ChangeError::SecretKnown
             | ChangeError::LastSecret
             | ChangeError::RegisteredGone
-            | ChangeError::RegisteredSecretGone => Self::new(ProblemKind::Conflict, sentence(&error)),
-            ChangeError::ClientUnknown | ChangeError::SecretUnknown => {
-                Self::new(ProblemKind::NotFound, sentence(&error))
-            }
-            ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, sentence(&error)),
-            ChangeError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, sentence(&error)),
-            ChangeError::KeyTooShort => Self::new(ProblemKind::IdempotencyKeyInvalid, sentence(&error)),
-            ChangeError::TooManyKeys(_) => Self::new(ProblemKind::TooManyIdempotencyKeys, sentence(&error)),
+            | ChangeError::RegisteredSecretGone => Self::new(ProblemKind::Conflict, detail),
+            ChangeError::ClientUnknown | ChangeError::SecretUnknown => Self::new(ProblemKind::NotFound, detail),
+            ChangeError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, detail),
+            ChangeError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, detail),
+            ChangeError::KeyTooShort => Self::new(ProblemKind::IdempotencyKeyInvalid, detail),
+            ChangeError::TooManyKeys(_) => Self::new(ProblemKind::TooManyIdempotencyKeys, detail),
             ChangeError::Contended | ChangeError::NoRandomness => {
-                Self::new(ProblemKind::Unavailable, sentence(&error)).retry_after(1)
+                Self::new(ProblemKind::Unavailable, detail).retry_after(1)
             }
             ChangeError::Store(error) => error.into(),
             ChangeError::Key(error) => error.into(),
