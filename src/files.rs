@@ -293,12 +293,24 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write_whole(path, content, 0o600)
 }
 
+/// Writes a file that is there anew, whole or not at all, for the same owner and with the same mode; a link stays, and
+/// what it points to is written. Durable when this returns.
+pub fn rewrite(path: &Path, content: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let before = fs::metadata(&path)?;
+    write_whole_as(&path, content, before.mode() & 0o777, Some((before.uid(), before.gid())))
+}
+
 /// Writes a file of mode 0644, whole or not at all; durable when this returns.
 pub fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
     write_whole(path, content, 0o644)
 }
 
 fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    write_whole_as(path, content, mode, None)
+}
+
+fn write_whole_as(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(".new");
     let draft = path.with_file_name(name);
@@ -308,6 +320,12 @@ fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         _ => (),
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+    if let Some((user, group)) = owner {
+        let facts = file.metadata()?;
+        if (facts.uid(), facts.gid()) != (user, group) {
+            std::os::unix::fs::fchown(&file, Some(user), Some(group))?;
+        }
+    }
     // The process's umask may have taken some of it away.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;

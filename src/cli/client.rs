@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use self::change::{Changes, Rotation, Span};
 use self::sync::Sync;
 use super::connection::{Administration, ConnectionOptions, changed_nothing, text};
+use super::credentials;
 use super::output::{self, Destination, Table};
 use crate::config::Environment;
 use crate::oauth::credentials::ClientId;
@@ -216,7 +217,9 @@ impl Client {
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let server = Administration::open(&options.connection, environment)?;
+    let data_dir = options.connection.data_dir(environment)?;
+    let credentials = credentials::find(options.connection.credentials.as_deref(), &data_dir, environment)?;
+    let server = Administration::of(&credentials, &options.connection, environment)?;
     let json = options.connection.json;
     match options.command {
         Command::Add(registration) => add(&server, registration, &options.connection),
@@ -226,7 +229,7 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         Command::Suspend(which) => change::set_status(&server, &which, "suspended", json),
         Command::Resume(which) => change::set_status(&server, &which, "active", json),
         Command::Remove(which) => change::remove(&server, &which, json),
-        Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, &options.connection),
+        Command::RotateSecret(rotation) => change::rotate_secret(&server, &rotation, &options.connection, &credentials),
         Command::RevokeTokens(which) => change::revoke_tokens(&server, &which, json),
         Command::Usage(span) => change::usage(&server, &span, json),
         Command::Sync(options) => sync::sync(&server, &options, environment, json),

@@ -34,6 +34,35 @@ pub(super) struct Credentials {
     pub(super) found: Found,
 }
 
+impl Credentials {
+    /// The file that holds them, if it can be written anew: a pipe cannot.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.found {
+            Found::Named(path) | Found::Administrator(path) => Some(path.as_path()).filter(|path| path.is_file()),
+            Found::Variables => None,
+        }
+    }
+
+    /// Puts `secret` in place of the one in the file, whole or not at all.
+    pub(super) fn replace(&self, path: &Path, secret: &str) -> anyhow::Result<()> {
+        let text = read(path)?.ok_or_else(|| anyhow!("there is no file {}", path.display()))?;
+        let mut all: Map<String, Value> = parse(path, &text)?;
+        let is_own = |members: &Map<String, Value>| {
+            members.get("client_id").and_then(Value::as_str).map(text::value) == Some(self.client_id.as_str())
+        };
+        let members = if is_own(&all) {
+            Some(&mut all)
+        } else {
+            // The sandbox's file has several clients.
+            all.get_mut(&self.client_id).and_then(Value::as_object_mut).filter(|members| is_own(members))
+        };
+        let members = members.ok_or_else(|| anyhow!("{} was changed meanwhile", path.display()))?;
+        members.insert("client_secret".to_owned(), secret.into());
+        let text = Zeroizing::new(format!("{:#}\n", Value::Object(all)));
+        files::rewrite(path, text.as_bytes()).map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+    }
+}
+
 /// Where credentials were found.
 pub(super) enum Found {
     /// In the environment.

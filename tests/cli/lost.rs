@@ -156,3 +156,70 @@ fn what_is_printed_of_a_new_secret_is_a_file_of_credentials() {
     let added: Value = serde_json::from_str(out(&server.call(&scopes))).unwrap();
     assert_eq!(added["scope"], "read:zones write:zones");
 }
+
+#[test]
+fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
+    let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    let file = server.folder.path().join("data/admin-credentials.json");
+    let secret_in_file = || {
+        let credentials: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(credentials["issuer"], server.address.as_str(), "the rest of the file stays");
+        credentials["client_secret"].as_str().unwrap().to_owned()
+    };
+    let at_once = ["client", "rotate-secret", "admin", "--previous-expires-in", "0"];
+    let first = secret_in_file();
+    let rotated = server.call(&[&at_once[..], &["--json"]].concat());
+    assert!(rotated.status.success(), "{}", complaint(&rotated));
+    assert!(complaint(&rotated).contains("data/admin-credentials.json has the new one already"), "{rotated:?}");
+    let printed: Value = serde_json::from_str(out(&rotated)).unwrap();
+    assert_eq!(printed["client_secret"], secret_in_file().as_str());
+    assert_ne!(first, secret_in_file());
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // Nothing is lost with the answer.
+    for stdout in [full(), closed_pipe(), Stdio::null()] {
+        let before = secret_in_file();
+        let lost = call(&server, &at_once, stdout);
+        assert!(complaint(&lost).contains("is in ") && !complaint(&lost).contains("lost"), "{lost:?}");
+        assert_ne!(before, secret_in_file());
+        assert_eq!(clients(&server).len(), 1);
+    }
+
+    // A link to the file stays one, and a file that was named is the one that is written.
+    let link = server.folder.path().join("linked.json");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let rotated = server.call(&[&at_once[..], &["--credentials", "linked.json"]].concat());
+    assert!(rotated.status.success(), "{}", complaint(&rotated));
+    assert!(link.is_symlink());
+    assert_eq!(clients(&server).len(), 1);
+}
+
+#[test]
+fn credentials_that_cannot_be_written_are_not_ended_at_once() {
+    let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
+    let file = server.folder.path().join("data/admin-credentials.json");
+    let text = std::fs::read(&file).unwrap();
+    let credentials: Value = serde_json::from_slice(&text).unwrap();
+    let with_variables = |arguments: &[&str]| {
+        let mut command = boomgate(server.folder.path(), arguments);
+        command.env("BOOMGATE_CLIENT_ID", "admin");
+        command.env("BOOMGATE_CLIENT_SECRET", credentials["client_secret"].as_str().unwrap());
+        command.output().unwrap()
+    };
+    let refused = with_variables(&["client", "rotate-secret", "admin", "--previous-expires-in", "0"]);
+    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{refused:?}");
+    let said = complaint(&refused);
+    assert!(said.contains("Nothing was changed: leave out --previous-expires-in 0"), "{said}");
+    assert_eq!(clients(&server)[0]["secrets"].as_array().unwrap().len(), 1);
+
+    let rotated = with_variables(&["client", "rotate-secret", "admin"]);
+    assert!(rotated.status.success(), "{}", complaint(&rotated));
+    assert!(complaint(&rotated).contains("put the new secret there"), "{rotated:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), text, "they are not those of the file");
+    // Another client's rotation concerns no credentials of the command.
+    let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
+    let client_id = added["client_id"].as_str().unwrap();
+    let rotated = with_variables(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);
+    assert!(rotated.status.success(), "{}", complaint(&rotated));
+}

@@ -1,10 +1,13 @@
 //! Commands that change a client, and what it used.
 
-use anyhow::anyhow;
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
 use clap::{ArgAction, Args};
 use serde_json::{Map, Value, json};
 
 use super::super::connection::{Administration, ConnectionOptions, changed_nothing, text};
+use super::super::credentials::Credentials;
 use super::super::output::{self, Destination, Table};
 use super::{Which, quota, rotate_command, shown, shown_secret};
 use crate::oauth::limits::Rate;
@@ -128,11 +131,23 @@ pub(super) fn rotate_secret(
     server: &Administration,
     rotation: &Rotation,
     connection: &ConnectionOptions,
+    credentials: &Credentials,
 ) -> anyhow::Result<()> {
     output::expect_reader("the new secret")?;
     let Rotation { which, previous_expires_in } = rotation;
     let client_id = &which.client_id;
-    let rotate = rotate_command(client_id.as_str(), connection);
+    let own = if client_id == server.client_id() { Own::find(credentials) } else { Own::NotConcerned };
+    if let (Own::OutOfReach(why), Some(0)) = (&own, previous_expires_in) {
+        bail!(
+            "{why}, and without the secret there nothing could be administered any more. Nothing was changed: leave out \
+             --previous-expires-in 0, put the new secret there while the one before is still good, or name a file that \
+             can be written with --credentials"
+        );
+    }
+    let rotate = match own {
+        Own::OutOfReach(_) => format!("`boomgate client rotate-secret {client_id}{}`", connection.as_flags()),
+        Own::File(_) | Own::NotConcerned => rotate_command(client_id.as_str(), connection),
+    };
     let body = previous_expires_in.map_or_else(|| json!({}), |seconds| json!({ "previous_expires_in": seconds }));
     let answer = server.post(&format!("{}/secrets", which.path()), &body).map_err(|error| {
         if changed_nothing(&error) {
@@ -140,14 +155,24 @@ pub(super) fn rotate_secret(
         }
         anyhow!("{error}. The secret of {client_id} may be rotated all the same: make sure with {rotate}")
     })?;
+    // Before it is printed: whoever reads it may go away.
+    let secret = text(&answer, "client_secret").unwrap_or_default();
+    let stored = match own {
+        Own::File(path) => credentials.replace(path, secret).map(|()| Some(path)),
+        Own::OutOfReach(_) | Own::NotConcerned => Ok(None),
+    };
     let names = ["client_id", "client_secret", "secret_id"];
     let printed = shown_secret(&answer, &names, server.server(), connection.json);
-    let lost = || format!("make another with {rotate}, which ends those before it at once");
+    let lost = || match (&stored, &own) {
+        (Ok(Some(path)), _) => format!("is in {}", path.display()),
+        (_, Own::OutOfReach(_)) => format!("is lost: make another with {rotate}"),
+        _ => format!("is lost: make another with {rotate}, which ends those before it at once"),
+    };
     output::print_done(&printed, || {
-        format!("The secret of {client_id} is rotated all the same, and the new one is lost: {}", lost())
+        format!("The secret of {client_id} is rotated all the same, and the new one {}", lost())
     })?;
     if output::destination() == Destination::Nowhere {
-        output::talk(&format!("The new secret of {client_id} went to /dev/null: {}", lost()));
+        output::talk(&format!("The new secret of {client_id} went to /dev/null, and {}", lost()));
     }
     let secrets = answer.get("secrets").and_then(Value::as_array);
     let end = secrets.and_then(|secrets| secrets.iter().find_map(|secret| text(secret, "expires_at")));
@@ -160,7 +185,39 @@ pub(super) fn rotate_secret(
          kept.",
         server.server()
     ));
+    match (stored, own) {
+        (Ok(Some(path)), _) => output::talk(&format!("{} has the new one already.", path.display())),
+        (Ok(None), Own::OutOfReach(why)) => output::talk(&format!("Note: {why}: put the new secret there.")),
+        (Ok(None), _) => {}
+        (Err(error), _) => bail!("{error}. The secret of {client_id} is rotated all the same: put the new one there"),
+    }
     Ok(())
+}
+
+/// What a rotation is to the credentials that the command itself uses.
+enum Own<'c> {
+    /// They are another client's.
+    NotConcerned,
+    /// They are in this file, which was just written.
+    File(&'c Path),
+    /// They are where this command cannot write, and why.
+    OutOfReach(String),
+}
+
+impl<'c> Own<'c> {
+    /// Writes the file as it is, to learn while nothing is lost yet whether that is possible.
+    fn find(credentials: &'c Credentials) -> Self {
+        let Some(path) = credentials.file() else {
+            let found = &credentials.found;
+            return Self::OutOfReach(format!(
+                "this command has its credentials from {found}, where it cannot put another secret"
+            ));
+        };
+        match credentials.replace(path, credentials.client_secret.expose()) {
+            Ok(()) => Self::File(path),
+            Err(error) => Self::OutOfReach(format!("the credentials of this command stay as they are: {error}")),
+        }
+    }
 }
 
 pub(super) fn revoke_tokens(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
