@@ -18,7 +18,7 @@ use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use super::{FAILED, hardening, open_files, output, welcome};
@@ -36,6 +36,9 @@ const HELD_UP: u8 = 4;
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// How long the log's last lines may take at the end of the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// For how long after the first signal others are its echoes: `timeout` and terminals send one to the process and to its
+/// group.
+const ECHO: Duration = Duration::from_secs(1);
 /// The stack of the server's thread: as large as a main thread's.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
@@ -175,12 +178,15 @@ fn supervise(config: Config) -> Result<(), Ended> {
             return Err(Ended::BeforeReady);
         }
         let patience_s = patience.as_secs();
-        let text = format!("Stopping: requests under way have {patience_s} s. Once more stops at once.");
+        let text = format!(
+            "Stopping: requests under way have {patience_s} s. Another signal \
+             after 1 s stops at once."
+        );
         telemetry::say(format, Level::INFO, &text);
         let _ended = stop.send(());
         tokio::select! {
             ended = &mut ended => ended.unwrap_or(Err(Ended::Panicked)),
-            () = signals.next() => Err(Ended::AtOnce),
+            () = signals.next_after(ECHO) => Err(Ended::AtOnce),
             () = sleep(limit) => Err(Ended::HeldUp(limit.as_secs())),
         }
     })
@@ -229,21 +235,54 @@ fn greet(log: &Log, text: String) {
     let _without_it = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT and SIGHUP.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` where it was ignored at the start, as `nohup` asks.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = hung_up(self.hangup.as_mut()) => {}
         }
     }
+
+    /// The next one that comes at least `span` from now.
+    async fn next_after(&mut self, span: Duration) {
+        let start = Instant::now();
+        loop {
+            self.next().await;
+            if start.elapsed() >= span {
+                return;
+            }
+        }
+    }
+}
+
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP is ignored, or the system does not say: then it stays as it is.
+fn hangups_are_ignored() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signals are counted from 1, and SIGHUP is the first.
+    ignored.is_none_or(|mask| mask & 1 == 1)
 }

@@ -146,10 +146,43 @@ fn a_second_signal_stops_at_once_and_the_code_is_3() {
     let _hanging = site.request_under_way();
     process.terminate();
     process.wait_for("Stopping");
-    process.signal("INT");
+    process.signal_until_it_ends("INT");
     let (status, lines) = process.end_within(SOON);
     assert_eq!(status.code(), Some(CUT_OFF), "{lines:?}");
     assert!(lines.last().is_some_and(|line| line.contains("stopped at once")), "{lines:?}");
+}
+
+#[test]
+fn one_stop_that_arrives_twice_lets_requests_end() {
+    for [first, second] in [["TERM", "TERM"], ["TERM", "INT"], ["HUP", "TERM"]] {
+        let site = bounded(&[]);
+        let mut process = site.start();
+        let pid = process.id().to_string();
+        let both = "kill -s \"$0\" \"$2\"; kill -s \"$1\" \"$2\"";
+        assert!(Command::new("sh").args(["-c", both, first, second, &pid]).status().unwrap().success());
+        process.wait_for("Stopping");
+        let (status, lines) = process.end_within(BOUNDED);
+        assert!(status.success(), "{first} {second}: {status}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_hangup_is_a_stop_unless_it_is_ignored() {
+    let site = bounded(&[]);
+    let mut process = site.start();
+    process.signal("HUP");
+    process.wait_for("Stopping");
+    let (status, lines) = process.end_within(BOUNDED);
+    assert!(status.success(), "{status}: {lines:?}");
+
+    let site = bounded(&[]);
+    let mut process = site.start_ignoring_hangups();
+    process.signal("HUP");
+    let _still_there = site.request_under_way();
+    process.terminate();
+    process.wait_for("Stopping");
+    let (status, lines) = process.end_within(BOUNDED);
+    assert_eq!(status.code(), Some(CUT_OFF), "{lines:?}");
 }
 
 #[test]
@@ -160,7 +193,7 @@ fn a_second_signal_ends_a_stop_that_the_disk_holds_up() {
     faults.start(ALL_HANG, EIO, 0, u32::MAX);
     process.terminate();
     process.wait_for("Stopping");
-    process.terminate();
+    process.signal_until_it_ends("TERM");
     let (status, lines) = process.end_within(SOON);
     assert_eq!(status.code(), Some(CUT_OFF), "{lines:?}");
 }

@@ -97,6 +97,22 @@ impl Site {
         process
     }
 
+    /// Starts a server as `nohup` does, and waits until it says that it is there.
+    pub fn start_ignoring_hangups(&self) -> Process {
+        let server = self.command(self.port, &self.data_dir());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(server.get_program()).args(server.get_args());
+        for (name, value) in server.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let mut process = Process::of(shell);
+        process.ready();
+        process
+    }
+
     /// Starts a server whose standard error goes there; it may not be ready yet.
     pub fn spawn_with_log(&self, log: impl Into<Stdio>) -> Process {
         let mut command = self.command(self.port, &self.data_dir());
@@ -236,6 +252,16 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().unwrap().success());
+    }
+
+    /// Sends signals of this name until the process has ended: it passes over those that come too soon.
+    #[allow(clippy::disallowed_methods, reason = "the process lives by the system's clock")]
+    pub fn signal_until_it_ends(&mut self, name: &str) {
+        let start = std::time::Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < PATIENCE, "it goes on");
+            self.signal(name);
+        }
     }
 
     /// Its memory that is in RAM, in bytes.
