@@ -225,6 +225,19 @@ impl<'d> Plan<'d> {
         })
     }
 
+    /// The registered clients that get another secret because the file of the one that was made for them is not there.
+    pub fn remade(&self) -> impl Iterator<Item = &'d ClientId> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::RotateSecret(client) if client.secret.known().is_none() => Some(&client.client_id),
+            Step::RotateSecret(_)
+            | Step::Register(_)
+            | Step::Change(..)
+            | Step::Suspend(_)
+            | Step::Resume(_)
+            | Step::Remove(..) => None,
+        })
+    }
+
     /// Why some of those secrets must not be registered: one line for each.
     #[must_use]
     pub fn weak_secrets(&self) -> Vec<String> {

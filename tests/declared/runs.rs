@@ -298,3 +298,33 @@ fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
     let pruned = piped("-", &["--keep-in", "kept", "--prune"], &generated);
     assert!(complaint(&pruned).contains("nobody can be asked here"), "{}", complaint(&pruned));
 }
+
+#[test]
+fn without_the_kept_files_no_secret_is_replaced_unless_a_yes_says_so() {
+    let site = Site::start();
+    site.declare(&twenty());
+    site.synced(&[]);
+    let before = site.partners();
+    let away = site.path("away");
+    fs::rename(site.path("client-secrets"), &away).unwrap();
+    let refused = site.sync_with(&[], &[]);
+    let said = complaint(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("make a new secret for 20 clients whose kept file is not here (p01, p02,"), "{said}");
+    assert!(said.contains("and 10 more)") && said.contains("add --yes") && said.contains("--keep-in"), "{said}");
+    assert_eq!((site.partners(), files(&site.path("client-secrets"))), (before, Vec::new()), "nothing was changed");
+    assert_eq!(site.synced(&["--keep-in", "away"]), "nothing to do: 20 unchanged");
+
+    site.synced(&["--yes"]);
+    assert_eq!(files(&site.path("client-secrets")).len(), 20);
+    let [made, former] = ["client-secrets", "away"].map(|folder| site.path(folder).join("p01.json"));
+    assert!(works(&site, &made).1 && works(&site, &former).1, "the one before is good for a while");
+
+    // The client has two secrets now: that a third is refused is no other run's doing.
+    fs::remove_file(&made).unwrap();
+    let refused = site.sync_with(&[], &["--yes"]);
+    let said = complaint(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("two secrets that are good") && !said.contains("another run"), "{said}");
+    assert!(!made.exists(), "{said}");
+}

@@ -55,7 +55,7 @@ pub(super) struct Sync {
     /// Delete every client that the file does not name, whoever registered it, but the one whose credentials are used
     #[arg(long)]
     prune_all: bool,
-    /// Delete without a question, as a script has to
+    /// Delete clients, and replace secrets whose kept files are not here, without a question, as a script has to
     #[arg(long)]
     yes: bool,
     /// Print the plan, and do nothing
@@ -210,36 +210,69 @@ fn carry_out_all(
     Ok(())
 }
 
-/// Asks whether to delete what the plan deletes, and returns whether it had to; where nobody can be asked, `--yes` has
-/// to say so.
+/// Asks whether to do what cannot be undone, and returns whether it had to; where nobody can be asked, `--yes` has to say
+/// so.
 fn confirm(plan: &Plan<'_>, options: &Sync) -> anyhow::Result<bool> {
-    let removals: Vec<&str> = plan.removals().map(ClientId::as_str).collect();
-    if removals.is_empty() || options.yes {
+    let removals = Named::of(plan.removals());
+    let remade = Named::of(plan.remade());
+    if options.yes || (removals.is_none() && remade.is_none()) {
         return Ok(false);
     }
-    let count = match removals.len() {
-        1 => "1 client".to_owned(),
-        several => format!("{} clients", grouped(several)),
-    };
-    let named = removals.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
-    let more = match removals.len().saturating_sub(MAX_NAMED) {
-        0 => String::new(),
-        more => format!(" and {} more", grouped(more)),
-    };
-    if options.is_standard_input() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        bail!(
-            "this would delete {count} ({named}{more}), and nobody can be asked here, so nothing was changed: add --yes, \
-             or leave out the pruning; --dry-run shows the plan"
-        );
+    let is_asked = !options.is_standard_input() && io::stdin().is_terminal() && io::stderr().is_terminal();
+    for (named, deed, question, instead) in [
+        (&removals, "delete NAMED", "Delete NAMED, with secrets, tokens and usage", "leave out the pruning"),
+        (
+            &remade,
+            "make a new secret for NAMED whose kept file is not here",
+            "Make a new secret for NAMED whose kept file is not here",
+            "bring the kept files here, or name their folder with --keep-in",
+        ),
+    ] {
+        let Some(Named { count, names }) = named else { continue };
+        if !is_asked {
+            let deed = deed.replace("NAMED", count);
+            bail!(
+                "this would {deed} ({names}), and nobody can be asked here, so nothing was changed: add --yes, or \
+                 {instead}; --dry-run shows the plan"
+            );
+        }
+        ask(&question.replace("NAMED", count), names)?;
     }
+    Ok(true)
+}
+
+fn ask(question: &str, names: &str) -> anyhow::Result<()> {
     let mut err = io::stderr().lock();
-    write!(err, "Delete {count}, with secrets, tokens and usage: {named}{more}? [y/N] ").and_then(|()| err.flush())?;
+    write!(err, "{question}: {names}? [y/N] ").and_then(|()| err.flush())?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     if !["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
         bail!("nothing was changed");
     }
-    Ok(true)
+    Ok(())
+}
+
+/// Clients in a question: how many, and the first of them.
+struct Named {
+    count: String,
+    names: String,
+}
+
+impl Named {
+    fn of<'c>(clients: impl Iterator<Item = &'c ClientId>) -> Option<Self> {
+        let all: Vec<&str> = clients.map(ClientId::as_str).collect();
+        let count = match all.len() {
+            0 => return None,
+            1 => "1 client".to_owned(),
+            several => format!("{} clients", grouped(several)),
+        };
+        let first = all.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let names = match all.len().saturating_sub(MAX_NAMED) {
+            0 => first,
+            more => format!("{first} and {} more", grouped(more)),
+        };
+        Some(Self { count, names })
+    }
 }
 
 fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Registered>> {

@@ -15,6 +15,9 @@ use crate::oauth::credentials::{ClientId, ClientSecret};
 /// How many secrets one request asks after.
 const SECRETS_AT_ONCE: usize = 50;
 
+/// What the server says to a client that has as many secrets as it may have.
+const TWO_SECRETS: &str = "has two secrets that are good";
+
 /// Asks what the declared secrets are to the registered clients.
 pub(super) fn add_standings(
     server: &Administration,
@@ -88,7 +91,9 @@ fn settle(server: &Administration, client: &Declared, taken: &Taken, refused: an
     }
     let is_removed = client.secret.discard(client_id, taken);
     let is_removed = is_removed.map_err(|error| anyhow!("{refused}. {place} does not work, and stays: {error}"))?;
-    let is_taken = refused.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 409);
+    // A client of two secrets refuses a third: that is no sign of another run.
+    let is_taken = refused.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 409)
+        && !refused.to_string().contains(TWO_SECRETS);
     match (is_removed, is_taken) {
         (true, true) => bail!(
             "another run, perhaps on another machine, was first: {refused}. The secret that was made here is not the \
