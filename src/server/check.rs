@@ -1,21 +1,22 @@
 //! What a start looks at before it changes anything.
 //!
 //! [`Server::open`](super::Server::open) begins with it, and `boomgate config check` is nothing else, so that the one
-//! says what the other does. It takes no port, makes no file and does not open the store: that another server runs
+//! says what the other does. It takes no port for longer than a moment, makes no file and does not open the store: that another server runs
 //! on the folder is no fault here.
 
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+use tokio::net::TcpSocket;
 
-use super::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS, StartError, declared};
+use super::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS, ServerRecord, StartError, declared};
 use crate::config::{Config, Edition};
 use crate::declared::{Declared, SECRETS_FOLDER};
 use crate::files::{self, Reader};
-use crate::store::StoreError;
+use crate::store::{SledStore, StoreError};
 use crate::time::UnixSeconds;
 use crate::tls::{CertificateFacts, Tls, TlsSettings};
 
@@ -60,21 +61,43 @@ pub fn check(config: &Config, now: UnixSeconds) -> Checked {
     Checked { faults, warnings, declared }
 }
 
-/// Why this machine would not let the server listen: it does not have an address, or this user may not use a port.
-/// Nothing is taken for it that a server needs.
+/// Why this machine would not let the server listen: it does not have an address, this user may not use a port, or
+/// another program has it. That the folder's own server runs is no fault. Nothing is taken for it that a server needs.
 #[must_use]
 pub fn check_addresses(config: &Config) -> Vec<StartError> {
     let of_listen = config.listen.iter().enumerate().map(|(index, address)| (*address, "--listen", index > 0));
+    let own_server = is_running(config).then(|| ServerRecord::read(&config.data_dir));
     let others = [(config.http_listen, "http_listen"), (config.ops_listen, "ops_listen")];
     let others = others.into_iter().filter_map(|(address, setting)| Some((address?, setting, false)));
     let fault = |(address, setting, is_optional): (SocketAddr, &'static str, bool)| {
-        // The system judges a datagram's address and port as it does a connection's, and no server has them.
-        let cause = UdpSocket::bind(address).err()?;
+        let cause = try_port(address).err()?;
+        if cause.kind() == io::ErrorKind::AddrInUse {
+            let is_own = own_server.as_ref().is_some_and(|record| may_have(record.as_ref(), address, setting));
+            return (!is_own).then_some(StartError::PortInUse { address, setting });
+        }
         let is_missing = cause.kind() == io::ErrorKind::AddrNotAvailable;
         let is_fault = cause.kind() == io::ErrorKind::PermissionDenied || (is_missing && !is_optional);
         is_fault.then_some(StartError::Listen { address, setting, cause })
     };
     of_listen.chain(others).filter_map(fault).collect()
+}
+
+/// Binds an address as a server does, and does not listen there: a server that starts at this moment gets it.
+fn try_port(address: SocketAddr) -> io::Result<()> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // What a port's last connections leave behind is no other program.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)
+}
+
+fn is_running(config: &Config) -> bool {
+    matches!(SledStore::is_held(&config.data_dir.join("db")), Ok(Some(true)))
+}
+
+/// Whether the server that runs on the folder may be what has an address. It writes down where it serves HTTPS alone.
+fn may_have(record: Option<&ServerRecord>, address: SocketAddr, setting: &str) -> bool {
+    let serves = |record: &ServerRecord| record.listen.iter().any(|own| own.port() == address.port());
+    setting != "--listen" || record.is_none_or(serves)
 }
 
 /// Where the certificate is from.

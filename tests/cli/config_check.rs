@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -41,6 +42,8 @@ fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() 
     let own = rcgen::CertificateParams::new(vec!["gate.example.com".to_owned()]).unwrap().self_signed(&key).unwrap();
     let other = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let listen = "listen = ['127.0.0.1:0']\n";
+    let other_program = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other_program.local_addr().unwrap();
     let files = format!("{listen}[tls]\ncertificate = 'chain.pem'\nprivate_key = 'key.pem'\n");
     let pair = |folder: &Path, key: &rcgen::KeyPair, mode: u32| {
         fs::write(folder.join("chain.pem"), own.pem()).unwrap();
@@ -52,7 +55,7 @@ fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() 
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
     };
     let nothing = |_: &Path| ();
-    let rows: [Row<'_>; 13] = [
+    let rows: [Row<'_>; 15] = [
         (
             format!("{listen}[tls]\nnames = ['a..b']\n"),
             &nothing,
@@ -116,6 +119,16 @@ fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() 
             },
             "data/tls/ca-key.pem: No such file or directory",
         ),
+        (
+            format!("listen = ['{taken}']"),
+            &nothing,
+            "is in use by another program: stop that one, or choose another address with --listen",
+        ),
+        (
+            format!("{listen}ops_listen = '{taken}'"),
+            &nothing,
+            "is in use by another program: stop that one, or choose another address with ops_listen",
+        ),
         ("listen = ['192.0.2.1:8443']".to_owned(), &nothing, "cannot listen on 192.0.2.1:8443"),
     ];
     for (settings, prepare, says) in rows {
@@ -140,6 +153,16 @@ fn a_folder_of_the_other_kind_of_server_is_refused_by_the_check_too() {
         );
         assert_eq!(end_in_log(complaint(&server.call(&[other, "--listen", "127.0.0.1:0"]))), refusal);
     }
+}
+
+#[test]
+fn the_port_of_the_folder_s_own_server_is_no_fault_and_that_of_another_server_is() {
+    let (server, another) = (Running::start("serve"), Running::start("serve"));
+    let listen = |server: &Running| server.address.replace("https://localhost", "127.0.0.1");
+    let checked = server.call(&["config", "check", "--listen", &listen(&server)]);
+    assert!(checked.status.success(), "{}", complaint(&checked));
+    let checked = server.call(&["config", "check", "--listen", &listen(&another)]);
+    assert!(complaint(&checked).contains("is in use by another program"), "{}", complaint(&checked));
 }
 
 #[test]
