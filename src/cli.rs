@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Edition, Environment, misread_path};
+use crate::config::{Edition, Environment};
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -130,7 +130,7 @@ fn refuse_misread_paths(
         let name = argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"));
         let values = matches.try_get_raw(argument.get_id().as_str()).ok().flatten().into_iter().flatten();
         for value in values.filter_map(|value| value.to_str()) {
-            if let Some(why) = misread_path(value) {
+            if let Some(why) = crate::text::misread_path(value) {
                 bail!("{name} {value:?} {why}");
             }
         }

@@ -22,10 +22,9 @@ use std::time::Duration;
 
 pub use self::raw::{Fault, Origin, Setting};
 use self::raw::{Finished, Raw};
-pub use self::values::misread_path;
 use self::values::{addresses, audience, collide, host, issuer, log_directives, loopback, signing_algorithm};
 use crate::admission::ADMIN_AUDIENCE;
-use crate::files;
+use crate::files::{self, Exposure, Reader};
 use crate::http::hsts;
 use crate::idempotency::DEFAULT_MAX_KEYS;
 use crate::keys::Algorithm;
@@ -318,7 +317,7 @@ impl Environment {
     pub fn misread_path(&self) -> Option<String> {
         let wrong = |name: &&str| {
             let value = self.get(name)?.trim();
-            misread_path(value).map(|why| format!("{name}: {value:?} {why}"))
+            text::misread_path(value).map(|why| format!("{name}: {value:?} {why}"))
         };
         ["BOOMGATE_DATA_DIR", FILE_VARIABLE, "BOOMGATE_CLIENT_SECRET_FILE"].iter().find_map(wrong)
     }
@@ -350,6 +349,14 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// Others could change the file, and so become administrators.
+    #[error("the settings in {} cannot be trusted: the file {exposure}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Who could change it, and what mends it.
+        exposure: Exposure,
+    },
     /// Settings that are wrong, at least one.
     #[error("{}", Lines(.0))]
     Faults(Vec<Fault>),
@@ -379,24 +386,29 @@ impl Config {
         flags: &Flags,
         environment: &Environment,
     ) -> Result<(Self, Vec<Setting>), ConfigError> {
-        let (config, settings, error) = Self::load_partly(edition, flags, environment);
+        let (config, settings, error) = Self::load_partly(edition, flags, environment, Reader::Server);
         error.map_or(Ok((config, settings)), Err)
     }
 
     /// The same for who has to go on with what can be read: what is wrong, or in a file that cannot be read,
-    /// has its default, and the error says so.
+    /// has its default, and the error says so. What is in a file that others could change counts, and the error says
+    /// so too.
     #[must_use]
     pub fn load_partly(
         edition: Edition,
         flags: &Flags,
         environment: &Environment,
+        reader: Reader,
     ) -> (Self, Vec<Setting>, Option<ConfigError>) {
         let mut raw = Raw::new();
-        let mut unreadable = None;
+        let mut of_file = None;
         if let Some(path) = flags.file.clone().or_else(|| environment.path(FILE_VARIABLE)) {
-            match files::read_text(&path) {
-                Ok(text) => raw.add_file(&path, &text),
-                Err(source) => unreadable = Some(ConfigError::Unreadable { path, source }),
+            match files::read_trusted(&path, reader) {
+                Ok((text, exposure)) => {
+                    raw.add_file(&path, &text);
+                    of_file = exposure.map(|exposure| ConfigError::Exposed { path, exposure });
+                }
+                Err(source) => of_file = Some(ConfigError::Unreadable { path, source }),
             }
         }
         raw.add_variables(environment);
@@ -410,7 +422,7 @@ impl Config {
             config.data_dir.clone_from(data_dir);
         }
         let Finished { faults, settings } = raw.finish();
-        let error = unreadable.or_else(|| (!faults.is_empty()).then_some(ConfigError::Faults(faults)));
+        let error = of_file.or_else(|| (!faults.is_empty()).then_some(ConfigError::Faults(faults)));
         (config, settings, error)
     }
 

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use self::document::Entry;
 pub use self::plan::{Change, Counts, Plan, Prune, Registered, Step, grouped};
 pub use self::secret::{DeclaredSecret, SecretError, Taken, forget_secret};
-use crate::files::{self, Reader};
+use crate::files::{self, Exposure, Reader, names_a_descriptor};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precis::prepare;
@@ -90,6 +90,14 @@ pub enum DeclarationError {
         /// What the system said.
         source: io::Error,
     },
+    /// Others could change it, and so become administrators.
+    #[error("the clients in {} cannot be trusted: the file {exposure}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Who could change it, and what mends it.
+        exposure: Exposure,
+    },
     /// It is wrong in one place at least.
     #[error("{}", Lines(path, faults))]
     Faults {
@@ -134,16 +142,20 @@ pub struct Declaration {
     text: String,
     /// The folder that it lies in; `None` for a pipe and the like.
     folder: Option<PathBuf>,
+    /// Who else could change it.
+    exposure: Option<Exposure>,
 }
 
 impl Declaration {
     /// Reads the file at `path`.
-    pub fn read(path: &Path) -> Result<Self, DeclarationError> {
+    pub fn read(path: &Path, reader: Reader) -> Result<Self, DeclarationError> {
         let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
-        let lies_in_a_folder = file.metadata().map_err(unreadable)?.is_file() && !names_a_descriptor(path);
+        let found = file.metadata().map_err(unreadable)?;
+        let lies_in_a_folder = found.is_file() && !names_a_descriptor(path);
         let folder = lies_in_a_folder.then(|| path.parent().unwrap_or(Path::new("")).to_owned());
-        Self::of(path, file, folder)
+        let exposure = files::distrust_of(path, &found, reader);
+        Ok(Self { exposure, ..Self::of(path, file, folder)? })
     }
 
     /// Reads standard input.
@@ -159,13 +171,19 @@ impl Declaration {
             return Err(of_file(name, format!("has more than {} MiB: divide it", MAX_FILE_BYTES / 1024 / 1024)));
         }
         let text = text::decode(&bytes).map_err(|fault| of_file(name, fault.to_string()))?;
-        Ok(Self { name: name.to_owned(), text: text.to_owned(), folder })
+        Ok(Self { name: name.to_owned(), text: text.to_owned(), folder, exposure: None })
     }
 
     /// What people call it.
     #[must_use]
     pub fn name(&self) -> &Path {
         &self.name
+    }
+
+    /// Who else could change it, and what mends that.
+    #[must_use]
+    pub fn exposure(&self) -> Option<&Exposure> {
+        self.exposure.as_ref()
     }
 
     /// The folder of secrets beside it; a pipe has nothing beside it.
@@ -189,15 +207,13 @@ impl Declaration {
     }
 }
 
-/// The clients that the file at `path` declares; see [`Declaration::clients`].
+/// The clients that the file at `path` declares, for a server, which trusts it; see [`Declaration::clients`].
 pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
-    Declaration::read(path)?.clients(setting)
-}
-
-/// Whether `path` is `/dev/stdin`, `/dev/fd/63` or the like: what is behind it may be a file, and lies elsewhere.
-fn names_a_descriptor(path: &Path) -> bool {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    path.parent() == Some(Path::new("/dev")) || path.starts_with("/dev/fd") || path.starts_with("/proc")
+    let declaration = Declaration::read(path, Reader::Server)?;
+    if let Some(exposure) = declaration.exposure {
+        return Err(DeclarationError::Exposed { path: path.to_owned(), exposure });
+    }
+    declaration.clients(setting)
 }
 
 /// A fault of the file as a whole.
@@ -485,7 +501,11 @@ secret = { env = 'MISSING' }
             ("{ file = 'open' }", "open, which is open to other users (mode 0604): chmod 600 "),
             ("{ file = 'large' }", "is too large for a secret"),
             ("{ file = 'none' }", "none, which is not there"),
-            ("{ file = '.' }", "chmod 700"),
+            ("{ file = '.' }", "cannot be read: is a directory"),
+            ("{ file = '/dev/null' }", "it is no ordinary file, so leave it as it is"),
+            ("{ file = '~/own' }", "begins with ~, which only a shell reads as a home folder: write the path in full"),
+            ("{ file = '$HOME/own' }", "has a variable in it"),
+            ("{ file = 'file:///run/own' }", "is a URL"),
         ] {
             let said = of(secret).unwrap_err();
             assert!(said.contains(says), "{secret}: {said:?} should contain {says:?}");

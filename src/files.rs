@@ -1,14 +1,19 @@
-//! Files and folders that hold secrets: who may own, read and change them, and how they are written.
+//! Files and folders that hold secrets or are trusted: who may own, read and change them, and how they are written.
 //!
 //! The rule is that of `PostgreSQL` for its key files. The owner is this process's user or root. Others have no rights at
 //! all. A group has them where it is one of this process's own, as with Kubernetes' `fsGroup`; and what root owns, a
 //! group of root's choice may read, as with Debian's `ssl-cert`. A crash leaves the old content of a file or the new
 //! one, never half of one.
+//!
+//! What holds no secret and still decides who is an administrator, such as the settings, everybody may read. It has
+//! the same owners, and the same groups may change it.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -24,7 +29,13 @@ const GROUP: u32 = 0o070;
 const OTHERS: u32 = 0o007;
 /// The rights of the group without those to change anything.
 const GROUP_READS: u32 = 0o050;
+/// The rights to change something that are not its owner's.
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
 const ROOT: u32 = 0;
+/// Names of which the server or `client sync` makes one at least in each folder of its own.
+const MADE_HERE: [&str; 6] =
+    ["admin-credentials.json", "demo-credentials.json", "server.json", "db", "client-secrets", ".lock"];
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +46,7 @@ pub enum Reader {
     Operator,
 }
 
-/// What is wrong with a file or folder that must be private.
+/// What is wrong with a file or folder that must be private, or that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
     wrong: String,
@@ -99,9 +110,34 @@ pub fn exposure(path: &Path, reader: Reader) -> io::Result<Option<Exposure>> {
 /// The same for what was opened, which may not be what has its name by now.
 #[must_use]
 pub fn exposure_of(path: &Path, found: &Metadata, reader: Reader) -> Option<Exposure> {
-    let found =
-        Found { owner: found.uid(), group: found.gid(), mode: found.mode() & 0o7777, is_folder: found.is_dir() };
-    found.exposure(path, &Process::this(), reader)
+    Found::of(path, found).exposure(path, &Process::this(), reader)
+}
+
+/// Who else could change the open file `found`, whose text is trusted. What the caller hands over as a descriptor is
+/// the caller's own choice, and a device such as `/dev/null` has no text that others change.
+#[must_use]
+pub fn distrust_of(path: &Path, found: &Metadata, reader: Reader) -> Option<Exposure> {
+    if names_a_descriptor(path) || found.file_type().is_char_device() {
+        return None;
+    }
+    Found::of(path, found).distrust(path, &Process::this(), reader)
+}
+
+/// Whether `path` is `/dev/stdin`, `/dev/fd/63` or the like: what is behind it may be a file, and lies elsewhere.
+#[must_use]
+pub fn names_a_descriptor(path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.parent() == Some(Path::new("/dev")) || path.starts_with("/dev/fd") || path.starts_with("/proc")
+}
+
+/// Whether a folder holds what is made here, or nothing yet: one of anything else must not be changed for the server.
+fn is_ours_alone(folder: &Path) -> bool {
+    let holds_ours = |folder: &Path| MADE_HERE.iter().any(|name| folder.join(name).exists());
+    let is_empty = || match fs::read_dir(folder) {
+        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found")),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    holds_ours(folder) || is_empty() || folder.parent().is_some_and(holds_ours)
 }
 
 /// What is right in a folder and belongs to another user than the server's or root.
@@ -171,9 +207,50 @@ struct Found {
     group: u32,
     mode: u32,
     is_folder: bool,
+    /// Whether it is for the server alone, as any ordinary file is: no device, and no folder of other things.
+    is_ours: bool,
 }
 
 impl Found {
+    fn of(path: &Path, found: &Metadata) -> Self {
+        Self {
+            owner: found.uid(),
+            group: found.gid(),
+            mode: found.mode() & 0o7777,
+            is_folder: found.is_dir(),
+            is_ours: found.is_file() || (found.is_dir() && is_ours_alone(path)),
+        }
+    }
+
+    fn distrust(&self, path: &Path, process: &Process, reader: Reader) -> Option<Exposure> {
+        let path = quoted(&path.display().to_string());
+        let is_of_group = process.groups.contains(&self.group) || process.is_root_operator(reader);
+        let excess = self.mode & (OTHERS_WRITE | if is_of_group { 0 } else { GROUP_WRITES });
+        let chmod = format!("chmod {:o} {path}", self.mode & !excess);
+        let (wrong, mend) = if !process.trusts(self.owner, reader) {
+            let also = if excess == 0 { String::new() } else { format!(" && {chmod}") };
+            (
+                format!("belongs to the user {}, who could change it and so become administrator", self.owner),
+                format!("run this as that user, or chown {} {path}{also}", process.user),
+            )
+        } else if excess != 0 {
+            let who = if excess & OTHERS_WRITE != 0 {
+                "other users".to_owned()
+            } else {
+                format!("the group {}, which is not this process's", self.group)
+            };
+            let is_able = process.user == ROOT || process.user == self.owner;
+            let (mode, as_root) = (self.mode, if is_able { "" } else { "as root, " });
+            (
+                format!("can be changed by {who} (mode {mode:04o}), who could so become administrators"),
+                format!("{as_root}{chmod}"),
+            )
+        } else {
+            return None;
+        };
+        Some(Exposure { wrong, mend })
+    }
+
     fn exposure(&self, path: &Path, process: &Process, reader: Reader) -> Option<Exposure> {
         let path = quoted(&path.display().to_string());
         let allowed = OWNER | self.rights_of_group(process, reader);
@@ -204,8 +281,20 @@ impl Found {
     fn mend(&self, path: &str, process: &Process, reader: Reader, allowed: u32) -> String {
         let (tight, user) = (if self.is_folder { "700" } else { "600" }, process.user);
         let recursive = if self.is_folder { "-R " } else { "" };
+        if !self.is_ours {
+            let instead = if self.is_folder {
+                "it holds other things, so leave it as it is and name a folder of its own"
+            } else {
+                "it is no ordinary file, so leave it as it is and name one"
+            };
+            return instead.to_owned();
+        }
         let mode_is_wrong = self.mode & !(allowed | OWNER) & (GROUP | OTHERS) != 0;
         if !process.trusts(self.owner, reader) {
+            // Root could give itself any user's folder, and take it from a service that works.
+            if process.user == ROOT && self.is_folder {
+                return format!("run this as that user, with sudo -u '#{}'", self.owner);
+            }
             let chmod = if mode_is_wrong { format!(" && chmod {tight} {path}") } else { String::new() };
             return format!("run this as that user, or chown {recursive}{user} {path}{chmod}");
         }
@@ -235,7 +324,11 @@ pub fn read_private(path: &Path, most: usize, reader: Reader) -> Result<Zeroizin
     let is_absent = |cause: &io::Error| cause.kind() == io::ErrorKind::NotFound;
     let file = File::open(path)
         .map_err(|cause| if is_absent(&cause) { PrivateFault::Absent } else { PrivateFault::Unreadable(cause) })?;
-    if let Some(exposure) = exposure_of(path, &file.metadata()?, reader) {
+    let found = file.metadata()?;
+    if found.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    if let Some(exposure) = exposure_of(path, &found, reader) {
         return Err(PrivateFault::Exposed(exposure));
     }
     // As large as it may get: a buffer that grows leaves copies behind that nobody wipes.
@@ -251,6 +344,15 @@ pub fn read_private(path: &Path, most: usize, reader: Reader) -> Result<Zeroizin
 pub fn read_text(path: &Path) -> io::Result<String> {
     let bytes = fs::read(path)?;
     Ok(text::decode(&bytes).map_err(not_text)?.to_owned())
+}
+
+/// The text of a file that is trusted and no secret, and who else could change it.
+pub fn read_trusted(path: &Path, reader: Reader) -> io::Result<(String, Option<Exposure>)> {
+    let mut file = File::open(path)?;
+    let distrust = distrust_of(path, &file.metadata()?, reader);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok((text::decode(&bytes).map_err(not_text)?.to_owned(), distrust))
 }
 
 /// The same of PEM, whose lines may have bytes of any encoding between them.
@@ -354,7 +456,8 @@ mod tests {
 
     fn judged(owner: u32, group: u32, mode: u32, is_folder: bool, user: u32, reader: Reader) -> Option<String> {
         let process = Process { user, groups: vec![OWN_GROUP, FS_GROUP] };
-        let exposure = Found { owner, group, mode, is_folder }.exposure(Path::new("x"), &process, reader);
+        let exposure =
+            Found { owner, group, mode, is_folder, is_ours: true }.exposure(Path::new("x"), &process, reader);
         exposure.map(|exposure| exposure.to_string())
     }
 
@@ -425,7 +528,9 @@ mod tests {
                 OWN_GROUP,
                 0o700,
                 ROOT,
-                Some("belongs to the user 998, who could read and exchange it: run this as that user, or chown -R 0 x"),
+                Some(
+                    "belongs to the user 998, who could read and exchange it: run this as that user, with sudo -u '#998'",
+                ),
             ),
         ] {
             let found = judged(owner, group, mode, true, user, Reader::Server);
@@ -438,5 +543,46 @@ mod tests {
         assert_eq!(judged(1_000, FOREIGN, 0o640, false, ROOT, Reader::Operator), None);
         assert!(judged(1_000, FOREIGN, 0o600, false, SERVER, Reader::Operator).is_some(), "only root");
         assert!(judged(1_000, FOREIGN, 0o604, false, ROOT, Reader::Operator).is_some(), "no secret any more");
+    }
+
+    #[test]
+    fn a_trusted_file_is_for_all_to_read_and_for_its_owner_to_change() {
+        let judged = |owner, group, mode, user, reader| {
+            let process = Process { user, groups: vec![OWN_GROUP] };
+            let found = Found { owner, group, mode, is_folder: false, is_ours: true };
+            found.distrust(Path::new("x"), &process, reader).map(|exposure| exposure.mend)
+        };
+        for (owner, group, mode, user, expected) in [
+            (SERVER, OWN_GROUP, 0o644, SERVER, None),
+            (SERVER, OWN_GROUP, 0o664, SERVER, None),
+            (SERVER, FOREIGN, 0o644, SERVER, None),
+            (ROOT, ROOT, 0o644, SERVER, None),
+            (ROOT, FOREIGN, 0o640, SERVER, None),
+            (ROOT, OWN_GROUP, 0o664, SERVER, None),
+            (SERVER, OWN_GROUP, 0o666, SERVER, Some("chmod 664 x")),
+            (SERVER, FOREIGN, 0o664, SERVER, Some("chmod 644 x")),
+            (ROOT, FOREIGN, 0o664, SERVER, Some("as root, chmod 644 x")),
+            (ROOT, ROOT, 0o646, ROOT, Some("chmod 644 x")),
+            (FOREIGN, FOREIGN, 0o600, SERVER, Some("run this as that user, or chown 998 x")),
+            (FOREIGN, FOREIGN, 0o644, ROOT, Some("run this as that user, or chown 0 x")),
+            (FOREIGN, OWN_GROUP, 0o666, ROOT, Some("run this as that user, or chown 0 x && chmod 664 x")),
+        ] {
+            let mend = judged(owner, group, mode, user, Reader::Server);
+            assert_eq!(mend.as_deref(), expected, "{owner}:{group} {mode:04o} for {user}");
+        }
+        assert_eq!(judged(FOREIGN, FOREIGN, 0o664, ROOT, Reader::Operator), None);
+        assert!(judged(FOREIGN, FOREIGN, 0o666, ROOT, Reader::Operator).is_some(), "anybody could change it");
+    }
+
+    #[test]
+    fn a_folder_of_other_things_is_never_to_be_changed_for_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let mend = || exposure(folder.path(), Reader::Server).unwrap().unwrap().mend;
+        assert!(mend().starts_with("chmod 700 "), "an empty one is new");
+        fs::write(folder.path().join("null"), "").unwrap();
+        assert_eq!(mend(), "it holds other things, so leave it as it is and name a folder of its own");
+        fs::write(folder.path().join(".lock"), "").unwrap();
+        assert!(mend().starts_with("chmod 700 "), "sync made it");
     }
 }

@@ -8,6 +8,7 @@ mod machine;
 mod server;
 
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -19,7 +20,9 @@ use super::connection::{ConnectionOptions, Route};
 use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
 use super::output::{self, Unprinted};
 use super::serve::SettingOptions;
-use crate::config::{Config, Edition, Environment};
+use crate::config::{Config, ConfigError, Edition, Environment};
+use crate::declared::DeclarationError;
+use crate::files::{self, Reader};
 use crate::server::StartError;
 use crate::server::check::{self, Checked};
 use crate::store::SledStore;
@@ -121,16 +124,23 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     let Options { settings, sandbox, server, connect, ca, credentials, json } = options;
     let flags = settings.flags();
     // The file may name the folder, and the folder says whose settings it goes by.
-    let (config, ..) = Config::load_partly(Edition::Serve, &flags, environment);
+    let (config, ..) = Config::load_partly(Edition::Serve, &flags, environment, Reader::Operator);
     let edition = if sandbox || is_of_a_sandbox(&config.data_dir) { Edition::Sandbox } else { Edition::Serve };
     let mut told = Told { json, color: output::color(environment), findings: Vec::new(), unprinted: None };
 
     // Where settings are wrong, the rest is looked at all the same, with those that are right.
-    let (config, settings, fault) = Config::load_partly(edition, &flags, environment);
+    let (config, settings, fault) = Config::load_partly(edition, &flags, environment, Reader::Operator);
     told.tell(match &fault {
         None => Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())),
         Some(fault) => Finding::failed("settings", fault),
     });
+    // For root alone: it reads what another user owns, and its server would not.
+    if fault.is_none()
+        && let (.., Some(refused @ ConfigError::Exposed { .. })) =
+            Config::load_partly(edition, &flags, environment, Reader::Server)
+    {
+        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: refused.to_string(), mend: None });
+    }
     let now = SystemClock::new().now();
     let checked = check::check(&config, now);
     for detail in checked.weak_secrets() {
@@ -142,7 +152,8 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     }
     // What it says of folders and certificates the checks below say with more around it.
     for fault in faults.iter().filter(|fault| matches!(fault, StartError::Declaration(_))) {
-        told.tell(Finding::failed("clients file", fault));
+        let outcome = if is_for_root_alone(fault) { Outcome::Warn } else { Outcome::Fail };
+        told.tell(Finding { outcome, ..Finding::failed("clients file", fault) });
     }
     let installation = Installation::new(config.clone(), &settings, fault);
     let held = SledStore::is_held(&config.data_dir.join("db"));
@@ -158,6 +169,12 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     }
     server::look(&setup, &mut |finding| told.tell(finding));
     told.end()
+}
+
+/// Whether the clients are refused only because root asks, and another user owns their file.
+fn is_for_root_alone(fault: &StartError) -> bool {
+    let StartError::Declaration(DeclarationError::Exposed { path, .. }) = fault else { return false };
+    fs::metadata(path).is_ok_and(|found| files::distrust_of(path, &found, Reader::Operator).is_none())
 }
 
 /// What has been found so far.

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::credentials::{self, ADMIN_FILE, DEMO_FILE};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Origin, Setting};
-use crate::files;
+use crate::files::{self, Reader};
 use crate::server::ServerRecord;
 
 /// The settings that say where a server is and what it shows.
@@ -44,9 +44,10 @@ impl Installation {
         let InstallationOptions { data_dir, config } = options.clone();
         let is_named = config.is_some();
         let flags = Flags { listen: Vec::new(), data_dir, file: config };
-        let (mut config, mut settings, mut fault) = Config::load_partly(Edition::Serve, &flags, environment);
+        let (mut config, mut settings, mut fault) =
+            Config::load_partly(Edition::Serve, &flags, environment, Reader::Operator);
         if is_of_a_sandbox(&config.data_dir) {
-            (config, settings, fault) = Config::load_partly(Edition::Sandbox, &flags, environment);
+            (config, settings, fault) = Config::load_partly(Edition::Sandbox, &flags, environment, Reader::Operator);
         }
         match fault {
             Some(fault) if is_named => bail!(fault),
@@ -105,7 +106,9 @@ impl Installation {
             ConfigError::Unreadable { path, source } => {
                 Some(format!("the settings in {} could not be read: {source}", path.display()))
             }
-            ConfigError::Faults(_) => Some("some settings are wrong, see `boomgate config check`".to_owned()),
+            ConfigError::Exposed { .. } | ConfigError::Faults(_) => {
+                Some("some settings are wrong, see `boomgate config check`".to_owned())
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use tracing::Level;
 
 use super::{FAILED, hardening, open_files, output, welcome};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
+use crate::files::Reader;
 use crate::server::{RunError, Server, StartError};
 use crate::telemetry;
 use crate::time::SystemClock;
@@ -79,7 +80,7 @@ impl SettingOptions {
 /// Runs a server of this edition until it is told to stop.
 pub(super) fn run(edition: Edition, options: Options, environment: &Environment) -> ExitCode {
     hardening::keep_files_private();
-    let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment);
+    let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment, Reader::Server);
     // What is wrong with the settings is said in the log too, in its format.
     if let Err(error) = telemetry::start(&config.log) {
         output::complain(&error.into());

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
-use super::values::{misread_path, path};
+use super::values::path;
 use super::{Environment, VARIABLE_PREFIX, platform};
 use crate::oauth::fault::nearest;
 use crate::oauth::limits::Rate;
+use crate::text::misread_path;
 
 /// Variables that are not settings: where the settings are, and the command line's credentials.
 const NOT_SETTINGS: [&str; 4] =

@@ -43,32 +43,6 @@ fn scope(address: SocketAddr) -> u32 {
     }
 }
 
-/// Why a text is hardly the path that its writer means; `None` when nothing speaks against it. What a shell or a
-/// URL parser would make of it is not done here: a folder would be made whose name is `~`.
-#[must_use]
-pub fn misread_path(text: &str) -> Option<String> {
-    let whole = "write the path in full";
-    let is_variable = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphabetic() || "_{(".contains(next));
-    let quote = text.chars().next().filter(|first| "'\"`".contains(*first));
-    let why = if text.starts_with('~') {
-        format!("begins with ~, which only a shell reads as a home folder: {whole} (or ./~ if that is the name)")
-    } else if text.split('$').skip(1).any(is_variable) {
-        format!("has a variable in it, which only a shell replaces: {whole}")
-    } else if text
-        .split_once(':')
-        .is_some_and(|(scheme, rest)| rest.starts_with("//") || scheme.eq_ignore_ascii_case("file"))
-    {
-        format!("is a URL: {whole}, without what is before it")
-    } else if text.chars().any(char::is_control) || text.trim() != text {
-        format!("begins or ends with a blank, or has a control character in it: {whole}, without that")
-    } else if quote.is_some_and(|quote| text.len() > 1 && text.ends_with(quote)) {
-        "has quotation marks around it that are part of it: leave them out".to_owned()
-    } else {
-        return None;
-    };
-    Some(why)
-}
-
 pub(super) fn path(text: &str) -> PathBuf {
     Path::new(text).to_owned()
 }
@@ -140,33 +114,6 @@ mod tests {
         ] {
             let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
             assert_eq!((collide(one, other), collide(other, one)), (expected, expected), "{one} {other}");
-        }
-    }
-
-    #[test]
-    fn a_path_is_what_its_writer_means() {
-        for good in ["data", "/var/lib/boomgate", "./~", "a~b", "/srv/a$", "a$1", "my data", "C:data", "/a:b", "it's"] {
-            assert_eq!(misread_path(good), None, "{good}");
-        }
-        for bad in [
-            "~",
-            "~/boom",
-            "~me/boom",
-            "$HOME/boom",
-            "${HOME}/boom",
-            "/srv/$USER/boom",
-            "$(pwd)",
-            "file:///srv/boom",
-            "FILE:/srv",
-            "https://a/b",
-            " data",
-            "data ",
-            "data\r",
-            "da\nta",
-            "\"/srv/boom\"",
-            "'/srv/boom'",
-        ] {
-            assert!(misread_path(bad).is_some(), "{bad:?}");
         }
     }
 

@@ -136,6 +136,9 @@ impl Source {
                 Ok(DeclaredSecret { kept: own(text, told)?, said })
             }
             Self::File(path) => {
+                if let Some(why) = text::misread_path(path) {
+                    return Err(format!("names the file {path:?}, which {why}"));
+                }
                 let path = folder.join(path);
                 let told = path.display().to_string();
                 let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which is not there"))?;

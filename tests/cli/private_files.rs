@@ -168,7 +168,7 @@ fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
     let refused = server.call(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(
         end_in_log(complaint(&refused)),
-        "boomgate: data belongs to the user 64000, who could read and exchange it: run this as that user, or chown -R 0 data"
+        "boomgate: data belongs to the user 64000, who could read and exchange it: run this as that user, with sudo -u '#64000'"
     );
     let looked = server.call(&["doctor", "--listen", "127.0.0.1:0"]);
     assert!(
@@ -176,6 +176,19 @@ fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
         "{looked:?}"
     );
     assert!(out(&looked).contains("[ok]   secret files"), "{looked:?}");
+    // Its settings and its clients are that user's too: root looks at them, and its server would not trust them.
+    let at = |name: &str| server.folder.path().join(name);
+    fs::write(at("clients.toml"), "[[clients]]\nclient_id = 'a'\nclient_name = 'A'\nscope = 'read:zones'\n").unwrap();
+    fs::write(at("boomgate.toml"), "clients_file = 'clients.toml'\n").unwrap();
+    for name in ["clients.toml", "boomgate.toml"] {
+        give(&at(name), ANOTHER_USER, ANOTHER_GROUP, 0o644);
+    }
+    assert!(server.call(&["client", "list", "--config", "boomgate.toml"]).status.success());
+    let looked = server.call(&["doctor", "--config", "boomgate.toml"]);
+    for check in ["[warn] settings ", "[warn] clients file "] {
+        let is_told = |line: &str| line.starts_with(check) && line.contains("belongs to the user 64000");
+        assert!(out(&looked).lines().any(is_told), "{check}: {looked:?}");
+    }
 }
 
 #[test]
@@ -271,4 +284,60 @@ fn a_credentials_file_that_others_may_read_is_no_secret() {
         assert_eq!(complaint(&listed).contains(&mend), !is_read, "{}", complaint(&listed));
     }
     assert!(boomgate(server.folder.path(), &["config", "check"]).output().unwrap().status.code() == Some(1));
+}
+
+#[test]
+fn settings_and_clients_that_another_user_may_change_make_nobody_administrator() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::new();
+    let data = machine.path("data");
+    fs::create_dir(&data).unwrap();
+    give(&data, SERVER, GROUP, 0o700);
+    let clients = "[[clients]]\nclient_id = 'mallory'\nclient_name = 'Mallory'\nscope = 'read:zones'\n";
+    fs::write(machine.path("clients.toml"), clients).unwrap();
+    fs::write(machine.path("boomgate.toml"), "clients_file = 'clients.toml'\n").unwrap();
+    set_mode(&machine.path("boomgate.toml"), 0o644);
+    for name in ["clients.toml", "boomgate.toml"] {
+        let path = machine.path(name);
+        for (user, group, mode, says) in [
+            (ANOTHER_USER, ANOTHER_GROUP, 0o644, Some("belongs to the user 64000, who could change it")),
+            (SERVER, GROUP, 0o666, Some("can be changed by other users (mode 0666)")),
+            (SERVER, ANOTHER_GROUP, 0o664, Some("can be changed by the group 64110")),
+            (0, ANOTHER_GROUP, 0o664, Some("can be changed by the group 64110")),
+            (SERVER, GROUP, 0o664, None),
+            (0, 0, 0o644, None),
+        ] {
+            give(&path, user, group, mode);
+            let refusal = machine.refusal(&["--config", "boomgate.toml"]);
+            assert_eq!(refusal.is_some(), says.is_some(), "{name} {user}:{group} {mode:o}: {refusal:?}");
+            let is_said = says.is_none_or(|says| refusal.as_ref().is_some_and(|refusal| refusal.contains(says)));
+            assert!(is_said, "{name} {user}:{group} {mode:o}: {refusal:?}");
+            let looked = machine.command(&["doctor", "--config", "boomgate.toml"]).output().unwrap();
+            let told = says
+                .is_none_or(|says| out(&looked).lines().any(|line| line.starts_with("[fail]") && line.contains(says)));
+            assert!(told, "{name} {user}:{group} {mode:o}: {}", out(&looked));
+        }
+    }
+}
+
+#[test]
+fn a_sync_warns_of_a_file_that_others_may_change_and_never_gives_away_a_folder_of_other_things() {
+    let server = Running::start("serve");
+    let file = server.folder.path().join("clients.toml");
+    fs::write(&file, "[[clients]]\nclient_id = 'quay'\nclient_name = 'Quay'\nscope = 'read:zones'\n").unwrap();
+    set_mode(&file, 0o666);
+    let synced = server.call(&["client", "sync", "clients.toml"]);
+    assert!(synced.status.success(), "{}", complaint(&synced));
+    let warning = "warning: clients.toml can be changed by other users (mode 0666)";
+    assert!(complaint(&synced).contains(warning), "{}", complaint(&synced));
+    let refused = server.call(&["client", "sync", "clients.toml", "--keep-in", "/dev"]);
+    assert!(!refused.status.success());
+    let says = "leave it as it is and name a folder of its own";
+    assert!(
+        complaint(&refused).contains(says) && !complaint(&refused).contains("chmod 700"),
+        "{}",
+        complaint(&refused)
+    );
 }

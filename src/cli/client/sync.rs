@@ -19,6 +19,7 @@ use super::pages;
 use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
 use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
+use crate::files::Reader;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::registration::{Registration, Terms};
@@ -124,7 +125,7 @@ impl Sync {
 
     fn declaration(&self) -> anyhow::Result<Declaration> {
         if !self.is_standard_input() {
-            return Ok(Declaration::read(&self.file)?);
+            return Ok(Declaration::read(&self.file, Reader::Operator)?);
         }
         if io::stdin().is_terminal() {
             output::talk("Paste what declares the clients, then press Enter and Ctrl-D.");
@@ -143,6 +144,10 @@ pub(super) fn sync(
     let terms: Terms = serde_json::from_value(terms)
         .map_err(|error| anyhow!("{} speaks of its terms in another way: {error}", server.server()))?;
     let declaration = options.declaration()?;
+    if let Some(exposure) = declaration.exposure() {
+        let warning = format!("warning: {} {exposure}", declaration.name().display());
+        output::talk(&output::printable(&warning));
+    }
     let secrets_dir = options.keep_in.clone().or_else(|| declaration.secrets_dir());
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
     let setting = Setting { secrets_dir: secrets_dir.as_deref(), terms: &terms, variable: &variable };

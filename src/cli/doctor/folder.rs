@@ -57,11 +57,7 @@ fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
     // For root alone: anybody else's folder was refused above.
     if let Some(exposure) = files::exposure_of(data_dir, &found, Reader::Server) {
         let detail = format!("{shown} belongs to the user {}, and you are root", found.uid());
-        return Finding::warn(
-            CHECK,
-            detail,
-            format!("start the server as that user, not as root, or {}", exposure.mend()),
-        );
+        return Finding::warn(CHECK, detail, format!("to start the server, {}", exposure.mend()));
     }
     match (data_dir.join(ADMIN_FILE).exists(), data_dir.join(DEMO_FILE).exists()) {
         (true, _) if must_be_sandbox => {
