@@ -2,8 +2,9 @@
 //!
 //! One order of checks, always, each a call into one module and none back into an earlier one:
 //! bearer token present; genuine, current, for this API, not revoked, its client not suspended; throttle;
-//! daily quota; scope. Requests to the administration have a throttle of their own, and no quota refuses them. All of it in memory, but for the first unit of a quota block. What fails first is
-//! the [`Denial`]; `http::error` says it in HTTP.
+//! daily quota; scope. Requests to the administration have a throttle of their own, and no quota refuses them.
+//! All of it in memory, but for the first unit of a quota block. The check that fails first is the [`Denial`];
+//! `http::error` says it in HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;

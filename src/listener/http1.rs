@@ -3,8 +3,8 @@
 //! A head is read only once the answer before it is sent and the body before it has come to its end; so what follows
 //! an answer with `Connection: close` is never read as a request (section 9.6). What is left of a body that the app
 //! did not read is received and dropped, and the connection goes on; past `max_discarded_bytes` or
-//! `discard_timeout`, or when no more of it comes, it is closed. An answer is made to its end even if its client has gone, so that a handler is
-//! never cut off half way.
+//! `discard_timeout`, or when no more of it comes, it is closed. An answer is made to its end even if its client has
+//! gone, so that a handler is never cut off half way.
 //!
 //! The codec's own bounds are a head of 128 KiB and 96 fields (431). It reads heads and writes answers; bodies are
 //! read by [`wire`](super::wire), which is stricter about chunks and knows how much of them is left.

@@ -1,8 +1,8 @@
 //! What a start looks at before it changes anything.
 //!
 //! [`Server::open`](super::Server::open) begins with it, and `boomgate config check` is nothing else, so that the one
-//! says what the other does. It takes no port for longer than a moment, makes no file and does not open the store: that another server runs
-//! on the folder is no fault here.
+//! says what the other does. It takes no port for longer than a moment, makes no file and does not open the store: that
+//! another server runs on the folder is no fault here.
 
 use std::fs;
 use std::io;
