@@ -157,7 +157,7 @@ impl Gate {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await?);
         let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
-        keys.reach(committed(&store, first.change).await?).await;
+        keys.wait_for(committed(&store, first.change).await?).await;
         let clients = Arc::new(Clients::open(store.clone()).await?);
         let mut kept_secret = None;
         let mut one = None;
@@ -171,7 +171,7 @@ impl Gate {
                 "status": "active", "secrets": [kept],
                 "created_at": "2021-01-25T15:13:21Z", "updated_at": "2021-01-25T15:13:21Z",
             }))?;
-            clients.reach(committed(&store, clients.register(&client)?).await?).await;
+            clients.wait_for(committed(&store, clients.register(&client)?).await?).await;
             if number == CLIENTS / 2 {
                 (kept_secret, one) = (Some(secret), Some(client));
             }

@@ -88,9 +88,9 @@ impl Gate {
         let keys = Arc::new(Keys::open(store.clone()).await?);
         let revocation = Arc::new(Revocation::open(store.clone()).await?);
         let client = client(&clock, clients.digest_key())?;
-        let key = keys.provision(Algorithm::Es256, clock.now()).await?.change;
-        clients.reach(commit(&*store, clients.register(&client)?).await?).await;
-        keys.reach(commit(&*store, key).await?).await;
+        let key = keys.plan_initial(Algorithm::Es256, clock.now()).await?.change;
+        clients.wait_for(commit(&*store, clients.register(&client)?).await?).await;
+        keys.wait_for(commit(&*store, key).await?).await;
 
         let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned(), 10_000));
         let admission = Admission::new(
@@ -113,7 +113,7 @@ impl Gate {
         let authorization = format!("Bearer {token}");
         let decision = match self.admission.admit(std::iter::once(authorization.as_bytes()), "", RIGHT) {
             Walk::Decided(decision) => decision,
-            Walk::Waiting(waiting) => self.admission.wait(waiting).await,
+            Walk::NeedsLease(lease) => self.admission.wait(lease).await,
         };
         ensure!(decision.outcome.is_ok(), "a good token was refused");
         Ok(())

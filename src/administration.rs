@@ -19,7 +19,7 @@ pub use self::registration::{Registered, Request};
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
-use crate::failures::Sum;
+use crate::failures::FailureSummary;
 use crate::idempotency::MIN_BYTES_FOR_A_SECRET;
 use crate::keys::{KeyError, Keys};
 use crate::oauth::credentials::ClientId;
@@ -166,7 +166,7 @@ impl Administration {
     }
 
     /// Revokes a token that came in the clear, where anybody on the way may have read it.
-    pub async fn burn(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+    pub async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
@@ -186,7 +186,7 @@ impl Administration {
     }
 
     /// Writes down that authentications failed.
-    pub async fn authentications_failed(&self, failures: &Sum) -> Result<(), StoreError> {
+    pub async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
         let event = Event {
             at: failures.last,
             actor: None,
@@ -218,7 +218,7 @@ impl Administration {
         let event = self.done(action, &jti.to_string(), actor);
         let revision = self.audit.commit(&self.revocation.revoke(jti, expires_at)?, &event).await?;
         if let Some(revision) = revision {
-            self.revocation.reach(revision).await;
+            self.revocation.wait_for(revision).await;
         }
         log_change(&event);
         Ok(())

@@ -1,7 +1,7 @@
 //! The walk of a protected request, from its bearer token to the handler.
 //!
 //! One order of checks, always, each a call into one module and none back into an earlier one:
-//! bearer token present; genuine, current, for this API, not revoked, its client not suspended; throttle;
+//! bearer token present; verify_signature_and_expiry, current, for this API, not revoked, its client not suspended; throttle;
 //! daily quota; scope. Requests to the administration have a throttle of their own, and no quota refuses them.
 //! All of it in memory, but for the first unit of a quota block. The check that fails first is the [`Denial`];
 //! `http::error` says it in HTTP.
@@ -200,11 +200,11 @@ pub enum Walk {
     /// To its end.
     Decided(Decision),
     /// To the quota, of which this process holds no unit.
-    Waiting(Waiting),
+    NeedsLease(NeedsLease),
 }
 
 /// A request that waits for a quota block.
-pub struct Waiting {
+pub struct NeedsLease {
     admitted: Admitted,
     permits: Permits,
     right: Right,
@@ -261,7 +261,7 @@ impl Admission {
         let walk = self.walk(authorization, query, right);
         match &walk {
             Walk::Decided(decision) => self.decisions.count(&decision.outcome),
-            Walk::Waiting(_) => self.decisions.waited.add_one(),
+            Walk::NeedsLease(_) => self.decisions.waited.add_one(),
         }
         walk
     }
@@ -286,7 +286,7 @@ impl Admission {
         }
         match self.quota.spend_held(client_id, *limits, now) {
             Some(units) => Walk::Decided(decide(admitted, permits, units, right)),
-            None => Walk::Waiting(Waiting { admitted, permits, right }),
+            None => Walk::NeedsLease(NeedsLease { admitted, permits, right }),
         }
     }
 
@@ -302,13 +302,13 @@ impl Admission {
         }
         match self.quota.spend_held(client_id, counted(*limits), now) {
             Some(_) => Walk::Decided(check_scope(admitted, standing, right)),
-            None => Walk::Waiting(Waiting { admitted, permits, right }),
+            None => Walk::NeedsLease(NeedsLease { admitted, permits, right }),
         }
     }
 
     /// Goes on with a walk that ran out of held units: leases, then decides.
-    pub async fn wait(&self, waiting: Waiting) -> Decision {
-        let Waiting { admitted, permits, right } = waiting;
+    pub async fn wait(&self, lease: NeedsLease) -> Decision {
+        let NeedsLease { admitted, permits, right } = lease;
         let Client { client_id, limits, .. } = &*admitted.client;
         let standing = Standing { permits, units: None };
         let decision = match right.api {
@@ -379,7 +379,7 @@ impl Admission {
     }
 
     /// What a token says, if this server issued it and it has not expired, whether or not it is in force.
-    pub fn genuine(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
+    pub fn verify_signature_and_expiry(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
         self.tokens.verify(token, self.clock.now())
     }
 
@@ -423,7 +423,7 @@ impl Admission {
         if !self.revocation.is_in_force(&token.jti, &token.in_force) {
             return Err(Denial::Revoked);
         }
-        let client = self.clients.get_again(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;
+        let client = self.clients.get_cached(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;
         if !client.accepts(token.epoch, token.issued_at) {
             return Err(Denial::Revoked);
         }

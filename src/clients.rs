@@ -161,7 +161,7 @@ impl Clients {
 
     /// The same, where it was asked for before: without a search, as long as no registration has changed.
     #[must_use]
-    pub fn get_again(&self, client_id: &str, seen: &LastSeen) -> Option<Arc<Client>> {
+    pub fn get_cached(&self, client_id: &str, seen: &CachedClient) -> Option<Arc<Client>> {
         let changes = self.view.changes();
         if let Some(seen) = &*seen.0.load()
             && Some(seen.changes) == changes
@@ -288,8 +288,8 @@ impl Clients {
     }
 
     /// Waits until a commit of this store is in force here.
-    pub async fn reach(&self, revision: Revision) {
-        self.view.reach(revision).await;
+    pub async fn wait_for(&self, revision: Revision) {
+        self.view.wait_for(revision).await;
     }
 
     fn key(client_id: &ClientId) -> Key {
@@ -402,9 +402,9 @@ impl Secret {
     }
 }
 
-/// A client as it was when it was last asked for; see [`Clients::get_again`].
+/// A client as it was when it was last asked for; see [`Clients::get_cached`].
 #[derive(Default)]
-pub struct LastSeen(ArcSwapOption<Seen>);
+pub struct CachedClient(ArcSwapOption<Seen>);
 
 struct Seen {
     /// Of the view, when the client was looked for.
@@ -412,9 +412,9 @@ struct Seen {
     client: Arc<Client>,
 }
 
-impl fmt::Debug for LastSeen {
+impl fmt::Debug for CachedClient {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("LastSeen")
+        out.write_str("CachedClient")
     }
 }
 

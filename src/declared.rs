@@ -29,7 +29,9 @@ use crate::files::{self, Exposure, Reader, names_a_descriptor};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precis::prepare;
-use crate::oauth::registration::{MAX_NAME_CHARS, MEMBERS, Registration, Terms, read_client_id, read_status};
+use crate::oauth::registration::{
+    MAX_NAME_CHARS, MEMBERS, Registration, RegistrationPolicy, read_client_id, read_status,
+};
 use crate::text;
 
 /// The folder of generated secrets, beside what declares them.
@@ -63,7 +65,7 @@ pub struct Setting<'s> {
     /// The folder of generated secrets; `None` where there is none, and then none is generated.
     pub secrets_dir: Option<&'s Path>,
     /// What the server offers.
-    pub terms: &'s Terms,
+    pub policy: &'s RegistrationPolicy,
     /// The value of a variable of the environment; `None` when it is not set, empty or not UTF-8.
     pub variable: &'s dyn Fn(&str) -> Option<Zeroizing<String>>,
 }
@@ -266,7 +268,7 @@ fn client(entry: &Entry, folder: &Path, setting: &Setting<'_>) -> Result<Declare
     }
     let mut beside = BESIDE.to_vec();
     beside.extend(in_the_open.then_some("client_secret"));
-    let registration = Registration::parse(members, &beside, setting.terms);
+    let registration = Registration::parse(members, &beside, setting.policy);
     match (client_id, suspended, secret, registration) {
         (Ok(client_id), Ok(suspended), Ok(Some(secret)), Ok(registration)) if faults.is_empty() => {
             let named = MEMBERS.into_iter().filter(|name| members.contains_key(*name)).collect();
@@ -310,8 +312,8 @@ mod tests {
     use crate::files::write_private;
     use crate::oauth::limits::Limits;
 
-    fn terms() -> Terms {
-        Terms {
+    fn policy() -> RegistrationPolicy {
+        RegistrationPolicy {
             scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
             audiences: vec!["public".to_owned(), "other".to_owned()],
             token_ttl_s: 3_600..=86_400,
@@ -335,7 +337,7 @@ mod tests {
             "GUESSABLE" => Some("hunter2".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting { secrets_dir: Some(&folder.join("secrets")), terms: &terms(), variable: &variable };
+        let setting = Setting { secrets_dir: Some(&folder.join("secrets")), policy: &policy(), variable: &variable };
         read(&path, &setting).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
     }
 
@@ -387,7 +389,7 @@ mod tests {
         assert_eq!(declared[0].named, MEMBERS);
         assert_eq!(declared[0].registration.limits.daily_quota, None);
         assert_eq!((declared[1].named.len(), declared[1].suspended), (2, None));
-        assert_eq!(declared[1].registration.limits, terms().default_limits);
+        assert_eq!(declared[1].registration.limits, policy().default_limits);
         assert!(read_once("clients.toml", "clients = []").unwrap().is_empty());
     }
 
@@ -462,7 +464,7 @@ secret = { env = 'MISSING' }
             assert!(said.contains(says), "{said:?} should contain {says:?}");
         }
         let path = Path::new("/nowhere/clients.toml");
-        let setting = Setting { secrets_dir: Some(path), terms: &terms(), variable: &|_| None };
+        let setting = Setting { secrets_dir: Some(path), policy: &policy(), variable: &|_| None };
         let said = read(path, &setting).unwrap_err().to_string();
         assert!(said.starts_with("cannot read the clients in /nowhere/clients.toml: No such file"), "{said}");
         let many = format!("clients = [{}]", "{},".repeat(MAX_CLIENTS + 1));

@@ -4,7 +4,7 @@
 //! because somebody else used a wrong one. Memory is bounded: the pairs that have been quiet longest are
 //! forgotten first. Whether the client exists makes no difference.
 
-mod tally;
+mod failure_log;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -17,8 +17,8 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
-use self::tally::Tally;
-pub use self::tally::{Pair, Sum};
+use self::failure_log::FailureLog;
+pub use self::failure_log::{FailureSummary, Pair};
 use crate::oauth::credentials::ClientId;
 use crate::time::{Monotonic, SharedClock};
 
@@ -39,7 +39,7 @@ pub struct Failures {
     pairs: Cache<(Box<str>, IpAddr), Arc<Limiter>>,
     address_quota: Quota,
     addresses: Cache<IpAddr, Arc<Limiter>>,
-    tally: Tally,
+    log: FailureLog,
 }
 
 impl Failures {
@@ -58,7 +58,7 @@ impl Failures {
             pairs: Cache::new(MAX_PAIRS),
             address_quota: quota(CLIENTS_OF_AN_ADDRESS),
             addresses: Cache::new(MAX_ADDRESSES),
-            tally: Tally::default(),
+            log: FailureLog::default(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Failures {
     /// the next one is allowed.
     pub fn count(&self, client_id: &str, registered: Option<&ClientId>, source: IpAddr) -> Result<(), Duration> {
         let address = network(source);
-        self.tally.add(Pair { client_id: registered.cloned(), source: Some(address) }, self.clock.now());
+        self.log.add(Pair { client_id: registered.cloned(), source: Some(address) }, self.clock.now());
         let of_address = self.addresses.get(&address).unwrap_or_else(|| {
             let limiter = self.limiter(self.address_quota);
             self.addresses.insert(address, limiter.clone());
@@ -85,19 +85,19 @@ impl Failures {
 
     /// What the audit log is to be told now; it stays until it is [`told`](Self::told).
     #[must_use]
-    pub fn due(&self) -> Vec<Sum> {
-        self.tally.due(self.clock.now())
+    pub fn due(&self) -> Vec<FailureSummary> {
+        self.log.due(self.clock.now())
     }
 
     /// All that the audit log was not told yet, for a stop.
     #[must_use]
-    pub fn rest(&self) -> Vec<Sum> {
-        self.tally.rest()
+    pub fn remaining(&self) -> Vec<FailureSummary> {
+        self.log.remaining()
     }
 
     /// A sum is in the audit log.
-    pub fn told(&self, sum: &Sum) {
-        self.tally.told(sum, self.clock.now());
+    pub fn told(&self, sum: &FailureSummary) {
+        self.log.told(sum, self.clock.now());
     }
 
     fn limiter(&self, quota: Quota) -> Arc<Limiter> {

@@ -261,8 +261,8 @@ impl Idempotency {
     }
 
     /// Returns once what is in memory has come to that commit.
-    pub async fn reach(&self, revision: Revision) {
-        self.slots.reach(revision).await;
+    pub async fn wait_for(&self, revision: Revision) {
+        self.slots.wait_for(revision).await;
     }
 
     /// Forgets answers that were remembered for long enough; says how many. A call looks at no more

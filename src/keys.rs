@@ -20,7 +20,7 @@ pub use self::change::{Planned, Start};
 pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
 pub use self::signing::{Algorithm, RING_PROVIDER, SigningKey};
-use crate::store::{Keyspace, Projection, Revision, Since, Store, StoreError, View};
+use crate::store::{Epoch, Keyspace, Projection, Revision, Store, StoreError, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 const KEYS: Keyspace<StoredKey> = Keyspace::new("keys");
@@ -116,12 +116,12 @@ pub struct KeyStatus {
 #[derive(Debug)]
 pub struct VerifiedBy {
     key: Weak<SigningKey>,
-    since: Since,
+    since: Epoch,
 }
 
 impl From<&Arc<SigningKey>> for VerifiedBy {
     fn from(key: &Arc<SigningKey>) -> Self {
-        Self { key: Arc::downgrade(key), since: Since::default() }
+        Self { key: Arc::downgrade(key), since: Epoch::default() }
     }
 }
 
@@ -159,7 +159,7 @@ impl Keys {
         self.view.load().in_order.iter().find(|key| key.header() == header).cloned()
     }
 
-    /// Whether a token signed with the key of this `kid` is still good.
+    /// Whether a token signed with the key of this `kid` still verifies.
     #[must_use]
     pub fn verifies(&self, kid: &str) -> bool {
         self.view.load().by_kid.contains_key(kid)
@@ -169,7 +169,8 @@ impl Keys {
     #[must_use]
     pub fn holds(&self, verified_by: &VerifiedBy) -> bool {
         let VerifiedBy { key, since } = verified_by;
-        self.view.still(since, |ring| ring.in_order.iter().any(|held| std::ptr::eq(Arc::as_ptr(held), key.as_ptr())))
+        self.view
+            .holds_since(since, |ring| ring.in_order.iter().any(|held| std::ptr::eq(Arc::as_ptr(held), key.as_ptr())))
     }
 
     /// The JWK Set (RFC 7517 section 5) of all keys that verify or soon will, the oldest first.
@@ -214,8 +215,8 @@ impl Keys {
     }
 
     /// Waits until a commit of this store is in force here.
-    pub async fn reach(&self, revision: Revision) {
-        self.view.reach(revision).await;
+    pub async fn wait_for(&self, revision: Revision) {
+        self.view.wait_for(revision).await;
     }
 }
 
@@ -266,7 +267,7 @@ impl Keys {
         let crate::store::Outcome::Committed(revision) = store.commit(change).await.unwrap() else {
             panic!("the first key is not committed");
         };
-        keys.reach(revision).await;
+        keys.wait_for(revision).await;
         keys
     }
 }

@@ -12,8 +12,8 @@
 mod chunks;
 mod http1;
 mod http2;
-mod silence;
 mod wire;
+mod write_idle;
 
 use std::cell::Cell;
 use std::io;
@@ -36,7 +36,7 @@ use tracing::debug;
 
 use self::http1::Http1;
 use self::http2::Http2;
-use self::silence::until_silent;
+use self::write_idle::until_silent;
 use crate::counts::{Counter, Counts, label};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1). No HTTP request

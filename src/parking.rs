@@ -374,9 +374,9 @@ impl Parking {
     async fn commit(&self, txn: Txn) -> Result<bool, StoreError> {
         match self.store.commit(txn).await? {
             Outcome::Committed(revision) => {
-                self.view.reach(revision).await;
-                self.slots.reach(revision).await;
-                self.idempotency.reach(revision).await;
+                self.view.wait_for(revision).await;
+                self.slots.wait_for(revision).await;
+                self.idempotency.wait_for(revision).await;
                 Ok(true)
             }
             Outcome::Conflict => Ok(false),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::record::{Jtis, PackId, REVOCATIONS, Revoked};
 use self::revoked_tokens::RevokedTokens;
-use crate::store::{MAX_OPERATIONS, Outcome, Revision, Since, Store, StoreError, Txn, View};
+use crate::store::{Epoch, MAX_OPERATIONS, Outcome, Revision, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
 /// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
@@ -37,7 +37,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Reads what is still in force, and follows it.
+    /// Loads the revocations in force, and follows it.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         Ok(Self { view: View::open(store.clone()).await?, store })
     }
@@ -51,8 +51,8 @@ impl Revocation {
     /// Whether the token of this `jti` was not revoked; without a search where it was asked for before, as long as
     /// nothing else is revoked.
     #[must_use]
-    pub fn is_in_force(&self, jti: &Uuid, since: &Since) -> bool {
-        self.view.still(since, |revoked| !revoked.contains(jti))
+    pub fn is_in_force(&self, jti: &Uuid, since: &Epoch) -> bool {
+        self.view.holds_since(since, |revoked| !revoked.contains(jti))
     }
 
     /// How many revocations are in force.
@@ -68,8 +68,8 @@ impl Revocation {
     }
 
     /// Waits until a commit of this store is in force here.
-    pub async fn reach(&self, revision: Revision) {
-        self.view.reach(revision).await;
+    pub async fn wait_for(&self, revision: Revision) {
+        self.view.wait_for(revision).await;
     }
 
     /// Forgets the revocations of tokens that had expired a day before `now`; returns how many records went.
@@ -141,15 +141,15 @@ mod tests {
 
     const EXPIRY: UnixSeconds = UnixSeconds::new(1_700_000_000);
 
-    async fn reach(revocation: &Revocation, outcome: Outcome) {
+    async fn wait_for(revocation: &Revocation, outcome: Outcome) {
         let Outcome::Committed(revision) = outcome else { panic!("nothing is checked") };
-        revocation.reach(revision).await;
+        revocation.wait_for(revision).await;
     }
 
     /// Waits until all that was committed is in force.
     async fn settle(revocation: &Revocation) {
         let nothing = revocation.store.commit(Txn::new()).await.unwrap();
-        reach(revocation, nothing).await;
+        wait_for(revocation, nothing).await;
     }
 
     async fn records(store: &Arc<dyn Store>) -> usize {
@@ -168,7 +168,7 @@ mod tests {
         let revocation = Revocation::open(store.clone()).await.unwrap();
         let jti = Uuid::new_v4();
         let revoked = store.commit(revocation.revoke(&jti, EXPIRY).unwrap()).await.unwrap();
-        reach(&revocation, revoked).await;
+        wait_for(&revocation, revoked).await;
 
         assert_eq!(revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY - 1)).await.unwrap(), 0);
         assert!(revocation.is_revoked(&jti), "also while the clock was a day ahead");
@@ -184,7 +184,7 @@ mod tests {
         for number in 0..3 * MAX_SINGLE as u64 {
             let (jti, expires_at) = (Uuid::new_v4(), EXPIRY.plus(number % 7_200));
             let outcome = store.commit(revocation.revoke(&jti, expires_at).unwrap()).await.unwrap();
-            reach(&revocation, outcome).await;
+            wait_for(&revocation, outcome).await;
             revoked.push((jti, expires_at));
         }
         let packed = revocation.pack().await.unwrap();
@@ -221,7 +221,7 @@ mod tests {
         let jtis: Vec<_> = (0..=MAX_SINGLE).map(|_| Uuid::new_v4()).collect();
         for jti in &jtis {
             let outcome = store.commit(revocation.revoke(jti, EXPIRY).unwrap()).await.unwrap();
-            reach(&revocation, outcome).await;
+            wait_for(&revocation, outcome).await;
         }
         // The view has not heard of these when the packs are made: nothing is awaited in between.
         for jti in &jtis {

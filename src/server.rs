@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::check::{Checked, check, tls_settings};
-use self::parts::{Outside, Parts, assemble};
+use self::parts::{HostMetrics, Parts, assemble};
 pub use self::record::ServerRecord;
 use self::upkeep::{close, sweep};
 use crate::administration::{Actor, ChangeError, OPERATOR_LIMITS};
@@ -33,8 +33,8 @@ use crate::clients::Secret;
 use crate::config::{Config, Edition};
 use crate::declared::{DeclarationError, SecretError};
 use crate::files::{self, Exposure};
-use crate::http::answer::Site;
 use crate::http::hsts::Hsts;
+use crate::http::response::Site;
 use crate::listener::{Bounds, Sockets};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::registration::Registration;
@@ -190,7 +190,7 @@ impl Server {
         refuse_other_edition(&*store, &config).await?;
         let sockets = Sockets::new(bounds(&config));
         let stopping = Arc::<AtomicBool>::default();
-        let outside = Outside { tls: tls.clone(), connections: sockets.connections(), stopping: stopping.clone() };
+        let outside = HostMetrics { tls: tls.clone(), connections: sockets.connections(), stopping: stopping.clone() };
         let parts = assemble(&config, &issuer, store.clone(), clock, outside).await?;
         let server = Self { config, issuer, https, http, ops, sockets, tls, store, stopping, parts };
         server.first_start().await?;
@@ -290,7 +290,7 @@ impl Server {
     }
 
     async fn first_start(&self) -> Result<(), StartError> {
-        self.parts.changes.ensure_signing_key(self.config.signing_algorithm).await?;
+        self.parts.administration.ensure_signing_key(self.config.signing_algorithm).await?;
         match self.config.edition {
             Edition::Sandbox => self.register_demos().await?,
             Edition::Serve => self.register_admin().await?,
@@ -317,12 +317,12 @@ impl Server {
             client_name: "Administrator of this server".to_owned(),
             scope: Scope::parse(&format!("{READ_ADMIN} {WRITE_ADMIN}")).map_err(unfit)?,
             audience: vec![ADMIN_AUDIENCE.to_owned()],
-            token_ttl: self.parts.terms.default_token_ttl_s,
+            token_ttl: self.parts.policy.default_token_ttl_s,
             limits: OPERATOR_LIMITS,
         };
         let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": self.issuer });
         self.write_credentials(ADMIN_CREDENTIALS, &credentials)?;
-        self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
+        self.parts.administration.register(client_id, registration, kept, &Actor::default()).await?;
         Ok(())
     }
 
@@ -361,9 +361,9 @@ impl Server {
                 continue;
             }
             let registration =
-                demo.registration(&self.parts.terms).map_err(|fault| StartError::Setting(fault.to_string()))?;
+                demo.registration(&self.parts.policy).map_err(|fault| StartError::Setting(fault.to_string()))?;
             let kept = Secret::from_plaintext(self.parts.clients.digest_key(), &demo.secret(), now);
-            self.parts.changes.register(client_id, registration, kept, &Actor::default()).await?;
+            self.parts.administration.register(client_id, registration, kept, &Actor::default()).await?;
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 //! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the hook of panics. An
 //! access token or a secret is never an event's field: types that hold one do not print. Text that came from
 //! a request is recorded with `?`, which escapes control characters, so that no request can write a line of
-//! its own or move a terminal's cursor. No warning or error is repeated without end: see [`sparing`]. No thread
+//! its own or move a terminal's cursor. No warning or error is repeated without end: see [`log_rate_limit`]. No thread
 //! that logs waits for whoever reads the log: see [`queue`].
 
+mod log_rate_limit;
 mod queue;
-mod sparing;
 
 use std::fs::File;
 use std::io;
@@ -23,10 +23,10 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
+use self::log_rate_limit::Sparing;
 use self::queue::Queue;
-use self::sparing::Sparing;
 use crate::config::{Log, LogFormat};
-use crate::http::exchange::ACCESS;
+use crate::http::request_context::ACCESS;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 
 /// The lines of this process's log: standard error is one, and so is this.

@@ -36,7 +36,7 @@ pub struct Permits {
     /// How many may be used now.
     pub remaining: u32,
     /// Seconds until the burst is whole again, rounded up.
-    pub whole_in_s: u64,
+    pub full_in_s: u64,
     /// `None` if this request was within the rate; else the time until the next one is.
     pub wait: Option<Duration>,
 }
@@ -51,13 +51,13 @@ impl Throttle {
     /// Uses one permit of the client, if one is left. A changed limit starts with a whole burst.
     #[must_use]
     pub fn check(&self, client_id: &ClientId, limits: Limits) -> Permits {
-        self.act(client_id, limits, Act::Use)
+        self.apply(client_id, limits, Mode::Use)
     }
 
     /// Where the client stands; uses nothing.
     #[must_use]
     pub fn peek(&self, client_id: &ClientId, limits: Limits) -> Permits {
-        self.act(client_id, limits, Act::Peek)
+        self.apply(client_id, limits, Mode::Peek)
     }
 
     /// Forgets clients that `keep` does not know any more.
@@ -70,24 +70,24 @@ impl Throttle {
         self.cells.pin().remove(client_id);
     }
 
-    fn act(&self, client_id: &ClientId, limits: Limits, act: Act) -> Permits {
+    fn apply(&self, client_id: &ClientId, limits: Limits, mode: Mode) -> Permits {
         let cells = self.cells.pin();
         if let Some(cell) = cells.get(client_id)
             && cell.is_of(limits)
         {
-            return cell.act(act);
+            return cell.apply(mode);
         }
         let fresh = Arc::new(Cell::new(limits, self.clock.clone()));
         // Another request may have made one meanwhile: then that one counts.
         let keep = |cell: &Arc<Cell>| if cell.is_of(limits) { cell.clone() } else { fresh.clone() };
-        cells.update_or_insert(client_id.clone(), keep, fresh.clone()).act(act)
+        cells.update_or_insert(client_id.clone(), keep, fresh.clone()).apply(mode)
     }
 }
 
 struct Cell {
     rate: Rate,
     burst: NonZeroU32,
-    limiter: RateLimiter<Act, WholeAt, Monotonic, StateInformationMiddleware>,
+    limiter: RateLimiter<Mode, FullAt, Monotonic, StateInformationMiddleware>,
 }
 
 impl Cell {
@@ -96,7 +96,7 @@ impl Cell {
         let period = Duration::from_nanos(rate.nanos_per_request());
         // No rate is so high that a period is none.
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
-        let limiter = RateLimiter::new(quota, WholeAt(AtomicU64::new(0)), Monotonic(clock));
+        let limiter = RateLimiter::new(quota, FullAt(AtomicU64::new(0)), Monotonic(clock));
         Self { rate, burst, limiter }
     }
 
@@ -104,11 +104,11 @@ impl Cell {
         self.burst == at_least_one(limits.burst) && self.rate == limits.requests_per_second
     }
 
-    fn act(&self, act: Act) -> Permits {
-        let (remaining, wait) = match (self.limiter.check_key(&act), act) {
-            (Ok(after), Act::Use) => (after.remaining_burst_capacity(), None),
+    fn apply(&self, mode: Mode) -> Permits {
+        let (remaining, wait) = match (self.limiter.check_key(&mode), mode) {
+            (Ok(after), Mode::Use) => (after.remaining_burst_capacity(), None),
             // What would be left after a use, and the one that was not used.
-            (Ok(after), Act::Peek) => (after.remaining_burst_capacity().saturating_add(1), None),
+            (Ok(after), Mode::Peek) => (after.remaining_burst_capacity().saturating_add(1), None),
             (Err(not_until), _) => (0, Some(not_until.wait_time_from(self.limiter.clock().now()))),
         };
         let (burst, rate) = (self.burst.get(), self.rate);
@@ -116,7 +116,7 @@ impl Cell {
             burst,
             window_s: rate.seconds_for(burst),
             remaining,
-            whole_in_s: rate.seconds_for(burst.saturating_sub(remaining)),
+            full_in_s: rate.seconds_for(burst.saturating_sub(remaining)),
             wait,
         }
     }
@@ -128,25 +128,25 @@ fn at_least_one(limit: u32) -> NonZeroU32 {
 
 /// The limiter's "key": it keeps one cell, and this says what to do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Act {
+enum Mode {
     Use,
     Peek,
 }
 
 /// The cell: when the burst will be whole again, in nanoseconds since the limiter was made; 0 is unused.
-struct WholeAt(AtomicU64);
+struct FullAt(AtomicU64);
 
-impl StateStore for WholeAt {
-    type Key = Act;
+impl StateStore for FullAt {
+    type Key = Mode;
 
-    fn measure_and_replace<T, F, E>(&self, act: &Act, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, mode: &Mode, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             let (result, next) = measure((seen != 0).then(|| seen.into()))?;
-            if *act == Act::Peek {
+            if *mode == Mode::Peek {
                 return Ok(result);
             }
             match self.0.compare_exchange_weak(seen, next.into(), Ordering::AcqRel, Ordering::Acquire) {
@@ -196,9 +196,9 @@ mod tests {
     fn a_rate_below_one_gives_one_request_in_several_seconds() {
         let (clock, throttle) = throttle();
         let (id, limits) = (client_id(), Limits { requests_per_second: "0.4".parse().unwrap(), ..limits(1, 2) });
-        let whole = Permits { burst: 2, window_s: 5, remaining: 2, whole_in_s: 0, wait: None };
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 1, whole_in_s: 3, ..whole });
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 0, whole_in_s: 5, ..whole });
+        let whole = Permits { burst: 2, window_s: 5, remaining: 2, full_in_s: 0, wait: None };
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 1, full_in_s: 3, ..whole });
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 0, full_in_s: 5, ..whole });
         assert_eq!(throttle.check(&id, limits).wait, Some(Duration::from_millis(2_500)));
         clock.advance(Duration::from_millis(2_499));
         assert!(throttle.check(&id, limits).wait.is_some());
@@ -215,18 +215,18 @@ mod tests {
             assert_eq!(throttle.check(&id, limits).remaining, left);
         }
         clock.advance(Duration::from_secs(5_000));
-        assert_eq!((throttle.peek(&id, limits).remaining, throttle.peek(&id, limits).whole_in_s), (999_995, 5_000));
+        assert_eq!((throttle.peek(&id, limits).remaining, throttle.peek(&id, limits).full_in_s), (999_995, 5_000));
     }
 
     #[test]
     fn to_peek_uses_nothing() {
         let (_, throttle) = throttle();
         let (id, limits) = (client_id(), limits(10, 20));
-        let whole = Permits { burst: 20, window_s: 2, remaining: 20, whole_in_s: 0, wait: None };
+        let whole = Permits { burst: 20, window_s: 2, remaining: 20, full_in_s: 0, wait: None };
         assert_eq!(throttle.peek(&id, limits), whole);
         assert_eq!(throttle.peek(&id, limits), whole);
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 19, whole_in_s: 1, ..whole });
-        assert_eq!(throttle.peek(&id, limits), Permits { remaining: 19, whole_in_s: 1, ..whole });
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 19, full_in_s: 1, ..whole });
+        assert_eq!(throttle.peek(&id, limits), Permits { remaining: 19, full_in_s: 1, ..whole });
     }
 
     #[test]

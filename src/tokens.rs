@@ -1,6 +1,6 @@
 //! Access tokens: issued as JWTs of RFC 9068, verified once, remembered.
 //!
-//! A verified token is cached under its whole text, so its signature is checked once; only genuine ones
+//! A verified token is cached under its whole text, so its signature is checked once; only verify_signature_and_expiry ones
 //! enter, and the cache is bounded, so forgeries cost a check each and no memory. A text is hashed by its
 //! end alone. What a token cannot
 //! say of itself (revoked, its client suspended) is not asked here, and is asked again at each request.
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use crate::clients::{Client, LastSeen};
+use crate::clients::{CachedClient, Client};
 use crate::counts::{Counts, label};
 use crate::keys::{KeyError, Keys, SigningKey, VerifiedBy};
 use crate::oauth::bearer::Presented;
@@ -26,7 +26,7 @@ use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_epoch::TokenEpoch;
-use crate::store::Since;
+use crate::store::Epoch;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Issues and verifies access tokens.
@@ -48,7 +48,7 @@ label! {
     }
 }
 
-/// An access token that is genuine: this server issued it.
+/// An access token that is verify_signature_and_expiry: this server issued it.
 #[derive(Debug)]
 pub struct AccessToken {
     /// Its own name.
@@ -69,9 +69,9 @@ pub struct AccessToken {
     pub epoch: Option<TokenEpoch>,
     key: VerifiedBy,
     /// Up to which change of the revocations it is known not to be revoked.
-    pub in_force: Since,
+    pub in_force: Epoch,
     /// Whom it was issued to, as registered when this token was last looked at.
-    pub client: LastSeen,
+    pub client: CachedClient,
 }
 
 /// The text of a verified token, as the cache's key. The end of it is of a signature: as good as random, and
@@ -98,7 +98,7 @@ impl Equivalent<Text> for Presented<'_> {
     }
 }
 
-/// Equal or not, and no word of how far: texts that differ in their last 16 bytes, as two genuine ones do, are let
+/// Equal or not, and no word of how far: texts that differ in their last 16 bytes, as two verify_signature_and_expiry ones do, are let
 /// go of at once, all others after the last byte.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let (Some(tail), Some(other_tail)) = (one.last_chunk::<16>(), other.last_chunk::<16>()) else {
@@ -150,7 +150,7 @@ pub enum TokenFault {
     #[error("the access token was signed with a key that this server does not know")]
     UnknownKey,
     /// The signature does not fit, or is by another algorithm than the key's.
-    #[error("the access token's signature is not genuine")]
+    #[error("the access token's signature is not verify_signature_and_expiry")]
     BadSignature,
     /// Another server issued it.
     #[error("the access token was issued by another server")]
@@ -302,8 +302,8 @@ impl AccessToken {
             expires_at: UnixSeconds::new(claims.exp),
             epoch: TokenEpoch::of_jti(&claims.jti),
             key: key.into(),
-            in_force: Since::default(),
-            client: LastSeen::default(),
+            in_force: Epoch::default(),
+            client: CachedClient::default(),
         })
     }
 }
@@ -499,7 +499,7 @@ mod tests {
             let Outcome::Committed(revision) = store.commit(change).await.unwrap() else {
                 panic!("nobody else writes")
             };
-            keys.reach(revision).await;
+            keys.wait_for(revision).await;
             assert_eq!([verify(), verify()], then);
         }
     }

@@ -90,7 +90,7 @@ impl Filler {
             self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await?;
             // As the server does every minute.
             if let Outcome::Committed(revision) = self.store.commit(Txn::new()).await? {
-                revocation.reach(revision).await;
+                revocation.wait_for(revision).await;
             }
             revocation.pack().await?;
         }

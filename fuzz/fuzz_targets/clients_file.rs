@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use boomgate::declared::{self, Setting};
 use boomgate::oauth::limits::Limits;
-use boomgate::oauth::registration::Terms;
+use boomgate::oauth::registration::RegistrationPolicy;
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     tempfile::tempdir_in(folder).expect("a folder")
 });
 
-static TERMS: LazyLock<Terms> = LazyLock::new(|| Terms {
+static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolicy {
     scopes: BTreeSet::from(["read:zones".to_owned(), "write:zones".to_owned()]),
     audiences: vec!["public".to_owned()],
     token_ttl_s: 3_600..=86_400,
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let variable = |name: &str| (name == "SECRET").then(|| Zeroizing::new("bg_secret_not_one".to_owned()));
-    let setting = Setting { secrets_dir: FOLDER.path(), terms: &TERMS, variable: &variable };
+    let setting = Setting { secrets_dir: FOLDER.path(), policy: &POLICY, variable: &variable };
     for name in ["clients.toml", "clients.json"] {
         let path = FOLDER.path().join(name);
         std::fs::File::create(&path).and_then(|mut file| file.write_all(data)).expect("a file");

@@ -32,7 +32,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let keys = Keys::open(store.clone()).await.expect("no keys yet");
         let planned = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.expect("a first key");
         let Outcome::Committed(revision) = store.commit(planned.change).await.expect("a commit") else { panic!() };
-        keys.reach(revision).await;
+        keys.wait_for(revision).await;
         Arc::new(keys)
     });
     let key = keys.signing(clock.now()).expect("a key");

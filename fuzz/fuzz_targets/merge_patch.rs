@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 
 use boomgate::oauth::document::Document;
 use boomgate::oauth::limits::Limits;
-use boomgate::oauth::registration::{Application, Patch, Terms};
+use boomgate::oauth::registration::{RegistrationRequest, Patch, RegistrationPolicy};
 use boomgate::parking::{Zone, ZoneFields};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-static TERMS: LazyLock<Terms> = LazyLock::new(|| Terms {
+static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolicy {
     scopes: BTreeSet::from(["read:zones".to_owned(), "write:zones".to_owned()]),
     audiences: vec!["public".to_owned()],
     token_ttl_s: 3_600..=86_400,
@@ -62,14 +62,14 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(ZoneFields::parse_merged(&patch, &zone).expect("as before"), zone.fields);
     }
     let Some(members) = patch.members() else { return };
-    if let Ok(patch) = Patch::parse(members, &TERMS) {
-        let limits = patch.limits(TERMS.default_limits);
+    if let Ok(patch) = Patch::parse(members, &POLICY) {
+        let limits = patch.limits(POLICY.default_limits);
         assert!(limits.burst > 0);
-        assert!(patch.token_ttl.is_none_or(|ttl| TERMS.token_ttl_s.contains(&ttl)));
+        assert!(patch.token_ttl.is_none_or(|ttl| POLICY.token_ttl_s.contains(&ttl)));
     }
-    if let Ok(application) = Application::parse(members, &TERMS) {
+    if let Ok(application) = RegistrationRequest::parse(members, &POLICY) {
         let registration = application.registration;
-        assert!(TERMS.token_ttl_s.contains(&registration.token_ttl) && !registration.audience.is_empty());
+        assert!(POLICY.token_ttl_s.contains(&registration.token_ttl) && !registration.audience.is_empty());
         assert!(!registration.client_name.chars().any(char::is_control));
     }
 });

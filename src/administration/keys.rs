@@ -16,7 +16,7 @@ impl Administration {
         if newest.is_some_and(|newest| newest.imported || newest.algorithm == algorithm) {
             return Ok(());
         }
-        let plan = || self.keys.provision(algorithm, self.clock.now());
+        let plan = || self.keys.plan_initial(algorithm, self.clock.now());
         self.change_keys(Action::KeyCreated, &Actor::default(), plan).await?;
         Ok(())
     }
@@ -40,15 +40,15 @@ impl Administration {
     }
 
     /// Publishes the next key when it is time, and forgets keys whose last token has expired.
-    pub async fn tend_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
+    pub async fn maintain_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
         let now = self.clock.now();
         // Whoever else has done either meanwhile wrote the entry, and the next look finds it done.
-        if let Some(planned) = self.keys.succession(schedule, now).await?
+        if let Some(planned) = self.keys.plan_rotation(schedule, now).await?
             && let Some(kid) = self.commit_keys(Action::KeyCreated, planned, &Actor::default()).await?
         {
             tracing::info!(%kid, "the next signing key is published");
         }
-        while let Some(planned) = self.keys.oblivion(now).await? {
+        while let Some(planned) = self.keys.plan_removal(now).await? {
             self.commit_keys(Action::KeyForgotten, planned, &Actor::default()).await?;
         }
         Ok(())
@@ -83,7 +83,7 @@ impl Administration {
             self.audit.commit(&change, &event).await?.map_or(Outcome::Conflict, Outcome::Committed)
         };
         let Outcome::Committed(revision) = outcome else { return Ok(None) };
-        self.keys.reach(revision).await;
+        self.keys.wait_for(revision).await;
         if !is_idle {
             log_change(&event);
         }
@@ -167,12 +167,12 @@ mod tests {
         let node = fixture.node().await;
         let first = node.signing();
         fixture.advance(29 * SECONDS_PER_DAY - 1);
-        node.changes.tend_keys(&MONTHLY).await.unwrap();
+        node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert_eq!(node.states(), [State::Signing], "not yet");
 
         fixture.advance(1);
         for _ in 0..3 {
-            node.changes.tend_keys(&MONTHLY).await.unwrap();
+            node.changes.maintain_keys(&MONTHLY).await.unwrap();
             assert_eq!(node.states(), [State::Signing, State::Next], "published a day ahead, once");
         }
         fixture.advance(SECONDS_PER_DAY - 1);
@@ -182,10 +182,10 @@ mod tests {
         assert_eq!(node.list()[0].verifies_until, Some(START.plus(30 * SECONDS_PER_DAY + VERIFIES_FOR_S)));
 
         fixture.advance(VERIFIES_FOR_S - 1);
-        node.changes.tend_keys(&MONTHLY).await.unwrap();
+        node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert!(node.keys.verifies(&first));
         fixture.advance(1);
-        node.changes.tend_keys(&MONTHLY).await.unwrap();
+        node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert!(!node.keys.verifies(&first));
         assert_eq!(node.states(), [State::Signing]);
         assert_eq!(fixture.entries().await, 3, "made, made, forgotten");
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(nodes[2].states(), [State::Signing]);
         for month in 1..=6 {
             fixture.advance(29 * SECONDS_PER_DAY);
-            let tend = nodes.iter().map(|node| node.changes.tend_keys(&MONTHLY));
+            let tend = nodes.iter().map(|node| node.changes.maintain_keys(&MONTHLY));
             futures_util::future::try_join_all(tend).await.unwrap();
             for _ in 0..2 {
                 // Whoever has just looked may be a moment behind the others.
@@ -220,7 +220,7 @@ mod tests {
         let node = fixture.node().await;
         let first = node.signing();
         fixture.advance(365 * SECONDS_PER_DAY);
-        node.changes.tend_keys(&MONTHLY).await.unwrap();
+        node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert_eq!(node.signing(), first);
         fixture.advance(PUBLISHED_FOR_S);
         assert_ne!(node.signing(), first);
@@ -232,7 +232,7 @@ mod tests {
         let fixture = Fixture::new();
         let node = fixture.node().await;
         fixture.advance(3_650 * SECONDS_PER_DAY);
-        node.changes.tend_keys(&Schedule { rotation_days: 0, ..MONTHLY }).await.unwrap();
+        node.changes.maintain_keys(&Schedule { rotation_days: 0, ..MONTHLY }).await.unwrap();
         assert_eq!(node.states(), [State::Signing]);
     }
 

@@ -64,7 +64,7 @@ impl Administration {
             change = change.and(deletion::begin(client_id, self.clock.now())?);
             let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
-                self.clients.reach(revision).await;
+                self.clients.wait_for(revision).await;
                 log_change(&event);
                 if let Err(error) = self.finish_deletion(client_id).await {
                     tracing::warn!(%client_id, %error, "the zones of a deleted client are still to be deleted");
@@ -167,7 +167,7 @@ impl Administration {
             }
             let event = self.done(action, client_id.as_str(), actor);
             if let Some(revision) = self.audit.commit(&change, &event).await? {
-                self.clients.reach(revision).await;
+                self.clients.wait_for(revision).await;
                 log_change(&event);
                 return Ok(client);
             }

@@ -16,7 +16,7 @@ use crate::clients::{Client, Clients, Secret, Status};
 use crate::idempotency::{Answer, Attempt, Place, Salt};
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precondition::EntityTag;
-use crate::oauth::registration::{Application, MEMBERS, Registration};
+use crate::oauth::registration::{MEMBERS, Registration, RegistrationRequest};
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Outcome, Txn};
 use crate::time::UnixSeconds;
@@ -29,7 +29,7 @@ const CLIENT: &str = "client";
 /// A registration that somebody asks for.
 pub struct Request<'r> {
     /// Who and what it is to be.
-    pub application: Application,
+    pub asked: RegistrationRequest,
     /// The key under which it is asked for, if there is one.
     pub attempt: Option<Attempt<'r>>,
     /// The body of the answer, without a secret, and the tag of the client's state.
@@ -92,12 +92,12 @@ impl Administration {
 
     /// Registers a client as `request` says; where one was registered so under the same key, answers as then.
     pub async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
-        let Request { application, attempt, answer } = request;
+        let Request { asked, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
             // Asked before the key: an earlier attempt wrote its client together with its key, and must not look like
             // another registration.
-            let is_taken = match &application.client_id {
+            let is_taken = match &asked.client_id {
                 Some(chosen) => self.is_registered(chosen).await?,
                 None => false,
             };
@@ -105,7 +105,7 @@ impl Administration {
                 None => None,
                 Some(attempt) => {
                     let idempotency = self.parking.idempotency();
-                    match idempotency.place(attempt, CLIENT, &self.as_read(&application), now).await? {
+                    match idempotency.place(attempt, CLIENT, &self.as_read(&asked), now).await? {
                         Place::Free(free) => Some(free),
                         Place::Answered(given, remembered) => {
                             if let Some(replay) = self.replay(given, remembered, attempt, now).await? {
@@ -121,13 +121,13 @@ impl Administration {
             if is_taken {
                 return Err(ChangeError::AlreadyRegistered);
             }
-            let source = Source::new(application.client_secret.clone(), attempt.as_ref())?;
-            let client_id = match &application.client_id {
+            let source = Source::new(asked.client_secret.clone(), attempt.as_ref())?;
+            let client_id = match &asked.client_id {
                 Some(chosen) => chosen.clone(),
                 None => ClientId::parse(&Uuid::new_v4().to_string()).map_err(|_| ChangeError::NoRandomness)?,
             };
             let secret = Secret::from_plaintext(self.clients.digest_key(), source.secret(), now);
-            let client = self.new_client(client_id, application.registration.clone(), secret, application.declared);
+            let client = self.new_client(client_id, asked.registration.clone(), secret, asked.declared);
             let (body, etag) = answer(&client);
             let given = Answer {
                 location: format!("/admin/clients/{}", client.client_id),
@@ -145,8 +145,8 @@ impl Administration {
     }
 
     /// All that the request says, in one form for one meaning.
-    fn as_read(&self, application: &Application) -> Value {
-        let Application { client_id, client_secret, declared, registration } = application;
+    fn as_read(&self, asked: &RegistrationRequest) -> Value {
+        let RegistrationRequest { client_id, client_secret, declared, registration } = asked;
         let digest = client_secret.as_ref().map(|secret| self.clients.digest_key().digest(secret));
         let members: Map<String, Value> =
             MEMBERS.iter().map(|name| ((*name).to_owned(), registration.member(name))).collect();
@@ -202,7 +202,7 @@ impl Administration {
         // A transaction without writes: once the clients in memory have come so far, the secret is accepted.
         let unchanged = remembered.and(Clients::unchanged(&client_id, stored));
         let Outcome::Committed(revision) = self.store.commit(unchanged).await? else { return Ok(None) };
-        self.clients.reach(revision).await;
+        self.clients.wait_for(revision).await;
         Ok(Some(replay))
     }
 
@@ -214,8 +214,8 @@ impl Administration {
         let change = self.clients.register(client)?.and(deletion::is_finished(client_id)).and(beside);
         let event = self.done(Action::ClientRegistered, client_id.as_str(), actor);
         let Some(revision) = self.audit.commit(&change, &event).await? else { return Ok(false) };
-        self.clients.reach(revision).await;
-        self.parking.idempotency().reach(revision).await;
+        self.clients.wait_for(revision).await;
+        self.parking.idempotency().wait_for(revision).await;
         log_change(&event);
         Ok(true)
     }

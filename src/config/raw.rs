@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::values::path;
 use super::{Environment, VARIABLE_PREFIX, platform};
-use crate::oauth::fault::nearest;
+use crate::oauth::fault::closest_match;
 use crate::oauth::limits::Rate;
 use crate::text::misread_path;
 
@@ -421,7 +421,7 @@ impl Raw {
         if self.known.keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
             return format!("must be a table: [{key}]");
         }
-        match nearest(key, self.known.keys().copied()) {
+        match closest_match(key, self.known.keys().copied()) {
             Some(known) => match origin {
                 Origin::Variable(_) => format!("is not a setting; did you mean {}?", variable(known)),
                 Origin::File { .. } | Origin::Flag(_) | Origin::Default => {

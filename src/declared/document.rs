@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::Fault;
-use crate::oauth::document::{Document, echo, number};
-use crate::oauth::fault::{FieldFault, nearest};
+use crate::oauth::document::{Document, number, truncated};
+use crate::oauth::fault::{FieldFault, closest_match};
 
 /// The one member that a file has.
 const CLIENTS: &str = "clients";
@@ -108,12 +108,12 @@ fn of_toml(text: &str) -> Result<Vec<Entry>, Vec<Fault>> {
 }
 
 fn unknown(name: &str, line: Option<usize>) -> Option<Fault> {
-    let detail = match nearest(name, [CLIENTS]) {
+    let detail = match closest_match(name, [CLIENTS]) {
         _ if name == CLIENTS => return None,
         Some(meant) => format!("is not known; did you mean {meant}?"),
         None => format!("is not known; a file has {CLIENTS} and nothing else"),
     };
-    Some(Fault { line, place: echo(name).escape_debug().to_string(), detail })
+    Some(Fault { line, place: truncated(name).escape_debug().to_string(), detail })
 }
 
 fn no_list(line: Option<usize>) -> Fault {

@@ -373,12 +373,12 @@ mod tests {
     use super::*;
     use crate::declared::{Setting, parse};
     use crate::oauth::limits::Limits;
-    use crate::oauth::registration::Terms;
+    use crate::oauth::registration::RegistrationPolicy;
 
     const OWN: &str = "correct-horse-battery-staple-4711";
 
     fn declared(text: &str) -> Vec<Declared> {
-        let terms = Terms {
+        let policy = RegistrationPolicy {
             scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
             audiences: vec!["public".to_owned()],
             token_ttl_s: 3_600..=86_400,
@@ -395,7 +395,7 @@ mod tests {
             "GUESSABLE" => Some("curbside".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), terms: &terms, variable: &variable };
+        let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), policy: &policy, variable: &variable };
         parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
     }
 

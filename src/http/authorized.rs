@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use crate::administration::Actor;
 use crate::admission::{Admission, Admitted, Api, Decision, Right, Walk};
 use crate::http::error::Problem;
-use crate::http::exchange::{self, note_caller, note_standing};
+use crate::http::request_context::{self, note_caller, note_standing};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope;
 
@@ -92,23 +92,23 @@ pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
     Actor {
         client_id: client_id.cloned(),
         source: request.peer_addr().map(|address| address.ip()),
-        request_id: exchange::request_id(),
+        request_id: request_context::request_id(),
     }
 }
 
 impl<R: Required> FromRequest for Authorized<R> {
     type Error = Problem;
-    type Future = Admitting<R>;
+    type Future = AdmitFuture<R>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let Some(admission) = request.app_data::<web::Data<Admission>>() else {
-            return Admitting::Decided(Some(Err(Problem::not_found())));
+            return AdmitFuture::Decided(Some(Err(Problem::not_found())));
         };
         match admission.admit(authorization(request), request.query_string(), R::RIGHT) {
-            Walk::Decided(decision) => Admitting::Decided(Some(Self::of(decision))),
-            Walk::Waiting(waiting) => {
+            Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(decision))),
+            Walk::NeedsLease(lease) => {
                 let admission = admission.clone();
-                Admitting::Waiting(Box::pin(async move { Self::of(admission.wait(waiting).await) }))
+                AdmitFuture::NeedsLease(Box::pin(async move { Self::of(admission.wait(lease).await) }))
             }
         }
     }
@@ -129,23 +129,23 @@ impl<R: Required> Authorized<R> {
 }
 
 /// A request on its way through the gate; decided at once, unless a quota block has to be leased.
-pub enum Admitting<R> {
+pub enum AdmitFuture<R> {
     /// The walk came to its end.
     Decided(Option<Result<Authorized<R>, Problem>>),
     /// It waits for the store.
-    Waiting(Pin<Box<dyn Future<Output = Result<Authorized<R>, Problem>>>>),
+    NeedsLease(Pin<Box<dyn Future<Output = Result<Authorized<R>, Problem>>>>),
 }
 
 /// Nothing in it is pinned in place: the one future that has to be is in a box.
-impl<R> Unpin for Admitting<R> {}
+impl<R> Unpin for AdmitFuture<R> {}
 
-impl<R> Future for Admitting<R> {
+impl<R> Future for AdmitFuture<R> {
     type Output = Result<Authorized<R>, Problem>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             Self::Decided(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
-            Self::Waiting(waiting) => waiting.as_mut().poll(context),
+            Self::NeedsLease(lease) => lease.as_mut().poll(context),
         }
     }
 }

@@ -38,7 +38,7 @@ const BESIDE_DETAIL: usize = 400;
 /// What is wrong with a body whose end cannot be found.
 pub(super) const MALFORMED_FRAMING: &str = "The body was cut off, or its chunks are malformed.";
 
-/// An RFC 9457 problem. Answered without a body of its own: `http::answer` writes it, for only that knows
+/// An RFC 9457 problem. Answered without a body of its own: `http::response` writes it, for only that knows
 /// the request's id and the issuer that its type's address starts with.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -292,7 +292,7 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 /// An answer of an OAuth endpoint that says no (RFC 6749 section 5.2). As a [`Problem`], it gets its body in
-/// `http::answer`.
+/// `http::response`.
 #[derive(Clone, Debug)]
 pub struct OauthError {
     status: StatusCode,

@@ -11,24 +11,24 @@ use serde_json::json;
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
-use crate::http::answer::Site;
 use crate::http::body;
 use crate::http::error::OauthError;
-use crate::http::exchange::note_caller;
+use crate::http::request_context::note_caller;
+use crate::http::response::Site;
 use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
 
 /// What the token says, or `{"active": false}`.
 pub async fn introspect(
     request: HttpRequest,
     payload: Payload,
-    grants: Data<ClientCredentials>,
+    client_credentials: Data<ClientCredentials>,
     admission: Data<Admission>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     limit: Data<SourceLimit>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
     let Inspection { client, token } =
-        read_inspection(&request, payload, Purpose::Introspect, &grants, &changes, &limit).await?;
+        read_inspection(&request, payload, Purpose::Introspect, &client_credentials, &administration, &limit).await?;
     note_caller(&client.client_id);
     let answer = match admission.introspect(&token, &client) {
         None => json!({ "active": false }),

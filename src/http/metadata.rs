@@ -11,11 +11,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Value, json};
 
-use crate::http::answer::Site;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
+use crate::http::response::Site;
 use crate::keys::{Algorithm, JWK_SET_MAX_AGE_S, Keys};
-use crate::oauth::registration::Terms;
+use crate::oauth::registration::RegistrationPolicy;
 use crate::oauth::resource::{METADATA_PATH, Resource, Set};
 
 /// For how long a client may keep a document, in seconds.
@@ -27,8 +27,8 @@ const PREFLIGHT_MAX_AGE_S: u64 = 86_400;
 pub const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414 section 2).
-pub async fn authorization_server(site: Data<Site>, terms: Data<Terms>) -> HttpResponse {
-    server_document(&site.issuer, json!({ "scopes_supported": terms.scopes }))
+pub async fn authorization_server(site: Data<Site>, policy: Data<RegistrationPolicy>) -> HttpResponse {
+    server_document(&site.issuer, json!({ "scopes_supported": policy.scopes }))
 }
 
 /// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3), for resource servers and gateways
@@ -94,13 +94,13 @@ pub async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
 pub async fn protected_resource(
     request: HttpRequest,
     site: Data<Site>,
-    terms: Data<Terms>,
+    policy: Data<RegistrationPolicy>,
 ) -> Result<HttpResponse, Problem> {
     let path = request.match_info().as_str().strip_prefix(METADATA_PATH);
     let resource = path.and_then(|path| Resource::ALL.into_iter().find(|resource| resource.path == path));
     let resource = resource.ok_or_else(Problem::not_found)?;
     let issuer = &site.issuer;
-    let scopes: Vec<_> = terms.scopes.iter().filter(|scope_token| resource.has_scope(scope_token)).collect();
+    let scopes: Vec<_> = policy.scopes.iter().filter(|scope_token| resource.has_scope(scope_token)).collect();
     let name = match resource.api {
         Set::Partner => "Partner API",
         Set::Administration => "Administration",

@@ -33,14 +33,14 @@ use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::Tokens;
 
 /// What the floors above this one count, such as connections: they tell it themselves.
-pub type Above = Box<dyn Fn(&mut Exposition) + Send + Sync>;
+pub type ExtraMetrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
 /// Everything that is counted.
 pub struct Metrics {
     /// Requests at the gate, and quotas.
     pub admission: Data<Admission>,
     /// Token requests.
-    pub grants: Data<ClientCredentials>,
+    pub client_credentials: Data<ClientCredentials>,
     /// Token requests that are refused before they are read.
     pub source_limit: SourceLimit,
     /// The audit log.
@@ -64,7 +64,7 @@ pub struct Metrics {
     /// When the process started, by the system's clock.
     pub started_at: UnixSeconds,
     /// What else there is.
-    pub above: Vec<Above>,
+    pub above: Vec<ExtraMetrics>,
 }
 
 /// For whoever may read the administration.
@@ -89,11 +89,11 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         let mut exposition = Exposition::default();
-        self.tell_requests(&mut exposition);
-        self.tell_tokens(&mut exposition);
-        self.tell_quotas(&mut exposition);
-        self.tell_audit(&mut exposition);
-        self.tell_store(&mut exposition);
+        self.write_requests(&mut exposition);
+        self.write_tokens(&mut exposition);
+        self.write_quotas(&mut exposition);
+        self.write_audit(&mut exposition);
+        self.write_store(&mut exposition);
         for tell in &self.above {
             tell(&mut exposition);
         }
@@ -101,11 +101,11 @@ impl Metrics {
         exposition.labelled_gauge("boomgate_build_info", "Which version this is.", &build, 1);
         let start_help = "When the process started.";
         exposition.gauge("process_start_time_seconds", start_help, self.started_at.get());
-        process::tell(&mut exposition);
+        process::write(&mut exposition);
         exposition.into_text()
     }
 
-    fn tell_requests(&self, exposition: &mut Exposition) {
+    fn write_requests(&self, exposition: &mut Exposition) {
         let durations = self.durations.all();
         let statuses: Vec<_> = durations.keys().map(|labels| labels.status.to_string()).collect();
         exposition.histogram(
@@ -127,8 +127,8 @@ impl Metrics {
         );
     }
 
-    fn tell_tokens(&self, exposition: &mut Exposition) {
-        let answers = self.grants.answers();
+    fn write_tokens(&self, exposition: &mut Exposition) {
+        let answers = self.client_credentials.answers();
         exposition.counter("boomgate_tokens_issued_total", "Access tokens that were issued.", answers.issued.total());
         exposition.counters(
             "boomgate_tokens_refused_total",
@@ -166,7 +166,7 @@ impl Metrics {
         }
     }
 
-    fn tell_quotas(&self, exposition: &mut Exposition) {
+    fn write_quotas(&self, exposition: &mut Exposition) {
         let leases = self.admission.leases();
         exposition.counter(
             "boomgate_quota_blocks_leased_total",
@@ -197,7 +197,7 @@ impl Metrics {
         exposition.gauge("boomgate_quotas_held", "Clients whose quota is held in memory.", held);
     }
 
-    fn tell_audit(&self, exposition: &mut Exposition) {
+    fn write_audit(&self, exposition: &mut Exposition) {
         exposition.counters(
             "boomgate_audit_entries_total",
             "Entries that were written to the audit log, by action: one for each change.",
@@ -208,7 +208,7 @@ impl Metrics {
         exposition.gauge("boomgate_zones", "Parking zones.", self.parking.count());
     }
 
-    fn tell_store(&self, exposition: &mut Exposition) {
+    fn write_store(&self, exposition: &mut Exposition) {
         exposition.counters(
             "boomgate_store_commits_total",
             "Commits to the store, by what became of them.",

@@ -6,13 +6,10 @@
 //! [`answer`] adds what every answer carries.
 
 pub mod admin;
-pub mod answer;
 pub mod authorized;
 pub mod body;
-pub mod clear;
 pub mod durations;
 pub mod error;
-pub mod exchange;
 pub mod health;
 pub mod host;
 pub mod hsts;
@@ -20,8 +17,11 @@ pub mod introspect;
 pub mod metadata;
 pub mod metrics;
 pub mod parking;
+pub mod plain_http;
 pub mod problems;
 pub mod rate_limit_fields;
+pub mod request_context;
+pub mod response;
 pub mod revoke;
 pub mod token;
 pub mod usage;

@@ -355,7 +355,7 @@ mod tests {
     use super::*;
     use crate::admission::{Admission, Reason};
     use crate::clients::{Client, Clients, Status};
-    use crate::http::answer::{Complete, Site};
+    use crate::http::response::{ResponseHeaders, Site};
     use crate::keys::{Algorithm, Keys};
     use crate::oauth::credentials::ClientId;
     use crate::oauth::limits::Limits;
@@ -414,7 +414,7 @@ mod tests {
             let Outcome::Committed(revision) = store.commit(clients.register(&client).unwrap()).await.unwrap() else {
                 panic!("the client is not registered");
             };
-            clients.reach(revision).await;
+            clients.wait_for(revision).await;
             let tokens = Arc::new(Tokens::new(Arc::new(keys), clock.clone(), "https://here".to_owned(), 16));
             let issue = |scope| tokens.issue(&client, AUDIENCE, Scope::parse(scope).unwrap()).unwrap().access_token;
             let issued = [issue("read:zones write:zones"), issue("read:zones")];
@@ -445,7 +445,7 @@ mod tests {
                 .configure(all)
                 .service(web::scope("/v3").configure(all))
                 .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
-                .wrap(Complete::new(&site, &Arc::default(), "https"));
+                .wrap(ResponseHeaders::new(&site, &Arc::default(), "https"));
             let app = init_service(app).await;
             let mut request = TestRequest::default()
                 .method(Method::from_bytes(method.as_bytes()).unwrap())

@@ -23,7 +23,7 @@ pub fn append(headers: &mut HeaderMap, standing: &Standing) {
         headers.append(RATE_LIMIT_POLICY, policy);
     }
     let mut state = Text::new();
-    state.push("\"second\";r=").number(permits.remaining).push(";t=").number(permits.whole_in_s);
+    state.push("\"second\";r=").number(permits.remaining).push(";t=").number(permits.full_in_s);
     if let Some((_, remaining, resets_in_s)) = day {
         state.push(", \"day\";r=").number(remaining).push(";t=").number(resets_in_s);
     }
@@ -110,7 +110,7 @@ mod tests {
             burst: u32::MAX,
             window_s: u64::MAX,
             remaining: u32::MAX,
-            whole_in_s: u64::MAX,
+            full_in_s: u64::MAX,
             wait: Some(Duration::MAX),
         };
         let units = Units {

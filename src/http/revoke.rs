@@ -9,7 +9,7 @@ use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
 use crate::http::authorized::actor;
 use crate::http::error::OauthError;
-use crate::http::exchange::note_caller;
+use crate::http::request_context::note_caller;
 use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
 use crate::oauth::error::ErrorCode;
 
@@ -19,15 +19,15 @@ use crate::oauth::error::ErrorCode;
 pub async fn revoke(
     request: HttpRequest,
     payload: Payload,
-    grants: Data<ClientCredentials>,
+    client_credentials: Data<ClientCredentials>,
     admission: Data<Admission>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
     let Inspection { client, token } =
-        read_inspection(&request, payload, Purpose::Revoke, &grants, &changes, &limit).await?;
+        read_inspection(&request, payload, Purpose::Revoke, &client_credentials, &administration, &limit).await?;
     note_caller(&client.client_id);
-    if let Ok(token) = admission.genuine(&token) {
+    if let Ok(token) = admission.verify_signature_and_expiry(&token) {
         if token.client_id != client.client_id {
             return Err(OauthError::new(
                 ErrorCode::UnauthorizedClient,
@@ -35,7 +35,7 @@ pub async fn revoke(
             )
             .of_client());
         }
-        changes.revoke(&token, &actor(Some(&client.client_id), &request)).await?;
+        administration.revoke(&token, &actor(Some(&client.client_id), &request)).await?;
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish())
 }

@@ -27,7 +27,7 @@ use crate::counts::Counter;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body::{self, MAX_OAUTH_BYTES};
 use crate::http::error::OauthError;
-use crate::http::exchange::note_caller;
+use crate::http::request_context::note_caller;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::object::Object;
@@ -148,33 +148,33 @@ pub fn routes(config: &mut ServiceConfig, limit: &SourceLimit) {
 async fn documented(
     request: HttpRequest,
     payload: Payload,
-    grants: Data<ClientCredentials>,
-    changes: Data<Administration>,
+    client_credentials: Data<ClientCredentials>,
+    administration: Data<Administration>,
     limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let issued = grant(&request, payload, &grants, &changes, &limit).await?;
+    let issued = grant(&request, payload, &client_credentials, &administration, &limit).await?;
     Ok(answer(&issued, Some(issued.expires_at)))
 }
 
 async fn strict(
     request: HttpRequest,
     payload: Payload,
-    grants: Data<ClientCredentials>,
-    changes: Data<Administration>,
+    client_credentials: Data<ClientCredentials>,
+    administration: Data<Administration>,
     limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let issued = grant(&request, payload, &grants, &changes, &limit).await?;
+    let issued = grant(&request, payload, &client_credentials, &administration, &limit).await?;
     Ok(answer(&issued, None))
 }
 
 /// Any method but POST.
 pub async fn wrong_method(
     request: HttpRequest,
-    grants: Data<ClientCredentials>,
-    changes: Data<Administration>,
+    client_credentials: Data<ClientCredentials>,
+    administration: Data<Administration>,
     limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let in_query = refuse_secret_in_query(&request, &grants, &changes).await;
+    let in_query = refuse_secret_in_query(&request, &client_credentials, &administration).await;
     let refusal = in_query.err().unwrap_or_else(OauthError::method_not_allowed);
     Err(limit.judge(&request, refusal))
 }
@@ -183,25 +183,27 @@ pub async fn wrong_method(
 async fn grant(
     request: &HttpRequest,
     payload: Payload,
-    grants: &ClientCredentials,
-    changes: &Administration,
+    client_credentials: &ClientCredentials,
+    administration: &Administration,
     limit: &SourceLimit,
 ) -> Result<Issued, OauthError> {
-    let granted = try_grant(request, payload, grants, changes).await.map_err(|refusal| limit.judge(request, refusal));
-    granted.inspect_err(|refusal| grants.answers().refused.add_one(refusal.code()))
+    let granted = try_grant(request, payload, client_credentials, administration)
+        .await
+        .map_err(|refusal| limit.judge(request, refusal));
+    granted.inspect_err(|refusal| client_credentials.answers().refused.add_one(refusal.code()))
 }
 
 async fn try_grant(
     request: &HttpRequest,
     payload: Payload,
-    grants: &ClientCredentials,
-    changes: &Administration,
+    client_credentials: &ClientCredentials,
+    administration: &Administration,
 ) -> Result<Issued, OauthError> {
-    refuse_secret_in_query(request, grants, changes).await?;
+    refuse_secret_in_query(request, client_credentials, administration).await?;
     let parameters = read(request, payload).await?;
     let token_request = TokenRequest::parse(authorization(request), parameters)
-        .map_err(|unfit| grants.refuse(unfit, source(request)))?;
-    let (client, issued) = grants.grant(token_request, source(request))?;
+        .map_err(|unfit| client_credentials.refuse(unfit, source(request)))?;
+    let (client, issued) = client_credentials.grant(token_request, source(request))?;
     note_caller(&client.client_id);
     tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
     Ok(issued)
@@ -260,17 +262,17 @@ pub(super) async fn read_inspection(
     request: &HttpRequest,
     payload: Payload,
     purpose: Purpose,
-    grants: &ClientCredentials,
-    changes: &Administration,
+    client_credentials: &ClientCredentials,
+    administration: &Administration,
     limit: &SourceLimit,
 ) -> Result<Inspection, OauthError> {
     let read = async {
-        refuse_secret_in_query(request, grants, changes).await?;
+        refuse_secret_in_query(request, client_credentials, administration).await?;
         let parameters = read(request, payload).await?;
         let InspectionRequest { authentication, token } = InspectionRequest::parse(authorization(request), parameters)?;
         let client = match purpose {
-            Purpose::Introspect => grants.authenticate(&authentication, source(request))?,
-            Purpose::Revoke => grants.authenticate_to_revoke(&authentication, source(request))?,
+            Purpose::Introspect => client_credentials.authenticate(&authentication, source(request))?,
+            Purpose::Revoke => client_credentials.authenticate_to_revoke(&authentication, source(request))?,
         };
         let token = token.ok_or(TokenError::RequestOfClient(RequestFault::TokenMissing))?;
         Ok::<_, OauthError>(Inspection { client, token })
@@ -287,8 +289,8 @@ pub(super) fn source(request: &HttpRequest) -> IpAddr {
 /// request URI"). If it is a client's right one, the audit log says that it was exposed.
 async fn refuse_secret_in_query(
     request: &HttpRequest,
-    grants: &ClientCredentials,
-    changes: &Administration,
+    client_credentials: &ClientCredentials,
+    administration: &Administration,
 ) -> Result<(), OauthError> {
     let query = request.query_string();
     if query.is_empty() {
@@ -303,8 +305,8 @@ async fn refuse_secret_in_query(
     let Some((client_secret, as_it_stands)) = parameter("client_secret") else { return Ok(()) };
     let (client_id, _) = parameter("client_id").unwrap_or_default();
     let authentication = ClientAuthentication::from_body(&client_id, client_secret).or_as_it_stands(as_it_stands);
-    if let Ok(client) = grants.authenticate(&authentication, source(request)) {
-        changes.secret_exposed(&client.client_id, &actor(Some(&client.client_id), request)).await?;
+    if let Ok(client) = client_credentials.authenticate(&authentication, source(request)) {
+        administration.secret_exposed(&client.client_id, &actor(Some(&client.client_id), request)).await?;
     }
     Err(OauthError::new(
         ErrorCode::InvalidRequest,

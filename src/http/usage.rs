@@ -9,7 +9,7 @@ use crate::admission::{Admission, Api, Standing};
 use crate::http::authorized::authorization;
 use crate::http::body;
 use crate::http::error::Problem;
-use crate::http::exchange::{note_caller, note_standing};
+use crate::http::request_context::{note_caller, note_standing};
 use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.

@@ -67,7 +67,7 @@ impl Keys {
     }
 
     /// There is a key; and the newest, if it was made here, is of this algorithm.
-    pub async fn provision(&self, algorithm: Algorithm, now: UnixSeconds) -> Result<Planned, KeyError> {
+    pub async fn plan_initial(&self, algorithm: Algorithm, now: UnixSeconds) -> Result<Planned, KeyError> {
         let chain = Chain::read(&*self.store, now).await?;
         match chain.links.last() {
             Some(newest) if newest.stored.imported || newest.stored.algorithm == algorithm => {
@@ -78,7 +78,7 @@ impl Keys {
     }
 
     /// The next key is there a day before the one that signs is to be replaced; `None` if it is not time.
-    pub async fn succession(&self, schedule: &Schedule, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
+    pub async fn plan_rotation(&self, schedule: &Schedule, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
         // Memory says first whether there is anything to do, for this is asked every minute.
         let Some(moment) = self.replaced_at(schedule, now).filter(|moment| *moment <= now.plus(SCHEDULED_AHEAD_S))
         else {
@@ -122,7 +122,7 @@ impl Keys {
     }
 
     /// The oldest key is gone, if every token under it has expired; `None` if there is no such.
-    pub async fn oblivion(&self, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
+    pub async fn plan_removal(&self, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
         let is_over = |until: Option<UnixSeconds>| until.is_some_and(|until| until <= now);
         // Memory says first whether there is anything to do, for this is asked every minute.
         if !self.list(now).first().is_some_and(|oldest| is_over(oldest.verifies_until)) {

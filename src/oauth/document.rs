@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the member {:?} is there twice", echo(&name))));
+                return Err(A::Error::custom(format_args!("the member {:?} is there twice", truncated(&name))));
             }
             let Strict(value) = map.next_value()?;
             members.insert(name, value);
@@ -177,7 +177,7 @@ pub fn number(value: f64) -> Option<Number> {
 
 /// `name`, cut short: an answer must not grow with what somebody sends.
 #[must_use]
-pub fn echo(name: &str) -> String {
+pub fn truncated(name: &str) -> String {
     let mut chars = name.chars();
     let mut text: String = chars.by_ref().take(MAX_ECHO_CHARS).collect();
     if chars.next().is_some() {

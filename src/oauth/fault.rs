@@ -28,7 +28,7 @@ impl FieldFault {
 }
 
 /// The known name that a misspelt one most likely means.
-pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn closest_match<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let by_distance = known.into_iter().map(|known| (distance(name, known), known)).min();
     by_distance.filter(|(distance, _)| *distance <= 2.max(name.len() / 3)).map(|(_, known)| known)
 }

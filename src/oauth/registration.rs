@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::fault::{FieldFault, nearest};
+use crate::oauth::fault::{FieldFault, closest_match};
 use crate::oauth::limits::{Limits, Rate, RateFault};
 use crate::oauth::precis;
 use crate::oauth::scope::Scope;
@@ -46,8 +46,8 @@ pub const UNLIMITED: &str = "unlimited";
 
 /// What this server offers to clients, and what it gives to one that asks for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "OfferedTerms", into = "OfferedTerms")]
-pub struct Terms {
+#[serde(from = "PolicyDocument", into = "PolicyDocument")]
+pub struct RegistrationPolicy {
     /// Every scope token that may be assigned.
     pub scopes: BTreeSet<String>,
     /// Every API set that may be granted; the first is this server's own partner API.
@@ -60,9 +60,9 @@ pub struct Terms {
     pub default_limits: Limits,
 }
 
-/// [`Terms`] as they are told: with the names that clients are registered and shown with.
+/// [`RegistrationPolicy`] as they are told: with the names that clients are registered and shown with.
 #[derive(Serialize, Deserialize)]
-struct OfferedTerms {
+struct PolicyDocument {
     scopes: BTreeSet<String>,
     audiences: Vec<String>,
     token_ttl: Bounds,
@@ -82,19 +82,19 @@ struct Defaults {
     limits: Limits,
 }
 
-impl From<Terms> for OfferedTerms {
-    fn from(terms: Terms) -> Self {
+impl From<RegistrationPolicy> for PolicyDocument {
+    fn from(policy: RegistrationPolicy) -> Self {
         Self {
-            scopes: terms.scopes,
-            audiences: terms.audiences,
-            token_ttl: Bounds { min: *terms.token_ttl_s.start(), max: *terms.token_ttl_s.end() },
-            client_defaults: Defaults { token_ttl: terms.default_token_ttl_s, limits: terms.default_limits },
+            scopes: policy.scopes,
+            audiences: policy.audiences,
+            token_ttl: Bounds { min: *policy.token_ttl_s.start(), max: *policy.token_ttl_s.end() },
+            client_defaults: Defaults { token_ttl: policy.default_token_ttl_s, limits: policy.default_limits },
         }
     }
 }
 
-impl From<OfferedTerms> for Terms {
-    fn from(offered: OfferedTerms) -> Self {
+impl From<PolicyDocument> for RegistrationPolicy {
+    fn from(offered: PolicyDocument) -> Self {
         Self {
             scopes: offered.scopes,
             audiences: offered.audiences,
@@ -122,15 +122,19 @@ pub struct Registration {
 
 impl Registration {
     /// Reads a registration's members; all faults at once. The caller reads those that are named `beside`.
-    pub fn parse(members: &Map<String, Value>, beside: &[&str], terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+    pub fn parse(
+        members: &Map<String, Value>,
+        beside: &[&str],
+        policy: &RegistrationPolicy,
+    ) -> Result<Self, Vec<FieldFault>> {
         let mut reader = Reader { members, faults: Vec::new() };
         let known: Vec<&str> = MEMBERS.iter().chain(beside).copied().collect();
         reader.refuse_unknown(&known);
-        let defaults = terms.default_limits;
+        let defaults = policy.default_limits;
         let client_name = reader.name();
-        let scope = reader.scope(terms);
-        let audience = reader.audience(terms);
-        let token_ttl = reader.number("token_ttl", &terms.token_ttl_s).unwrap_or(terms.default_token_ttl_s);
+        let scope = reader.scope(policy);
+        let audience = reader.audience(policy);
+        let token_ttl = reader.number("token_ttl", &policy.token_ttl_s).unwrap_or(policy.default_token_ttl_s);
         let requests_per_second = reader.rate("requests_per_second");
         let burst = reader.number("burst", &BURST);
         let daily_quota = if reader.is_unlimited() {
@@ -172,7 +176,7 @@ impl Registration {
 
 /// A registration by whoever wants to choose what the server would make.
 #[derive(Debug)]
-pub struct Application {
+pub struct RegistrationRequest {
     /// The identifier that it is to have; `None` leaves it to the server.
     pub client_id: Option<ClientId>,
     /// The secret that it is to have; `None` leaves it to the server.
@@ -183,12 +187,12 @@ pub struct Application {
     pub registration: Registration,
 }
 
-impl Application {
+impl RegistrationRequest {
     /// Reads its members; all faults at once.
-    pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+    pub fn parse(members: &Map<String, Value>, policy: &RegistrationPolicy) -> Result<Self, Vec<FieldFault>> {
         let (client_id, declared) = (read_client_id(members), read_declared(members));
         let client_secret = read_client_secret(members, client_id.as_ref().ok().and_then(Option::as_ref));
-        let registration = Registration::parse(members, &["client_id", "client_secret", "declared"], terms);
+        let registration = Registration::parse(members, &["client_id", "client_secret", "declared"], policy);
         match (client_id, client_secret, declared, registration) {
             (Ok(client_id), Ok(client_secret), Ok(declared), Ok(registration)) => {
                 Ok(Self { client_id, client_secret, declared: declared.unwrap_or(false), registration })
@@ -264,7 +268,7 @@ pub struct Patch {
 
 impl Patch {
     /// Reads a patch's members; all faults at once.
-    pub fn parse(members: &Map<String, Value>, terms: &Terms) -> Result<Self, Vec<FieldFault>> {
+    pub fn parse(members: &Map<String, Value>, policy: &RegistrationPolicy) -> Result<Self, Vec<FieldFault>> {
         let mut reader = Reader { members, faults: Vec::new() };
         reader.refuse_read_only();
         let known: Vec<&str> = MEMBERS.into_iter().chain(["status", "declared"]).collect();
@@ -273,9 +277,9 @@ impl Patch {
         let is_unlimited = reader.is_unlimited();
         let patch = Self {
             client_name: if names("client_name") { reader.name() } else { None },
-            scope: if names("scope") { reader.scope(terms) } else { None },
-            audience: if names("audience") { reader.audience(terms) } else { None },
-            token_ttl: reader.number("token_ttl", &terms.token_ttl_s),
+            scope: if names("scope") { reader.scope(policy) } else { None },
+            audience: if names("audience") { reader.audience(policy) } else { None },
+            token_ttl: reader.number("token_ttl", &policy.token_ttl_s),
             requests_per_second: reader.rate("requests_per_second"),
             burst: narrow(reader.number("burst", &BURST)),
             daily_quota: if is_unlimited {
@@ -322,7 +326,7 @@ impl Reader<'_> {
         let is_known = |member: &str| known.contains(&member);
         let is_told = |member: &str| refused_already > 0 && READ_ONLY.iter().any(|(name, _)| *name == member);
         for member in self.members.keys().filter(|member| !is_known(member) && !is_told(member)).take(20) {
-            let detail = match nearest(member, known.iter().copied()) {
+            let detail = match closest_match(member, known.iter().copied()) {
                 Some(meant) => format!("is not known; did you mean {meant}?"),
                 None => format!("is not known; known are {}", known.join(", ")),
             };
@@ -364,8 +368,8 @@ impl Reader<'_> {
         }
     }
 
-    fn scope(&mut self, terms: &Terms) -> Option<Scope> {
-        let offered = || terms.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    fn scope(&mut self, policy: &RegistrationPolicy) -> Option<Scope> {
+        let offered = || policy.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let Some(scope) = self.members.get("scope").and_then(Value::as_str).and_then(|text| Scope::parse(text).ok())
         else {
             self.fault(
@@ -374,7 +378,7 @@ impl Reader<'_> {
             );
             return None;
         };
-        if let Some(unknown) = scope.iter().find(|scope_token| !terms.scopes.contains(*scope_token)) {
+        if let Some(unknown) = scope.iter().find(|scope_token| !policy.scopes.contains(*scope_token)) {
             let hint = if unknown.contains(',') { "; scope tokens have a space between them, no comma" } else { "" };
             self.fault("scope", format!("{unknown} is not offered here; offered are: {}{hint}", offered()));
             return None;
@@ -382,9 +386,9 @@ impl Reader<'_> {
         Some(scope)
     }
 
-    fn audience(&mut self, terms: &Terms) -> Option<Vec<String>> {
+    fn audience(&mut self, policy: &RegistrationPolicy) -> Option<Vec<String>> {
         let Some(value) = self.members.get("audience") else {
-            return terms.audiences.first().map(|own| vec![own.clone()]);
+            return policy.audiences.first().map(|own| vec![own.clone()]);
         };
         let named: Option<Vec<String>> = match value {
             Value::String(one) => Some(vec![one.clone()]),
@@ -392,9 +396,9 @@ impl Reader<'_> {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
         };
         let offered =
-            named.filter(|named| !named.is_empty() && named.iter().all(|name| terms.audiences.contains(name)));
+            named.filter(|named| !named.is_empty() && named.iter().all(|name| policy.audiences.contains(name)));
         let Some(mut audience) = offered else {
-            self.fault("audience", format!("must be one or more of: {}", terms.audiences.join(", ")));
+            self.fault("audience", format!("must be one or more of: {}", policy.audiences.join(", ")));
             return None;
         };
         audience.sort();
@@ -432,8 +436,8 @@ mod tests {
 
     use super::*;
 
-    fn terms() -> Terms {
-        Terms {
+    fn policy() -> RegistrationPolicy {
+        RegistrationPolicy {
             scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
             audiences: vec!["public".to_owned(), "other".to_owned()],
             token_ttl_s: 3_600..=86_400,
@@ -449,7 +453,7 @@ mod tests {
 
     fn parse(body: Value) -> Result<Registration, Vec<String>> {
         let Value::Object(members) = body else { unreachable!("an object") };
-        Registration::parse(&members, &[], &terms())
+        Registration::parse(&members, &[], &policy())
             .map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
     }
 
@@ -457,7 +461,7 @@ mod tests {
     fn what_is_not_said_is_the_default() {
         let registration = parse(json!({ "client_name": "Curbside", "scope": "read:zones" })).unwrap();
         assert_eq!(registration.audience, ["public"]);
-        assert_eq!((registration.token_ttl, registration.limits), (3_600, terms().default_limits));
+        assert_eq!((registration.token_ttl, registration.limits), (3_600, policy().default_limits));
         for unlimited in [Value::Null, UNLIMITED.into()] {
             let registration =
                 parse(json!({ "client_name": "Curbside", "scope": "read:zones", "daily_quota": unlimited })).unwrap();
@@ -500,10 +504,10 @@ mod tests {
 
     #[test]
     fn terms_read_back_as_they_were_told() {
-        let told = serde_json::to_value(terms()).unwrap();
+        let told = serde_json::to_value(policy()).unwrap();
         assert_eq!(told["token_ttl"], json!({ "min": 3_600, "max": 86_400 }));
         assert_eq!(told["client_defaults"]["daily_quota"], 10_000);
-        assert_eq!(serde_json::from_value::<Terms>(told).unwrap(), terms());
+        assert_eq!(serde_json::from_value::<RegistrationPolicy>(told).unwrap(), policy());
     }
 
     #[test]
@@ -523,7 +527,7 @@ mod tests {
             let body = json!({ "client_name": "a", "scope": "read:zones", "client_id": client_id,
                 "client_secret": client_secret });
             let Value::Object(members) = body else { unreachable!("an object") };
-            Application::parse(&members, &terms()).map_err(|faults| faults.len())
+            RegistrationRequest::parse(&members, &policy()).map_err(|faults| faults.len())
         };
         let chosen = application("curbside".into(), "correct-horse-battery-staple-4711".into()).unwrap();
         assert_eq!(chosen.client_id.unwrap().as_str(), "curbside");
@@ -543,13 +547,13 @@ mod tests {
 
     fn patch(body: Value) -> Result<Patch, Vec<String>> {
         let Value::Object(members) = body else { unreachable!("an object") };
-        Patch::parse(&members, &terms()).map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
+        Patch::parse(&members, &policy()).map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect())
     }
 
     #[test]
     fn a_patch_changes_what_it_names_and_nothing_else() {
         assert_eq!(patch(json!({})).unwrap(), Patch::default());
-        let before = terms().default_limits;
+        let before = policy().default_limits;
         let limits = |body| patch(body).unwrap().limits(before);
         assert_eq!(limits(json!({})), before);
         assert_eq!(limits(json!({ "burst": 7 })), Limits { burst: 7, ..before });

@@ -13,9 +13,9 @@ use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::near::{MAX_RADIUS_METRES, Near};
-use super::zone::{Location, OperatorId, ZoneNumber, nearest};
+use super::zone::{Location, OperatorId, ZoneNumber, closest_match};
 use super::zones::ZoneFilter;
-use crate::oauth::document::echo;
+use crate::oauth::document::truncated;
 
 /// Zones on a page when the request does not say.
 pub const DEFAULT_LIMIT: usize = 25;
@@ -106,11 +106,11 @@ impl Parameters {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let index = NAMES.iter().position(|known| *known == name);
             let Some(slot) = index.and_then(|index| parameters.values.get_mut(index)) else {
-                let suggestion = match nearest(&name, &NAMES) {
-                    Some(nearest) => format!("did you mean {nearest}?"),
+                let suggestion = match closest_match(&name, &NAMES) {
+                    Some(closest_match) => format!("did you mean {closest_match}?"),
                     None => format!("these are {}.", NAMES.join(", ")),
                 };
-                faults.add(format!("{:?} is not a parameter of this list: {suggestion}", echo(&name)));
+                faults.add(format!("{:?} is not a parameter of this list: {suggestion}", truncated(&name)));
                 continue;
             };
             if slot.replace(value.into_owned()).is_some() {

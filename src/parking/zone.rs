@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::record::Record;
-use crate::oauth::document::{Document, echo};
+use crate::oauth::document::{Document, truncated};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::precis;
 use crate::time::UnixSeconds;
@@ -426,9 +426,9 @@ fn check_names(body: &Document, faults: &mut Faults) {
 fn check_names_of(members: &Map<String, Value>, pointer: &str, known: &[&str], faults: &mut Faults) {
     for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
         // RFC 6901, section 3.
-        let escaped = echo(name).replace('~', "~0").replace('/', "~1");
-        let detail = match nearest(name, known) {
-            Some(nearest) => format!("is not a member: did you mean {nearest}?"),
+        let escaped = truncated(name).replace('~', "~0").replace('/', "~1");
+        let detail = match closest_match(name, known) {
+            Some(closest_match) => format!("is not a member: did you mean {closest_match}?"),
             None => format!("is not a member: these are {}", known.join(", ")),
         };
         faults.add(format!("{pointer}/{escaped}"), detail);
@@ -453,7 +453,7 @@ fn check_read_only(body: &Document, current: &Zone, faults: &mut Faults) {
 }
 
 /// The one of `known` that `name` is most likely meant to be: at most two edits away.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn closest_match<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     const MAX_EDITS: usize = 2;
     let name: Vec<char> = name.chars().take(MAX_NUMBER_CHARS).flat_map(char::to_lowercase).collect();
     let edits = |known: &str| edits(&name, known);

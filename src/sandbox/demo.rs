@@ -10,7 +10,7 @@ use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
 use crate::oauth::limits::{Limits, Rate};
-use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::registration::{Registration, RegistrationPolicy};
 use crate::oauth::scope::{Scope, ScopeFault};
 
 /// A client that every sandbox has.
@@ -87,8 +87,8 @@ impl Demo {
     }
 
     /// What it is registered with.
-    pub fn registration(&self, terms: &Terms) -> Result<Registration, ScopeFault> {
-        let mut audience: Vec<String> = terms.audiences.first().cloned().into_iter().collect();
+    pub fn registration(&self, policy: &RegistrationPolicy) -> Result<Registration, ScopeFault> {
+        let mut audience: Vec<String> = policy.audiences.first().cloned().into_iter().collect();
         if self.admin {
             audience.push(ADMIN_AUDIENCE.to_owned());
         }
@@ -96,8 +96,8 @@ impl Demo {
             client_name: self.client_name.to_owned(),
             scope: Scope::parse(self.scope)?,
             audience,
-            token_ttl: terms.default_token_ttl_s,
-            limits: self.limits.unwrap_or(terms.default_limits),
+            token_ttl: policy.default_token_ttl_s,
+            limits: self.limits.unwrap_or(policy.default_limits),
         })
     }
 }

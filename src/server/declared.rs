@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::parts::terms;
+use super::parts::policy;
 use super::{Server, StartError};
 use crate::administration::{Actor, ChangeError};
 use crate::clients::{Secret, SecretStanding};
@@ -26,7 +26,7 @@ pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError>
     let environment = Environment::of_process();
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
     let secrets_dir = config.data_dir.join(SECRETS_FOLDER);
-    let setting = Setting { secrets_dir: Some(&secrets_dir), terms: &terms(config), variable: &variable };
+    let setting = Setting { secrets_dir: Some(&secrets_dir), policy: &policy(config), variable: &variable };
     Ok(Some(declared::read(path, &setting)?))
 }
 
@@ -68,7 +68,7 @@ impl Server {
     }
 
     async fn carry_out(&self, step: &Step<'_>) -> Result<(), StartError> {
-        let (administration, actor) = (&self.parts.changes, Actor::default());
+        let (administration, actor) = (&self.parts.administration, Actor::default());
         match step {
             Step::Register(client) => {
                 let (taken, kept) = self.take_secret(client)?;
@@ -107,7 +107,7 @@ impl Server {
             return Err(refused);
         }
         let fingerprint = self.parts.clients.digest_key().fingerprint(&taken.secret);
-        if self.parts.changes.standing_of(&client.client_id, fingerprint).await? == SecretStanding::Current {
+        if self.parts.administration.standing_of(&client.client_id, fingerprint).await? == SecretStanding::Current {
             return Ok(());
         }
         if let Err(error) = client.secret.discard(&client.client_id, taken) {
@@ -122,8 +122,8 @@ impl Server {
 
     async fn patch(&self, client_id: &ClientId, members: Map<String, Value>) -> Result<(), StartError> {
         let unfit = |_| StartError::Setting(format!("{client_id} cannot be changed as declared"));
-        let patch = Patch::parse(&members, &self.parts.terms).map_err(unfit)?;
-        self.parts.changes.change(client_id, &patch, &Condition::default(), &Actor::default()).await?;
+        let patch = Patch::parse(&members, &self.parts.policy).map_err(unfit)?;
+        self.parts.administration.change(client_id, &patch, &Condition::default(), &Actor::default()).await?;
         Ok(())
     }
 }

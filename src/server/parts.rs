@@ -20,7 +20,7 @@ use crate::http::token::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::listener::Connections;
 use crate::oauth::limits::Limits;
-use crate::oauth::registration::Terms;
+use crate::oauth::registration::RegistrationPolicy;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
@@ -35,8 +35,8 @@ use crate::tokens::Tokens;
 #[derive(Clone)]
 pub(super) struct Parts {
     pub(super) admission: Data<Admission>,
-    pub(super) grants: Data<ClientCredentials>,
-    pub(super) changes: Data<Administration>,
+    pub(super) client_credentials: Data<ClientCredentials>,
+    pub(super) administration: Data<Administration>,
     pub(super) audit: Data<Audit>,
     pub(super) clients: Data<Clients>,
     pub(super) revocation: Arc<Revocation>,
@@ -44,7 +44,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
-    pub(super) terms: Data<Terms>,
+    pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
     pub(super) durations: Arc<Durations>,
@@ -53,13 +53,13 @@ pub(super) struct Parts {
 }
 
 /// What the server has beside the rules, for metrics and probes.
-pub(super) struct Outside {
+pub(super) struct HostMetrics {
     pub(super) tls: Arc<Tls>,
     pub(super) connections: Arc<Connections>,
     pub(super) stopping: Arc<AtomicBool>,
 }
 
-impl Outside {
+impl HostMetrics {
     fn tell(&self, exposition: &mut Exposition) {
         exposition.counters(
             "boomgate_connections_total",
@@ -87,7 +87,7 @@ pub(super) async fn assemble(
     issuer: &str,
     timed: Arc<TimedStore>,
     clock: SharedClock,
-    outside: Outside,
+    outside: HostMetrics,
 ) -> Result<Parts, StartError> {
     let store: Arc<dyn Store> = timed.clone();
     let (clients, keys, revocation, parking) = tokio::try_join!(
@@ -98,8 +98,8 @@ pub(super) async fn assemble(
     )?;
     let (clients, keys, revocation) = (Arc::new(clients), Arc::new(keys), Arc::new(revocation));
     let parking = Arc::new(parking);
-    let terms = terms(config);
-    let public_audience = terms.audiences.first().cloned();
+    let policy = policy(config);
+    let public_audience = policy.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
     let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), issuer.to_owned(), config.token_cache_entries));
     let admission = Admission::new(
@@ -113,7 +113,7 @@ pub(super) async fn assemble(
     );
     let failed = &config.failed_authentications;
     let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
-    let grants = ClientCredentials::new(
+    let client_credentials = ClientCredentials::new(
         clients.clone(),
         tokens.clone(),
         failures.clone(),
@@ -121,18 +121,20 @@ pub(super) async fn assemble(
         Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
     );
     let endpoint = &config.token_endpoint;
-    let grants = grants.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
+    let client_credentials =
+        client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
     let audit = Arc::new(Audit::new(store.clone()));
     let (who, when) = (clients.clone(), clock.clone());
-    let changes =
+    let administration =
         Administration::new(store.clone(), audit.clone(), when, who, revocation.clone(), keys.clone(), parking.clone());
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
-    let (admission, grants, changes) = (Data::new(admission), Data::new(grants), Data::new(changes));
+    let (admission, client_credentials, administration) =
+        (Data::new(admission), Data::new(client_credentials), Data::new(administration));
     let audit = Data::from(audit);
     let (clients, keys, parking) = (Data::from(clients), Data::from(keys), Data::from(parking));
     let durations = Arc::<Durations>::default();
-    let Outside { tls, stopping, .. } = &outside;
+    let HostMetrics { tls, stopping, .. } = &outside;
     let (tls, stopping) = (tls.clone(), stopping.clone());
     let readiness = Readiness {
         store,
@@ -143,7 +145,7 @@ pub(super) async fn assemble(
     };
     let metrics = Metrics {
         admission: admission.clone(),
-        grants: grants.clone(),
+        client_credentials: client_credentials.clone(),
         source_limit: source_limit.clone(),
         audit: audit.clone(),
         clients: clients.clone(),
@@ -159,8 +161,8 @@ pub(super) async fn assemble(
     };
     Ok(Parts {
         admission,
-        grants,
-        changes,
+        client_credentials,
+        administration,
         audit,
         clients,
         revocation,
@@ -171,7 +173,7 @@ pub(super) async fn assemble(
             rotation_days: config.key_rotation_days,
         }),
         parking,
-        terms: Data::new(terms),
+        policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,
         durations,
@@ -186,9 +188,9 @@ fn bounds(config: &Config) -> Bounds {
 }
 
 /// What this server offers to clients.
-pub(super) fn terms(config: &Config) -> Terms {
+pub(super) fn policy(config: &Config) -> RegistrationPolicy {
     let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota } = config.client_defaults;
-    Terms {
+    RegistrationPolicy {
         scopes: config.scopes.clone(),
         audiences: config.audiences.clone(),
         token_ttl_s: config.edition.token_ttl_s(),

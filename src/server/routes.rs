@@ -9,11 +9,11 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Scope, guard};
 
 use super::parts::Parts;
-use crate::http::answer::{Complete, Site};
 use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::error::Problem;
+use crate::http::response::{ResponseHeaders, Site};
 use crate::http::{
-    admin, clear, health, introspect, metadata, metrics, parking as zones, problems, revoke, token, usage,
+    admin, health, introspect, metadata, metrics, parking as zones, plain_http, problems, revoke, token, usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -31,15 +31,15 @@ pub(super) fn secure_app(
     App::new()
         .app_data(site.clone())
         .app_data(parts.admission.clone())
-        .app_data(parts.grants.clone())
-        .app_data(parts.changes.clone())
+        .app_data(parts.client_credentials.clone())
+        .app_data(parts.administration.clone())
         .app_data(Data::new(parts.source_limit.clone()))
         .app_data(parts.audit.clone())
         .app_data(parts.clients.clone())
         .app_data(parts.keys.clone())
         .app_data(parts.key_schedule.clone())
         .app_data(parts.parking.clone())
-        .app_data(parts.terms.clone())
+        .app_data(parts.policy.clone())
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
@@ -65,7 +65,7 @@ pub(super) fn secure_app(
                 .default_service(web::to(|_: Authorized<AnyAdmin>| async { not_allowed() })),
         )
         .default_service(web::to(nothing_here))
-        .wrap(Complete::new(site, &parts.durations, "https"))
+        .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
 }
 
 /// What partners call, at `/` and under `/v3`, by paths without a pattern.
@@ -119,7 +119,7 @@ pub(super) fn ops_app(
         .configure(probes)
         .service(read_only("/metrics", metrics::open))
         .default_service(web::to(nothing_here))
-        .wrap(Complete::new(site, &parts.durations, "http"))
+        .wrap(ResponseHeaders::new(site, &parts.durations, "http"))
 }
 
 /// What plain HTTP is answered: nothing but no.
@@ -132,11 +132,11 @@ pub(super) fn clear_app(
     App::new()
         .app_data(site.clone())
         .app_data(parts.admission.clone())
-        .app_data(parts.grants.clone())
-        .app_data(parts.changes.clone())
-        .default_service(web::to(clear::refuse))
+        .app_data(parts.client_credentials.clone())
+        .app_data(parts.administration.clone())
+        .default_service(web::to(plain_http::refuse))
         // What came in the clear is burned whatever its host is.
-        .wrap(Complete::new(site, &parts.durations, "http").with_any_host())
+        .wrap(ResponseHeaders::new(site, &parts.durations, "http").with_any_host())
 }
 
 fn oauth_endpoint<F, Args>(path: &str, handler: F) -> actix_web::Resource

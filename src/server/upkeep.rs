@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::parts::Parts;
-use crate::failures::Sum;
+use crate::failures::FailureSummary;
 use crate::store::{Store, StoreError};
 use crate::time::UnixSeconds;
 use crate::tls::{Refreshed, Tls, TlsError};
@@ -34,20 +34,20 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
                 if let Err(error) = forget_idempotency_keys(&parts, now).await {
                     tracing::warn!(%error, "expired idempotency keys stay for now");
                 }
-                if let Err(error) = parts.changes.finish_deletions().await {
+                if let Err(error) = parts.administration.finish_deletions().await {
                     tracing::warn!(%error, "what deleted clients have stored stays for now");
                 }
                 if let Err(error) = parts.clients.write_back_uses().await {
                     tracing::warn!(%error, "when secrets were last used is not on disk yet");
                 }
-                if let Err(error) = parts.changes.tend_keys(&parts.key_schedule).await {
+                if let Err(error) = parts.administration.maintain_keys(&parts.key_schedule).await {
                     tracing::warn!(%error, "the signing keys stay as they are for now");
                 }
                 if let Err(error) = write_down(&parts, parts.failures.due()).await {
                     tracing::warn!(%error, "failed authentications are not in the audit log yet");
                 }
                 parts.source_limit.forget_quiet();
-                parts.grants.forget_unregistered();
+                parts.client_credentials.forget_unregistered();
                 parts.admission.forget_unregistered();
             }
             _ = certificates.tick() => {
@@ -76,7 +76,7 @@ fn log_refreshed(refreshed: &Result<Refreshed, TlsError>) {
 /// Writes down what only memory has, returns unspent quota, and closes the store; all of it, whatever fails.
 pub(super) async fn close(parts: &Parts, store: &dyn Store) -> Result<(), StoreError> {
     let written = parts.clients.write_back_uses().await;
-    let told = write_down(parts, parts.failures.rest()).await;
+    let told = write_down(parts, parts.failures.remaining()).await;
     let returned = parts.admission.close().await;
     store.close().await?;
     written?;
@@ -85,9 +85,9 @@ pub(super) async fn close(parts: &Parts, store: &dyn Store) -> Result<(), StoreE
 }
 
 /// Failed authentications reach the audit log as sums.
-async fn write_down(parts: &Parts, failures: Vec<Sum>) -> Result<(), StoreError> {
+async fn write_down(parts: &Parts, failures: Vec<FailureSummary>) -> Result<(), StoreError> {
     for sum in failures {
-        parts.changes.authentications_failed(&sum).await?;
+        parts.administration.authentications_failed(&sum).await?;
         parts.failures.told(&sum);
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::watch::Feed;
+use super::watch::ChangeFeed;
 use super::{Key, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 
 /// See the module.
@@ -17,14 +17,14 @@ use super::{Key, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 pub struct MemoryStore {
     /// `None` once it is closed.
     entries: Mutex<Option<BTreeMap<Key, Value>>>,
-    feed: Feed,
+    feed: ChangeFeed,
 }
 
 impl MemoryStore {
     /// A store that holds nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: Mutex::new(Some(BTreeMap::new())), feed: Feed::new() }
+        Self { entries: Mutex::new(Some(BTreeMap::new())), feed: ChangeFeed::new() }
     }
 
     fn entries(&self) -> MutexGuard<'_, Option<BTreeMap<Key, Value>>> {

@@ -24,8 +24,8 @@ pub use self::memory::MemoryStore;
 pub use self::sled::SledStore;
 pub use self::slots::{Holder, MAX_SLOTS, Reservation, Slot, SlotKind, Slots};
 pub use self::timed::{CommitOutcome, TimedStore};
-pub use self::view::{Projection, QuickMap, Since, View};
-pub use self::watch::{Change, Event, Watch};
+pub use self::view::{Epoch, Projection, QuickMap, View};
+pub use self::watch::{Change, ChangeEvent, Watch};
 use crate::files::Exposure;
 
 /// The most operations (checks and writes together) that one [`Txn`] may hold.

@@ -28,9 +28,9 @@ use sled::{Batch, Db, IVec};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-use self::fence::{caught, flush, let_go};
+use self::fence::{catch_panic, close, flush};
 use self::folder::{Folder, unavailable};
-use super::watch::Feed;
+use super::watch::ChangeFeed;
 use super::{Change, Key, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 
 /// How many commits may wait for the committer before `commit` itself waits.
@@ -54,7 +54,7 @@ pub struct SledStore {
     /// Why there is none, once closed, or from a failed batch until the folder is open again. The committer
     /// holds it for writing while a batch is under way.
     db: Arc<RwLock<Result<Db, StoreError>>>,
-    feed: Arc<Feed>,
+    feed: Arc<ChangeFeed>,
     queue: mpsc::Sender<Work>,
     committer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -80,7 +80,7 @@ impl SledStore {
         let timer = runtime::Builder::new_current_thread().enable_time().build().map_err(StoreError::unavailable)?;
 
         let db = Arc::new(RwLock::new(Ok(db)));
-        let feed = Arc::new(Feed::new());
+        let feed = Arc::new(ChangeFeed::new());
         let (queue, queued) = mpsc::channel(QUEUE);
         let committer = Committer { db: Arc::clone(&db), feed: Arc::clone(&feed), file, timer, queued, folder };
         let committer = thread::Builder::new()
@@ -166,7 +166,7 @@ impl Store for SledStore {
 /// The thread that makes every write.
 struct Committer {
     db: Arc<RwLock<Result<Db, StoreError>>>,
-    feed: Arc<Feed>,
+    feed: Arc<ChangeFeed>,
     /// sled's file, to sync it.
     file: File,
     /// For waits that have an end.
@@ -189,7 +189,7 @@ impl Committer {
         }
         self.feed.close();
         let db = std::mem::replace(&mut *self.held(), Err(StoreError::closed()));
-        db.map_or_else(|_| (), let_go);
+        db.map_or_else(|_| (), close);
         self.folder.wait_for_sled();
     }
 
@@ -233,7 +233,7 @@ impl Committer {
             Ok(made) => (made.into_iter().map(|changes| Ok(self.publish(changes))).collect(), Ok(())),
             Err(cause) => {
                 if let Ok(db) = std::mem::replace(&mut *held, Err(cause.clone())) {
-                    let_go(db);
+                    close(db);
                 }
                 (answers.iter().map(|_| Err(cause.clone())).collect(), Err(cause))
             }
@@ -302,8 +302,8 @@ impl Committer {
         self.folder.write_again()?;
         let (db, file) = self.folder.open()?;
         // A disk that has failed once is not taken at its word: every page is read before one is shown.
-        if let Err(cause) = caught(|| Ok(in_order(&db, Bound::Unbounded).try_for_each(|entry| entry.map(drop))?)) {
-            let_go(db);
+        if let Err(cause) = catch_panic(|| Ok(in_order(&db, Bound::Unbounded).try_for_each(|entry| entry.map(drop))?)) {
+            close(db);
             return Err(cause);
         }
         self.file = file;
@@ -316,7 +316,7 @@ impl Committer {
 
     /// The changes that each transaction made; `None` for one whose checks did not hold.
     fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> io::Result<Vec<Option<Vec<Change>>>> {
-        caught(|| {
+        catch_panic(|| {
             let mut made = Vec::with_capacity(txns.len());
             for txn in txns {
                 made.push(apply(db, txn)?);

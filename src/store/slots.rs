@@ -100,8 +100,8 @@ impl<K: SlotKind> Slots<K> {
     }
 
     /// Returns once what is in memory has come to that commit.
-    pub async fn reach(&self, revision: Revision) {
-        self.view.reach(revision).await;
+    pub async fn wait_for(&self, revision: Revision) {
+        self.view.wait_for(revision).await;
     }
 
     /// Up to `limit` slots that an owner has taken, with who has them.
@@ -262,7 +262,7 @@ mod tests {
         loop {
             let Reservation::Reserved(slot) = slots.reserve("owner", most).await else { return false };
             if let Outcome::Committed(revision) = store.commit(slot.take(id).unwrap()).await.unwrap() {
-                slots.reach(revision).await;
+                slots.wait_for(revision).await;
                 return true;
             }
             tokio::task::yield_now().await;

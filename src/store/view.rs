@@ -2,7 +2,7 @@
 //!
 //! A [`View`] follows its store's watch and keeps a [`Projection`] of the keyspace behind an atomic
 //! pointer: a read is one load, takes no lock, and never waits for a write or for the disk. What is
-//! read may be a moment behind the store; whoever has just written waits with [`View::reach`]. A view
+//! read may be a moment behind the store; whoever has just written waits with [`View::wait_for`]. A view
 //! never goes back: once it has shown a change, it shows that change or a later one.
 
 use std::pin::pin;
@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, spawn_blocking};
 
-use super::{Event, Keyspace, Revision, Store, StoreError, Watch};
+use super::{ChangeEvent, Keyspace, Revision, Store, StoreError, Watch};
 
 /// How many records are read at a time: a page is decoded while the next is read. Each of the threads that read keeps
 /// what its pages took, so a larger one costs memory for good; a smaller one, time.
@@ -59,13 +59,13 @@ pub struct View<P> {
     follower: OnceLock<AbortHandle>,
 }
 
-/// Since when something is so, for [`View::still`]: the [changes](View::changes) up to which it was found to be.
+/// Since when something is so, for [`View::holds_since`]: the [changes](View::changes) up to which it was found to be.
 /// For one thing, and one view.
 #[derive(Debug)]
-pub struct Since(AtomicU64);
+pub struct Epoch(AtomicU64);
 
 /// Never looked for: no view changes so often.
-impl Default for Since {
+impl Default for Epoch {
     fn default() -> Self {
         Self(AtomicU64::new(u64::MAX))
     }
@@ -103,7 +103,7 @@ impl<P: Projection> View<P> {
 
     /// Whether `is_so` holds of the view. That is not asked again while the view has not changed `since` it was found
     /// to.
-    pub fn still(&self, since: &Since, is_so: impl FnOnce(&P) -> bool) -> bool {
+    pub fn holds_since(&self, since: &Epoch, is_so: impl FnOnce(&P) -> bool) -> bool {
         let changes = self.changes();
         if changes == Some(since.0.load(Ordering::Relaxed)) {
             return true;
@@ -116,7 +116,7 @@ impl<P: Projection> View<P> {
     }
 
     /// Returns once the view holds the commit of that revision, or the store has closed.
-    pub async fn reach(&self, revision: Revision) {
+    pub async fn wait_for(&self, revision: Revision) {
         // An error is impossible while `self` holds the sender.
         let _ = self.reached.subscribe().wait_for(|reached| *reached >= revision).await;
     }
@@ -143,7 +143,7 @@ impl<P> Drop for View<P> {
 async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut watch: Watch) {
     while let Some(event) = watch.next().await {
         match event {
-            Event::Committed { .. } => {
+            ChangeEvent::Committed { .. } => {
                 let Some(view) = view.upgrade() else { return };
                 let current = view.current.load_full();
                 match applied(&*current, &event) {
@@ -153,7 +153,7 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
                     }
                 }
             }
-            Event::Resync { .. } => {
+            ChangeEvent::Resync { .. } => {
                 let Some((next, read_with)) = resynced(&view, &store, watch).await else { return };
                 watch = read_with;
                 let Some(view) = view.upgrade() else { return };
@@ -232,8 +232,8 @@ async fn read_all<P: Projection>(
         // Every commit that the scan can have seen is in the watch by now.
         while let Some(event) = watch.pending() {
             match event {
-                Event::Committed { .. } => projection = applied(&projection, &event).unwrap_or(projection),
-                Event::Resync { .. } => continue 'afresh,
+                ChangeEvent::Committed { .. } => projection = applied(&projection, &event).unwrap_or(projection),
+                ChangeEvent::Resync { .. } => continue 'afresh,
             }
         }
         return Ok(projection);
@@ -241,8 +241,8 @@ async fn read_all<P: Projection>(
 }
 
 /// `projection` with the event's changes made; `None` if none of them is in its keyspace.
-fn applied<P: Projection>(projection: &P, event: &Event) -> Option<P> {
-    let Event::Committed { changes, .. } = event else { return None };
+fn applied<P: Projection>(projection: &P, event: &ChangeEvent) -> Option<P> {
+    let ChangeEvent::Committed { changes, .. } = event else { return None };
     let mut next = None;
     for change in &**changes {
         let Some(id) = P::KEYSPACE.id(&change.key) else { continue };

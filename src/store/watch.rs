@@ -2,7 +2,7 @@
 //!
 //! One broadcast channel for each store carries every commit, once it is durable, in order. A reader
 //! that falls behind by more than [`CAPACITY`] commits loses the oldest of them and is told to read
-//! afresh ([`Event::Resync`]): nothing that a reader does, or leaves undone, makes a writer wait.
+//! afresh ([`ChangeEvent::Resync`]): nothing that a reader does, or leaves undone, makes a writer wait.
 //! It is not a log: what was committed before the watch began is not in it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,7 @@ pub struct Change {
 
 /// What a [`Watch`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum ChangeEvent {
     /// A transaction was made.
     Committed {
         /// Its number.
@@ -46,13 +46,13 @@ pub enum Event {
 
 /// The writer's end: numbers commits and tells them to every [`Watch`].
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct ChangeFeed {
     published: Arc<AtomicU64>,
     /// `None` once the store has closed.
-    sender: Mutex<Option<broadcast::Sender<Event>>>,
+    sender: Mutex<Option<broadcast::Sender<ChangeEvent>>>,
 }
 
-impl Feed {
+impl ChangeFeed {
     pub(super) fn new() -> Self {
         let (sender, _) = broadcast::channel(CAPACITY);
         Self { published: Arc::new(AtomicU64::new(0)), sender: Mutex::new(Some(sender)) }
@@ -67,7 +67,7 @@ impl Feed {
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
             // An error means only that nobody is watching.
-            let _ = sender.send(Event::Committed { revision, changes: changes.into() });
+            let _ = sender.send(ChangeEvent::Committed { revision, changes: changes.into() });
         }
         revision
     }
@@ -79,7 +79,7 @@ impl Feed {
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
             // An error means only that nobody is watching.
-            let _ = sender.send(Event::Resync { revision });
+            let _ = sender.send(ChangeEvent::Resync { revision });
         }
     }
 
@@ -105,14 +105,14 @@ impl Feed {
 /// Every commit from the moment at which the watch was made, in order.
 #[derive(Debug)]
 pub struct Watch {
-    receiver: broadcast::Receiver<Event>,
+    receiver: broadcast::Receiver<ChangeEvent>,
     published: Arc<AtomicU64>,
     told: Revision,
 }
 
 impl Watch {
     /// Waits for the next event; `None` once the store has closed. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<ChangeEvent> {
         loop {
             let received = self.receiver.recv().await;
             match received {
@@ -128,7 +128,7 @@ impl Watch {
     }
 
     /// The next event if there already is one.
-    pub(super) fn pending(&mut self) -> Option<Event> {
+    pub(super) fn pending(&mut self) -> Option<ChangeEvent> {
         loop {
             match self.receiver.try_recv() {
                 Ok(event) => {
@@ -148,8 +148,8 @@ impl Watch {
     }
 
     /// Drops what a resync has covered already: told late, it would set a fresh reader back.
-    fn pass(&mut self, event: Event) -> Option<Event> {
-        let (Event::Committed { revision, .. } | Event::Resync { revision }) = &event;
+    fn pass(&mut self, event: ChangeEvent) -> Option<ChangeEvent> {
+        let (ChangeEvent::Committed { revision, .. } | ChangeEvent::Resync { revision }) = &event;
         if *revision <= self.told {
             return None;
         }
@@ -159,9 +159,9 @@ impl Watch {
 
     /// Skips to the end of the channel: from where it is, at the very edge, the next commit would push
     /// it out again.
-    fn resync(&mut self) -> Event {
+    fn resync(&mut self) -> ChangeEvent {
         self.receiver = self.receiver.resubscribe();
         self.told = Revision(self.published.load(Ordering::Acquire));
-        Event::Resync { revision: self.told }
+        ChangeEvent::Resync { revision: self.told }
     }
 }

@@ -42,9 +42,9 @@ impl Gate {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await.unwrap());
         let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.unwrap();
-        keys.reach(committed(&store, first.change).await).await;
+        keys.wait_for(committed(&store, first.change).await).await;
         let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
-        clients.reach(committed(&store, clients.register(&client()).unwrap()).await).await;
+        clients.wait_for(committed(&store, clients.register(&client()).unwrap()).await).await;
         let revocation = Arc::new(Revocation::open(store.clone()).await.unwrap());
         let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), "https://localhost".to_owned(), 1_000));
         let quota = Quota::open(store.clone(), clock.clone());
@@ -67,7 +67,7 @@ impl Gate {
             Change::Revoke => {
                 let access = access.unwrap();
                 let txn = self.revocation.revoke(&access.jti, access.expires_at).unwrap();
-                self.revocation.reach(committed(&self.store, txn).await).await;
+                self.revocation.wait_for(committed(&self.store, txn).await).await;
             }
             Change::Suspend | Change::RevokeAll => {
                 let (before, stored) = Clients::stored(&*self.store, &client().client_id).await.unwrap().unwrap();
@@ -78,14 +78,14 @@ impl Gate {
                     after.revoke_tokens(self.clock.now());
                 }
                 let txn = Clients::replace(&before, &after, stored).unwrap();
-                self.clients.reach(committed(&self.store, txn).await).await;
+                self.clients.wait_for(committed(&self.store, txn).await).await;
             }
             Change::RemoveKey => {
                 let old = self.keys.signing(self.clock.now()).unwrap().kid().to_owned();
                 let next = self.keys.rotation(Algorithm::EdDsa, Start::Immediately, self.clock.now().plus(1)).await;
-                self.keys.reach(committed(&self.store, next.unwrap().change).await).await;
+                self.keys.wait_for(committed(&self.store, next.unwrap().change).await).await;
                 let removal = self.keys.removal(&old, self.clock.now().plus(1)).await.unwrap();
-                self.keys.reach(committed(&self.store, removal.change).await).await;
+                self.keys.wait_for(committed(&self.store, removal.change).await).await;
             }
         }
     }

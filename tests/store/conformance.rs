@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use boomgate::store::{
-    Event, Key, Keyspace, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, MemoryStore, Outcome, Projection,
-    Revision, Since, SledStore, Store, StoreError, Txn, Value, View, Watch,
+    ChangeEvent, Epoch, Key, Keyspace, MAX_KEY_BYTES, MAX_OPERATIONS, MAX_SCAN, MAX_VALUE_BYTES, MemoryStore, Outcome,
+    Projection, Revision, SledStore, Store, StoreError, Txn, Value, View, Watch,
 };
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -113,10 +113,10 @@ async fn keys(store: &dyn Store, prefix: &str) -> Vec<String> {
 /// The changes of the next commit that the watch tells of.
 async fn next_commit(watch: &mut Watch) -> (Revision, Vec<(Key, Option<Value>)>) {
     match watch.next().await.unwrap() {
-        Event::Committed { revision, changes } => {
+        ChangeEvent::Committed { revision, changes } => {
             (revision, changes.iter().map(|change| (change.key.clone(), change.value.clone())).collect())
         }
-        Event::Resync { .. } => panic!("a resync where none was expected"),
+        ChangeEvent::Resync { .. } => panic!("a resync where none was expected"),
     }
 }
 
@@ -428,7 +428,7 @@ async fn flood(store: &dyn Store, at: &str) -> Revision {
 async fn a_watch_that_falls_behind_is_told_to_read_afresh_and_then_only_of_what_follows(store: Arc<dyn Store>) {
     let mut watch = store.watch();
     let last = flood(&*store, "n").await;
-    assert_eq!(watch.next().await, Some(Event::Resync { revision: last }));
+    assert_eq!(watch.next().await, Some(ChangeEvent::Resync { revision: last }));
     let next = put(&*store, "n", "next").await;
     assert_eq!(next_commit(&mut watch).await, (next, vec![(key("n"), Some(value("next")))]));
 }
@@ -450,7 +450,7 @@ async fn what_a_read_shows_the_watch_has_been_told(store: Arc<dyn Store>) {
         tokio::task::yield_now().await;
     }
     let told = watch.next().now_or_never();
-    assert!(matches!(told, Some(Some(Event::Committed { .. }))), "{told:?}");
+    assert!(matches!(told, Some(Some(ChangeEvent::Committed { .. }))), "{told:?}");
     writer.await.unwrap();
 }
 
@@ -502,12 +502,12 @@ async fn a_view_follows_writes_and_deletes_and_can_be_waited_for(store: Arc<dyn 
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
     assert_eq!(held(&view), []);
     for n in 0..20 {
-        view.reach(write(&*store, "a", n).await).await;
+        view.wait_for(write(&*store, "a", n).await).await;
         assert_eq!(held(&view), [("a".to_owned(), n)]);
     }
     let before = view.load().clone();
     let txn = Txn::new().delete(NOTES.key("a")).and(note("b", 1)).and(note("b", 2)).and(note("c/d", 3));
-    view.reach(committed(store.commit(txn).await.unwrap())).await;
+    view.wait_for(committed(store.commit(txn).await.unwrap())).await;
     assert_eq!(held(&view), [("b".to_owned(), 2), ("c/d".to_owned(), 3)]);
     assert_eq!(before.0.len(), 1, "what was loaded does not change");
 }
@@ -515,44 +515,44 @@ async fn a_view_follows_writes_and_deletes_and_can_be_waited_for(store: Arc<dyn 
 async fn a_view_ignores_other_keyspaces_but_reaches_their_commits(store: Arc<dyn Store>) {
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
     let before = Arc::clone(&view.load());
-    view.reach(put(&*store, "notes", "").await).await;
-    view.reach(put(&*store, "notesx/a", "").await).await;
-    view.reach(committed(store.commit(Txn::new().absent(key("x"))).await.unwrap())).await;
+    view.wait_for(put(&*store, "notes", "").await).await;
+    view.wait_for(put(&*store, "notesx/a", "").await).await;
+    view.wait_for(committed(store.commit(Txn::new().absent(key("x"))).await.unwrap())).await;
     assert!(Arc::ptr_eq(&before, &view.load()), "nothing was copied for them");
 }
 
 async fn what_a_view_still_holds_is_looked_for_again_once_it_has_changed(store: Arc<dyn Store>) {
     write(&*store, "a", 1).await;
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
-    let (since, looks) = (Since::default(), Cell::new(0));
+    let (since, looks) = (Epoch::default(), Cell::new(0));
     let is_there = || {
-        let found = view.still(&since, |notes| {
+        let found = view.holds_since(&since, |notes| {
             looks.set(looks.get() + 1);
             notes.0.contains_key("a")
         });
         (found, looks.get())
     };
     assert_eq!([is_there(), is_there()], [(true, 1), (true, 1)]);
-    view.reach(put(&*store, "notesx/a", "").await).await;
+    view.wait_for(put(&*store, "notesx/a", "").await).await;
     assert_eq!(is_there(), (true, 1), "the view is as it was");
-    view.reach(write(&*store, "b", 1).await).await;
+    view.wait_for(write(&*store, "b", 1).await).await;
     assert_eq!([is_there(), is_there()], [(true, 2), (true, 2)]);
-    view.reach(committed(store.commit(Txn::new().delete(NOTES.key("a"))).await.unwrap())).await;
+    view.wait_for(committed(store.commit(Txn::new().delete(NOTES.key("a"))).await.unwrap())).await;
     assert_eq!([is_there(), is_there()], [(false, 3), (false, 4)], "what is not so is looked for each time");
 }
 
 async fn a_view_that_fell_behind_is_whole_again(store: Arc<dyn Store>) {
     write(&*store, "gone", 1).await;
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
-    let since = Since::default();
-    assert!(view.still(&since, |notes| notes.0.contains_key("gone")));
+    let since = Epoch::default();
+    assert!(view.holds_since(&since, |notes| notes.0.contains_key("gone")));
     committed(store.commit(Txn::new().delete(NOTES.key("gone"))).await.unwrap());
     // One future, polled on one thread: the view's task gets no turn before the watch has overflowed,
     // unless the store itself waits; then it has just less to catch up with.
     flood(&*store, "noise").await;
-    view.reach(write(&*store, "new", 2).await).await;
+    view.wait_for(write(&*store, "new", 2).await).await;
     assert_eq!(held(&view), [("new".to_owned(), 2)]);
-    assert!(!view.still(&since, |notes| notes.0.contains_key("gone")));
+    assert!(!view.holds_since(&since, |notes| notes.0.contains_key("gone")));
 }
 
 async fn a_view_opened_during_writes_misses_none_and_never_goes_back(store: Arc<dyn Store>) {
@@ -619,10 +619,10 @@ async fn a_view_opens_with_all_that_was_committed_around_its_scan(store: Arc<dyn
     let view = View::<Notes>::open(Arc::new(Busy(Arc::clone(&store)))).await.unwrap();
     assert_eq!(held(&view), [("after".to_owned(), 3), ("before".to_owned(), 3)]);
     let mut last = Revision(0);
-    while let Some(Some(Event::Committed { revision, .. })) = watch.next().now_or_never() {
+    while let Some(Some(ChangeEvent::Committed { revision, .. })) = watch.next().now_or_never() {
         last = revision;
     }
-    assert!(view.reach(last).now_or_never().is_some(), "what it has shown it must not be told again");
+    assert!(view.wait_for(last).now_or_never().is_some(), "what it has shown it must not be told again");
 }
 
 async fn a_record_of_another_version_stops_a_view_from_opening(store: Arc<dyn Store>) {
@@ -646,7 +646,7 @@ async fn a_record_that_turns_unreadable_leaves_what_was_known(store: Arc<dyn Sto
     write(&*store, "a", 1).await;
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
     let txn = Txn::new().put(key("notes/a"), value(r#"{"v":9,"record":2}"#)).and(note("b", 2));
-    view.reach(committed(store.commit(txn).await.unwrap())).await;
+    view.wait_for(committed(store.commit(txn).await.unwrap())).await;
     assert_eq!(held(&view), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
 }
 
@@ -695,7 +695,7 @@ async fn commits_that_were_queued_before_close_are_made(store: Arc<dyn Store>) {
 
 async fn waiting_for_a_view_ends_when_the_store_closes(store: Arc<dyn Store>) {
     let view = View::<Notes>::open(Arc::clone(&store)).await.unwrap();
-    let never = view.reach(Revision(1_000_000));
+    let never = view.wait_for(Revision(1_000_000));
     let (closed, ()) = tokio::join!(store.close(), never);
     closed.unwrap();
 }

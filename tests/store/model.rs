@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boomgate::store::{Event, Key, MemoryStore, Outcome, SledStore, Store, Txn, Value};
+use boomgate::store::{ChangeEvent, Key, MemoryStore, Outcome, SledStore, Store, Txn, Value};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ enum Answer {
     Commit(Outcome),
     Get(Option<Value>),
     Scan(Vec<(Key, Value)>),
-    Told(Vec<Event>),
+    Told(Vec<ChangeEvent>),
 }
 
 async fn run(store: Arc<dyn Store>, steps: &[Step]) -> Vec<Answer> {

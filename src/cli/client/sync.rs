@@ -22,7 +22,7 @@ use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, S
 use crate::files::Reader;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::limits::{Limits, Rate};
-use crate::oauth::registration::{Registration, Terms};
+use crate::oauth::registration::{Registration, RegistrationPolicy};
 use crate::oauth::scope::Scope;
 
 /// How many clients a refusal names.
@@ -140,9 +140,10 @@ pub(super) fn sync(
     environment: &Environment,
     json: bool,
 ) -> anyhow::Result<()> {
-    let terms = server.get("/admin/terms", &[])?;
-    let terms: Terms = serde_json::from_value(terms)
-        .map_err(|error| anyhow!("{} speaks of its terms in another way: {error}", server.server()))?;
+    let policy = server.get("/admin/terms", &[])?;
+    let policy: RegistrationPolicy = serde_json::from_value(policy).map_err(|error| {
+        anyhow!("{} answers with a registration policy that this version cannot read: {error}", server.server())
+    })?;
     let declaration = options.declaration()?;
     if let Some(exposure) = declaration.exposure() {
         let warning = format!("warning: {} {exposure}", declaration.name().display());
@@ -150,7 +151,7 @@ pub(super) fn sync(
     }
     let secrets_dir = options.keep_in.clone().or_else(|| declaration.secrets_dir());
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
-    let setting = Setting { secrets_dir: secrets_dir.as_deref(), terms: &terms, variable: &variable };
+    let setting = Setting { secrets_dir: secrets_dir.as_deref(), policy: &policy, variable: &variable };
     let declared = declaration.clients(&setting)?;
     let (name, prune) = (declaration.name().display(), options.wanted());
     if prune != Prune::Nothing && declared.is_empty() {

@@ -22,7 +22,7 @@ use crate::idempotency::Attempt;
 use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
 use crate::oauth::precis::folded;
 use crate::oauth::precondition::EntityTag;
-use crate::oauth::registration::{Application, MAX_NAME_CHARS, Patch, Terms};
+use crate::oauth::registration::{MAX_NAME_CHARS, Patch, RegistrationPolicy, RegistrationRequest};
 use crate::time::UnixSeconds;
 
 const DEFAULT_LIMIT: usize = 25;
@@ -64,14 +64,14 @@ async fn register(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
-    terms: Data<Terms>,
-    changes: Data<Administration>,
+    policy: Data<RegistrationPolicy>,
+    administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let key = idempotency_key(&request)?;
     let members = read_members(&request, payload).await?;
-    let application = Application::parse(&members, &terms).map_err(invalid)?;
-    let warnings = warnings(application.client_secret.as_ref());
+    let asked = RegistrationRequest::parse(&members, &policy).map_err(invalid)?;
+    let warnings = warnings(asked.client_secret.as_ref());
     let attempt = key.map(|key| Attempt::new(caller.client_id(), key));
     let answer = |client: &Client| {
         let mut answer = told(client, &clients);
@@ -84,8 +84,8 @@ async fn register(
         }
         (answer, etag)
     };
-    let asked = administration::Request { application, attempt, answer: &answer };
-    let registered = changes.register_once(asked, &caller.actor(&request)).await?;
+    let asked = administration::Request { asked, attempt, answer: &answer };
+    let registered = administration.register_once(asked, &caller.actor(&request)).await?;
     let mut body = registered.body;
     if let (Some(members), Some(secret)) = (body.as_object_mut(), &registered.secret) {
         members.insert("client_secret".to_owned(), secret.expose().into());
@@ -122,9 +122,9 @@ pub(super) fn warnings(chosen: Option<&ClientSecret>) -> Option<Value> {
 async fn offered(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
-    terms: Data<Terms>,
+    policy: Data<RegistrationPolicy>,
 ) -> Result<HttpResponse, Problem> {
-    shown(&request, &**terms)
+    shown(&request, &**policy)
 }
 
 #[derive(Deserialize)]
@@ -186,8 +186,8 @@ async fn change(
     request: HttpRequest,
     client_id: Path<String>,
     payload: Payload,
-    terms: Data<Terms>,
-    changes: Data<Administration>,
+    policy: Data<RegistrationPolicy>,
+    administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
@@ -195,8 +195,9 @@ async fn change(
     if let Some(current) = clients.get(client_id.as_str()) {
         leave_out_unchanged(&mut members, &told(&current, &clients));
     }
-    let patch = Patch::parse(&members, &terms).map_err(invalid)?;
-    let client = changes.change(&client_id, &patch, &condition(&request).of_state(), &caller.actor(&request)).await?;
+    let patch = Patch::parse(&members, &policy).map_err(invalid)?;
+    let client =
+        administration.change(&client_id, &patch, &condition(&request).of_state(), &caller.actor(&request)).await?;
     Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
 }
 
@@ -204,11 +205,11 @@ async fn delete(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     admission: Data<Admission>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
-    changes.delete(&client_id, &condition(&request).of_state(), &caller.actor(&request)).await?;
+    administration.delete(&client_id, &condition(&request).of_state(), &caller.actor(&request)).await?;
     admission.forget(&client_id);
     Ok(HttpResponse::NoContent().finish())
 }

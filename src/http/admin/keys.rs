@@ -75,13 +75,13 @@ async fn rotate(
     schedule: Data<Schedule>,
     keys: Data<Keys>,
     clock: Data<SharedClock>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members_if_any(&request, payload).await?;
     let mut faults = unknown(&members, &["immediately"], "is not known; known is immediately");
     let start = start(&members, &mut faults);
     refuse(faults)?;
-    let kid = changes.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
+    let kid = administration.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
     Ok(changed(&mut HttpResponse::Ok(), &told(&keys, &kid, &clock)?))
 }
 
@@ -91,7 +91,7 @@ async fn import(
     payload: Payload,
     keys: Data<Keys>,
     clock: Data<SharedClock>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
     let known = ["private_key", "immediately"];
@@ -102,7 +102,7 @@ async fn import(
         ""
     });
     refuse(faults)?;
-    let kid = changes.import_key(pem, start, &caller.actor(&request)).await?;
+    let kid = administration.import_key(pem, start, &caller.actor(&request)).await?;
     let key = told(&keys, &kid, &clock)?;
     let mut response = HttpResponse::Created();
     Ok(changed(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
@@ -112,9 +112,9 @@ async fn revoke(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     kid: Path<String>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
-    changes.revoke_key(&kid, &caller.actor(&request)).await?;
+    administration.revoke_key(&kid, &caller.actor(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

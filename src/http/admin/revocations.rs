@@ -11,7 +11,7 @@ use crate::admission::Admission;
 use crate::http::authorized::{Authorized, WriteAdmin};
 use crate::http::error::Problem;
 use crate::oauth::fault::FieldFault;
-use crate::oauth::registration::Terms;
+use crate::oauth::registration::RegistrationPolicy;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// The routes under `/admin`.
@@ -35,26 +35,26 @@ async fn revoke(
     request: HttpRequest,
     payload: Payload,
     clock: Data<SharedClock>,
-    terms: Data<Terms>,
+    policy: Data<RegistrationPolicy>,
     admission: Data<Admission>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
     // No token that this server issues outlives this.
-    let latest = clock.now().plus(*terms.token_ttl_s.end());
+    let latest = clock.now().plus(*policy.token_ttl_s.end());
     let named = match members.get("token") {
         Some(token) => by_token(&members, token, &admission),
         None => by_name(&members, clock.now(), latest),
     };
     let Named { jti, expires_at } = named.map_err(invalid)?;
-    changes.revoke_jti(&jti, expires_at, &caller.actor(&request)).await?;
+    administration.revoke_jti(&jti, expires_at, &caller.actor(&request)).await?;
     let answer = json!({ "jti": jti, "expires_at": expires_at });
     Ok(changed(&mut HttpResponse::Ok(), &answer))
 }
 
 fn by_token(members: &Map<String, Value>, token: &Value, admission: &Admission) -> Result<Named, Vec<FieldFault>> {
     let mut faults = unknown(members, &["token"], "beside token there is nothing to say");
-    match token.as_str().map(|token| admission.genuine(token)) {
+    match token.as_str().map(|token| admission.verify_signature_and_expiry(token)) {
         Some(Ok(token)) if faults.is_empty() => {
             return Ok(Named { jti: token.jti, expires_at: token.expires_at });
         }

@@ -60,7 +60,7 @@ async fn rotate(
     client_id: Path<String>,
     payload: Payload,
     clock: Data<SharedClock>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
@@ -68,7 +68,7 @@ async fn rotate(
         Rotation::parse(&read_members_if_any(&request, payload).await?, &client_id).map_err(invalid)?;
     let warnings = warnings(client_secret.as_ref());
     let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
-    let client = changes.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
+    let client = administration.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
         members.insert("secret_id".to_owned(), kept.secret_id.to_string().into());
@@ -86,7 +86,7 @@ async fn check(
     _caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
@@ -94,7 +94,7 @@ async fn check(
     for (client_id, secret) in asked_after(&members).map_err(invalid)? {
         let fingerprint = clients.digest_key().fingerprint(&secret);
         let standing = match ClientId::parse(client_id) {
-            Ok(client_id) => changes.standing_of(&client_id, fingerprint).await?,
+            Ok(client_id) => administration.standing_of(&client_id, fingerprint).await?,
             Err(_) => SecretStanding::Unknown,
         };
         data.push(json!({ "client_id": client_id, "standing": standing }));
@@ -151,12 +151,12 @@ async fn delete(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     path: Path<(String, String)>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let (client_id, secret_id) = &*path;
     let client_id = known_id(client_id)?;
     let secret_id = Uuid::parse_str(secret_id).map_err(|_| ChangeError::SecretUnknown)?;
-    changes.delete_secret(&client_id, &secret_id, &caller.actor(&request)).await?;
+    administration.delete_secret(&client_id, &secret_id, &caller.actor(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -164,9 +164,9 @@ async fn revoke_tokens(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,
-    changes: Data<Administration>,
+    administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
-    let client = changes.revoke_tokens(&known_id(&client_id)?, &caller.actor(&request)).await?;
+    let client = administration.revoke_tokens(&known_id(&client_id)?, &caller.actor(&request)).await?;
     Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
 }

@@ -8,7 +8,7 @@ use super::exposition::Exposition;
 /// Linux counts CPU time in hundredths of a second for every reader of `/proc` (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-pub(super) fn tell(exposition: &mut Exposition) {
+pub(super) fn write(exposition: &mut Exposition) {
     if let Some(seconds) = cpu_seconds() {
         exposition.counter("process_cpu_seconds_total", "CPU time that the process has taken.", seconds);
     }

@@ -41,13 +41,13 @@ impl Wake for Unpark {
 }
 
 /// What `act` returns; a panic in sled is an error like any other of the disk's.
-pub(super) fn caught<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn catch_panic<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(io::Error::other("sled panicked")))
 }
 
 /// Drops the database. sled syncs its file then, and panics if it cannot.
-pub(super) fn let_go(db: Db) {
-    let dropped = caught(|| {
+pub(super) fn close(db: Db) {
+    let dropped = catch_panic(|| {
         drop(db);
         Ok(())
     });

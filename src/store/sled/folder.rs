@@ -12,7 +12,7 @@ use std::time::Duration;
 use sled::Db;
 
 use super::super::{MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
-use super::fence::{caught, flush};
+use super::fence::{catch_panic, flush};
 use crate::files::{self, Reader};
 
 /// The file in the folder that a process locks to hold it.
@@ -88,7 +88,7 @@ impl Folder {
     /// follows: one read that fails at the wrong moment would cost the store. What was read once is in the
     /// kernel's cache, and does not fail a moment later.
     pub(super) fn open(&self) -> io::Result<(Db, File)> {
-        caught(|| {
+        catch_panic(|| {
             files::make_private_within(&self.dir)?;
             remove_unfinished(&self.dir)?;
             match File::open(self.dir.join("db")) {

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use crate::http::durations::{Durations, Timer, known};
 use crate::http::error::{OauthError, Problem, ProblemKind};
-use crate::http::exchange::{ACCESS, Exchange, X_REQUEST_ID, is_logged, kept};
 use crate::http::host;
 use crate::http::hsts::Hsts;
 use crate::http::rate_limit_fields;
+use crate::http::request_context::{ACCESS, RequestContext, X_REQUEST_ID, accepted_request_id, is_logged};
 use crate::oauth::credentials::SECRET_PREFIX;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -55,14 +55,14 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 
 /// Wraps the whole application; see the module.
 #[derive(Clone, Debug)]
-pub struct Complete {
+pub struct ResponseHeaders {
     site: web::Data<Site>,
     durations: Arc<Durations>,
     url_scheme: &'static str,
     checks_host: bool,
 }
 
-impl Complete {
+impl ResponseHeaders {
     /// For the application of a site that is reached by this scheme; its requests are timed in `durations`.
     #[must_use]
     pub fn new(site: &web::Data<Site>, durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
@@ -76,7 +76,7 @@ impl Complete {
     }
 }
 
-/// [`Complete`] around one worker's application.
+/// [`ResponseHeaders`] around one worker's application.
 #[derive(Debug)]
 pub struct Completing<S> {
     application: S,
@@ -99,7 +99,7 @@ impl Worker {
     }
 }
 
-impl<S> Transform<S, ServiceRequest> for Complete
+impl<S> Transform<S, ServiceRequest> for ResponseHeaders
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
@@ -128,13 +128,13 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let start = self.worker.timer.start();
-        let exchange = Exchange::begin(request.headers());
+        let context = RequestContext::begin(request.headers());
         let worker = Rc::clone(&self.worker);
         let answering = match self.worker.refusal(&request) {
             None => Either::Left(self.application.call(request)),
             Some(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
         };
-        Completion { answering: exchange.with(answering), worker, start }
+        Completion { answering: context.with(answering), worker, start }
     }
 }
 
@@ -143,7 +143,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct Completion<F> {
         #[pin]
-        answering: TaskLocalFuture<Exchange, Either<F, Ready<Result<ServiceResponse, Error>>>>,
+        answering: TaskLocalFuture<RequestContext, Either<F, Ready<Result<ServiceResponse, Error>>>>,
         worker: Rc<Worker>,
         start: Duration,
     }
@@ -156,29 +156,29 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for Completion<F
         let mut this = self.project();
         let mut response = ready!(this.answering.as_mut().poll(context))?;
         // It is there: nobody took it before.
-        let exchange = this.answering.take_value();
-        let exchange = &exchange.unwrap_or_else(|| Exchange::begin(response.request().headers()));
+        let context = this.answering.take_value();
+        let context = &context.unwrap_or_else(|| RequestContext::begin(response.request().headers()));
         let site = &this.worker.site;
-        complete(&mut response, exchange, site);
+        complete(&mut response, context, site);
         if response.status() >= StatusCode::BAD_REQUEST {
-            response = with_error_body(response, site, exchange);
+            response = with_error_body(response, site, context);
         }
         let took = this.worker.timer.stop(*this.start, response.request(), response.status());
-        log(&response, exchange, took);
+        log(&response, context, took);
         Poll::Ready(Ok(response))
     }
 }
 
 /// Nothing below sets what is set here, so each field is appended: cheaper than to look for one to replace.
-fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
-    let client_trace_id = kept(response.request().headers(), &CLIENT_TRACE_ID);
+fn complete(response: &mut ServiceResponse, context: &RequestContext, site: &Site) {
+    let client_trace_id = accepted_request_id(response.request().headers(), &CLIENT_TRACE_ID);
     let hsts = site.hsts.as_ref().and_then(|hsts| hsts.value_for(response.request().head()));
     let headers = response.headers_mut();
-    headers.append(X_REQUEST_ID, exchange.id());
+    headers.append(X_REQUEST_ID, context.id());
     if let Some(client_trace_id) = client_trace_id {
         headers.append(CLIENT_TRACE_ID, client_trace_id);
     }
-    if let Some(standing) = exchange.standing() {
+    if let Some(standing) = context.standing() {
         rate_limit_fields::append(headers, &standing);
     }
     // No browser is to guess that a body is a page or a script, whatever is in it.
@@ -189,7 +189,7 @@ fn complete(response: &mut ServiceResponse, exchange: &Exchange, site: &Site) {
 }
 
 /// Writes the body of what failed: a [`Problem`] or an [`OauthError`], which goes with its answer.
-fn with_error_body(mut response: ServiceResponse, site: &Site, exchange: &Exchange) -> ServiceResponse {
+fn with_error_body(mut response: ServiceResponse, site: &Site, context: &RequestContext) -> ServiceResponse {
     let mut extensions = response.response_mut().extensions_mut();
     let (problem, oauth_error) = (extensions.remove::<Problem>(), extensions.remove::<OauthError>());
     drop(extensions);
@@ -200,7 +200,7 @@ fn with_error_body(mut response: ServiceResponse, site: &Site, exchange: &Exchan
         {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        let body = problem.body(&site.issuer, &exchange.to_string());
+        let body = problem.body(&site.issuer, &context.to_string());
         return with_body(response, "application/problem+json", body);
     }
     match oauth_error {
@@ -238,7 +238,7 @@ fn shown(path: &str) -> Cow<'_, str> {
 
 /// One line for a request: for whoever asked for it, else at `debug`. The path without its query, which
 /// may hold a secret.
-fn log(response: &ServiceResponse, request_id: &Exchange, took: Duration) {
+fn log(response: &ServiceResponse, request_id: &RequestContext, took: Duration) {
     if !is_logged() {
         return;
     }

@@ -27,13 +27,13 @@ const MAX_ID_CHARS: usize = 128;
 
 tokio::task_local! {
     /// That of the request whose answer is being made.
-    static EXCHANGE: Exchange;
+    static CONTEXT: RequestContext;
 }
 
 /// A request's companion: one for each, there for whoever has a part in its answer, for as long as that is being
 /// made. It is not kept with the request, which would be a map and two allocations for each.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct RequestContext {
     id: RequestId,
     standing: Cell<Option<Standing>>,
     caller: OnceCell<ClientId>,
@@ -48,16 +48,17 @@ enum RequestId {
     Made(Uuid),
 }
 
-impl Exchange {
+impl RequestContext {
     /// That of a request with these headers, whose id is kept if it may be.
     pub(super) fn begin(headers: &HeaderMap) -> Self {
-        let id = kept(headers, &X_REQUEST_ID).map_or_else(|| RequestId::Made(Uuid::new_v4()), RequestId::Given);
+        let id = accepted_request_id(headers, &X_REQUEST_ID)
+            .map_or_else(|| RequestId::Made(Uuid::new_v4()), RequestId::Given);
         Self { id, standing: Cell::new(None), caller: OnceCell::new() }
     }
 
     /// Goes with the making of an answer.
     pub(super) fn with<F: Future>(self, answering: F) -> TaskLocalFuture<Self, F> {
-        EXCHANGE.scope(self, answering)
+        CONTEXT.scope(self, answering)
     }
 
     /// The id, as its header carries it.
@@ -83,8 +84,8 @@ impl Exchange {
     }
 }
 
-/// As [`Exchange::id`] has it.
-impl fmt::Display for Exchange {
+/// As [`RequestContext::id`] has it.
+impl fmt::Display for RequestContext {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
             RequestId::Given(id) => out.write_str(id.to_str().unwrap_or_default()),
@@ -96,13 +97,13 @@ impl fmt::Display for Exchange {
 /// The id of the request whose answer is being made; `None` outside of a server's application.
 #[must_use]
 pub fn request_id() -> Option<String> {
-    EXCHANGE.try_with(ToString::to_string).ok()
+    CONTEXT.try_with(ToString::to_string).ok()
 }
 
 /// Notes where the caller stands, for the `RateLimit` fields.
 pub fn note_standing(standing: Standing) {
     // Outside of a server's application there is nobody to tell.
-    let _ = EXCHANGE.try_with(|exchange| exchange.standing.set(Some(standing)));
+    let _ = CONTEXT.try_with(|context| context.standing.set(Some(standing)));
 }
 
 /// Notes who the caller is, where the log wants to know: what counts who holds a client is shared by all
@@ -112,11 +113,11 @@ pub fn note_caller(client_id: &ClientId) {
         return;
     }
     // Who called is known once; a second word of it says the same.
-    let _ = EXCHANGE.try_with(|exchange| exchange.caller.set(client_id.clone()));
+    let _ = CONTEXT.try_with(|context| context.caller.set(client_id.clone()));
 }
 
 /// A caller's own id, if it is there once and may be kept. It is logged, so it must not be a secret.
-pub(super) fn kept(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+pub(super) fn accepted_request_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
@@ -135,7 +136,7 @@ mod tests {
             for value in values {
                 headers.append(X_REQUEST_ID, HeaderValue::from_str(value).unwrap());
             }
-            Exchange::begin(&headers).to_string()
+            RequestContext::begin(&headers).to_string()
         };
         assert_eq!(begin(&["order-17/\"retry\""]), "order-17/\"retry\"");
         assert_eq!(begin(&[&"a".repeat(128)]), "a".repeat(128));

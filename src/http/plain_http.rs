@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
-use crate::http::answer::Site;
 use crate::http::authorized::{actor, authorization};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::host;
+use crate::http::response::Site;
 use crate::http::token::source;
 use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
@@ -36,20 +36,20 @@ pub async fn refuse(
     payload: Payload,
     site: Data<Site>,
     admission: Data<Admission>,
-    grants: Data<ClientCredentials>,
-    changes: Data<Administration>,
+    client_credentials: Data<ClientCredentials>,
+    administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let exposed = Exposed::of(&request, payload).await;
     let mut burned = false;
     for token in exposed.tokens.iter().take(MAX_TOKENS) {
-        if let Ok(token) = admission.genuine(token) {
-            changes.burn(&token, &actor(None, &request)).await?;
+        if let Ok(token) = admission.verify_signature_and_expiry(token) {
+            administration.revoke_exposed(&token, &actor(None, &request)).await?;
             burned = true;
         }
     }
     for authentication in &exposed.credentials {
-        if let Ok(client) = grants.authenticate(authentication, source(&request)) {
-            changes.secret_exposed(&client.client_id, &actor(None, &request)).await?;
+        if let Ok(client) = client_credentials.authenticate(authentication, source(&request)) {
+            administration.secret_exposed(&client.client_id, &actor(None, &request)).await?;
         }
     }
     if let Err(fault) = host::check(request.head()) {

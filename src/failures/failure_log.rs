@@ -29,7 +29,7 @@ pub struct Pair {
 
 /// How often a pair has failed since it was last told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sum {
+pub struct FailureSummary {
     /// Who, from where; the default for all others.
     pub pair: Pair,
     /// How often; at least 1.
@@ -40,7 +40,7 @@ pub struct Sum {
 
 /// What is not told yet.
 #[derive(Default)]
-pub(super) struct Tally(Mutex<Kept>);
+pub(super) struct FailureLog(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -69,8 +69,8 @@ impl Count {
         self.attempts > 0 && !self.told_at.is_some_and(|told_at| is_within_the_hour(told_at, now))
     }
 
-    fn sum(&self, pair: &Pair) -> Sum {
-        Sum { pair: pair.clone(), attempts: self.attempts, last: self.last }
+    fn sum(&self, pair: &Pair) -> FailureSummary {
+        FailureSummary { pair: pair.clone(), attempts: self.attempts, last: self.last }
     }
 }
 
@@ -79,7 +79,7 @@ fn is_within_the_hour(start: UnixSeconds, now: UnixSeconds) -> bool {
     start <= now && now.since(start) < SECONDS_PER_HOUR
 }
 
-impl Tally {
+impl FailureLog {
     pub(super) fn add(&self, pair: Pair, now: UnixSeconds) {
         let mut kept = self.lock();
         let is_full = kept.pairs.len() >= MAX_PAIRS;
@@ -91,7 +91,7 @@ impl Tally {
     }
 
     /// What is to be told now, the most failures first; it stays until it is [`told`](Self::told).
-    pub(super) fn due(&self, now: UnixSeconds) -> Vec<Sum> {
+    pub(super) fn due(&self, now: UnixSeconds) -> Vec<FailureSummary> {
         let mut kept = self.lock();
         if !is_within_the_hour(kept.hour, now) {
             (kept.hour, kept.told) = (now, 0);
@@ -99,7 +99,7 @@ impl Tally {
         kept.pairs.retain(|_, count| {
             count.attempts > 0 || count.told_at.is_some_and(|told_at| is_within_the_hour(told_at, now))
         });
-        let mut sums: Vec<Sum> =
+        let mut sums: Vec<FailureSummary> =
             kept.pairs.iter().filter(|(_, count)| count.is_due(now)).map(|(pair, count)| count.sum(pair)).collect();
         sums.sort_by_key(|sum| std::cmp::Reverse(sum.attempts));
         sums.truncate(MAX_SUMS.saturating_sub(kept.told));
@@ -108,10 +108,10 @@ impl Tally {
     }
 
     /// All that is not told yet, in as few sums; for a stop.
-    pub(super) fn rest(&self) -> Vec<Sum> {
+    pub(super) fn remaining(&self) -> Vec<FailureSummary> {
         let mut kept = self.lock();
         let kept = &mut *kept;
-        let mut sums: Vec<Sum> =
+        let mut sums: Vec<FailureSummary> =
             kept.pairs.iter().filter(|(_, count)| count.attempts > 0).map(|(pair, count)| count.sum(pair)).collect();
         sums.sort_by_key(|sum| std::cmp::Reverse(sum.attempts));
         for sum in sums.split_off(sums.len().min(MAX_SUMS)) {
@@ -124,7 +124,7 @@ impl Tally {
     }
 
     /// A sum is in the log.
-    pub(super) fn told(&self, sum: &Sum, now: UnixSeconds) {
+    pub(super) fn told(&self, sum: &FailureSummary, now: UnixSeconds) {
         let mut kept = self.lock();
         let count = if sum.pair == Pair::default() {
             Some(&mut kept.others)
@@ -155,59 +155,59 @@ mod tests {
     }
 
     /// Looks, and tells what is due.
-    fn tell(tally: &Tally, now: UnixSeconds) -> Vec<(Option<IpAddr>, u64)> {
-        let due = tally.due(now);
+    fn tell(log: &FailureLog, now: UnixSeconds) -> Vec<(Option<IpAddr>, u64)> {
+        let due = log.due(now);
         for sum in &due {
-            tally.told(sum, now);
+            log.told(sum, now);
         }
         due.into_iter().map(|sum| (sum.pair.source, sum.attempts)).collect()
     }
 
     #[test]
     fn the_first_failure_is_told_soon_and_the_others_once_an_hour() {
-        let tally = Tally::default();
-        tally.add(pair(1), NOON);
-        assert_eq!(tell(&tally, NOON), [(pair(1).source, 1)]);
+        let log = FailureLog::default();
+        log.add(pair(1), NOON);
+        assert_eq!(tell(&log, NOON), [(pair(1).source, 1)]);
         for minute in 1..60 {
-            tally.add(pair(1), NOON.plus(minute * 60));
-            assert_eq!(tell(&tally, NOON.plus(minute * 60)), []);
+            log.add(pair(1), NOON.plus(minute * 60));
+            assert_eq!(tell(&log, NOON.plus(minute * 60)), []);
         }
-        tally.add(pair(2), NOON.plus(3_000));
-        assert_eq!(tell(&tally, NOON.plus(3_000)), [(pair(2).source, 1)], "another address");
-        assert_eq!(tell(&tally, NOON.plus(3_600)), [(pair(1).source, 59)]);
-        assert_eq!(tell(&tally, NOON.plus(7_200)), []);
-        assert_eq!(tally.lock().pairs.len(), 0, "what is quiet is forgotten");
+        log.add(pair(2), NOON.plus(3_000));
+        assert_eq!(tell(&log, NOON.plus(3_000)), [(pair(2).source, 1)], "another address");
+        assert_eq!(tell(&log, NOON.plus(3_600)), [(pair(1).source, 59)]);
+        assert_eq!(tell(&log, NOON.plus(7_200)), []);
+        assert_eq!(log.lock().pairs.len(), 0, "what is quiet is forgotten");
     }
 
     #[test]
     fn what_is_not_told_yet_stays_and_a_stop_tells_all() {
-        let tally = Tally::default();
-        tally.add(pair(1), NOON);
-        assert_eq!(tally.due(NOON), tally.due(NOON));
-        assert_eq!(tell(&tally, NOON).len(), 1);
-        tally.add(pair(1), NOON);
-        assert_eq!(tally.due(NOON), []);
-        let rest = tally.rest();
-        assert_eq!(rest, [Sum { pair: pair(1), attempts: 1, last: NOON }]);
-        tally.told(&rest[0], NOON);
-        assert_eq!(tally.rest(), []);
+        let log = FailureLog::default();
+        log.add(pair(1), NOON);
+        assert_eq!(log.due(NOON), log.due(NOON));
+        assert_eq!(tell(&log, NOON).len(), 1);
+        log.add(pair(1), NOON);
+        assert_eq!(log.due(NOON), []);
+        let rest = log.remaining();
+        assert_eq!(rest, [FailureSummary { pair: pair(1), attempts: 1, last: NOON }]);
+        log.told(&rest[0], NOON);
+        assert_eq!(log.remaining(), []);
     }
 
     #[test]
     fn a_flood_is_told_in_a_bounded_number_of_sums_and_none_of_it_is_lost() {
-        let tally = Tally::default();
+        let log = FailureLog::default();
         let source = |number: u32| Pair { client_id: None, source: Some(number.to_be_bytes().into()) };
         let (mut told, mut attempts, flood) = (0, 0, 100_000);
         for number in 0..flood {
-            tally.add(source(number), NOON.plus(u64::from(number / 100)));
+            log.add(source(number), NOON.plus(u64::from(number / 100)));
             if number % 1_000 == 0 {
-                let sums = tell(&tally, NOON.plus(u64::from(number / 100)));
+                let sums = tell(&log, NOON.plus(u64::from(number / 100)));
                 told += sums.len();
                 attempts += sums.iter().map(|(_, attempts)| attempts).sum::<u64>();
             }
         }
         assert!(told <= MAX_SUMS + 1, "{told} within the hour");
-        let rest = tally.rest();
+        let rest = log.remaining();
         assert!(rest.len() <= MAX_SUMS + 1, "{}", rest.len());
         attempts += rest.iter().map(|sum| sum.attempts).sum::<u64>();
         assert_eq!(attempts, u64::from(flood));
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_does_not_silence_the_log() {
-        let tally = Tally::default();
-        tally.add(pair(1), NOON);
-        assert_eq!(tell(&tally, NOON).len(), 1);
+        let log = FailureLog::default();
+        log.add(pair(1), NOON);
+        assert_eq!(tell(&log, NOON).len(), 1);
         let earlier = UnixSeconds::new(NOON.get() - 86_400);
-        tally.add(pair(1), earlier);
-        assert_eq!(tell(&tally, earlier).len(), 1);
+        log.add(pair(1), earlier);
+        assert_eq!(tell(&log, earlier).len(), 1);
     }
 }
