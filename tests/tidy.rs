@@ -1,4 +1,5 @@
-//! The shape of the source, held by a test: the floors, where a library may be named, the size of files.
+//! The shape of the source, held by a test: the floors, where a library may be named, which crates may be there, the
+//! size of files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -146,6 +147,41 @@ fn nothing_is_left_undone() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `deny.toml` says why; `cargo deny` holds the licences and the features of crates as well.
+#[test]
+fn the_locks_hold_no_crate_that_is_banned() {
+    let banned = toml_of("deny.toml")["bans"]["deny"].as_array().unwrap().clone();
+    assert!(banned.len() > 20, "{banned:?}");
+    let mut wrong = Vec::new();
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let packages = toml_of(lock)["package"].as_array().unwrap().clone();
+        for ban in &banned {
+            let name = ban["crate"].as_str().unwrap();
+            let versions = packages.iter().filter(|package| package["name"].as_str() == Some(name)).count();
+            // What is denied in two versions only may be there once, for anybody.
+            let is_allowed_once = ban.get("deny-multiple-versions").is_some();
+            let wrappers = ban.get("wrappers").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+            if versions > usize::from(is_allowed_once || !wrappers.is_empty()) {
+                wrong.push(format!("{lock}: {name}, {versions} of it"));
+            }
+            let users = packages.iter().filter(|package| !is_allowed_once && depends_on(package, name));
+            let others = users.map(|user| &user["name"]).filter(|user| !wrappers.contains(user));
+            wrong.extend(others.map(|user| format!("{lock}: {name}, for {user}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a package of a lock file names the crate, with or without its version, as one that it needs.
+fn depends_on(package: &toml::Value, name: &str) -> bool {
+    let needed = package.get("dependencies").and_then(toml::Value::as_array);
+    needed.into_iter().flatten().any(|needed| needed.as_str().unwrap().split(' ').next() == Some(name))
+}
+
+fn toml_of(path: &str) -> toml::Table {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap().parse().unwrap()
 }
 
 /// A file of Rust, named from the root of the project.

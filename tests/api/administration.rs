@@ -1,5 +1,5 @@
 //! `/admin/clients/{client_id}` and below, and `/admin/revocations`: change, rotate, suspend, revoke,
-//! delete, while the server runs. DESIGN 2.5.
+//! delete, while the server runs. docs/architecture.md#registration-and-administration.
 
 use std::sync::Arc;
 use std::time::Duration;

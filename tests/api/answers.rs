@@ -1,4 +1,4 @@
-//! What every answer carries: DESIGN 2.
+//! What every answer carries: docs/architecture.md#every-answer.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};

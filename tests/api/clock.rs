@@ -1,4 +1,4 @@
-//! The system's clock is set, back and forth, while clients call: quotas and throttles hold (DESIGN 3.6).
+//! The system's clock is set, back and forth, while clients call: quotas and throttles hold (docs/architecture.md#time).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

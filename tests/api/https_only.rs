@@ -1,4 +1,4 @@
-//! Plain HTTP is refused, on the TLS port itself too, and burns what it carried: DESIGN 2.4.
+//! Plain HTTP is refused, on the TLS port itself too, and burns what it carried: docs/architecture.md#only-https.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The throttle and the daily quota, as a client meets them: DESIGN 2.3.
+//! The throttle and the daily quota, as a client meets them: docs/architecture.md#limits.
 
 use std::time::Duration;
 

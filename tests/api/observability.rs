@@ -1,4 +1,4 @@
-//! Probes and metrics: DESIGN 2.6.
+//! Probes and metrics: docs/architecture.md#operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! `POST /admin/clients`, list and show: DESIGN 2.5.
+//! `POST /admin/clients`, list and show: docs/architecture.md#registration-and-administration.
 
 use std::time::Duration;
 

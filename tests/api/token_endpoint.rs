@@ -1,4 +1,4 @@
-//! `POST /shared/access-tokens` and `POST /oauth2/token`: RFC 6749 section 4.4 and DESIGN 2.1.
+//! `POST /shared/access-tokens` and `POST /oauth2/token`: RFC 6749 section 4.4 and docs/architecture.md#the-token-endpoint.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! `/parking/zones` over HTTPS: the sample API's own contract (DESIGN 2.2), and what hostile clients send.
+//! `/parking/zones` over HTTPS: the sample API's own contract (docs/architecture.md#the-sample-api), and what hostile clients send.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;

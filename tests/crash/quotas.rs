@@ -24,7 +24,7 @@ struct Limited {
     client_id: String,
     token: String,
     quota: u64,
-    /// Units of a block: 1 % of the quota, at least 1 (DESIGN 3.3).
+    /// Units of a block: 1 % of the quota, at least 1 (docs/architecture.md#quotas).
     block: u64,
     admitted: u64,
     unanswered: u64,

@@ -1,0 +1,117 @@
+//! The pages of this repository, held to it: each link, each path of a file and each cited heading leads somewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a page calls a file of the repository by: the folders that such paths start with.
+const FOLDERS: [&str; 9] =
+    ["src/", "tests/", "benches/", "examples/", "fuzz/", "static/", "docs/", ".ci/", "data/boomgate.toml"];
+/// Where code cites a page.
+const CITING: [&str; 4] = ["src", "tests", "benches", "examples"];
+
+#[test]
+fn every_link_of_a_page_leads_to_a_file_and_a_heading() {
+    let mut wrong = Vec::new();
+    for page in pages() {
+        for target in links(&text(&page)).filter(|target| !target.contains("://") && !target.starts_with("mailto:")) {
+            let (path, heading) =
+                target.split_once('#').map_or((target, None), |(path, heading)| (path, Some(heading)));
+            let linked = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            if !linked.exists() || heading.is_some_and(|heading| !headings(&text(&linked)).contains(heading)) {
+                wrong.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links that lead nowhere:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut wrong = Vec::new();
+    for page in pages().into_iter().filter(|page| !page.ends_with("CHANGELOG.md")) {
+        for named in quoted(&text(&page)).filter(|named| FOLDERS.iter().any(|folder| named.starts_with(folder))) {
+            if !root().join(named).exists() {
+                wrong.push(format!("{}: {named}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "files that are not there:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_heading_that_code_cites_is_there() {
+    let mut wrong = Vec::new();
+    for file in CITING.iter().flat_map(|folder| files(&root().join(folder), "rs")) {
+        for line in text(&file).lines() {
+            let Some((_, cited)) = line.trim_start().strip_prefix("//").and_then(|line| line.split_once("docs/"))
+            else {
+                continue;
+            };
+            let Some((path, rest)) = cited.split_once(".md#") else { continue };
+            let heading: String =
+                rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '-').collect();
+            let page = root().join(format!("docs/{path}.md"));
+            if !page.exists() || !headings(&text(&page)).contains(&heading) {
+                wrong.push(format!("{}: docs/{path}.md#{heading}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "headings that are not there:\n{}", wrong.join("\n"));
+}
+
+/// All pages: those of the root, and those of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let at_root = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let at_root = at_root.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    at_root.chain(files(&root().join("docs"), "md")).collect()
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("node_modules") {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The targets of Markdown's inline links.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    outside_of_blocks(page).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next())
+}
+
+/// What stands between backticks.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    outside_of_blocks(page).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// The addresses of a page's headings, as hosts of repositories make them: small letters, digits and hyphens.
+fn headings(page: &str) -> BTreeSet<String> {
+    let titles = outside_of_blocks(page)
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let address = |title: &str| {
+        let kept = title.trim().to_lowercase().replace(' ', "-");
+        kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+    };
+    titles.map(address).collect()
+}
+
+/// The lines of a page without those of code blocks.
+fn outside_of_blocks(page: &str) -> impl Iterator<Item = &str> {
+    page.split("\n```").step_by(2).flat_map(str::lines)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
