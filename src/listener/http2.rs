@@ -15,7 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_http::body::{BodySize, MessageBody};
@@ -150,9 +150,15 @@ impl<S> Http2<S> {
         let answer = self.app.call(request);
         let dates = self.dates.clone();
         async move {
-            let sent = match answer.await {
-                Ok(response) => send(response.into(), respond, &dates, is_head, limit).await,
-                Err(error) => send(Response::from(error), respond, &dates, is_head, limit).await,
+            let answering = async {
+                match answer.await {
+                    Ok(response) => send(response.into(), respond, &dates, is_head, limit).await,
+                    Err(error) => send(Response::from(error), respond, &dates, is_head, limit).await,
+                }
+            };
+            let sent = match &body {
+                Some((body, ..)) => pulling(body, answering).await,
+                None => answering.await,
             };
             if let Err(error) = sent {
                 debug!(?peer, %error, "an answer was not sent");
@@ -170,7 +176,49 @@ fn under_way(open: &Rc<Open>) -> usize {
 }
 
 /// A body that the app reads, and what is left of it is dropped after the answer.
-type SharedBody = Rc<RefCell<RecvStream>>;
+type SharedBody = Rc<RefCell<Incoming>>;
+
+/// A body as it comes in. What has arrived is copied out of h2 before the app asks for it: h2 keeps each DATA frame in
+/// some 240 bytes of its own until it is read, and its flow control does not count a frame without data
+/// (RUSTSEC-2026-0258). The copy is bounded by the stream's window.
+struct Incoming {
+    stream: RecvStream,
+    pulled: BytesMut,
+}
+
+impl Incoming {
+    /// Copies what has arrived.
+    fn pull(&mut self, context: &mut Context<'_>) {
+        // An end or an error stays, and is met again by whoever reads on.
+        while let Poll::Ready(Some(Ok(bytes))) = self.stream.poll_data(context) {
+            self.pulled.extend_from_slice(&bytes);
+        }
+    }
+
+    /// The next bytes, with room made for as many more.
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        let next = if self.pulled.is_empty() {
+            ready!(self.stream.poll_data(context))
+        } else {
+            Some(Ok(self.pulled.split().freeze()))
+        };
+        Poll::Ready(next.map(|bytes| {
+            let bytes = bytes?;
+            self.stream.flow_control().release_capacity(bytes.len())?;
+            Ok(bytes)
+        }))
+    }
+}
+
+/// What `answering` returns, with the body pulled all the while.
+async fn pulling<T>(body: &SharedBody, answering: impl Future<Output = T>) -> T {
+    let mut answering = pin!(answering);
+    poll_fn(|context| {
+        body.borrow_mut().pull(context);
+        answering.as_mut().poll(context)
+    })
+    .await
+}
 
 /// The request as an app takes it, and its body, if it has one.
 fn received(
@@ -181,7 +229,7 @@ fn received(
 ) -> (Request, Option<SharedBody>) {
     let (parts, body) = request.into_parts();
     let mut request = Request::new();
-    let body = (!body.is_end_stream()).then(|| Rc::new(RefCell::new(body)));
+    let body = (!body.is_end_stream()).then(|| Rc::new(RefCell::new(Incoming { stream: body, pulled: BytesMut::new() })));
     if let Some(body) = &body {
         let late = stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
         let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late });
@@ -205,8 +253,8 @@ struct Body {
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
-        let received = poll_data(&self.body, context);
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let received = self.body.borrow_mut().poll_data(context);
         match received {
             Poll::Ready(received) => Poll::Ready(received.map(|bytes| bytes.map_err(PayloadError::from))),
             Poll::Pending => {
@@ -217,24 +265,13 @@ impl Stream for Body {
     }
 }
 
-/// The next bytes of a body, with room made for as many more.
-fn poll_data(body: &SharedBody, context: &mut std::task::Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
-    let mut body = body.borrow_mut();
-    let received = std::task::ready!(body.poll_data(context));
-    Poll::Ready(received.map(|bytes| {
-        let bytes = bytes?;
-        body.flow_control().release_capacity(bytes.len())?;
-        Ok(bytes)
-    }))
-}
-
 /// Receives the rest of a body and drops it, until it ends or a bound is met; then h2 resets the stream. `at_once`
 /// counts what is dropped of this body and the others of the connection.
 async fn discard(body: &SharedBody, bounds: Bounds, stop: &Stop, at_once: &Cell<u64>) {
     let most = bounds.max_discarded_bytes;
     let mut discarded = 0;
     let end = async {
-        let next = || timeout(bounds.discard_silence_timeout, poll_fn(|context| poll_data(body, context)));
+        let next = || timeout(bounds.discard_silence_timeout, poll_fn(|context| body.borrow_mut().poll_data(context)));
         while let Ok(Some(Ok(bytes))) = next().await {
             let cost = bytes.len() as u64 + FRAME_BYTES;
             discarded += cost;

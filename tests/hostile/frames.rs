@@ -303,3 +303,20 @@ async fn a_hundred_answers_that_are_not_taken_hold_a_bounded_part() {
     drop(held);
     target.lets_go().await;
 }
+
+/// RUSTSEC-2026-0258: h2 keeps each DATA frame until it is read, and flow control does not count one without data.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_data_beside_an_answer_that_is_not_taken_takes_no_memory() {
+    let target = Target::start().await;
+    let (before, witness) = (target.process.resident_bytes(), target.witness());
+    // SETTINGS_INITIAL_WINDOW_SIZE (4) is 0: the answer waits, and so does whatever reads the body after it.
+    let connection = open(&target, &[0, 4, 0, 0, 0, 0]).await;
+    let begun = frame(HEADERS, END_HEADERS, 1, &head("GET", &target.token));
+    let empty = frame(DATA, 0, 1, &[]).repeat(1_000);
+    let flooded = flood(connection, std::iter::once(begun).chain((0..1_000).map(move |_| empty.clone()))).await;
+    let grown = target.process.resident_bytes().saturating_sub(before);
+    let (served, slowest) = witness.served().await;
+    assert!(grown < MOST_BYTES, "{flooded:?}, {grown} bytes");
+    println!("hostile: empty DATA beside an answer: {flooded:?}, {grown} bytes; {served} served meanwhile, slowest {slowest:?}");
+    target.lets_go().await;
+}
