@@ -1,4 +1,4 @@
-//! The pages of this repository, held to it: each link, each path of a file and each cited heading leads somewhere.
+//! The pages of this repository: each link, each name of a file and each heading that code cites leads somewhere.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -62,6 +62,16 @@ fn every_heading_that_code_cites_is_there() {
     assert!(wrong.is_empty(), "headings that are not there:\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_decision_is_in_the_index() {
+    let index = text(&root().join("docs/decisions/README.md"));
+    let listed: BTreeSet<_> = links(&index).collect();
+    let pages = files(&root().join("docs/decisions"), "md");
+    let names = pages.iter().map(|page| page.file_name().unwrap().to_str().unwrap());
+    let missing: Vec<_> = names.filter(|name| *name != "README.md" && !listed.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/decisions/README.md does not link {missing:?}");
+}
+
 /// All pages: those of the root, and those of `docs/`.
 fn pages() -> Vec<PathBuf> {
     let at_root = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
@@ -97,8 +107,8 @@ fn headings(page: &str) -> BTreeSet<String> {
     let titles = outside_of_blocks(page)
         .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
     let address = |title: &str| {
-        let kept = title.trim().to_lowercase().replace(' ', "-");
-        kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+        let address = title.trim().to_lowercase().replace(' ', "-");
+        address.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
     };
     titles.map(address).collect()
 }

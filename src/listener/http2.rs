@@ -229,7 +229,8 @@ fn received(
 ) -> (Request, Option<SharedBody>) {
     let (parts, body) = request.into_parts();
     let mut request = Request::new();
-    let body = (!body.is_end_stream()).then(|| Rc::new(RefCell::new(Incoming { stream: body, pulled: BytesMut::new() })));
+    let body =
+        (!body.is_end_stream()).then(|| Rc::new(RefCell::new(Incoming { stream: body, pulled: BytesMut::new() })));
     if let Some(body) = &body {
         let late = stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
         let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late });

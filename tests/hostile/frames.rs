@@ -317,6 +317,8 @@ async fn empty_data_beside_an_answer_that_is_not_taken_takes_no_memory() {
     let grown = target.process.resident_bytes().saturating_sub(before);
     let (served, slowest) = witness.served().await;
     assert!(grown < MOST_BYTES, "{flooded:?}, {grown} bytes");
-    println!("hostile: empty DATA beside an answer: {flooded:?}, {grown} bytes; {served} served meanwhile, slowest {slowest:?}");
+    println!(
+        "hostile: empty DATA beside an answer: {flooded:?}, {grown} bytes; {served} served meanwhile, slowest {slowest:?}"
+    );
     target.lets_go().await;
 }
