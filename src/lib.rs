@@ -1,6 +1,8 @@
 //! Boomgate: an OAuth 2.0 authorization server for client credentials (RFC 6749 section 4.4), and the gate
 //! in front of a partner API, as one program.
 //!
+//! `docs/architecture.md` has the contract and the design at length, `docs/decisions` the reasons.
+//!
 //! # The map
 //!
 //! Each module uses only floors below its own; `tests/tidy.rs` keeps it so.
