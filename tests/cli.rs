@@ -12,6 +12,8 @@ mod explained;
 mod hardened;
 #[path = "cli/lost.rs"]
 mod lost;
+#[path = "cli/manual.rs"]
+mod manual;
 #[path = "cli/own_certificate.rs"]
 mod own_certificate;
 #[path = "cli/pasted.rs"]

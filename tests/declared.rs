@@ -162,15 +162,15 @@ fn client(client_id: &str, more: &str) -> String {
     format!("[[clients]]\nclient_id = '{client_id}'\nclient_name = 'The {client_id}'\nscope = 'read:zones'\n{more}\n\n")
 }
 
-/// The file that the README shows.
+/// The file that the page about clients shows.
 fn documented() -> &'static str {
-    let (_, section) = include_str!("../README.md").split_once("## Declare clients\n").unwrap();
+    let (_, section) = include_str!("../docs/clients.md").split_once("## Declare clients in a file\n").unwrap();
     let (_, block) = section.split_once("cat > clients.toml <<'EOF'\n").unwrap();
     block.split_once("EOF\n").unwrap().0
 }
 
 #[test]
-fn the_file_in_the_readme_is_made_true_and_the_second_plan_is_empty() {
+fn the_file_in_the_docs_is_made_true_and_the_second_plan_is_empty() {
     let site = Site::start();
     site.declare(documented());
     let plan = site.synced(&["--dry-run"]);

@@ -90,10 +90,10 @@ async fn every_counter_is_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn the_readme_names_every_metric() {
+async fn the_page_about_metrics_names_every_metric() {
     let server = start_with_ops().await;
     let text = String::from_utf8(ops(server.ops.unwrap(), Method::GET, "/metrics").await.body).unwrap();
-    let (_, section) = include_str!("../../README.md").split_once("## Watch it\n").unwrap();
+    let (_, section) = include_str!("../../docs/observability.md").split_once("## Metrics\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let named = |name: &&str| section.contains(&format!("`{name}`")) || name.starts_with("boomgate_quota_");
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());

@@ -1,170 +1,225 @@
-//! What people paste: the blocks of the README and the start-up text, run by a shell as they stand.
+//! What people paste: the blocks of the manual and the start-up text, run by a shell as they stand.
+//!
+//! bash runs them. zsh need not be installed: what it would read in another way is refused by its rules, below.
 
 use std::io::BufRead as _;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
+use super::manual::{Page, repository};
 use super::{Running, complaint, out};
 
-const README: &str = include_str!("../../README.md");
-/// Where a reader of the README has the program once it is built.
+/// Where a reader has the program once it is built.
 const BUILT: &str = "$PWD/target/debug";
+/// Where a page says that the program must be on the path.
+const SET_UP: &str = "getting-started.md#set-up-your-shell";
+/// The page whose blocks install and start a server; all other pages are read beside a sandbox.
+const SELF_HOSTING: &str = "docs/self-hosting.md";
 
-/// A block of the README for a shell, with the section that it is in.
-struct Block {
-    section: &'static str,
-    lines: &'static str,
+/// What the blocks of a page print, among other things.
+const ANSWERS: [(&str, &[&str]); 7] = [
+    ("README.md", &["\"next_cursor\":", "\"number\":\"9002\"", " 403", "insufficient_scope", " 429", "retry-after: 1"]),
+    ("docs/getting-started.md", &["boomgate 0.", "\"scope\":\"read:zones\"", "\"remaining\":", "demo-reader"]),
+    (
+        "docs/clients.md",
+        &[
+            "50000",
+            "client_secret  bg_secret_",
+            "suspended",
+            "active",
+            "USED",
+            "last used",
+            "ends",
+            "2 to add, 0 to change, 0 to remove, 0 unchanged",
+            "nothing to do: 2 unchanged",
+        ],
+    ),
+    (SELF_HOSTING, &["client_secret  bg_secret_"]),
+    ("docs/tokens-and-keys.md", &["demo-reader", "Billing API", "signing", "verifying"]),
+    ("docs/observability.md", &["store", "client_registered"]),
+    ("docs/settings.md", &["BOOMGATE_WORKERS"]),
+];
+
+/// The lines of a page that a reader pastes, one block after another.
+fn pasted_lines(page: &Page) -> Vec<&str> {
+    page.blocks().into_iter().filter(|block| block.language == "sh").flat_map(|block| block.lines).collect()
 }
 
-fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    for text in README.split("\n## ").skip(1) {
-        let (section, text) = text.split_once('\n').unwrap();
-        for kind in text.split("\n```").skip(1).step_by(2) {
-            let (kind, lines) = kind.split_once('\n').unwrap();
-            assert_ne!(kind, "console", "{section}: a block to paste is sh");
-            if kind == "sh" {
-                blocks.push(Block { section, lines });
-            }
-        }
-    }
-    assert!(blocks.len() > 8, "the README has blocks to paste");
-    blocks
+/// What is run instead of these lines. Lines that build or test the program (make, cargo) are left out: it is built already.
+fn script(lines: &[&str], sandbox: &Running) -> String {
+    let lines: Vec<&str> = lines.iter().copied().filter(|line| !is_of_the_build(line)).collect();
+    lines
+        .join("\n")
+        .replace("https://localhost:8443", &sandbox.address)
+        .replace(BUILT, program_folder().to_str().unwrap())
 }
 
-/// Runs lines as a newcomer's shell does, in the server's folder.
-fn paste(running: &Running, lines: &str) -> String {
-    let pasted = Command::new("bash").current_dir(running.folder.path()).args(["-eu", "-c", lines]).output().unwrap();
-    assert!(pasted.status.success(), "{}", complaint(&pasted));
+fn is_of_the_build(line: &str) -> bool {
+    line.starts_with("make ") || line.starts_with("cargo ")
+}
+
+fn program_folder() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap()
+}
+
+/// Runs a script as a newcomer's shell does, with the program on its path.
+fn paste(folder: &Path, script: &str) -> String {
+    let pasted = bash(folder, script).output().unwrap();
+    assert!(pasted.status.success(), "{script}\n{}\n{}", out(&pasted), complaint(&pasted));
     out(&pasted).to_owned()
 }
 
-/// The blocks of some sections in one script.
-fn script(running: &Running, sections: &[&str]) -> String {
-    let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap();
-    let blocks = blocks();
-    let wanted: Vec<&str> =
-        blocks.iter().filter(|block| sections.contains(&block.section)).map(|block| block.lines).collect();
-    assert!(wanted.len() >= sections.len(), "each section has a block");
-    wanted.join("\n").replace("https://localhost:8443", &running.address).replace(BUILT, program.to_str().unwrap())
+fn bash(folder: &Path, script: &str) -> Command {
+    let path = format!("{}:{}", program_folder().display(), std::env::var_os("PATH").unwrap().display());
+    let mut bash = Command::new("bash");
+    bash.current_dir(folder).env("PATH", path).args(["-eu", "-c", script]);
+    bash
 }
 
 #[test]
-fn the_blocks_of_the_readme_work_one_after_another_as_they_stand() {
-    let sandbox = Running::start("sandbox");
-    let sections = ["Try it", "Change who may call", "Declare clients", "Signing keys", "Audit log"];
-    let said = paste(&sandbox, &script(&sandbox, &sections));
-    for answer in [
-        "\"next_cursor\":",
-        "\"number\":\"9002\"",
-        " 403",
-        "insufficient_scope",
-        " 429",
-        "retry-after: 1",
-        "50000",
-        "client_secret  bg_secret_",
-        "suspended",
-        "active",
-        "USED",
-        "last used",
-        "ends",
-        "2 to add, 0 to change, 0 to remove, 0 unchanged",
-        "nothing to do: 2 unchanged",
-        "verifying",
-        "client_registered",
-    ] {
-        assert!(said.contains(answer), "{answer} is not in: {said}");
+fn the_blocks_of_each_page_work_one_after_another_as_they_stand() {
+    let pages = Page::all();
+    for (name, _) in ANSWERS {
+        assert!(pages.iter().any(|page| page.name == name), "there is no page {name}");
     }
+    thread::scope(|scope| {
+        for page in &pages {
+            scope.spawn(|| {
+                let printed = if page.name == SELF_HOSTING { self_hosted(page) } else { beside_a_sandbox(page) };
+                for answer in ANSWERS.iter().filter(|(name, _)| *name == page.name).flat_map(|(_, answers)| *answers) {
+                    assert!(printed.contains(answer), "{}: {answer} is not in: {printed}", page.name);
+                }
+            });
+        }
+    });
 }
 
-#[test]
-fn the_blocks_that_install_a_server_lead_to_one_that_serves_and_registers() {
+fn beside_a_sandbox(page: &Page) -> String {
+    let lines = pasted_lines(page);
+    if lines.iter().all(|line| is_of_the_build(line)) {
+        return String::new();
+    }
+    let sandbox = Running::start("sandbox");
+    paste(sandbox.folder.path(), &script(&lines, &sandbox))
+}
+
+/// Installs below a folder of its own, on a port of its own, and as this user: a test changes nothing on the machine.
+fn self_hosted(page: &Page) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("data")).unwrap();
-    std::fs::write(folder.path().join("data/boomgate.toml"), include_str!("../../data/boomgate.toml")).unwrap();
-    let blocks = blocks();
-    let of_section = blocks.iter().filter(|block| block.section == "Run it for real");
-    let lines = of_section.flat_map(|block| block.lines.lines());
-    // The program is built already, and a test installs nothing on the machine.
-    let lines: Vec<&str> = lines.filter(|line| *line != "make dist" && !line.contains("target/dist")).collect();
-    let serve = "boomgate serve --config /etc/boomgate.toml";
-    assert_eq!(lines.iter().filter(|line| **line == serve).count(), 1, "{lines:?}");
+    std::fs::copy(repository().join("data/boomgate.toml"), folder.path().join("data/boomgate.toml")).unwrap();
+    let lines = pasted_lines(page);
+    let lines: Vec<&str> =
+        lines.into_iter().filter(|line| !is_of_the_build(line) && !line.contains("target/dist")).collect();
+    let (serve, check) =
+        ("boomgate serve --config /etc/boomgate.toml", "boomgate config check --config /etc/boomgate.toml");
+    for command in [serve, check] {
+        assert_eq!(lines.iter().filter(|line| **line == command).count(), 1, "{command}: {lines:?}");
+    }
     let started = format!("mkfifo out; {serve} --listen 127.0.0.1:0 > out & trap 'kill $!' EXIT; read -r < out");
     let place = |path: &str| folder.path().join(path).to_str().unwrap().to_owned();
-    let script = lines.join("\n").replace(serve, &started).replace("sudo ", "");
+    let script = lines.join("\n").replace(serve, &started).replace(check, &format!("{check} --listen 127.0.0.1:0"));
     let script = script.replace("/etc/boomgate.toml", &place("etc.toml")).replace("/var/lib/boomgate", &place("lib"));
-    let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var_os("PATH").unwrap().display());
-    let mut bash = Command::new("bash");
-    bash.current_dir(folder.path()).env("PATH", path).args(["-eu", "-c", &script]);
-    let pasted = bash.output().unwrap();
-    assert!(pasted.status.success(), "{}", complaint(&pasted));
-    assert!(out(&pasted).contains("client_secret  bg_secret_"), "{}", out(&pasted));
+    paste(folder.path(), &script.replace("sudo ", ""))
 }
 
 #[test]
 fn an_answer_without_a_token_stops_the_first_block_and_is_shown() {
     let sandbox = Running::start("sandbox");
-    let first = script(&sandbox, &["Try it"]).replace("NotForProduction00iDSjJ", "NotForProduction00iDSjK");
-    let pasted = Command::new("bash").current_dir(sandbox.folder.path()).args(["-c", &first]).output().unwrap();
+    let pages = Page::all();
+    let readme = pages.iter().find(|page| page.name == "README.md").unwrap();
+    let script = script(&pasted_lines(readme), &sandbox).replace("NotForProduction00iDSjJ", "NotForProduction00iDSjK");
+    let pasted = bash(sandbox.folder.path(), &script).output().unwrap();
     assert!(!pasted.status.success());
     let said = complaint(&pasted);
     assert!(said.contains("\"error\":\"invalid_client\"") && said.contains("there is no token"), "{said}");
     assert_eq!(out(&pasted), "");
 }
 
+/// What zsh, or an interactive bash, reads in another way than the bash of a script: a comment after a command, a pattern
+/// without a match, a word that starts with `=`, and `!`, which repeats a command.
 #[test]
-fn a_block_has_no_comment_which_zsh_reads_as_a_command() {
-    for Block { section, lines } in blocks() {
-        let (mut quote, mut before, mut end) = (None, '\n', None);
-        for line in lines.lines() {
-            // What a here-document holds is no shell's.
-            if end.is_some() {
-                end = end.filter(|end| line != *end);
-                continue;
+fn no_block_has_what_zsh_reads_in_another_way() {
+    for page in Page::all() {
+        for block in page.blocks().into_iter().filter(|block| block.language == "sh") {
+            if let Err((line, letter)) = read_as_zsh(&block.lines) {
+                panic!("{}: {letter:?} in: {line}", page.name);
             }
-            for letter in line.chars() {
-                match (quote, letter) {
-                    (None, '\'' | '"') => quote = Some(letter),
-                    (Some(open), _) if open == letter => quote = None,
-                    (None, '#') => assert!(!before.is_whitespace(), "{section}: {line}"),
-                    _ => {}
-                }
-                before = letter;
-            }
-            before = '\n';
-            end = line.split_once("<<'").map(|(_, end)| end.trim_end_matches('\''));
         }
-        assert_eq!(quote, None, "{section}: a quote is open at the end");
     }
+}
+
+/// The line and the character that zsh would stumble over; `'` or `"` for a quote without an end.
+fn read_as_zsh<'b>(lines: &[&'b str]) -> Result<(), (&'b str, char)> {
+    let (mut quote, mut here_document) = (None, None);
+    for line in lines {
+        if here_document.is_some() {
+            here_document = here_document.filter(|end| line != end);
+            continue;
+        }
+        let (mut before, mut letters) = (' ', line.chars());
+        while let Some(letter) = letters.next() {
+            let starts_word = before.is_whitespace() || before == '(';
+            match (quote, letter) {
+                (None | Some('"'), '\\') => {
+                    let _escaped = letters.next();
+                }
+                (None, '\'' | '"') => quote = Some(letter),
+                (Some(open), _) if open == letter => quote = None,
+                (None, '?' | '*' | '[') | (None | Some('"'), '!') => return Err((line, letter)),
+                (None, '#' | '=') if starts_word => return Err((line, letter)),
+                _ => {}
+            }
+            before = letter;
+        }
+        here_document = line.split_once("<<'").map(|(_, end)| end.trim_end_matches('\''));
+    }
+    quote.map_or(Ok(()), |open| Err((lines.last().unwrap(), open)))
+}
+
+#[test]
+fn what_zsh_reads_in_another_way_is_found() {
+    for (line, found) in [
+        ("make run # starts it", '#'),
+        ("curl https://localhost/zones?limit=3", '?'),
+        ("ls *.json", '*'),
+        ("curl localhost/[1-4]", '['),
+        ("echo \"Hello!\"", '!'),
+        ("echo =ls", '='),
+        ("echo 'open", '\''),
+    ] {
+        assert_eq!(read_as_zsh(&[line]), Err((line, found)));
+    }
+    let fine = ["A=1", "echo 'a # [?*!]' \"${A:?none} # [?*] \\\" \" \\? a#b", "cat <<'EOF'", "it's [x] # y", "EOF"];
+    assert_eq!(read_as_zsh(&fine), Ok(()));
 }
 
 #[test]
 fn the_program_is_on_the_path_before_a_block_calls_it() {
-    let mut is_on_path = false;
-    for Block { section, lines } in blocks() {
-        for line in lines.lines() {
+    for page in Page::all().iter().filter(|page| page.name != SELF_HOSTING) {
+        let mut is_on_path = page.text.contains(SET_UP);
+        for line in pasted_lines(page) {
             is_on_path |= line == format!("PATH={BUILT}:$PATH");
-            assert!(!line.contains("target/debug/boomgate"), "{section}: {line}");
+            assert!(!line.contains("target/debug/boomgate"), "{}: {line}", page.name);
             let calls = line.split([' ', '(']).any(|word| word == "boomgate");
-            assert!(is_on_path || !calls, "{section}: {line}");
+            assert!(is_on_path || !calls, "{}: {line}", page.name);
         }
     }
-    assert!(is_on_path);
 }
 
 #[test]
 fn git_ignores_what_the_blocks_write() {
     let ignored: Vec<&str> = include_str!("../../.gitignore").lines().collect();
     let mut count = 0;
-    for Block { section, lines } in blocks() {
-        for (_, target) in lines.lines().filter_map(|line| line.split_once("> ")) {
+    for page in Page::all() {
+        for (_, target) in pasted_lines(&page).iter().filter_map(|line| line.split_once("> ")) {
             let file = target.split([' ', ')']).next().unwrap();
             if file.starts_with('/') {
                 continue;
             }
             count += 1;
-            assert!(ignored.contains(&format!("/{file}").as_str()), "{section}: {file} is not in .gitignore");
+            assert!(ignored.contains(&format!("/{file}").as_str()), "{}: {file} is not in .gitignore", page.name);
         }
     }
     assert!(count >= 2, "some block writes a file");
@@ -194,7 +249,7 @@ fn the_lines_of_the_start_up_text_work_as_they_stand() {
             script.push('\n');
         }
     }
-    let said = paste(&sandbox, &script);
+    let said = paste(sandbox.folder.path(), &script);
     for answer in ["\"next_cursor\":", "\"number\":\"9001\"", " 403", "insufficient_scope", " 429", "retry-after: 1"] {
         assert!(said.contains(answer), "{answer} is not in: {said}");
     }
