@@ -36,7 +36,7 @@ const ANSWERS: [(&str, &[&str]); 7] = [
         ],
     ),
     (SELF_HOSTING, &["client_secret  bg_secret_"]),
-    ("docs/tokens-and-keys.md", &["demo-reader", "Billing API", "signing", "verifying"]),
+    ("docs/tokens-and-keys.md", &["demo-reader", "client_secret  bg_secret_", "signing", "verifying"]),
     ("docs/observability.md", &["store", "client_registered"]),
     ("docs/settings.md", &["BOOMGATE_WORKERS"]),
 ];
