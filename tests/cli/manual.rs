@@ -10,19 +10,19 @@ const README_LINES: usize = 220;
 const OTHER_SHELLS: [&str; 5] = ["", "bash", "console", "shell", "zsh"];
 
 /// A page, by its path in the repository.
-pub struct Page {
-    pub name: String,
-    pub text: String,
+pub(crate) struct Page {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// A block between fences.
-pub struct Block<'p> {
-    pub language: &'p str,
-    pub lines: Vec<&'p str>,
+pub(crate) struct Block<'p> {
+    pub(crate) language: &'p str,
+    pub(crate) lines: Vec<&'p str>,
 }
 
 impl Page {
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut names: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from).into();
         let mut folders = vec![PathBuf::from("docs")];
         while let Some(folder) = folders.pop() {
@@ -44,7 +44,7 @@ impl Page {
         Self { name: name.to_str().unwrap().to_owned(), text }
     }
 
-    pub fn blocks(&self) -> Vec<Block<'_>> {
+    pub(crate) fn blocks(&self) -> Vec<Block<'_>> {
         self.parts().1
     }
 
@@ -67,7 +67,7 @@ impl Page {
     }
 }
 
-pub fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
