@@ -40,7 +40,8 @@ impl Page {
     }
 
     fn read(name: &Path) -> Self {
-        let text = fs::read_to_string(repository().join(name)).unwrap_or_else(|error| panic!("{name:?}: {error}"));
+        let text =
+            fs::read_to_string(repository().join(name)).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
         Self { name: name.to_str().unwrap().to_owned(), text }
     }
 
