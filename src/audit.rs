@@ -6,18 +6,16 @@
 //! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
 
 mod chain;
-mod event;
 mod salvage;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-pub use self::chain::{Break, Chain, EntryDigest};
-pub use self::event::{Action, Event, Outcome};
+pub use self::chain::{Break, Chain};
 pub use self::salvage::{Traces, traces};
+pub use crate::api::audit::{Action, Broken, Entry, EntryDigest, Event, Head, Line, Outcome};
 use crate::counts::Counts;
 use crate::store::{self, Key, Keyspace, Revision, Store, StoreError, Txn, Value};
 
@@ -32,48 +30,6 @@ const RACE_PAUSE: Duration = Duration::from_millis(1);
 
 const ENTRIES: Keyspace<Entry> = Keyspace::new("audit");
 const HEAD: Keyspace<Head> = Keyspace::new("audit-head");
-
-/// An event in its place in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its place: the first entry has 1.
-    pub number: u64,
-    /// The digest of the entry before; [`EntryDigest::NONE`] for the first.
-    pub previous: EntryDigest,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-    /// The digest of all of the above.
-    pub digest: EntryDigest,
-}
-
-/// The last entry, as the log itself keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// Its number; 0 while there is none.
-    pub number: u64,
-    /// Its digest.
-    pub digest: EntryDigest,
-}
-
-/// What stands at one place of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Line {
-    /// An entry that can be read.
-    Entry(Box<Entry>),
-    /// Nothing, or something that is no entry.
-    Broken(Broken),
-}
-
-/// A place of the log at which no entry can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Broken {
-    /// Which place.
-    pub number: u64,
-    /// What is wrong there.
-    pub broken: String,
-}
 
 /// Some of the lines that were looked for.
 pub struct Page {
@@ -247,15 +203,6 @@ impl Entry {
 }
 
 impl Line {
-    /// Its place in the log.
-    #[must_use]
-    pub fn number(&self) -> u64 {
-        match self {
-            Self::Entry(entry) => entry.number,
-            Self::Broken(broken) => broken.number,
-        }
-    }
-
     fn broken(number: u64, cause: &impl ToString) -> Self {
         Self::Broken(Broken { number, broken: cause.to_string() })
     }

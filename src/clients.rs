@@ -19,6 +19,8 @@ use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
 
 use self::uses::SecretUses;
+pub use crate::api::client::Status;
+pub use crate::api::secret::SecretStanding;
 use crate::oauth::audience::Audience;
 use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, DigestKey, Fingerprint, SecretDigest};
 use crate::oauth::limits::Limits;
@@ -75,16 +77,6 @@ pub struct Client {
     pub updated_at: UnixSeconds,
 }
 
-/// Whether a client may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It may.
-    Active,
-    /// It may not: it gets no token, and those that it has are refused.
-    Suspended,
-}
-
 /// What is kept of a client secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
@@ -113,19 +105,6 @@ pub struct Clients {
     digest_key: DigestKey,
     /// What an unknown client's secret is compared with: whoever has it proves to be nobody.
     decoy: [Secret; 1],
-}
-
-/// What a secret is to a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretStanding {
-    /// Its own, without an end.
-    Current,
-    /// Its own once, or with an end: another one has taken its place.
-    Former,
-    /// Not its own, as far as is known.
-    #[default]
-    Unknown,
 }
 
 /// Some of the clients that were searched.

@@ -13,13 +13,14 @@ mod signing;
 use std::sync::{Arc, Weak};
 
 use imbl::OrdMap;
-use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 pub use self::change::{Planned, Start};
 pub use self::jwk::PublicKey;
 use self::signing::StoredKey;
-pub use self::signing::{Algorithm, RING_PROVIDER, SigningKey};
+pub use self::signing::{RING_PROVIDER, SigningKey};
+pub use crate::api::key::Algorithm;
+use crate::api::key::{Key, KeyState};
 use crate::store::{Epoch, Keyspace, Projection, Revision, Store, StoreError, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
@@ -77,39 +78,6 @@ pub enum KeyError {
     /// The keys changed again and again while they were to be changed.
     #[error("the signing keys are being changed by somebody else: try again")]
     Busy,
-}
-
-/// What a key does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It is published and waits to sign.
-    Next,
-    /// It signs.
-    Signing,
-    /// It has signed, and verifies what it signed.
-    Verifying,
-}
-
-/// A key as operators see it: nothing of it is secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct KeyStatus {
-    /// Its name.
-    pub kid: String,
-    /// How it signs.
-    pub algorithm: Algorithm,
-    /// What it does now.
-    pub state: State,
-    /// Whether an operator brought it.
-    pub imported: bool,
-    /// When it was made, or imported.
-    pub created_at: UnixSeconds,
-    /// From when on it signs.
-    pub signs_from: UnixSeconds,
-    /// Until when it signs, where that is known.
-    pub signs_until: Option<UnixSeconds>,
-    /// Until when it verifies, where that is known; then it is forgotten.
-    pub verifies_until: Option<UnixSeconds>,
 }
 
 /// The key of a token that is remembered. A key that is gone is kept by nothing, and certainly not by what it signed.
@@ -182,18 +150,18 @@ impl Keys {
 
     /// Every key at `now`, in the order in which they sign.
     #[must_use]
-    pub fn list(&self, now: UnixSeconds) -> Vec<KeyStatus> {
+    pub fn list(&self, now: UnixSeconds) -> Vec<Key> {
         let ring = self.view.load();
         let signing = signing_at(ring.in_order.iter().map(|key| key.signs_from), now);
         let followers = ring.in_order.iter().skip(1).map(|key| Some(key.signs_from)).chain([None]);
         let keys = ring.in_order.iter().zip(followers).enumerate();
-        keys.map(|(place, (key, signs_until))| KeyStatus {
+        keys.map(|(place, (key, signs_until))| Key {
             kid: key.kid().to_owned(),
             algorithm: key.algorithm(),
             state: match place.cmp(&signing) {
-                std::cmp::Ordering::Less => State::Verifying,
-                std::cmp::Ordering::Equal => State::Signing,
-                std::cmp::Ordering::Greater => State::Next,
+                std::cmp::Ordering::Less => KeyState::Verifying,
+                std::cmp::Ordering::Equal => KeyState::Signing,
+                std::cmp::Ordering::Greater => KeyState::Next,
             },
             imported: key.imported,
             created_at: key.created_at,
@@ -209,7 +177,7 @@ impl Keys {
     #[must_use]
     pub fn replaced_at(&self, schedule: &Schedule, now: UnixSeconds) -> Option<UnixSeconds> {
         let keys = self.list(now);
-        let last = keys.last().filter(|key| key.state == State::Signing && !key.imported)?;
+        let last = keys.last().filter(|key| key.state == KeyState::Signing && !key.imported)?;
         let signs_for_s = schedule.rotation_days.checked_mul(SECONDS_PER_DAY).filter(|seconds| *seconds > 0)?;
         Some(last.signs_from.plus(signs_for_s))
     }

@@ -16,7 +16,7 @@
 //! 2  clients keys tokens revocation throttle failures quota idempotency parking audit
 //!                              facts: each owns one prefix of the store's keys, or a part of memory
 //! 1  store, files              bytes
-//! 0  oauth, time, counts, text words of the field; the clock; numbers for metrics; text as it is stored
+//! 0  api, oauth, time, counts, text      words on the wire and of the field; the clock; numbers for metrics; text
 //! ```
 //!
 //! # The two walks
@@ -52,6 +52,7 @@
 
 pub mod administration;
 pub mod admission;
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod client_credentials;

@@ -4,6 +4,8 @@
 //! text and a line end after it, and some save UTF-16. [`decode`] leaves out the mark and refuses UTF-16 by
 //! name; [`value`] is what remains of a text that holds one value, such as a secret.
 
+use std::borrow::Cow;
+
 /// The byte order mark in UTF-8, with which Windows' editors start a file.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -43,6 +45,18 @@ pub fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
 #[must_use]
 pub fn value(text: &str) -> &str {
     text.strip_prefix('\u{FEFF}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// The most characters of a name from a request that an answer repeats.
+const MAX_REPEATED_CHARS: usize = 64;
+
+/// `name`, cut after 64 characters: an answer must not grow with what a caller sends.
+#[must_use]
+pub fn truncated(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(MAX_REPEATED_CHARS) {
+        Some((end, _)) => format!("{}…", name.split_at(end).0).into(),
+        None => name.into(),
+    }
 }
 
 /// Why a text is hardly the path that its writer means; `None` when nothing speaks against it. What a shell or a

@@ -97,9 +97,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::api::key::{Key, KeyState};
     use crate::audit::Audit;
     use crate::clients::Clients;
-    use crate::keys::{KeyStatus, Keys, PUBLISHED_FOR_S, State, VERIFIES_FOR_S};
+    use crate::keys::{Keys, PUBLISHED_FOR_S, VERIFIES_FOR_S};
     use crate::parking::Parking;
     use crate::revocation::Revocation;
     use crate::store::{MAX_SCAN, MemoryStore, Store};
@@ -148,11 +149,11 @@ mod tests {
     }
 
     impl Node {
-        fn list(&self) -> Vec<KeyStatus> {
+        fn list(&self) -> Vec<Key> {
             self.keys.list(self.clock.now())
         }
 
-        fn states(&self) -> Vec<State> {
+        fn states(&self) -> Vec<KeyState> {
             self.list().into_iter().map(|key| key.state).collect()
         }
 
@@ -168,12 +169,12 @@ mod tests {
         let first = node.signing();
         fixture.advance(29 * SECONDS_PER_DAY - 1);
         node.changes.maintain_keys(&MONTHLY).await.unwrap();
-        assert_eq!(node.states(), [State::Signing], "not yet");
+        assert_eq!(node.states(), [KeyState::Signing], "not yet");
 
         fixture.advance(1);
         for _ in 0..3 {
             node.changes.maintain_keys(&MONTHLY).await.unwrap();
-            assert_eq!(node.states(), [State::Signing, State::Next], "published a day ahead, once");
+            assert_eq!(node.states(), [KeyState::Signing, KeyState::Next], "published a day ahead, once");
         }
         fixture.advance(SECONDS_PER_DAY - 1);
         assert_eq!(node.signing(), first);
@@ -187,7 +188,7 @@ mod tests {
         fixture.advance(1);
         node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert!(!node.keys.verifies(&first));
-        assert_eq!(node.states(), [State::Signing]);
+        assert_eq!(node.states(), [KeyState::Signing]);
         assert_eq!(fixture.entries().await, 3, "made, made, forgotten");
     }
 
@@ -196,7 +197,7 @@ mod tests {
         let fixture = Fixture::new();
         // All start at once, on an empty store.
         let nodes = <[Node; 3]>::from(tokio::join!(fixture.node(), fixture.node(), fixture.node()));
-        assert_eq!(nodes[2].states(), [State::Signing]);
+        assert_eq!(nodes[2].states(), [KeyState::Signing]);
         for month in 1..=6 {
             fixture.advance(29 * SECONDS_PER_DAY);
             let tend = nodes.iter().map(|node| node.changes.maintain_keys(&MONTHLY));
@@ -211,7 +212,7 @@ mod tests {
                 fixture.advance(SECONDS_PER_DAY);
             }
         }
-        assert_eq!(nodes[0].list().iter().filter(|key| key.state == State::Signing).count(), 1);
+        assert_eq!(nodes[0].list().iter().filter(|key| key.state == KeyState::Signing).count(), 1);
     }
 
     #[tokio::test]
@@ -224,7 +225,7 @@ mod tests {
         assert_eq!(node.signing(), first);
         fixture.advance(PUBLISHED_FOR_S);
         assert_ne!(node.signing(), first);
-        assert_eq!(node.states(), [State::Verifying, State::Signing], "the old one's last token is young");
+        assert_eq!(node.states(), [KeyState::Verifying, KeyState::Signing], "the old one's last token is young");
     }
 
     #[tokio::test]
@@ -233,7 +234,7 @@ mod tests {
         let node = fixture.node().await;
         fixture.advance(3_650 * SECONDS_PER_DAY);
         node.changes.maintain_keys(&Schedule { rotation_days: 0, ..MONTHLY }).await.unwrap();
-        assert_eq!(node.states(), [State::Signing]);
+        assert_eq!(node.states(), [KeyState::Signing]);
     }
 
     #[tokio::test]

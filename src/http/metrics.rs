@@ -19,13 +19,14 @@ use actix_web::web::Data;
 pub use self::exposition::Exposition;
 use self::exposition::MEDIA_TYPE;
 use crate::admission::Admission;
+use crate::api::key::KeyState;
 use crate::audit::Audit;
 use crate::client_credentials::ClientCredentials;
 use crate::clients::Clients;
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::durations::{Durations, Labels};
 use crate::http::token::SourceLimit;
-use crate::keys::{Keys, State};
+use crate::keys::Keys;
 use crate::parking::Parking;
 use crate::revocation::Revocation;
 use crate::store::TimedStore;
@@ -157,7 +158,7 @@ impl Metrics {
         exposition.gauge("boomgate_revocations", "Revocations of single tokens in force.", self.revocation.count());
         let keys = self.keys.list(self.clock.now());
         exposition.gauge("boomgate_signing_keys", "Signing keys that sign, verify or soon will.", keys.len());
-        if let Some(signing) = keys.iter().find(|key| key.state == State::Signing) {
+        if let Some(signing) = keys.iter().find(|key| key.state == KeyState::Signing) {
             exposition.gauge(
                 "boomgate_signing_key_since_timestamp_seconds",
                 "From when on the key that signs does.",

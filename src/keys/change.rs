@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::signing::{Algorithm, SigningKey, StoredKey};
+use super::signing::{SigningKey, StoredKey};
 use super::{KEYS, KeyError, Keys, PUBLISHED_FOR_S, SCHEDULED_AHEAD_S, Schedule, VERIFIES_FOR_S, signing_at};
+use crate::api::key::Algorithm;
 use crate::store::{Keyspace, MAX_SCAN, Store, Txn, Value};
 use crate::time::UnixSeconds;
 

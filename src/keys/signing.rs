@@ -20,24 +20,10 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::KeyError;
+use super::{Algorithm, KeyError};
 use crate::oauth::claims::ACCESS_TOKEN_TYPE;
 use crate::text::without_mark;
 use crate::time::UnixSeconds;
-
-/// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// ECDSA with P-256 and SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[serde(rename = "RS256")]
-    Rs256,
-}
 
 /// A private key as it is kept, in a folder of mode 0700.
 #[derive(Serialize, Deserialize)]

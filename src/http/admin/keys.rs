@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{changed, invalid, not_allowed, read_members, read_members_if_any, shown, unknown};
 use crate::administration::Administration;
+use crate::api::key::Key;
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
-use crate::keys::{KeyStatus, Keys, Schedule, Start};
+use crate::keys::{Keys, Schedule, Start};
 use crate::oauth::fault::FieldFault;
 use crate::time::SharedClock;
 
@@ -118,7 +119,7 @@ async fn revoke(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn told(keys: &Keys, kid: &str, clock: &SharedClock) -> Result<KeyStatus, Problem> {
+fn told(keys: &Keys, kid: &str, clock: &SharedClock) -> Result<Key, Problem> {
     let key = keys.list(clock.now()).into_iter().find(|key| key.kid == kid);
     key.ok_or_else(|| Problem::new(ProblemKind::NotFound, "No signing key has this kid."))
 }

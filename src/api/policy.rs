@@ -1,0 +1,39 @@
+//! `GET /admin/terms`: what a client may be registered with.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::limits::Limits;
+
+/// What this server offers to clients, and what it gives to one that asks for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationPolicy {
+    /// Every scope token that a client may be assigned.
+    pub scopes: BTreeSet<String>,
+    /// Every API set that a client may be granted; the first is this server's own API.
+    pub audiences: Vec<String>,
+    /// How long access tokens may live, in seconds.
+    pub token_ttl: TtlBounds,
+    /// What a client gets that does not ask for it.
+    pub client_defaults: ClientDefaults,
+}
+
+/// The shortest and the longest time, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TtlBounds {
+    /// The shortest.
+    pub min: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+/// What a client gets that does not ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientDefaults {
+    /// How long its access tokens live, in seconds.
+    pub token_ttl: u64,
+    /// How much it may call.
+    #[serde(flatten)]
+    pub limits: Limits,
+}
