@@ -48,7 +48,7 @@ const END_LOOK: Duration = Duration::from_millis(10);
 
 /// How much of the server one client, or all of them, may hold.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct ConnectionLimits {
     /// Threads that serve; each runs its own instance of the apps. 1 to 512.
     pub workers: usize,
     /// Open connections on each worker; further ones wait in the kernel's queue.
@@ -81,7 +81,7 @@ pub struct Bounds {
     pub shutdown_timeout: Duration,
 }
 
-impl Default for Bounds {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
@@ -104,7 +104,7 @@ impl Default for Bounds {
 /// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
 pub struct Sockets {
     builder: ServerBuilder,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
 }
@@ -203,15 +203,15 @@ impl Drop for Work {
 impl Sockets {
     /// None yet.
     #[must_use]
-    pub fn new(mut bounds: Bounds) -> Self {
-        bounds.silence_timeout = bounds.silence_timeout.max(bounds.keep_alive);
+    pub fn new(mut limits: ConnectionLimits) -> Self {
+        limits.silence_timeout = limits.silence_timeout.max(limits.keep_alive);
         let builder = Server::build()
             .disable_signals()
-            .workers(bounds.workers.clamp(1, 512))
-            .max_concurrent_connections(bounds.max_connections)
-            .shutdown_timeout(bounds.shutdown_timeout.as_secs());
+            .workers(limits.workers.clamp(1, 512))
+            .max_concurrent_connections(limits.max_connections)
+            .shutdown_timeout(limits.shutdown_timeout.as_secs());
         let stopping = builder.graceful_shutdown_signal();
-        Self { builder, bounds, stopping, connections: Arc::default() }
+        Self { builder, limits, stopping, connections: Arc::default() }
     }
 
     /// How many connections these sockets have.
@@ -245,7 +245,7 @@ impl Sockets {
         for listener in listeners {
             let port = TlsPort {
                 acceptor: acceptor.clone(),
-                bounds: self.bounds,
+                limits: self.limits,
                 stopping: self.stopping.clone(),
                 connections: self.connections(),
             };
@@ -279,7 +279,7 @@ impl Sockets {
         S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
         B: MessageBody + 'static,
     {
-        let keep_alive = self.bounds.keep_alive.into();
+        let keep_alive = self.limits.keep_alive.into();
         self.plain("ops", listener, keep_alive, app)
     }
 
@@ -291,10 +291,10 @@ impl Sockets {
         S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
         B: MessageBody + 'static,
     {
-        let (bounds, stopping, connections) = (self.bounds, self.stopping.clone(), self.connections());
+        let (limits, stopping, connections) = (self.limits, self.stopping.clone(), self.connections());
         self.builder = self.builder.listen(name, listener, move || {
             let app = app.clone();
-            http_port(bounds, keep_alive, stopping.clone(), connections.clone(), move || start(&app))
+            http_port(limits, keep_alive, stopping.clone(), connections.clone(), move || start(&app))
         })?;
         Ok(self)
     }
@@ -334,7 +334,7 @@ where
 #[derive(Clone)]
 struct TlsPort {
     acceptor: TlsAcceptor,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
 }
@@ -352,24 +352,24 @@ where
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let TlsPort { acceptor, bounds, stopping, connections } = port.clone();
+        let TlsPort { acceptor, limits, stopping, connections } = port.clone();
         let (secure, clear) = (start_secure(), start_clear());
         async move {
             let (secure, clear) = (secure.await?, clear.await?);
             let stop = Stop::of(stopping.clone());
-            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, bounds, stop.clone()));
-            let http1 = Rc::new(Http1::new(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stop.clone()));
-            let http2 = Rc::new(Http2::new(secure, bounds, stop));
+            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, limits, stop.clone()));
+            let http1 = Rc::new(Http1::new(Rc::clone(&secure), limits.keep_alive.into(), limits, stop.clone()));
+            let http2 = Rc::new(Http2::new(secure, limits, stop));
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
                 let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
                 async move {
                     let peer = stream.peer_addr().ok();
                     let opened = tokio::select! {
-                        opened = timeout(bounds.handshake_timeout, open(stream, &acceptor)) => opened,
+                        opened = timeout(limits.handshake_timeout, open(stream, &acceptor)) => opened,
                         () = stopping.notified() => return Ok(()),
                     };
-                    let limit = bounds.silence_timeout;
+                    let limit = limits.silence_timeout;
                     match opened {
                         Ok(Ok(Opened::Http2(io))) => {
                             let open = connections.begin(Opening::Http2);
@@ -405,7 +405,7 @@ where
 
 /// What serves the connections to a port for plain HTTP on one worker.
 fn http_port<C, D>(
-    bounds: Bounds,
+    limits: ConnectionLimits,
     keep_alive: KeepAlive,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
@@ -418,13 +418,13 @@ where
     fn_factory(move || {
         let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(Http1::new(clear.await?, keep_alive, bounds, Stop::of(stopping)));
+            let clear = Rc::new(Http1::new(clear.await?, keep_alive, limits, Stop::of(stopping)));
             Ok(fn_service(move |stream: TcpStream| {
                 let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
                     let work = Work::of(&connections.begin(Opening::Clear));
-                    until_silent(bounds.silence_timeout, stream, |io| clear.serve(io, peer)).await;
+                    until_silent(limits.silence_timeout, stream, |io| clear.serve(io, peer)).await;
                     work.finish();
                     Ok::<_, ()>(())
                 }

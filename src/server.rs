@@ -35,7 +35,7 @@ use crate::declared::{DeclarationError, SecretError};
 use crate::files::{self, Exposure};
 use crate::http::hsts::Hsts;
 use crate::http::response::Site;
-use crate::listener::{Bounds, Sockets};
+use crate::listener::{ConnectionLimits, Sockets};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::registration::Registration;
 use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
@@ -188,7 +188,7 @@ impl Server {
         let store = Arc::new(TimedStore::new(open_store(&config.data_dir.join("db"))?));
         let tls = Arc::new(Tls::open(tls_settings(&config), real_clock)?);
         refuse_other_edition(&*store, &config).await?;
-        let sockets = Sockets::new(bounds(&config));
+        let sockets = Sockets::new(connection_limits(&config));
         let stopping = Arc::<AtomicBool>::default();
         let outside = HostMetrics { tls: tls.clone(), connections: sockets.connections(), stopping: stopping.clone() };
         let parts = assemble(&config, &issuer, store.clone(), clock, outside).await?;
@@ -398,15 +398,15 @@ fn hsts(config: &Config, issuer: &str) -> Option<Hsts> {
     (config.edition == Edition::Serve).then(|| Hsts::new(issuer, config.http.hsts_max_age_s)).flatten()
 }
 
-fn bounds(config: &Config) -> Bounds {
-    Bounds {
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
         workers: config.workers,
         max_connections: config.http.max_connections,
         handshake_timeout: config.http.handshake_timeout,
         request_timeout: config.http.request_timeout,
         keep_alive: config.http.keep_alive,
         shutdown_timeout: config.http.shutdown_timeout,
-        ..Bounds::default()
+        ..ConnectionLimits::default()
     }
 }
 
