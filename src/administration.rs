@@ -5,6 +5,7 @@
 
 mod deletion;
 mod keys;
+mod new_secret;
 mod registered;
 mod registration;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use papaya::HashMap;
 use uuid::Uuid;
 
-pub use self::registered::entity_tag;
+pub use self::registered::{Rotated, entity_tag};
 pub use self::registration::{Registered, Request};
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::clients::Clients;
@@ -30,6 +31,8 @@ use crate::store::{Store, StoreError, Txn};
 use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::AccessToken;
 
+/// How often a change is tried again after another one to the same record came first.
+const MAX_RACES: usize = 32;
 /// How often one client's exposed secret makes an audit entry, in seconds.
 const EXPOSURE_INTERVAL_S: u64 = 3_600;
 
@@ -50,6 +53,8 @@ pub struct Administration {
     parking: Arc<Parking>,
     /// When a client's exposed secret was last written down. As many entries as clients, at most.
     exposed: HashMap<ClientId, UnixSeconds>,
+    /// Drops what others have of a deleted client in memory.
+    forget_in_memory: Box<dyn Fn(&ClientId) + Send + Sync>,
 }
 
 /// On whose behalf a change is made.
@@ -152,7 +157,16 @@ impl Administration {
         keys: Arc<Keys>,
         parking: Arc<Parking>,
     ) -> Self {
-        Self { store, audit, clock, clients, revocation, keys, parking, exposed: HashMap::new() }
+        let (exposed, forget_in_memory) = (HashMap::new(), Box::new(|_: &ClientId| {}));
+        Self { store, audit, clock, clients, revocation, keys, parking, exposed, forget_in_memory }
+    }
+
+    /// With what a deletion does for those that remember clients in memory, such as the throttles: a client that is
+    /// registered again under the same identifier starts with all of its limits.
+    #[must_use]
+    pub fn forgetting_with(mut self, forget: impl Fn(&ClientId) + Send + Sync + 'static) -> Self {
+        self.forget_in_memory = Box::new(forget);
+        self
     }
 
     /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.

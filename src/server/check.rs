@@ -12,7 +12,10 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use tokio::net::TcpSocket;
 
-use super::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS, ServerRecord, StartError, declared};
+use super::declared;
+use super::error::StartError;
+use super::first_start::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS};
+use super::record::ServerRecord;
 use crate::config::{Config, Edition};
 use crate::declared::{Declared, SECRETS_FOLDER};
 use crate::files::{self, Reader};
