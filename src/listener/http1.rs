@@ -28,9 +28,11 @@ use futures_util::future::{LocalBoxFuture, MaybeDone, maybe_done};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use super::Answers;
 use super::chunks::{Chunks, Found};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 use super::wire::{Body, Framing, Wire};
-use super::{Answers, ConnectionLimits, Stop};
 
 /// How much of a streamed answer is gathered before it is sent.
 const SEND_BYTES: usize = 32 * 1_024;

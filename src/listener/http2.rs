@@ -31,7 +31,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::{Answers, ConnectionLimits, Open, Stop, Work};
+use super::Answers;
+use super::connections::{Open, Work};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
 const MAX_STREAMS: u32 = 100;

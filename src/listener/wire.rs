@@ -14,7 +14,8 @@ use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use super::chunks::{Chunks, Found};
-use super::{ConnectionLimits, Stop};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 
 /// Room to receive into: little more is left unused on a connection at rest.
 const RECEIVE_BYTES: usize = 8 * 1_024;
