@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use self::registered::{Rotated, entity_tag};
 pub use self::registration::{Registered, Request};
-use crate::audit::{Action, Audit, Event, Outcome};
+use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
 use crate::failures::FailureSummary;
@@ -208,7 +208,7 @@ impl Administration {
             subject: failures.pair.client_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: failures.pair.source,
             request_id: None,
-            outcome: Outcome::Refused,
+            outcome: EventOutcome::Refused,
             attempts: Some(failures.attempts),
         };
         self.audit.commit(&Txn::new(), &event).await?;
@@ -248,7 +248,7 @@ impl Administration {
             subject: subject.to_owned(),
             source,
             request_id,
-            outcome: Outcome::Done,
+            outcome: EventOutcome::Done,
             attempts: None,
         }
     }

@@ -24,7 +24,7 @@ pub struct Event {
     /// Which request it was.
     pub request_id: Option<String>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: EventOutcome,
     /// How many attempts this entry stands for, where it is more than an event of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u64>,
@@ -33,7 +33,7 @@ pub struct Event {
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum EventOutcome {
     /// It was done.
     Done,
     /// It was refused, and nothing was changed.

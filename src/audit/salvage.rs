@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryDigest, Head};
+use super::digest::EntryDigest;
+use super::entry::{Entry, Head};
 
 /// What every stored entry starts with; its number follows.
 const START: &[u8] = br#"{"v":1,"record":{"number":"#;
