@@ -140,7 +140,7 @@ fn check_folder(data_dir: &Path) -> Result<(), StartError> {
 /// A folder that is not there yet can be made.
 fn check_parent(data_dir: &Path) -> Result<(), StartError> {
     if data_dir.is_symlink() {
-        let cause = io::Error::new(io::ErrorKind::NotFound, "it is a link to a folder that is not there");
+        let cause = io::Error::new(io::ErrorKind::NotFound, "it is a link to a folder that does not exist");
         return Err(StartError::Folder { path: data_dir.to_owned(), cause });
     }
     let parent = data_dir.ancestors().skip(1).find(|path| path.exists());
