@@ -6,10 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
-    write_cursor,
-};
+use super::{changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, shown, write_cursor};
 use crate::administration::{self, Administration, ChangeError, entity_tag};
 use crate::clients::{Client, Clients};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
@@ -51,10 +48,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(offered))
                 .route(web::head().to(offered))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-        )
-        .configure(secrets::routes)
-        .configure(usage::routes)
-        .configure(revocations::routes);
+        );
 }
 
 async fn register(
