@@ -15,7 +15,8 @@ use std::sync::Arc;
 use papaya::HashMap;
 use uuid::Uuid;
 
-pub use self::registered::{Rotated, entity_tag};
+pub use self::registered::Rotated;
+pub(crate) use self::registered::entity_tag;
 pub use self::registration::{Registered, Request};
 use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
@@ -38,7 +39,7 @@ const EXPOSURE_INTERVAL_S: u64 = 3_600;
 
 /// What an operator's own client may call: limits that no script of theirs meets, so that nobody is
 /// locked out of the administration by the limits that it sets.
-pub const OPERATOR_LIMITS: Limits =
+pub(crate) const OPERATOR_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
@@ -164,7 +165,7 @@ impl Administration {
     /// With what a deletion does for those that remember clients in memory, such as the throttles: a client that is
     /// registered again under the same identifier starts with all of its limits.
     #[must_use]
-    pub fn forgetting_with(mut self, forget: impl Fn(&ClientId) + Send + Sync + 'static) -> Self {
+    pub(crate) fn forgetting_with(mut self, forget: impl Fn(&ClientId) + Send + Sync + 'static) -> Self {
         self.forget_in_memory = Box::new(forget);
         self
     }
@@ -175,12 +176,17 @@ impl Administration {
     }
 
     /// Revokes the token of this `jti`, which expires at `expires_at`, without having seen it.
-    pub async fn revoke_jti(&self, jti: &Uuid, expires_at: UnixSeconds, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke_jti(
+        &self,
+        jti: &Uuid,
+        expires_at: UnixSeconds,
+        actor: &Actor,
+    ) -> Result<(), ChangeError> {
         self.revoke_jti_as(Action::TokenRevoked, jti, expires_at, actor).await
     }
 
     /// Revokes a token that came in the clear, where anybody on the way may have read it.
-    pub async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
@@ -200,7 +206,7 @@ impl Administration {
     }
 
     /// Writes down that authentications failed.
-    pub async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
+    pub(crate) async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
         let event = Event {
             at: failures.last,
             actor: None,

@@ -26,7 +26,7 @@ use crate::counts::Counts;
 use crate::store::{Outcome, Revision, Store, StoreError, Txn, Value};
 
 /// The most entries that one page of a search looks at.
-pub const MAX_LOOKED_AT: u64 = 1_000;
+pub(crate) const MAX_LOOKED_AT: u64 = 1_000;
 /// How many entries are read from the store at a time.
 const WINDOW: u64 = 100;
 /// How often an entry whose place another node took is given the next one.

@@ -18,7 +18,8 @@ use arc_swap::ArcSwapOption;
 use subtle::{Choice, ConstantTimeEq};
 use uuid::Uuid;
 
-pub use self::client::{Client, MAX_SECRETS, Status};
+pub(crate) use self::client::MAX_SECRETS;
+pub use self::client::{Client, Status};
 use self::registry::{CLIENTS, Registry};
 pub use self::secret::{Secret, SecretStanding};
 use self::uses::SecretUses;
@@ -76,7 +77,7 @@ impl Clients {
 
     /// The same through a cache of the caller's: without a search, as long as no registration has changed.
     #[must_use]
-    pub fn get_cached(&self, client_id: &str, seen: &CachedClient) -> Option<Arc<Client>> {
+    pub(crate) fn get_cached(&self, client_id: &str, seen: &CachedClient) -> Option<Arc<Client>> {
         let changes = self.view.changes();
         if let Some(seen) = &*seen.0.load()
             && Some(seen.changes) == changes
@@ -112,7 +113,7 @@ impl Clients {
 
     /// The first clients that are registered to administer this server and that `wanted` accepts, `most` at most. Looks
     /// at no other clients, however many there are.
-    pub fn administrators(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<ClientId> {
+    pub(crate) fn administrators(&self, most: usize, wanted: impl Fn(&Client) -> bool) -> Vec<ClientId> {
         let registry = self.view.load();
         let clients = registry.administrators.iter().filter_map(|client_id| registry.by_id.get(client_id));
         clients.filter(|client| wanted(client)).take(most).map(|client| client.client_id.clone()).collect()
@@ -160,7 +161,7 @@ impl Clients {
     }
 
     /// Writes to the store when secrets were last used; returns how many were used since the last call.
-    pub async fn write_back_uses(&self) -> Result<usize, StoreError> {
+    pub(crate) async fn write_back_uses(&self) -> Result<usize, StoreError> {
         let exists = |client_id: &ClientId, secret_id: &Uuid| {
             let client = self.get(client_id.as_str());
             client.is_some_and(|client| client.has_secret(secret_id))

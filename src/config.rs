@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::addresses::Addresses;
-pub use self::addresses::DEFAULT_PORT;
+pub(crate) use self::addresses::DEFAULT_PORT;
 pub use self::edition::Edition;
 pub use self::environment::Environment;
 pub use self::fault::{ConfigError, Origin, SettingFault};
@@ -36,7 +36,8 @@ pub use self::log::{Log, LogFormat};
 pub use self::parking::Parking;
 pub use self::raw::Setting;
 use self::raw::{Finished, Raw};
-pub use self::registration::{ClientDefaults, PUBLIC_AUDIENCE};
+pub use self::registration::ClientDefaults;
+pub(crate) use self::registration::PUBLIC_AUDIENCE;
 use self::registration::{read_audiences, read_scopes};
 pub use self::tls::{CertificateFiles, Tls};
 pub use self::token_endpoint::{FailedAuthentications, TokenEndpoint};
@@ -122,7 +123,7 @@ impl Config {
     }
 
     /// The same, with every setting and where it was given, in alphabetical order.
-    pub fn load_with_origins(
+    pub(crate) fn load_with_origins(
         edition: Edition,
         flags: &Flags,
         environment: &Environment,
@@ -134,7 +135,7 @@ impl Config {
     /// The same for a caller that goes on in spite of faults. A wrong setting has its default, as all have in a file
     /// that cannot be read. Settings in a file that others could change count.
     #[must_use]
-    pub fn load_partly(
+    pub(crate) fn load_partly(
         edition: Edition,
         flags: &Flags,
         environment: &Environment,

@@ -13,8 +13,10 @@ mod lock;
 mod read;
 mod write;
 
-pub use self::exposure::{Exposure, Reader, exposure, names_a_descriptor};
-pub(crate) use self::exposure::{distrust_of, exposure_of, foreign_within, make_private_within, quoted};
+pub use self::exposure::{Exposure, Reader};
+pub(crate) use self::exposure::{
+    distrust_of, exposure, exposure_of, foreign_within, make_private_within, names_a_descriptor, quoted,
+};
 pub(crate) use self::lock::lock;
 pub use self::read::PrivateFault;
 pub(crate) use self::read::{read_pem, read_private, read_text, read_trusted};

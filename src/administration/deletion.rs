@@ -77,7 +77,7 @@ impl Administration {
     }
 
     /// Finishes deletions that a crash, or a store that did not answer, has interrupted.
-    pub async fn finish_deletions(&self) -> Result<(), StoreError> {
+    pub(crate) async fn finish_deletions(&self) -> Result<(), StoreError> {
         for (key, _) in self.store.scan(&DELETED.prefix(), None, FINISHED_AT_ONCE).await? {
             if let Some(client_id) = DELETED.id(&key).and_then(|id| ClientId::parse(id).ok()) {
                 self.finish_deletion(&client_id).await?;

@@ -32,7 +32,7 @@ pub struct Rotated {
 /// The state of a client that `If-Match` names: a digest of its record. When its secrets were last used is
 /// no part of it.
 #[must_use]
-pub fn entity_tag(client: &Client) -> EntityTag {
+pub(crate) fn entity_tag(client: &Client) -> EntityTag {
     EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
 }
 
@@ -91,7 +91,7 @@ impl Administration {
     }
 
     /// What the secret of this fingerprint is to a client, as the store has it.
-    pub async fn standing_of(
+    pub(crate) async fn standing_of(
         &self,
         client_id: &ClientId,
         fingerprint: Fingerprint,
@@ -101,7 +101,7 @@ impl Administration {
     }
 
     /// Deletes a secret: it is refused from the next token request on.
-    pub async fn delete_secret(
+    pub(crate) async fn delete_secret(
         &self,
         client_id: &ClientId,
         secret_id: &Uuid,

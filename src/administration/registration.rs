@@ -58,7 +58,7 @@ impl Administration {
     }
 
     /// The same, for a client that a file declares if it is `declared`.
-    pub async fn register_as(
+    pub(crate) async fn register_as(
         &self,
         client_id: ClientId,
         registration: Registration,
@@ -80,7 +80,7 @@ impl Administration {
     }
 
     /// Registers a client as `request` says; where one was registered so under the same key, answers as then.
-    pub async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
+    pub(crate) async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
         let Request { asked, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();

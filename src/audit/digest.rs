@@ -16,7 +16,7 @@ pub struct EntryDigest([u8; 32]);
 
 impl EntryDigest {
     /// What stands before the first entry.
-    pub const NONE: Self = Self([0; 32]);
+    pub(crate) const NONE: Self = Self([0; 32]);
 
     /// Over the JSON text `[number, previous, event]`, without spaces and with members in the order of
     /// [`Event`]. `None` if the event has no JSON form.

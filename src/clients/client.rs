@@ -13,7 +13,7 @@ use crate::oauth::token_epoch::TokenEpoch;
 use crate::time::UnixSeconds;
 
 /// The most secrets that one client has at a time.
-pub const MAX_SECRETS: usize = 2;
+pub(crate) const MAX_SECRETS: usize = 2;
 /// The most former secrets of one client whose fingerprints are stored.
 const MAX_RETIRED: usize = 16;
 

@@ -7,7 +7,7 @@ use super::raw::Raw;
 use crate::oauth::host::{self, Host};
 
 /// The port, unless `listen` says otherwise.
-pub const DEFAULT_PORT: u16 = 8443;
+pub(crate) const DEFAULT_PORT: u16 = 8443;
 
 const ADDRESS: &str = "an address and a port such as 127.0.0.1:8443, [::1]:8443 or localhost:8443";
 

@@ -9,7 +9,7 @@ use crate::oauth::limits::Rate;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
 
 /// The API set of the partner API, unless `audiences` says otherwise.
-pub const PUBLIC_AUDIENCE: &str = "public.api.passportinc.com";
+pub(crate) const PUBLIC_AUDIENCE: &str = "public.api.passportinc.com";
 
 const AUDIENCE: &str = "1 to 200 visible ASCII characters";
 

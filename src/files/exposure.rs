@@ -59,7 +59,7 @@ impl fmt::Display for Exposure {
 }
 
 /// What is wrong with the file or folder at `path`; `None` when it is private.
-pub fn exposure(path: &Path, reader: Reader) -> io::Result<Option<Exposure>> {
+pub(crate) fn exposure(path: &Path, reader: Reader) -> io::Result<Option<Exposure>> {
     Ok(exposure_of(path, &fs::metadata(path)?, reader))
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn distrust_of(path: &Path, found: &Metadata, reader: Reader) -> Opti
 
 /// Whether `path` is `/dev/stdin`, `/dev/fd/63` or the like, which stands for a file at another place.
 #[must_use]
-pub fn names_a_descriptor(path: &Path) -> bool {
+pub(crate) fn names_a_descriptor(path: &Path) -> bool {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.parent() == Some(Path::new("/dev")) || path.starts_with("/dev/fd") || path.starts_with("/proc")
 }

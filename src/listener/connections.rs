@@ -53,7 +53,7 @@ impl Connections {
 
     /// How many requests a stop has cut off: those that were under way when the threads that serve ended.
     /// Waits for that end, up to `limit`.
-    pub async fn cut_off(&self, limit: Duration) -> u64 {
+    pub(crate) async fn cut_off(&self, limit: Duration) -> u64 {
         let all_ended = async {
             while self.open() > 0 {
                 sleep(END_LOOK).await;
