@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boomgate::keys::RING_PROVIDER;
-use boomgate::listener::{Bounds, Sockets};
+use boomgate::listener::{ConnectionLimits, Sockets};
 use boomgate::time::SystemClock;
 use boomgate::tls::{Tls, TlsSettings};
 use jsonwebtoken::jwk::JwkSet;
@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     let [answer, port, workers, tls_dir, body_file, jwk_set_file @ ..] = arguments.as_slice() else { bail!(USAGE) };
     let settings = TlsSettings { dir: tls_dir.into(), ..TlsSettings::default() };
     let tls = Tls::open(settings, Arc::new(SystemClock::new()))?.server_config();
-    let bounds = Bounds { workers: workers.parse().context("WORKERS")?, ..Bounds::default() };
+    let limits = ConnectionLimits { workers: workers.parse().context("WORKERS")?, ..ConnectionLimits::default() };
     let listener = vec![TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?];
     let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
     // Else each of HTTP/2's spans asks whether anybody listens by now.
@@ -47,7 +47,7 @@ fn main() -> anyhow::Result<()> {
     let signer = web::Data::new(Signer::new()?);
 
     actix_web::rt::System::new().block_on(async move {
-        let sockets = Sockets::new(bounds);
+        let sockets = Sockets::new(limits);
         let sockets = match answer.as_str() {
             "zone" => {
                 let app = move || {

@@ -5,6 +5,7 @@
 
 mod deletion;
 mod keys;
+mod new_secret;
 mod registered;
 mod registration;
 
@@ -14,9 +15,10 @@ use std::sync::Arc;
 use papaya::HashMap;
 use uuid::Uuid;
 
-pub use self::registered::entity_tag;
+pub use self::registered::Rotated;
+pub(crate) use self::registered::entity_tag;
 pub use self::registration::{Registered, Request};
-use crate::audit::{Action, Audit, Event, Outcome};
+use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
 use crate::failures::FailureSummary;
@@ -30,12 +32,14 @@ use crate::store::{Store, StoreError, Txn};
 use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::AccessToken;
 
+/// How often a change is tried again after another one to the same record came first.
+const MAX_RACES: usize = 32;
 /// How often one client's exposed secret makes an audit entry, in seconds.
 const EXPOSURE_INTERVAL_S: u64 = 3_600;
 
 /// What an operator's own client may call: limits that no script of theirs meets, so that nobody is
 /// locked out of the administration by the limits that it sets.
-pub const OPERATOR_LIMITS: Limits =
+pub(crate) const OPERATOR_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
@@ -50,6 +54,8 @@ pub struct Administration {
     parking: Arc<Parking>,
     /// When a client's exposed secret was last written down. As many entries as clients, at most.
     exposed: HashMap<ClientId, UnixSeconds>,
+    /// Drops what others have of a deleted client in memory.
+    forget_in_memory: Box<dyn Fn(&ClientId) + Send + Sync>,
 }
 
 /// On whose behalf a change is made.
@@ -152,7 +158,16 @@ impl Administration {
         keys: Arc<Keys>,
         parking: Arc<Parking>,
     ) -> Self {
-        Self { store, audit, clock, clients, revocation, keys, parking, exposed: HashMap::new() }
+        let (exposed, forget_in_memory) = (HashMap::new(), Box::new(|_: &ClientId| {}));
+        Self { store, audit, clock, clients, revocation, keys, parking, exposed, forget_in_memory }
+    }
+
+    /// With what a deletion does for those that remember clients in memory, such as the throttles: a client that is
+    /// registered again under the same identifier starts with all of its limits.
+    #[must_use]
+    pub(crate) fn forgetting_with(mut self, forget: impl Fn(&ClientId) + Send + Sync + 'static) -> Self {
+        self.forget_in_memory = Box::new(forget);
+        self
     }
 
     /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.
@@ -161,12 +176,17 @@ impl Administration {
     }
 
     /// Revokes the token of this `jti`, which expires at `expires_at`, without having seen it.
-    pub async fn revoke_jti(&self, jti: &Uuid, expires_at: UnixSeconds, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke_jti(
+        &self,
+        jti: &Uuid,
+        expires_at: UnixSeconds,
+        actor: &Actor,
+    ) -> Result<(), ChangeError> {
         self.revoke_jti_as(Action::TokenRevoked, jti, expires_at, actor).await
     }
 
     /// Revokes a token that came in the clear, where anybody on the way may have read it.
-    pub async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
@@ -186,7 +206,7 @@ impl Administration {
     }
 
     /// Writes down that authentications failed.
-    pub async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
+    pub(crate) async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
         let event = Event {
             at: failures.last,
             actor: None,
@@ -194,7 +214,7 @@ impl Administration {
             subject: failures.pair.client_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: failures.pair.source,
             request_id: None,
-            outcome: Outcome::Refused,
+            outcome: EventOutcome::Refused,
             attempts: Some(failures.attempts),
         };
         self.audit.commit(&Txn::new(), &event).await?;
@@ -234,7 +254,7 @@ impl Administration {
             subject: subject.to_owned(),
             source,
             request_id,
-            outcome: Outcome::Done,
+            outcome: EventOutcome::Done,
             attempts: None,
         }
     }

@@ -2,25 +2,27 @@
 //!
 //! Owns the keys under `audit/`, numbered from 1, and the one under `audit-head/`, which names the last of
 //! them. An entry holds its own digest and that of the entry before, so an entry that is altered, left out
-//! or moved shows ([`Chain`]). It never holds a secret or a token. Nothing that an unauthenticated caller
+//! or moved shows ([`LogVerifier`]). It never holds a secret or a token. Nothing that an unauthenticated caller
 //! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
 
-mod chain;
+mod entry;
 mod salvage;
+mod verifier;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-pub use self::chain::{Break, Chain};
+use self::entry::{ENTRIES, HEAD, key_of};
 pub use self::salvage::{Traces, traces};
-pub use crate::api::audit::{Action, Broken, Entry, EntryDigest, Event, Head, Line, Outcome};
+pub use self::verifier::{Break, LogVerifier};
+pub use crate::api::audit::{Action, Broken, Entry, EntryDigest, Event, EventOutcome, Head, Line};
 use crate::counts::Counts;
-use crate::store::{self, Key, Keyspace, Revision, Store, StoreError, Txn, Value};
+use crate::store::{Outcome, Revision, Store, StoreError, Txn, Value};
 
 /// The most entries that one page of a search looks at.
-pub const MAX_LOOKED_AT: u64 = 1_000;
+pub(crate) const MAX_LOOKED_AT: u64 = 1_000;
 /// How many entries are read from the store at a time.
 const WINDOW: u64 = 100;
 /// How often an entry whose place another node took is given the next one.
@@ -28,11 +30,8 @@ const MAX_RACES: u32 = 32;
 /// How much longer the pause is after each race that was lost.
 const RACE_PAUSE: Duration = Duration::from_millis(1);
 
-const ENTRIES: Keyspace<Entry> = Keyspace::new("audit");
-const HEAD: Keyspace<Head> = Keyspace::new("audit-head");
-
 /// Some of the lines that were looked for.
-pub struct Page {
+pub struct AuditPage {
     /// Those that are wanted, and every broken one.
     pub lines: Vec<Line>,
     /// The number of the last line that was looked at, if there are more beyond it.
@@ -88,7 +87,7 @@ impl Audit {
                 None => Txn::new().absent(key.clone()),
             };
             let link = link.put(key, stored.clone()).put(key_of(entry.number), ENTRIES.encode(&entry)?);
-            if let store::Outcome::Committed(revision) = self.store.commit(change.clone().and(link)).await? {
+            if let Outcome::Committed(revision) = self.store.commit(change.clone().and(link)).await? {
                 *turn = Some(Seen { head, stored: Some(stored) });
                 self.written.add_one(event.action);
                 return Ok(Some(revision));
@@ -112,11 +111,11 @@ impl Audit {
         before: Option<u64>,
         limit: usize,
         wanted: impl Fn(&Event) -> bool,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<AuditPage, StoreError> {
         let head = self.see().await?.head;
         let mut above = before.unwrap_or(u64::MAX).min(head.number.saturating_add(1));
         let stop = above.saturating_sub(MAX_LOOKED_AT).max(1);
-        let mut page = Page { lines: Vec::new(), more_beyond: None, head };
+        let mut page = AuditPage { lines: Vec::new(), more_beyond: None, head };
         while above > stop {
             let first = above.saturating_sub(WINDOW).max(stop);
             for line in self.read(first, above - 1).await?.into_iter().rev() {
@@ -135,11 +134,16 @@ impl Audit {
     }
 
     /// The same, the oldest first, from the one after the number `after`.
-    pub async fn oldest(&self, after: u64, limit: usize, wanted: impl Fn(&Event) -> bool) -> Result<Page, StoreError> {
+    pub async fn oldest(
+        &self,
+        after: u64,
+        limit: usize,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Result<AuditPage, StoreError> {
         let head = self.see().await?.head;
         let stop = after.saturating_add(MAX_LOOKED_AT).min(head.number);
         let mut last = after.min(head.number);
-        let mut page = Page { lines: Vec::new(), more_beyond: None, head };
+        let mut page = AuditPage { lines: Vec::new(), more_beyond: None, head };
         while last < stop {
             for line in self.read(last + 1, stop.min(last + WINDOW)).await? {
                 last = line.number();
@@ -173,7 +177,7 @@ impl Audit {
             for number in first..=last {
                 let key = key_of(number);
                 let value = found.next_if(|(at, _)| *at == key).map(|(_, value)| value);
-                lines.push(line(number, &key, value));
+                lines.push(Line::read(number, value));
             }
             return Ok(lines);
         }
@@ -183,7 +187,7 @@ impl Audit {
         for number in first..=last {
             let key = key_of(number);
             lines.push(match self.store.get(&key).await {
-                Ok(value) => line(number, &key, value),
+                Ok(value) => Line::read(number, value),
                 Err(cause) => Line::broken(number, &cause),
             });
         }
@@ -191,53 +195,11 @@ impl Audit {
     }
 }
 
-impl Entry {
-    /// The entry that follows `head`.
-    fn after(head: &Head, event: Event) -> Result<Self, StoreError> {
-        let (number, previous) = (head.number.saturating_add(1), head.digest.clone());
-        let digest = EntryDigest::of(number, &previous, &event);
-        // An event is text and numbers, which always have a JSON form.
-        let digest = digest.ok_or_else(|| StoreError::Unavailable("an audit entry has no JSON form".into()))?;
-        Ok(Self { number, previous, event, digest })
-    }
-}
-
-impl Line {
-    fn broken(number: u64, cause: &impl ToString) -> Self {
-        Self::Broken(Broken { number, broken: cause.to_string() })
-    }
-
-    fn is(&self, wanted: impl Fn(&Event) -> bool) -> bool {
-        match self {
-            Self::Entry(entry) => wanted(&entry.event),
-            Self::Broken(_) => true,
-        }
-    }
-}
-
-/// What `value`, found at the place `number`, says.
-fn line(number: u64, key: &Key, value: Option<Value>) -> Line {
-    let Some(value) = value else { return Line::broken(number, &"it is missing") };
-    match ENTRIES.decode(key, &value) {
-        // The same entry can be written in more than one way; the log writes it in one.
-        Ok(entry) if ENTRIES.encode(&entry).is_ok_and(|written| written == value) && entry.number == number => {
-            Line::Entry(Box::new(entry))
-        }
-        Ok(_) => Line::broken(number, &"it is not written as this log writes"),
-        Err(cause) => Line::broken(number, &cause),
-    }
-}
-
-/// Numbers have 20 digits, as many as the largest, so that they order as text.
-fn key_of(number: u64) -> Key {
-    ENTRIES.key(format_args!("{number:020}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::oauth::credentials::ClientId;
-    use crate::store::MemoryStore;
+    use crate::store::{Key, MemoryStore};
     use crate::time::UnixSeconds;
 
     fn event(number: u64) -> Event {
@@ -248,7 +210,7 @@ mod tests {
             subject: format!("partner-{number}"),
             source: Some([192, 0, 2, 1].into()),
             request_id: Some(format!("request-{number}")),
-            outcome: Outcome::Done,
+            outcome: EventOutcome::Done,
             attempts: None,
         }
     }
@@ -264,12 +226,12 @@ mod tests {
 
     async fn put(store: &dyn Store, key: Key, value: Value) {
         let outcome = store.commit(Txn::new().put(key, value)).await.unwrap();
-        assert!(matches!(outcome, store::Outcome::Committed(_)));
+        assert!(matches!(outcome, Outcome::Committed(_)));
     }
 
     /// What stops whoever follows the whole log; its last entry if nothing does.
     async fn follow(audit: &Audit) -> Result<u64, Break> {
-        let mut chain = Chain::new();
+        let mut chain = LogVerifier::new();
         loop {
             let page = audit.oldest(chain.last().number, 7, |_| true).await.unwrap();
             for line in &page.lines {
@@ -282,7 +244,7 @@ mod tests {
         }
     }
 
-    fn numbers(page: &Page) -> Vec<u64> {
+    fn numbers(page: &AuditPage) -> Vec<u64> {
         page.lines.iter().map(Line::number).collect()
     }
 
@@ -370,7 +332,7 @@ mod tests {
         {
             let (store, audit) = log(5).await;
             let deleted = store.commit(Txn::new().delete(key_of(number))).await.unwrap();
-            assert!(matches!(deleted, store::Outcome::Committed(_)));
+            assert!(matches!(deleted, Outcome::Committed(_)));
             assert_eq!(follow(&audit).await.unwrap_err().to_string(), expected);
         }
         let (store, audit) = log(5).await;

@@ -11,7 +11,7 @@ use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
 use crate::keys::KeyError;
-use crate::oauth::credentials::{ClientAuthentication, Method};
+use crate::oauth::credentials::{ClientAuthentication, ClientId, Method};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
@@ -162,6 +162,12 @@ impl ClientCredentials {
         let rate = requests_per_second.into();
         let limits = Limits { requests_per_second: rate, burst, daily_quota: None, enforce: true };
         Self { client_limits: (requests_per_second > 0).then_some(limits), ..self }
+    }
+
+    /// Forgets the counters of a client that was deleted.
+    pub fn forget(&self, client_id: &ClientId) {
+        self.throttle.forget(client_id);
+        self.revocation_throttle.forget(client_id);
     }
 
     /// Forgets the counters of clients that are no longer registered.

@@ -10,17 +10,18 @@
 //! route.
 
 mod chunks;
+mod connections;
 mod http1;
 mod http2;
+mod limits;
+mod stop;
 mod wire;
 mod write_idle;
 
-use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_http::body::MessageBody;
 use actix_http::{KeepAlive, Request};
@@ -29,189 +30,45 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_
 use actix_web::dev::{AppConfig, ServiceResponse};
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use self::connections::Work;
+pub use self::connections::{Connections, Opening};
 use self::http1::Http1;
 use self::http2::Http2;
+pub use self::limits::ConnectionLimits;
+use self::stop::Stop;
 use self::write_idle::until_silent;
-use crate::counts::{Counter, Counts, label};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1). No HTTP request
 /// starts with it.
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// How often a stop looks whether the last connection has ended.
-const END_LOOK: Duration = Duration::from_millis(10);
-
-/// How much of the server one client, or all of them, may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Threads that serve; each runs its own instance of the apps. 1 to 512.
-    pub workers: usize,
-    /// Open connections on each worker; further ones wait in the kernel's queue.
-    pub max_connections: usize,
-    /// From the accept to the end of the TLS handshake, the first byte included.
-    pub handshake_timeout: Duration,
-    /// For the head of a connection's first request, from the handshake on; for a later one, from its first
-    /// bytes on.
-    pub request_timeout: Duration,
-    /// How long a connection may rest between requests; over HTTP/2, up to twice as long.
-    pub keep_alive: Duration,
-    /// How much of a body is received and dropped once its request is answered: many clients lose an answer
-    /// that comes before they have sent all of it, if what they send is then refused. Past this, it is.
-    pub max_discarded_bytes: u64,
-    /// How long that may take, until the connection is closed where it does not go on; once the server stops, no
-    /// longer than `disconnect_timeout`.
-    pub discard_timeout: Duration,
-    /// How long a client may pause while it sends that: one that stays silent holds a stream for no longer.
-    pub discard_silence_timeout: Duration,
-    /// How long a client may take over its goodbye: to go after GOAWAY over HTTP/2, and to close its side of a
-    /// connection whose last answer was sent over HTTP/1.1. Once the server stops, also how long a client may take to
-    /// send the rest of a body.
-    pub disconnect_timeout: Duration,
-    /// An HTTP/1.1 connection to which nothing was written for one to two of these is closed: that ends
-    /// slow bodies, readers that stopped, and answers that never come. Over
-    /// HTTP/2, how long a body may take, and a client to make room for more of an answer. Must be longer
-    /// than the longest wait of any handler; taken as `keep_alive` where it is shorter than that.
-    pub silence_timeout: Duration,
-    /// How long a graceful stop waits for answers under way; whole seconds.
-    pub shutdown_timeout: Duration,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
-            max_connections: 4_000,
-            handshake_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(10),
-            keep_alive: Duration::from_secs(75),
-            max_discarded_bytes: 16 * 1_024 * 1_024,
-            discard_timeout: Duration::from_secs(10),
-            discard_silence_timeout: Duration::from_secs(2),
-            disconnect_timeout: Duration::from_secs(2),
-            silence_timeout: Duration::from_secs(90),
-            shutdown_timeout: Duration::from_secs(30),
-        }
-    }
-}
 
 /// The sockets of a server, before it runs.
 ///
 /// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
 pub struct Sockets {
     builder: ServerBuilder,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
-}
-
-label! {
-    /// What became of a connection that was accepted.
-    pub enum Opening {
-        /// It speaks HTTP/1.1 or 1.0 over TLS.
-        Http1 = "http1",
-        /// It speaks HTTP/2 over TLS.
-        Http2 = "http2",
-        /// It speaks in the clear: to be refused, or on the port for operators.
-        Clear = "clear",
-        /// It said nothing, or no TLS that could be agreed on.
-        Failed = "failed",
-        /// It took too long over that.
-        TimedOut = "timed_out",
-    }
-}
-
-/// How many connections there were and are.
-#[derive(Debug, Default)]
-pub struct Connections {
-    opened: Counts<Opening>,
-    ended: Counter,
-    cut_off: Counter,
-}
-
-impl Connections {
-    /// Connections so far, by what became of them.
-    pub fn opened(&self) -> impl Iterator<Item = (Opening, u64)> + '_ {
-        self.opened.totals()
-    }
-
-    /// How many are open now, once they know what they speak.
-    #[must_use]
-    pub fn open(&self) -> u64 {
-        // Those that ended are read first: what ends meanwhile is then counted as open, never below none.
-        let ended = self.ended.total();
-        let is_open = |opening: &Opening| !matches!(opening, Opening::Failed | Opening::TimedOut);
-        let opened: u64 = self.opened().filter(|(opening, _)| is_open(opening)).map(|(_, count)| count).sum();
-        opened.saturating_sub(ended)
-    }
-
-    /// How many requests a stop has cut off: those that were under way when the threads that serve ended.
-    /// Waits for that end, up to `limit`.
-    pub async fn cut_off(&self, limit: Duration) -> u64 {
-        let all_ended = async {
-            while self.open() > 0 {
-                sleep(END_LOOK).await;
-            }
-        };
-        match timeout(limit, all_ended).await {
-            Ok(()) => self.cut_off.total(),
-            // They hang: none of them will be answered.
-            Err(_) => self.cut_off.total() + self.open(),
-        }
-    }
-
-    fn begin(self: &Arc<Self>, opening: Opening) -> Rc<Open> {
-        self.opened.add_one(opening);
-        Rc::new(Open(Arc::clone(self)))
-    }
-}
-
-/// A connection while it is open: as long as its socket is, or an answer of it is under way.
-struct Open(Arc<Connections>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.ended.add_one();
-    }
-}
-
-/// Work of a connection that is to be finished: dropped before that, it counts as cut off.
-struct Work(Option<Rc<Open>>);
-
-impl Work {
-    fn of(open: &Rc<Open>) -> Self {
-        Self(Some(Rc::clone(open)))
-    }
-
-    fn finish(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if let Some(open) = &self.0 {
-            open.0.cut_off.add_one();
-        }
-    }
 }
 
 impl Sockets {
     /// None yet.
     #[must_use]
-    pub fn new(mut bounds: Bounds) -> Self {
-        bounds.silence_timeout = bounds.silence_timeout.max(bounds.keep_alive);
+    pub fn new(mut limits: ConnectionLimits) -> Self {
+        limits.silence_timeout = limits.silence_timeout.max(limits.keep_alive);
         let builder = Server::build()
             .disable_signals()
-            .workers(bounds.workers.clamp(1, 512))
-            .max_concurrent_connections(bounds.max_connections)
-            .shutdown_timeout(bounds.shutdown_timeout.as_secs());
+            .workers(limits.workers.clamp(1, 512))
+            .max_concurrent_connections(limits.max_connections)
+            .shutdown_timeout(limits.shutdown_timeout.as_secs());
         let stopping = builder.graceful_shutdown_signal();
-        Self { builder, bounds, stopping, connections: Arc::default() }
+        Self { builder, limits, stopping, connections: Arc::default() }
     }
 
     /// How many connections these sockets have.
@@ -245,7 +102,7 @@ impl Sockets {
         for listener in listeners {
             let port = TlsPort {
                 acceptor: acceptor.clone(),
-                bounds: self.bounds,
+                limits: self.limits,
                 stopping: self.stopping.clone(),
                 connections: self.connections(),
             };
@@ -279,7 +136,7 @@ impl Sockets {
         S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
         B: MessageBody + 'static,
     {
-        let keep_alive = self.bounds.keep_alive.into();
+        let keep_alive = self.limits.keep_alive.into();
         self.plain("ops", listener, keep_alive, app)
     }
 
@@ -291,10 +148,10 @@ impl Sockets {
         S: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
         B: MessageBody + 'static,
     {
-        let (bounds, stopping, connections) = (self.bounds, self.stopping.clone(), self.connections());
+        let (limits, stopping, connections) = (self.limits, self.stopping.clone(), self.connections());
         self.builder = self.builder.listen(name, listener, move || {
             let app = app.clone();
-            http_port(bounds, keep_alive, stopping.clone(), connections.clone(), move || start(&app))
+            http_port(limits, keep_alive, stopping.clone(), connections.clone(), move || start(&app))
         })?;
         Ok(self)
     }
@@ -334,7 +191,7 @@ where
 #[derive(Clone)]
 struct TlsPort {
     acceptor: TlsAcceptor,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
 }
@@ -352,24 +209,24 @@ where
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let TlsPort { acceptor, bounds, stopping, connections } = port.clone();
+        let TlsPort { acceptor, limits, stopping, connections } = port.clone();
         let (secure, clear) = (start_secure(), start_clear());
         async move {
             let (secure, clear) = (secure.await?, clear.await?);
             let stop = Stop::of(stopping.clone());
-            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, bounds, stop.clone()));
-            let http1 = Rc::new(Http1::new(Rc::clone(&secure), bounds.keep_alive.into(), bounds, stop.clone()));
-            let http2 = Rc::new(Http2::new(secure, bounds, stop));
+            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, limits, stop.clone()));
+            let http1 = Rc::new(Http1::new(Rc::clone(&secure), limits.keep_alive.into(), limits, stop.clone()));
+            let http2 = Rc::new(Http2::new(secure, limits, stop));
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
                 let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
                 async move {
                     let peer = stream.peer_addr().ok();
                     let opened = tokio::select! {
-                        opened = timeout(bounds.handshake_timeout, open(stream, &acceptor)) => opened,
+                        opened = timeout(limits.handshake_timeout, open(stream, &acceptor)) => opened,
                         () = stopping.notified() => return Ok(()),
                     };
-                    let limit = bounds.silence_timeout;
+                    let limit = limits.silence_timeout;
                     match opened {
                         Ok(Ok(Opened::Http2(io))) => {
                             let open = connections.begin(Opening::Http2);
@@ -388,11 +245,11 @@ where
                             work.finish();
                         }
                         Ok(Err(error)) => {
-                            connections.opened.add_one(Opening::Failed);
+                            connections.add_unopened(Opening::Failed);
                             debug!(?peer, %error, "a connection was not opened");
                         }
                         Err(_) => {
-                            connections.opened.add_one(Opening::TimedOut);
+                            connections.add_unopened(Opening::TimedOut);
                             debug!(?peer, "a connection took too long to open");
                         }
                     }
@@ -405,7 +262,7 @@ where
 
 /// What serves the connections to a port for plain HTTP on one worker.
 fn http_port<C, D>(
-    bounds: Bounds,
+    limits: ConnectionLimits,
     keep_alive: KeepAlive,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
@@ -418,60 +275,19 @@ where
     fn_factory(move || {
         let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(Http1::new(clear.await?, keep_alive, bounds, Stop::of(stopping)));
+            let clear = Rc::new(Http1::new(clear.await?, keep_alive, limits, Stop::of(stopping)));
             Ok(fn_service(move |stream: TcpStream| {
                 let (clear, connections) = (Rc::clone(&clear), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
                     let work = Work::of(&connections.begin(Opening::Clear));
-                    until_silent(bounds.silence_timeout, stream, |io| clear.serve(io, peer)).await;
+                    until_silent(limits.silence_timeout, stream, |io| clear.serve(io, peer)).await;
                     work.finish();
                     Ok::<_, ()>(())
                 }
             }))
         }
     })
-}
-
-/// A worker's view of the server's stop.
-#[derive(Clone)]
-struct Stop {
-    signal: GracefulShutdownSignal,
-    began: Rc<Cell<Option<Instant>>>,
-}
-
-impl Stop {
-    fn of(signal: GracefulShutdownSignal) -> Self {
-        let stop = Self { signal, began: Rc::default() };
-        tokio::task::spawn_local({
-            let stop = stop.clone();
-            async move {
-                stop.signal.notified().await;
-                stop.began.set(Some(Instant::now()));
-            }
-        });
-        stop
-    }
-
-    fn has_begun(&self) -> bool {
-        self.began.get().is_some()
-    }
-
-    /// Ready when a client has had `limit` to send a body, or `grace` since the stop began.
-    fn end_of_body(&self, limit: Duration, grace: Duration) -> LocalBoxFuture<'static, ()> {
-        let stop = self.clone();
-        Box::pin(async move {
-            let late = sleep(limit);
-            let stopped = async {
-                stop.signal.notified().await;
-                sleep_until(stop.began.get().unwrap_or_else(Instant::now) + grace).await;
-            };
-            tokio::select! {
-                () = late => {}
-                () = stopped => {}
-            }
-        })
-    }
 }
 
 /// A connection whose protocol is known.

@@ -81,7 +81,7 @@ pub fn say(format: LogFormat, level: Level, text: &str) {
 
 /// How many lines were dropped, because the log was not read or could not be written.
 #[must_use]
-pub fn dropped_lines() -> u64 {
+pub(crate) fn dropped_lines() -> u64 {
     LINES.dropped()
 }
 

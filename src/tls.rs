@@ -104,7 +104,7 @@ impl Tls {
 
     /// Whether the certificate that the local CA signs for these settings is for this name or address.
     #[must_use]
-    pub fn has_local_name(settings: &TlsSettings, host: &str) -> bool {
+    pub(crate) fn has_local_name(settings: &TlsSettings, host: &str) -> bool {
         let Some(host) = Host::parse(host) else { return false };
         let asked_for = settings.names.iter().filter_map(|name| Host::parse(name));
         let names = wanted_names(&[]).into_iter().flatten().chain(asked_for).chain(machine_name());

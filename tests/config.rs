@@ -356,9 +356,10 @@ fn an_issuer_is_an_origin() {
 }
 
 #[test]
-fn the_sandbox_listens_on_loopback_alone() {
-    let refused = "boomgate.toml:1: listen must not be 0.0.0.0:8443: the sandbox has demo secrets that everybody \
-                   knows, so it answers this machine alone; use 127.0.0.1:8443, or `boomgate serve` for others";
+fn the_sandbox_listens_on_loopback_only() {
+    let refused = "boomgate.toml:1: listen must not be 0.0.0.0:8443: the sandbox has demo clients with \
+                   published secrets, so it listens on loopback addresses only; use 127.0.0.1:8443, or `boomgate \
+                   serve` for other machines";
     assert_eq!(load(Edition::Sandbox, "listen = ['0.0.0.0:8443']", &[]).unwrap_err(), refused);
     for file in
         ["listen = ['[::]:1']", "listen = ['192.0.2.1:1']", "http_listen = '0.0.0.0:1'", "ops_listen = '[::]:1'"]
@@ -441,20 +442,23 @@ fn blanks_around_a_variable_are_no_part_of_it() {
 }
 
 #[test]
-fn settings_that_hardly_anybody_means_are_warnings() {
+fn combinations_that_are_hardly_ever_intended_are_warnings() {
     for (file, says) in [
         (
             "listen = ['0.0.0.0:8443']",
-            "Set issuer to what clients call, such as \"https://gate.example.com:8443\", and tls.names",
+            "Set issuer to the address that clients call, such as \"https://gate.example.com:8443\", and tls.names",
         ),
         ("listen = ['[::]:443']", "such as \"https://gate.example.com\", and tls.names"),
         ("listen = ['127.0.0.1:8443', '192.0.2.1:8443']", "listen answers other machines at 192.0.2.1:8443"),
         ("listen = ['127.0.0.1:0']", "listen has port 0"),
-        ("issuer = 'https://gate.example.com:443'", "which many clients write as https://gate.example.com, and"),
-        ("issuer = 'https://Gate.example.com'", "which many clients write as https://gate.example.com, and"),
+        (
+            "issuer = 'https://gate.example.com:443'",
+            "many clients write that as https://gate.example.com and then refuse",
+        ),
+        ("issuer = 'https://Gate.example.com'", "many clients write that as https://gate.example.com and then refuse"),
         (
             "ops_listen = '0.0.0.0:9464'",
-            "ops_listen answers /metrics without a token to anybody who reaches 0.0.0.0:9464",
+            "ops_listen answers /metrics without a token to every caller that can reach 0.0.0.0:9464",
         ),
         ("ops_listen = '192.0.2.1:9464'", "ops_listen answers"),
         ("[tls]\ncertificate = 'a'\nprivate_key = 'b'\nnames = ['a.example']", "tls.names has no effect"),

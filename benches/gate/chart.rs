@@ -1,9 +1,10 @@
 //! The chart of several runs: for each figure with a target, where it stands beside that target.
 
 use std::fmt::Write as _;
+use std::fs;
 
 use crate::load::median;
-use crate::report::{Line, Report};
+use crate::report::{self, Line, Report};
 
 const LEFT: f64 = 600.0;
 const WIDTH: f64 = 400.0;
@@ -12,8 +13,16 @@ const TOP: f64 = 64.0;
 /// What the right edge stands for, in targets.
 const MOST: f64 = 1.5;
 
+/// Writes the chart of all runs so far.
+pub(crate) fn write() -> anyhow::Result<()> {
+    let path = report::folder().join("bench.svg");
+    fs::write(&path, draw(&report::runs()?))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
 /// An SVG with one row for each figure of the last run, and a dot in it for each run.
-pub(crate) fn draw(runs: &[Report]) -> String {
+fn draw(runs: &[Report]) -> String {
     let Some(last) = runs.last() else { return String::new() };
     let rows: Vec<&Line> = last.lines.iter().filter(|line| line.at_most.is_some_and(|limit| limit > 0.0)).collect();
     let at = |share: f64| LEFT + share.clamp(0.0, MOST) / MOST * WIDTH;

@@ -4,7 +4,8 @@
 //! answer the same requests in turns, so that whatever else the machine does falls on both. What counts is
 //! the server's CPU time for a request: it does not depend on how fast the client is. Under load the server has a
 //! core of its own, and what drives it the others. The order: `options` says what to do, `gate` starts the
-//! servers, `load` and `driver` send, each of the other modules measures a promise, `report` tells.
+//! servers, `load` and `driver` send, each of the other modules measures a promise, `report` prints and writes the
+//! figures, and `chart` draws them.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock, and waits for processes to come up")]
 
@@ -64,5 +65,9 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     if options.wants(8) {
         latency::measure(options, work.path(), &mut report).await?;
     }
-    report.finish(options)
+    report.finish(options)?;
+    if options.is_whole() {
+        chart::write()?;
+    }
+    Ok(())
 }

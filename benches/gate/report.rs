@@ -7,11 +7,12 @@ use std::process::Command;
 use boomgate::time::{Clock as _, SystemClock};
 use serde::{Deserialize, Serialize};
 
-use crate::chart;
 use crate::options::{Options, STARTS};
 
 /// Where results go, from the root of the project.
 const FOLDER: &str = "target/bench";
+/// Where the documents of whole runs go, in that folder.
+const RUNS: &str = "runs";
 
 /// One run.
 #[derive(Serialize, Deserialize)]
@@ -132,10 +133,10 @@ impl Report {
         "| | what | beside | boomgate | figure | target | kept |\n|---|---|---:|---:|---:|---:|---|"
     }
 
-    /// Writes the table, the document, and the chart of all runs so far; then says what was missed.
+    /// Writes the table and the document; then prints which targets were missed.
     pub(crate) fn finish(&self, options: &Options) -> anyhow::Result<()> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
-        let runs = folder.join("runs");
+        let folder = folder();
+        let runs = folder.join(RUNS);
         fs::create_dir_all(&runs)?;
         let document = serde_json::to_string_pretty(self)?;
         fs::write(folder.join("bench.json"), &document)?;
@@ -150,15 +151,11 @@ impl Report {
             options.rounds_of_costs()
         );
         fs::write(folder.join("bench.md"), format!("{about}\n\n{}\n{}\n", Self::head(), rows.join("\n")))?;
-        // A run of a part, or of less, is no point in the chart.
+        // The chart shows whole runs only.
         if options.is_whole() {
             fs::write(runs.join(format!("{}.json", self.date.replace(':', "-"))), &document)?;
-            fs::write(folder.join("bench.svg"), chart::draw(&read_all(&runs)?))?;
         }
-        println!(
-            "\n{about}\nwritten to {FOLDER}: bench.md, bench.json{}",
-            if options.is_whole() { ", bench.svg" } else { "" }
-        );
+        println!("\n{about}\nwritten to {FOLDER}: bench.md, bench.json");
         let missed: Vec<&Line> = self.lines.iter().filter(|line| line.is_met() == Some(false)).collect();
         if missed.is_empty() {
             println!("every target that was measured is kept");
@@ -172,11 +169,16 @@ impl Report {
     }
 }
 
-/// All runs that were kept, the oldest first.
-fn read_all(folder: &Path) -> anyhow::Result<Vec<Report>> {
+/// The folder of the results.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER)
+}
+
+/// All whole runs so far, the oldest first.
+pub(crate) fn runs() -> anyhow::Result<Vec<Report>> {
     let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+        fs::read_dir(folder().join(RUNS))?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
     paths.sort();
-    // One that another version of this program wrote may have another form.
+    // A run of another version of this program may have another form.
     Ok(paths.iter().filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect())
 }

@@ -11,7 +11,7 @@ const MAX_ATTEMPTS: usize = 8;
 impl Administration {
     /// Makes the first signing key; and another when the newest one that was made here is of another
     /// algorithm.
-    pub async fn ensure_signing_key(&self, algorithm: Algorithm) -> Result<(), ChangeError> {
+    pub(crate) async fn ensure_signing_key(&self, algorithm: Algorithm) -> Result<(), ChangeError> {
         let newest = self.keys.list(self.clock.now()).pop();
         if newest.is_some_and(|newest| newest.imported || newest.algorithm == algorithm) {
             return Ok(());
@@ -23,24 +23,29 @@ impl Administration {
 
     /// Another key signs; returns its `kid`. Asked for again before that key signs, it changes nothing, or
     /// only the moment.
-    pub async fn rotate_keys(&self, algorithm: Algorithm, start: Start, actor: &Actor) -> Result<String, ChangeError> {
+    pub(crate) async fn rotate_keys(
+        &self,
+        algorithm: Algorithm,
+        start: Start,
+        actor: &Actor,
+    ) -> Result<String, ChangeError> {
         let keys = || self.keys.rotation(algorithm, start, self.clock.now());
         self.change_keys(Action::KeyCreated, actor, keys).await
     }
 
     /// An operator's RSA key, in PEM, signs; returns its `kid`.
-    pub async fn import_key(&self, pem: &str, start: Start, actor: &Actor) -> Result<String, ChangeError> {
+    pub(crate) async fn import_key(&self, pem: &str, start: Start, actor: &Actor) -> Result<String, ChangeError> {
         self.change_keys(Action::KeyImported, actor, || self.keys.import(pem, start, self.clock.now())).await
     }
 
     /// Takes a key away: every token under it is refused from the next request on.
-    pub async fn revoke_key(&self, kid: &str, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke_key(&self, kid: &str, actor: &Actor) -> Result<(), ChangeError> {
         self.change_keys(Action::KeyRevoked, actor, || self.keys.removal(kid, self.clock.now())).await?;
         Ok(())
     }
 
     /// Publishes the next key when it is time, and forgets keys whose last token has expired.
-    pub async fn maintain_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
+    pub(crate) async fn maintain_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
         let now = self.clock.now();
         // Whoever else has done either meanwhile wrote the entry, and the next look finds it done.
         if let Some(planned) = self.keys.plan_rotation(schedule, now).await?

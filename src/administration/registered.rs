@@ -6,25 +6,33 @@
 
 use uuid::Uuid;
 
-use super::{Actor, Administration, ChangeError, deletion, log_change};
+use super::new_secret::NewSecret;
+use super::{Actor, Administration, ChangeError, MAX_RACES, log_change};
 use crate::audit::Action;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
-use crate::oauth::credentials::{ClientId, Fingerprint};
+use crate::oauth::credentials::{ClientId, ClientSecret, Fingerprint};
 use crate::oauth::precondition::{Condition, EntityTag};
 use crate::oauth::registration::Patch;
-use crate::quota;
 use crate::store::{StoreError, Txn};
 use crate::time::UnixSeconds;
 
-/// How often a lost race for a client's record is run again.
-const MAX_RACES: usize = 32;
 /// How many other administrators are looked at before the last is thought to be found.
 const MAX_ADMINISTRATORS: usize = 16;
+
+/// The result of a rotation.
+pub struct Rotated {
+    /// The client, with its new secret.
+    pub client: Client,
+    /// The name of the new secret.
+    pub secret_id: Uuid,
+    /// The new secret itself, for the one answer that shows it; `None` where the caller chose it.
+    pub secret: Option<ClientSecret>,
+}
 
 /// The state of a client that `If-Match` names: a digest of its record. When its secrets were last used is
 /// no part of it.
 #[must_use]
-pub fn entity_tag(client: &Client) -> EntityTag {
+pub(crate) fn entity_tag(client: &Client) -> EntityTag {
     EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
 }
 
@@ -50,42 +58,19 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Deletes a client, with its secrets, its usage and its zones, if `condition` allows it. Its tokens are refused
-    /// from the next request on.
-    pub async fn delete(&self, client_id: &ClientId, condition: &Condition, actor: &Actor) -> Result<(), ChangeError> {
-        for _ in 0..MAX_RACES {
-            let stored = Clients::stored(&*self.store, client_id).await?;
-            let (client, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
-            meets(condition, &client)?;
-            let mut change = Clients::delete(&client, stored).and(quota::forget(&*self.store, client_id).await?);
-            if is_administrator(&client) {
-                change = change.and(self.another_administrator(client_id).await?);
-            }
-            change = change.and(deletion::begin(client_id, self.clock.now())?);
-            let event = self.done(Action::ClientDeleted, client_id.as_str(), actor);
-            if let Some(revision) = self.audit.commit(&change, &event).await? {
-                self.clients.wait_for(revision).await;
-                log_change(&event);
-                if let Err(error) = self.finish_deletion(client_id).await {
-                    tracing::warn!(%client_id, %error, "the zones of a deleted client are still to be deleted");
-                }
-                return Ok(());
-            }
-        }
-        Err(ChangeError::Contended)
-    }
-
-    /// Gives a client one more secret. Those that it has end `previous_expires_in_s` seconds from now at
-    /// the latest; 0 ends them at once.
+    /// Gives a client one more secret: the one that the caller chose, or a new one. Its other secrets end
+    /// `previous_expires_in_s` seconds from now at the latest; 0 ends them at once.
     pub async fn rotate_secret(
         &self,
         client_id: &ClientId,
-        secret: &Secret,
+        chosen: Option<ClientSecret>,
         previous_expires_in_s: u64,
         actor: &Actor,
-    ) -> Result<Client, ChangeError> {
+    ) -> Result<Rotated, ChangeError> {
+        let new_secret = NewSecret::chosen_or_generated(chosen, None)?;
+        let secret = Secret::from_plaintext(self.clients.digest_key(), new_secret.plaintext(), self.clock.now());
         let edit = |client: &mut Client, now: UnixSeconds| {
-            if client.knows(secret.fingerprint) {
+            if client.had_secret(secret.fingerprint) {
                 return Err(ChangeError::SecretKnown);
             }
             let end = now.plus(previous_expires_in_s);
@@ -101,11 +86,12 @@ impl Administration {
             client.secrets.push(secret.clone());
             Ok(Action::SecretRotated)
         };
-        self.alter(client_id, edit, actor).await
+        let client = self.alter(client_id, edit, actor).await?;
+        Ok(Rotated { client, secret_id: secret.secret_id, secret: new_secret.generated() })
     }
 
     /// What the secret of this fingerprint is to a client, as the store has it.
-    pub async fn standing_of(
+    pub(crate) async fn standing_of(
         &self,
         client_id: &ClientId,
         fingerprint: Fingerprint,
@@ -115,7 +101,7 @@ impl Administration {
     }
 
     /// Deletes a secret: it is refused from the next token request on.
-    pub async fn delete_secret(
+    pub(crate) async fn delete_secret(
         &self,
         client_id: &ClientId,
         secret_id: &Uuid,
@@ -177,7 +163,7 @@ impl Administration {
 
     /// The condition that another client can administer this server, so that of two administrators who
     /// remove each other at once one is left.
-    async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
+    pub(super) async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
         let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client);
         for other in self.clients.administrators(MAX_ADMINISTRATORS, is_other) {
             if let Some((other, stored)) = self.stored_administrator(&other).await? {
@@ -196,7 +182,7 @@ impl Administration {
     }
 }
 
-fn meets(condition: &Condition, client: &Client) -> Result<(), ChangeError> {
+pub(super) fn meets(condition: &Condition, client: &Client) -> Result<(), ChangeError> {
     if condition.allows_write(&entity_tag(client)) { Ok(()) } else { Err(ChangeError::PreconditionFailed) }
 }
 
@@ -221,7 +207,7 @@ fn apply(patch: &Patch, client: &mut Client) {
 }
 
 /// Whether a client can change who may call, and so undo a mistake; not only until its last secret ends.
-fn is_administrator(client: &Client) -> bool {
+pub(super) fn is_administrator(client: &Client) -> bool {
     let stays = |secret: &Secret| secret.expires_at.is_none();
     client.status == Status::Active && client.is_for_administration() && client.secrets.iter().any(stays)
 }

@@ -1,19 +1,16 @@
 //! Registering clients, once for each `Idempotency-Key`.
 //!
-//! The answer to a registration shows a secret that nothing here keeps, and yet the same request under the same key
-//! gets the same answer. So that secret is derived (HKDF, RFC 5869) from the key, which is not stored either, and a
-//! salt of 256 random bits, which is stored for the 24 hours in which the answer is remembered. Whoever reads the
-//! store has the salt and a digest of the key: with a key that cannot be guessed, such as a UUID, that gives no secret. A
-//! key of fewer than 16 characters is refused here, unless the caller chose the secret.
+//! The same request under the same key gets the same answer for 24 hours, with the same secret ([`NewSecret`]), as long
+//! as that answer is still true.
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Actor, Administration, ChangeError, deletion, log_change};
+use super::new_secret::{NewSecret, derived};
+use super::{Actor, Administration, ChangeError, MAX_RACES, deletion, log_change};
 use crate::audit::Action;
 use crate::clients::{Client, Clients, Secret, Status};
-use crate::idempotency::{Answer, Attempt, Place, Salt};
+use crate::idempotency::{Answer, Attempt, Place};
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{MEMBERS, Registration, RegistrationRequest};
@@ -21,8 +18,6 @@ use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Outcome, Txn};
 use crate::time::UnixSeconds;
 
-/// How often a lost race is run again.
-const MAX_RACES: usize = 32;
 /// What a client is remembered as by its idempotency key.
 const CLIENT: &str = "client";
 
@@ -50,34 +45,28 @@ pub struct Registered {
     pub replayed: bool,
 }
 
-/// What makes a secret: nothing where the caller chose it.
-enum Source {
-    Chosen(ClientSecret),
-    Random(ClientSecret),
-    Derived(ClientSecret, Salt),
-}
-
 impl Administration {
     /// Registers a client under `client_id` with this secret.
     pub async fn register(
         &self,
         client_id: ClientId,
         registration: Registration,
-        secret: Secret,
+        secret: &ClientSecret,
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
         self.register_as(client_id, registration, secret, false, actor).await
     }
 
     /// The same, for a client that a file declares if it is `declared`.
-    pub async fn register_as(
+    pub(crate) async fn register_as(
         &self,
         client_id: ClientId,
         registration: Registration,
-        secret: Secret,
+        secret: &ClientSecret,
         declared: bool,
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
+        let secret = Secret::from_plaintext(self.clients.digest_key(), secret, self.clock.now());
         for _ in 0..MAX_RACES {
             if self.is_registered(&client_id).await? {
                 return Err(ChangeError::AlreadyRegistered);
@@ -91,7 +80,7 @@ impl Administration {
     }
 
     /// Registers a client as `request` says; where one was registered so under the same key, answers as then.
-    pub async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
+    pub(crate) async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
         let Request { asked, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
@@ -121,24 +110,24 @@ impl Administration {
             if is_taken {
                 return Err(ChangeError::AlreadyRegistered);
             }
-            let source = Source::new(asked.client_secret.clone(), attempt.as_ref())?;
+            let new_secret = NewSecret::chosen_or_generated(asked.client_secret.clone(), attempt.as_ref())?;
             let client_id = match &asked.client_id {
                 Some(chosen) => chosen.clone(),
                 None => ClientId::parse(&Uuid::new_v4().to_string()).map_err(|_| ChangeError::NoRandomness)?,
             };
-            let secret = Secret::from_plaintext(self.clients.digest_key(), source.secret(), now);
+            let secret = Secret::from_plaintext(self.clients.digest_key(), new_secret.plaintext(), now);
             let client = self.new_client(client_id, asked.registration.clone(), secret, asked.declared);
             let (body, etag) = answer(&client);
             let given = Answer {
                 location: format!("/admin/clients/{}", client.client_id),
                 etag,
                 body: body.to_string(),
-                salt: source.salt(),
+                salt: new_secret.salt(),
             };
             let remembered = place.as_ref().map_or(Ok(Txn::new()), |place| place.remember(&given, now))?;
             if self.try_register(&client, remembered, actor).await? {
                 let Answer { location, etag, .. } = given;
-                return Ok(Registered { location, etag, body, secret: source.made(), replayed: false });
+                return Ok(Registered { location, etag, body, secret: new_secret.generated(), replayed: false });
             }
         }
         Err(ChangeError::Contended)
@@ -224,50 +213,7 @@ impl Administration {
 /// The answer that was given, with the secret that it showed.
 fn again(given: Answer, attempt: &Attempt<'_>) -> Result<Registered, ChangeError> {
     let Answer { location, etag, body, salt } = given;
-    let secret = salt.map(|salt| ClientSecret::derive(salt.as_bytes(), attempt.key().as_bytes()));
-    let secret = secret.transpose().map_err(|_| ChangeError::NoRandomness)?;
+    let secret = salt.map(|salt| derived(&salt, attempt)).transpose()?;
     let body = serde_json::from_str(&body).unwrap_or_default();
     Ok(Registered { location, etag, body, secret, replayed: true })
-}
-
-impl Source {
-    fn new(chosen: Option<ClientSecret>, attempt: Option<&Attempt<'_>>) -> Result<Self, ChangeError> {
-        if let Some(chosen) = chosen {
-            return Ok(Self::Chosen(chosen));
-        }
-        let random = SystemRandom::new();
-        let no_randomness = |_| ChangeError::NoRandomness;
-        let Some(attempt) = attempt else {
-            return ClientSecret::generate(&random).map(Self::Random).map_err(no_randomness);
-        };
-        if !attempt.key().may_make_a_secret() {
-            return Err(ChangeError::KeyTooShort);
-        }
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes).map_err(no_randomness)?;
-        let salt = Salt::new(&bytes);
-        let secret = ClientSecret::derive(salt.as_bytes(), attempt.key().as_bytes()).map_err(no_randomness)?;
-        Ok(Self::Derived(secret, salt))
-    }
-
-    fn secret(&self) -> &ClientSecret {
-        match self {
-            Self::Chosen(secret) | Self::Random(secret) | Self::Derived(secret, _) => secret,
-        }
-    }
-
-    fn salt(&self) -> Option<Salt> {
-        match self {
-            Self::Derived(_, salt) => Some(salt.clone()),
-            Self::Chosen(_) | Self::Random(_) => None,
-        }
-    }
-
-    /// The secret for the answer.
-    fn made(self) -> Option<ClientSecret> {
-        match self {
-            Self::Random(secret) | Self::Derived(secret, _) => Some(secret),
-            Self::Chosen(_) => None,
-        }
-    }
 }

@@ -93,7 +93,7 @@ pub struct Event {
     /// The identifier of the request.
     pub request_id: Option<String>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: EventOutcome,
     /// How many attempts the entry stands for, if it sums up several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u64>,
@@ -102,7 +102,7 @@ pub struct Event {
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum EventOutcome {
     /// It was done.
     Done,
     /// It was refused, and nothing was changed.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryDigest, Head};
+use crate::api::audit::{Entry, EntryDigest, Head};
 
 /// What every stored entry starts with; its number follows.
 const START: &[u8] = br#"{"v":1,"record":{"number":"#;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::connection::{Administration, ConnectionOptions};
 use super::output::{self, Table};
-use crate::audit::{Audit, Chain, EntryDigest, Event, Head, Line, Traces, traces};
+use crate::audit::{Audit, EntryDigest, Event, Head, Line, LogVerifier, Traces, traces};
 use crate::config::Environment;
 use crate::store::SledStore;
 
@@ -227,7 +227,7 @@ fn row(line: &Line) -> [String; 7] {
 
 /// Follows the whole log; the last entry, if nothing is wrong with any. `page` has entries after a number.
 fn verify(anchor: Option<&Head>, mut page: impl FnMut(u64) -> anyhow::Result<Page>) -> anyhow::Result<Head> {
-    let mut chain = Chain::new();
+    let mut chain = LogVerifier::new();
     let mut told = 0;
     loop {
         let Page { data, head, .. } = page(chain.last().number)?;

@@ -196,7 +196,7 @@ mod tests {
             let client = clients.get(&client_id).unwrap();
             for secret in [SECRET, FORMER] {
                 let fingerprint = clients.digest_key().fingerprint(&ClientSecret::new(secret.to_owned().into()));
-                assert!(client.knows(fingerprint), "{secret} may not come back");
+                assert!(client.had_secret(fingerprint), "{secret} may not come back");
             }
         }
     }

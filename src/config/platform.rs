@@ -1,13 +1,13 @@
-//! Variables that a platform sets for a service whose name starts with `boomgate`: no settings of anybody's.
+//! Variables that a platform sets for a service whose name starts with `boomgate`. They are not settings.
 //!
 //! Kubernetes gives each container the addresses of all Services (kubernetes.io/docs/concepts/services-networking/
-//! service/#environment-variables), and Docker those of linked containers. What is left out here is ignored in
-//! silence, so both the name and the value must be what the platform writes, and what could be a setting that
-//! somebody means (`BOOMGATE_SERVICE_PORT=9443`) must have the platform's other variables beside it.
+//! service/#environment-variables), and Docker gives it those of linked containers. These variables are ignored in
+//! silence, so both their name and their value must have the platform's form. A variable that an operator could mean as
+//! a setting (`BOOMGATE_SERVICE_PORT=9443`) is ignored only if the platform's other variables are set too.
 
 use std::net::IpAddr;
 
-use super::Environment;
+use super::environment::Environment;
 
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
@@ -31,7 +31,7 @@ fn is_service_host(name: &str, value: &str, environment: &Environment) -> bool {
 /// `X_SERVICE_PORT` and, for a port with a name, `X_SERVICE_PORT_HTTPS`, with `X_SERVICE_HOST` beside it.
 fn is_service_port(name: &str, value: &str, environment: &Environment) -> bool {
     let has_host = |service: &str| environment.get(&format!("{service}_SERVICE_HOST")).is_some_and(is_address);
-    // The name of a service may itself have these words in it.
+    // The name of a service may itself contain these words.
     let mut services = name.match_indices("_SERVICE_PORT").filter_map(|(at, words)| {
         let (service, rest) = (name.get(..at)?, name.get(at + words.len()..)?);
         (rest.is_empty() || rest.starts_with('_')).then_some(service)
@@ -56,7 +56,7 @@ fn is_part_of_port(name: &str, value: &str) -> bool {
     })
 }
 
-/// `X_NAME`, which is `/THIS/ALIAS`, and beside it `X_ENV_…`, the linked container's own variables.
+/// `X_NAME`, whose value is `/THIS/ALIAS`, and `X_ENV_…`, the variables of the linked container.
 fn is_of_link(name: &str, value: &str, environment: &Environment) -> bool {
     if name.ends_with("_NAME") {
         return is_link(value);
@@ -65,7 +65,8 @@ fn is_of_link(name: &str, value: &str, environment: &Environment) -> bool {
     links.any(|link| environment.get(&format!("{link}_NAME")).is_some_and(is_link))
 }
 
-/// What follows `X_PORT_8443_TCP`, in each way to read the name: that of a service may itself have such words in it.
+/// The rest of the name after `X_PORT_8443_TCP`, for each way to split it: the name of a service may itself contain
+/// such words.
 fn parts_of_port(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices("_PORT").filter_map(|(at, words)| {
         let (port, rest) = name.get(at + words.len()..)?.strip_prefix('_')?.split_once('_')?;
@@ -78,7 +79,7 @@ fn is_url(value: &str) -> bool {
     let Some((protocol, address)) = value.split_once("://") else { return false };
     let Some((host, port)) = address.rsplit_once(':') else { return false };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(protocol)) && is_address(host) && is_port(port)
+    PROTOCOLS.iter().any(|name| name.eq_ignore_ascii_case(protocol)) && is_address(host) && is_port(port)
 }
 
 fn is_address(value: &str) -> bool {
@@ -102,13 +103,13 @@ mod tests {
     use super::super::raw::variable;
     use super::*;
 
-    fn left_over(variables: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    fn not_ignored(variables: &[(&'static str, &'static str)]) -> Vec<&'static str> {
         let environment = Environment::new(variables.iter().copied());
         variables.iter().map(|(name, _)| *name).filter(|name| !has_set(name, &environment)).collect()
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_is_no_setting() {
+    fn a_variable_that_kubernetes_sets_for_a_service_is_no_setting() {
         for service in ["BOOMGATE", "BOOMGATE_ADMIN", "BOOMGATE_SERVICE_PORT", "BOOMGATE_PORT_80_TCP", "BOOMGATE_TLS"] {
             let name = |rest: &str| &*format!("{service}_{rest}").leak();
             for (address, url) in [("10.96.12.7", "tcp://10.96.12.7:8443"), ("fd00::7", "tcp://[fd00::7]:8443")] {
@@ -125,13 +126,13 @@ mod tests {
                     (name("PORT_53_UDP"), "udp://10.96.12.7:53"),
                     (name("PORT_53_UDP_PROTO"), "udp"),
                 ];
-                assert_eq!(left_over(&variables), [""; 0], "{service}");
+                assert_eq!(not_ignored(&variables), [""; 0], "{service}");
             }
         }
     }
 
     #[test]
-    fn what_docker_sets_for_a_link_is_no_setting() {
+    fn a_variable_that_docker_sets_for_a_link_is_no_setting() {
         let variables = [
             ("BOOMGATE_NAME", "/app/boomgate"),
             ("BOOMGATE_PORT", "tcp://172.17.0.5:8443"),
@@ -143,11 +144,11 @@ mod tests {
             ("BOOMGATE_1_NAME", "/app_1/boomgate_1"),
             ("BOOMGATE_1_ENV_A", "b"),
         ];
-        assert_eq!(left_over(&variables), [""; 0]);
+        assert_eq!(not_ignored(&variables), [""; 0]);
     }
 
     #[test]
-    fn what_somebody_may_mean_as_a_setting_is_not_left_out() {
+    fn a_variable_that_may_be_meant_as_a_setting_is_not_ignored() {
         for variables in [
             &[("BOOMGATE_PORT", "9443")][..],
             &[("BOOMGATE_PORT", "tcp://")],
@@ -162,11 +163,11 @@ mod tests {
             &[("BOOMGATE_PORT_8443_TCP_X", "8443")],
             &[("BOOMGATE_WORKER", "2")],
         ] {
-            assert_eq!(left_over(variables).len(), variables.len(), "{variables:?}");
+            assert_eq!(not_ignored(variables).len(), variables.len(), "{variables:?}");
         }
     }
 
-    /// So that no setting is ever left out.
+    /// Else a setting would be ignored.
     #[test]
     fn no_setting_has_the_name_of_a_platform_s_variable() {
         let (address, url) = ("10.0.0.1", "tcp://10.0.0.1:1");

@@ -1,4 +1,4 @@
-//! Settings that are right each by itself, and together hardly what anybody means.
+//! Combinations of settings that are valid and hardly ever intended.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use crate::http::hsts;
 use crate::oauth::host;
 
 impl Config {
-    /// One line each, with what to set; a start logs them, and `config check` and `doctor` say them.
+    /// One line for each, with the setting to change. A start logs them; `config check` and `doctor` print them.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         [
@@ -25,7 +25,7 @@ impl Config {
 
     /// The host that clients call.
     #[must_use]
-    pub fn issuer_host(&self) -> &str {
+    pub(crate) fn issuer_host(&self) -> &str {
         self.issuer.as_deref().map_or("localhost", host::of_issuer)
     }
 
@@ -39,29 +39,29 @@ impl Config {
         let names = if self.tls.files.is_none() { ", and tls.names to the same host" } else { "" };
         Some(format!(
             "listen answers other machines at {address}, and issuer is the default, https://localhost{port}: every \
-             address in the metadata and in tokens leads them to themselves. Set issuer to what clients call, such as \
-             \"https://gate.example.com{port}\"{names}"
+             address in the metadata and in tokens leads clients to their own machine. Set issuer to the address that \
+             clients call, such as \"https://gate.example.com{port}\"{names}"
         ))
     }
 
     fn moving_issuer(&self) -> Option<String> {
         let is_free_port = self.listen.first().is_some_and(|first| first.port() == 0);
         (self.edition == Edition::Serve && self.issuer.is_none() && is_free_port).then(|| {
-            "listen has port 0, a free one at each start, and issuer follows it: tokens of before a restart are \
-             refused. Name a port in listen, or set issuer"
+            "listen has port 0, so each start takes another port, and the default issuer changes with it: tokens from \
+             before a restart are refused. Name a port in listen, or set issuer"
                 .to_owned()
         })
     }
 
-    /// RFC 8414 section 3.3 compares issuers as they are written, and clients write a URL as their library does.
+    /// RFC 8414 section 3.3 compares issuers as text, and clients write a URL in the form that their library gives it.
     fn respelled_issuer(&self) -> Option<String> {
         let issuer = self.issuer.as_deref()?;
         let usual = issuer.to_ascii_lowercase();
         let usual = usual.strip_suffix(":443").unwrap_or(&usual);
         (usual != issuer).then(|| {
             format!(
-                "issuer is {issuer}, which many clients write as {usual}, and then refuse the server for it: set it to \
-                 that before the first token"
+                "issuer is {issuer}, and many clients write that as {usual} and then refuse the server, because the two \
+                 differ: set issuer to {usual} before the first token is issued"
             )
         })
     }
@@ -69,14 +69,14 @@ impl Config {
     fn open_metrics(&self) -> Option<String> {
         let address = self.ops_listen.filter(|address| is_reached_from_afar(*address))?;
         Some(format!(
-            "ops_listen answers /metrics without a token to anybody who reaches {address}: set it to an address that \
-             only probes and Prometheus reach, or keep others away with a firewall"
+            "ops_listen answers /metrics without a token to every caller that can reach {address}: set it to an address \
+             that only probes and Prometheus can reach, or protect it with a firewall"
         ))
     }
 
     fn unused_names(&self) -> Option<String> {
         (self.tls.files.is_some() && !self.tls.names.is_empty()).then(|| {
-            "tls.names has no effect beside tls.certificate, which has names of its own: leave it out".to_owned()
+            "tls.names has no effect beside tls.certificate, since that certificate has its own names: remove tls.names".to_owned()
         })
     }
 
@@ -84,13 +84,13 @@ impl Config {
         let is_chosen = ![0, hsts::DEFAULT_MAX_AGE_S].contains(&self.http.hsts_max_age_s);
         let is_sent = self.edition == Edition::Serve && host::is_public_name(self.issuer_host());
         (is_chosen && !is_sent).then(|| {
-            "http.hsts_max_age_s has no effect: it is for serve, and an issuer whose host is a name with a dot"
+            "http.hsts_max_age_s has no effect: the header is sent only by serve, for an issuer whose host is a name with a dot"
                 .to_owned()
         })
     }
 }
 
-/// All addresses of the machine, or one of the internet's.
+/// Whether the address is public, or includes all addresses of the machine.
 fn is_reached_from_afar(address: SocketAddr) -> bool {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),

@@ -141,7 +141,7 @@ impl Source {
                 }
                 let path = folder.join(path);
                 let told = path.display().to_string();
-                let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which is not there"))?;
+                let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which does not exist"))?;
                 let text = Zeroizing::new(text::value(&text).to_owned());
                 Ok(DeclaredSecret { kept: own(text, told)?, said })
             }

@@ -5,7 +5,7 @@
 
 use actix_web::web::{Bytes, BytesMut};
 
-/// How many bytes may frame the data, beyond what is usual for as much data: this bounds extensions, trailer fields
+/// How many bytes may frame the data, beyond what is usual for as much data: this limits extensions, trailer fields
 /// and floods of tiny chunks.
 const MAX_EXCESS: u64 = 4 * 1_024;
 /// The bytes that usually frame one chunk.

@@ -1,4 +1,4 @@
-//! HTTP/1.1 and 1.0 (RFC 9112) on actix-http's codec: one request after the other, and bounds on all of it.
+//! HTTP/1.1 and 1.0 (RFC 9112) on actix-http's codec: one request after the other, and limits on all of it.
 //!
 //! A head is read only once the answer before it is sent and the body before it has come to its end; so what follows
 //! an answer with `Connection: close` is never read as a request (section 9.6). What is left of a body that the app
@@ -6,7 +6,7 @@
 //! `discard_timeout`, or when no more of it comes, it is closed. An answer is made to its end even if its client has
 //! gone, so that a handler is never cut off half way.
 //!
-//! The codec's own bounds are a head of 128 KiB and 96 fields (431). It reads heads and writes answers; bodies are
+//! The codec's own limits are a head of 128 KiB and 96 fields (431). It reads heads and writes answers; bodies are
 //! read by [`wire`](super::wire), which is stricter about chunks and knows how much of them is left.
 
 use std::cell::RefCell;
@@ -28,9 +28,11 @@ use futures_util::future::{LocalBoxFuture, MaybeDone, maybe_done};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use super::Answers;
 use super::chunks::{Chunks, Found};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 use super::wire::{Body, Framing, Wire};
-use super::{Answers, Bounds, Stop};
 
 /// How much of a streamed answer is gathered before it is sent.
 const SEND_BYTES: usize = 32 * 1_024;
@@ -41,7 +43,7 @@ const MAX_HEAD_BYTES: usize = 128 * 1_024;
 /// The HTTP/1.1 side of one port on one worker.
 pub(super) struct Http1<S> {
     app: Rc<S>,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     config: ServiceConfig,
     stop: Stop,
 }
@@ -64,9 +66,9 @@ enum Next {
 }
 
 impl<S> Http1<S> {
-    pub(super) fn new(app: Rc<S>, keep_alive: KeepAlive, bounds: Bounds, stop: Stop) -> Self {
-        let config = ServiceConfig::new(keep_alive, bounds.request_timeout, bounds.disconnect_timeout, false, None);
-        Self { app, bounds, config, stop }
+    pub(super) fn new(app: Rc<S>, keep_alive: KeepAlive, limits: ConnectionLimits, stop: Stop) -> Self {
+        let config = ServiceConfig::new(keep_alive, limits.request_timeout, limits.disconnect_timeout, false, None);
+        Self { app, limits, config, stop }
     }
 
     /// Answers what comes over one connection until either side ends it.
@@ -78,7 +80,7 @@ impl<S> Http1<S> {
     {
         let wire = Rc::new(RefCell::new(Wire::new(io)));
         let mut codec = Codec::new(self.config.clone());
-        let mut patience = Patience::new(&self.bounds);
+        let mut patience = Patience::new(&self.limits);
         let mut search = HeadSearch::default();
         let mut stopping = pin!(self.stop.signal.notified());
         loop {
@@ -112,7 +114,7 @@ impl<S> Http1<S> {
                 }
                 Next::Nothing => {
                     let end = poll_fn(|context| wire.borrow_mut().poll_shutdown(context));
-                    return timeout(self.bounds.disconnect_timeout, end).await.unwrap_or(Ok(()));
+                    return timeout(self.limits.disconnect_timeout, end).await.unwrap_or(Ok(()));
                 }
             }
         }
@@ -141,7 +143,7 @@ impl<S> Http1<S> {
         if has_body {
             wire.borrow_mut().awaits_continue = request.head().expect();
             let framing = if is_tunnel { Framing::End } else { framing(&request) };
-            let body = Body::new(wire, framing, self.bounds, self.stop.clone());
+            let body = Body::new(wire, framing, self.limits, self.stop.clone());
             *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
         let mut exchange = Exchange {
@@ -149,7 +151,7 @@ impl<S> Http1<S> {
             is_http_1_0: request.version() == Version::HTTP_10,
             // What would follow a CONNECT or an upgrade to WebSocket is no HTTP, and nothing here is upgraded.
             is_last: is_tunnel,
-            max_discarded: self.bounds.max_discarded_bytes,
+            max_discarded: self.limits.max_discarded_bytes,
         };
         if !is_tunnel && request.head().connection_type() == ConnectionType::Upgrade {
             exchange.is_last |= exchange.is_http_1_0;
@@ -181,8 +183,8 @@ impl<S> Http1<S> {
     }
 
     fn budget(&self) -> Budget {
-        let over = self.stop.end_of_body(self.bounds.discard_timeout, self.bounds.disconnect_timeout);
-        Budget { bytes: self.bounds.max_discarded_bytes, over: maybe_done(over) }
+        let over = self.stop.end_of_body(self.limits.discard_timeout, self.limits.disconnect_timeout);
+        Budget { bytes: self.limits.max_discarded_bytes, over: maybe_done(over) }
     }
 
     /// Receives and drops the rest of a body, up to the budget; whether it came to its end.
@@ -209,7 +211,7 @@ impl<S> Http1<S> {
     /// Whether more comes before the client has been silent for too long.
     async fn receive<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> bool {
         let received = poll_fn(|context| wire.borrow_mut().poll_receive(context));
-        matches!(timeout(self.bounds.discard_silence_timeout, received).await, Ok(Ok(true)))
+        matches!(timeout(self.limits.discard_silence_timeout, received).await, Ok(Ok(true)))
     }
 
     /// Closes a connection after the last answer on it. A socket that is closed with bytes unread is reset, and the
@@ -235,7 +237,7 @@ impl<S> Http1<S> {
         };
         tokio::select! {
             biased;
-            ended = timeout(self.bounds.disconnect_timeout, end) => ended.unwrap_or(Ok(())),
+            ended = timeout(self.limits.disconnect_timeout, end) => ended.unwrap_or(Ok(())),
             () = over => Ok(()),
         }
     }
@@ -411,7 +413,7 @@ fn poll_chunk<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
 
 /// How long the next head is waited for.
 struct Patience<'a> {
-    bounds: &'a Bounds,
+    limits: &'a ConnectionLimits,
     awaited: Awaited,
     timer: Pin<Box<Sleep>>,
     /// When the last answer was sent.
@@ -429,9 +431,9 @@ enum Awaited {
 }
 
 impl<'a> Patience<'a> {
-    fn new(bounds: &'a Bounds) -> Self {
-        let timer = Box::pin(sleep(bounds.request_timeout));
-        Self { bounds, awaited: Awaited::First, timer, rests_since: Instant::now() }
+    fn new(limits: &'a ConnectionLimits) -> Self {
+        let timer = Box::pin(sleep(limits.request_timeout));
+        Self { limits, awaited: Awaited::First, timer, rests_since: Instant::now() }
     }
 
     /// An answer was sent.
@@ -439,7 +441,7 @@ impl<'a> Patience<'a> {
         self.rests_since = Instant::now();
         if self.awaited != Awaited::Another {
             self.awaited = Awaited::Another;
-            self.timer.set(sleep(self.bounds.keep_alive));
+            self.timer.set(sleep(self.limits.keep_alive));
         }
     }
 
@@ -447,11 +449,11 @@ impl<'a> Patience<'a> {
     fn poll(&mut self, has_begun: bool, context: &mut Context<'_>) -> Poll<Next> {
         if has_begun && self.awaited == Awaited::Another {
             self.awaited = Awaited::Rest;
-            self.timer.set(sleep(self.bounds.request_timeout));
+            self.timer.set(sleep(self.limits.request_timeout));
         }
         loop {
             ready!(self.timer.as_mut().poll(context));
-            let end = self.rests_since + self.bounds.keep_alive;
+            let end = self.rests_since + self.limits.keep_alive;
             if self.awaited != Awaited::Another {
                 // A client that connects early and sends nothing would take a refusal for the answer to a later request.
                 let is_begun = has_begun || self.awaited == Awaited::Rest;

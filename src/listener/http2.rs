@@ -1,4 +1,4 @@
-//! HTTP/2 (RFC 9113) on the h2 crate: streams in, one task for each answer, and bounds on all of it.
+//! HTTP/2 (RFC 9113) on the h2 crate: streams in, one task for each answer, and limits on all of it.
 //!
 //! A connection may have [`MAX_STREAMS`] requests under way, may rest for one to two times `keep_alive`,
 //! and is told to go when its rest is over or the server stops. A body, and each wait for the client to
@@ -31,7 +31,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::{Answers, Bounds, Open, Stop, Work};
+use super::Answers;
+use super::connections::{Open, Work};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
 const MAX_STREAMS: u32 = 100;
@@ -55,14 +58,14 @@ const FRAME_BYTES: u64 = 9;
 /// The HTTP/2 side of one port on one worker.
 pub(super) struct Http2<S> {
     app: Rc<S>,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stop: Stop,
     dates: ServiceConfig,
 }
 
 impl<S> Http2<S> {
-    pub(super) fn new(app: Rc<S>, bounds: Bounds, stop: Stop) -> Self {
-        Self { app, bounds, stop, dates: ServiceConfig::default() }
+    pub(super) fn new(app: Rc<S>, limits: ConnectionLimits, stop: Stop) -> Self {
+        Self { app, limits, stop, dates: ServiceConfig::default() }
     }
 
     /// Answers what comes over one connection until either side ends it.
@@ -78,7 +81,7 @@ impl<S> Http2<S> {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(io);
-        let Ok(connection) = timeout(self.bounds.request_timeout, handshake).await else { return Ok(()) };
+        let Ok(connection) = timeout(self.limits.request_timeout, handshake).await else { return Ok(()) };
         self.accept(connection?, peer, open).await
     }
 
@@ -96,7 +99,7 @@ impl<S> Http2<S> {
         // What was dropped of the bodies of requests whose answers are sent.
         let discarded = Rc::<Cell<u64>>::default();
         let mut stopping = pin!(self.stop.signal.notified());
-        let mut tick = pin!(sleep(self.bounds.keep_alive));
+        let mut tick = pin!(sleep(self.limits.keep_alive));
         let mut told_to_go = false;
         // Whether nothing was under way at the last tick, and nothing has come since.
         let mut at_rest = false;
@@ -127,7 +130,7 @@ impl<S> Http2<S> {
             if told_to_go {
                 connection.graceful_shutdown();
             }
-            tick.set(sleep(if told_to_go { self.bounds.disconnect_timeout } else { self.bounds.keep_alive }));
+            tick.set(sleep(if told_to_go { self.limits.disconnect_timeout } else { self.limits.keep_alive }));
         }
     }
 
@@ -143,10 +146,10 @@ impl<S> Http2<S> {
         S: Answers<B>,
         B: MessageBody + 'static,
     {
-        let limit = self.bounds.silence_timeout;
+        let limit = self.limits.silence_timeout;
         let is_head = request.method() == Method::HEAD;
-        let (request, body) = received(request, peer, self.bounds, &self.stop);
-        let body = body.map(|body| (body, self.bounds, self.stop.clone()));
+        let (request, body) = received(request, peer, self.limits, &self.stop);
+        let body = body.map(|body| (body, self.limits, self.stop.clone()));
         let answer = self.app.call(request);
         let dates = self.dates.clone();
         async move {
@@ -162,8 +165,8 @@ impl<S> Http2<S> {
             };
             if let Err(error) = sent {
                 debug!(?peer, %error, "an answer was not sent");
-            } else if let Some((body, bounds, stop)) = body {
-                discard(&body, bounds, &stop, &discarded).await;
+            } else if let Some((body, limits, stop)) = body {
+                discard(&body, limits, &stop, &discarded).await;
             }
             work.finish();
         }
@@ -224,7 +227,7 @@ async fn pulling<T>(body: &SharedBody, answering: impl Future<Output = T>) -> T 
 fn received(
     request: http::Request<RecvStream>,
     peer: Option<SocketAddr>,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stop: &Stop,
 ) -> (Request, Option<SharedBody>) {
     let (parts, body) = request.into_parts();
@@ -232,7 +235,7 @@ fn received(
     let body =
         (!body.is_end_stream()).then(|| Rc::new(RefCell::new(Incoming { stream: body, pulled: BytesMut::new() })));
     if let Some(body) = &body {
-        let late = stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
+        let late = stop.end_of_body(limits.silence_timeout, limits.disconnect_timeout);
         let body: BoxedPayloadStream = Box::pin(Body { body: Rc::clone(body), late });
         *request.payload() = Payload::Stream { payload: body };
     }
@@ -268,11 +271,11 @@ impl Stream for Body {
 
 /// Receives the rest of a body and drops it, until it ends or a bound is met; then h2 resets the stream. `at_once`
 /// counts what is dropped of this body and the others of the connection.
-async fn discard(body: &SharedBody, bounds: Bounds, stop: &Stop, at_once: &Cell<u64>) {
-    let most = bounds.max_discarded_bytes;
+async fn discard(body: &SharedBody, limits: ConnectionLimits, stop: &Stop, at_once: &Cell<u64>) {
+    let most = limits.max_discarded_bytes;
     let mut discarded = 0;
     let end = async {
-        let next = || timeout(bounds.discard_silence_timeout, poll_fn(|context| body.borrow_mut().poll_data(context)));
+        let next = || timeout(limits.discard_silence_timeout, poll_fn(|context| body.borrow_mut().poll_data(context)));
         while let Ok(Some(Ok(bytes))) = next().await {
             let cost = bytes.len() as u64 + FRAME_BYTES;
             discarded += cost;
@@ -285,7 +288,7 @@ async fn discard(body: &SharedBody, bounds: Bounds, stop: &Stop, at_once: &Cell<
     tokio::select! {
         biased;
         () = end => {}
-        () = stop.end_of_body(bounds.discard_timeout, bounds.disconnect_timeout) => {}
+        () = stop.end_of_body(limits.discard_timeout, limits.disconnect_timeout) => {}
     }
     at_once.set(at_once.get() - discarded);
 }

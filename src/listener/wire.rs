@@ -14,7 +14,8 @@ use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use super::chunks::{Chunks, Found};
-use super::{Bounds, Stop};
+use super::limits::ConnectionLimits;
+use super::stop::Stop;
 
 /// Room to receive into: little more is left unused on a connection at rest.
 const RECEIVE_BYTES: usize = 8 * 1_024;
@@ -166,19 +167,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 /// would read into the next.
 pub(super) struct Body<T> {
     wire: Rc<RefCell<Wire<T>>>,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     stop: Stop,
     /// Made once it is needed: most bodies come in one packet with their head.
     late: Option<LocalBoxFuture<'static, ()>>,
 }
 
 impl<T> Body<T> {
-    pub(super) fn new(wire: &Rc<RefCell<Wire<T>>>, framing: Framing, bounds: Bounds, stop: Stop) -> Self {
+    pub(super) fn new(wire: &Rc<RefCell<Wire<T>>>, framing: Framing, limits: ConnectionLimits, stop: Stop) -> Self {
         {
             let mut wire = wire.borrow_mut();
             (wire.framing, wire.is_body_held) = (framing, true);
         }
-        Self { wire: Rc::clone(wire), bounds, stop, late: None }
+        Self { wire: Rc::clone(wire), limits, stop, late: None }
     }
 }
 
@@ -194,14 +195,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Body<T> {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { wire, bounds, stop, late } = self.get_mut();
+        let Self { wire, limits, stop, late } = self.get_mut();
         let read = wire.borrow_mut().poll_body(context);
         match read {
             Poll::Ready(Ok(Found::Data(data))) => Poll::Ready(Some(Ok(data))),
             Poll::Ready(Ok(_)) => Poll::Ready(None),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
             Poll::Pending => {
-                let end = || stop.end_of_body(bounds.silence_timeout, bounds.disconnect_timeout);
+                let end = || stop.end_of_body(limits.silence_timeout, limits.disconnect_timeout);
                 ready!(late.get_or_insert_with(end).as_mut().poll(context));
                 Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
             }

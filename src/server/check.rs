@@ -12,7 +12,10 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use tokio::net::TcpSocket;
 
-use super::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS, ServerRecord, StartError, declared};
+use super::declared;
+use super::error::StartError;
+use super::first_start::{ADMIN_CREDENTIALS, DEMO_CREDENTIALS};
+use super::record::ServerRecord;
 use crate::config::{Config, Edition};
 use crate::declared::{Declared, SECRETS_FOLDER};
 use crate::files::{self, Reader};
@@ -34,7 +37,7 @@ impl Checked {
     /// The declared secrets that are easy to guess. What a start does about each only the store can tell: it warns
     /// where the client has the secret already, and else refuses that client's registration or rotation.
     #[must_use]
-    pub fn weak_secrets(&self) -> Vec<String> {
+    pub(crate) fn weak_secrets(&self) -> Vec<String> {
         let declared = self.declared.iter().flatten();
         declared.filter_map(|client| client.secret.weakness(&client.client_id)).collect()
     }
@@ -64,7 +67,7 @@ pub fn check(config: &Config, now: UnixSeconds) -> Checked {
 /// Why this machine would not let the server listen: it does not have an address, this user may not use a port, or
 /// another program has it. That the folder's own server runs is no fault. Nothing is taken for it that a server needs.
 #[must_use]
-pub fn check_addresses(config: &Config) -> Vec<StartError> {
+pub(crate) fn check_addresses(config: &Config) -> Vec<StartError> {
     let of_listen = config.listen.iter().enumerate().map(|(index, address)| (*address, "--listen", index > 0));
     let own_server = is_running(config).then(|| ServerRecord::read(&config.data_dir));
     let others = [(config.http_listen, "http_listen"), (config.ops_listen, "ops_listen")];
@@ -137,7 +140,7 @@ fn check_folder(data_dir: &Path) -> Result<(), StartError> {
 /// A folder that is not there yet can be made.
 fn check_parent(data_dir: &Path) -> Result<(), StartError> {
     if data_dir.is_symlink() {
-        let cause = io::Error::new(io::ErrorKind::NotFound, "it is a link to a folder that is not there");
+        let cause = io::Error::new(io::ErrorKind::NotFound, "it is a link to a folder that does not exist");
         return Err(StartError::Folder { path: data_dir.to_owned(), cause });
     }
     let parent = data_dir.ancestors().skip(1).find(|path| path.exists());

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::parts::policy;
-use super::{Server, StartError};
+use super::error::StartError;
+use super::parts::{Parts, policy};
 use crate::administration::{Actor, ChangeError};
-use crate::clients::{Secret, SecretStanding};
+use crate::clients::SecretStanding;
 use crate::config::{Config, Environment};
 use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, SecretError, Setting, Step, Taken};
 use crate::oauth::credentials::ClientId;
@@ -30,11 +30,19 @@ pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError>
     Ok(Some(declared::read(path, &setting)?))
 }
 
-impl Server {
-    /// Registers and changes clients until they are as declared; deletes none. What one client is refused
-    /// is logged, and all others get theirs: a start must not hang on a secret that was rotated twice, or that is easy
-    /// to guess.
-    pub(super) async fn register_declared(&self, declared: &[Declared]) -> Result<(), StartError> {
+/// Registers and changes clients until they are as declared; deletes none. Where the server refuses one client, such as
+/// for a secret that is easy to guess, that is logged, and the start goes on with the next.
+pub(super) async fn register(parts: &Parts, issuer: &str, declared: &[Declared]) -> Result<(), StartError> {
+    Registrar { parts, issuer }.register(declared).await
+}
+
+struct Registrar<'s> {
+    parts: &'s Parts,
+    issuer: &'s str,
+}
+
+impl Registrar<'_> {
+    async fn register(&self, declared: &[Declared]) -> Result<(), StartError> {
         let mut registered = BTreeMap::new();
         let key = self.parts.clients.digest_key();
         for declared in declared {
@@ -71,15 +79,16 @@ impl Server {
         let (administration, actor) = (&self.parts.administration, Actor::default());
         match step {
             Step::Register(client) => {
-                let (taken, kept) = self.take_secret(client)?;
+                let taken = self.take_secret(client)?;
                 let (client_id, registration) = (client.client_id.clone(), client.registration.clone());
-                let registered = administration.register_as(client_id, registration, kept, true, &actor).await;
+                let registered = administration.register_as(client_id, registration, &taken.secret, true, &actor).await;
                 self.settle(client, &taken, registered.err()).await?;
             }
             Step::Change(client_id, changed) => self.patch(client_id, Step::patch(changed)).await?,
             Step::RotateSecret(client) => {
-                let (taken, kept) = self.take_secret(client)?;
-                let rotated = administration.rotate_secret(&client.client_id, &kept, SECONDS_PER_DAY, &actor).await;
+                let taken = self.take_secret(client)?;
+                let secret = Some(taken.secret.clone());
+                let rotated = administration.rotate_secret(&client.client_id, secret, SECONDS_PER_DAY, &actor).await;
                 self.settle(client, &taken, rotated.err()).await?;
             }
             Step::Suspend(client_id) => self.set_status(client_id, "suspended").await?,
@@ -89,14 +98,13 @@ impl Server {
         Ok(())
     }
 
-    /// On disk where its operator finds it, when this returns; and what is kept of it.
-    fn take_secret(&self, client: &Declared) -> Result<(Taken, Secret), StartError> {
-        let taken = client.secret.take(&client.client_id, &self.issuer)?;
+    /// The secret of a client, which is on disk for its operator when this returns.
+    fn take_secret(&self, client: &Declared) -> Result<Taken, StartError> {
+        let taken = client.secret.take(&client.client_id, self.issuer)?;
         if let Some(warning) = taken.secret.spelling_warning() {
             tracing::warn!(client_id = %client.client_id, warning, "a declared secret is easy to send in a wrong way");
         }
-        let kept = Secret::from_plaintext(self.parts.clients.digest_key(), &taken.secret, self.parts.clock.now());
-        Ok((taken, kept))
+        Ok(taken)
     }
 
     /// What is on disk is what the client has, or the refusal stands and a file that was made for it is removed.

@@ -52,6 +52,9 @@ pub(super) fn secure_app(
         .service(
             web::scope("/admin")
                 .configure(admin::clients::routes)
+                .configure(admin::secrets::routes)
+                .configure(admin::usage::routes)
+                .configure(admin::revocations::routes)
                 .configure(admin::keys::routes)
                 .configure(admin::audit::routes),
         )

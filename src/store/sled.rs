@@ -92,7 +92,7 @@ impl SledStore {
 
     /// Whether a process has the store in `dir` open; `None` if there is no store. To find out it holds the
     /// store itself for a moment where nobody does.
-    pub fn is_held(dir: &Path) -> io::Result<Option<bool>> {
+    pub(crate) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
         Folder::is_held(dir)
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 
 /// The most slots that one owner can have.
-pub const MAX_SLOTS: u32 = 1_000_000;
+pub(crate) const MAX_SLOTS: u32 = 1_000_000;
 
 /// What takes slots: names the keyspace.
 pub trait SlotKind: Send + Sync + 'static {
@@ -70,7 +70,7 @@ impl<K: SlotKind> Slots<K> {
 
     /// Reserves a slot of the owner, who has `most`. Waits while the last free ones are reserved by requests that
     /// may yet fail: whoever is refused, is refused by what is written.
-    pub async fn reserve(&self, owner: &str, most: u32) -> Reservation<'_, K> {
+    pub(crate) async fn reserve(&self, owner: &str, most: u32) -> Reservation<'_, K> {
         loop {
             let mut released = std::pin::pin!(self.released.notified());
             released.as_mut().enable();

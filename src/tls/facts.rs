@@ -48,7 +48,7 @@ impl CertificateFacts {
 
     /// Whether a client that calls this host, a name or an address, accepts it.
     #[must_use]
-    pub fn is_for(&self, host: &str) -> bool {
+    pub(crate) fn is_for(&self, host: &str) -> bool {
         let der = CertificateDer::from(self.der.as_slice());
         let (Ok(certificate), Ok(name)) = (ParsedCertificate::try_from(&der), ServerName::try_from(host)) else {
             return false;
@@ -68,14 +68,14 @@ impl CertificateFacts {
 
     /// Whether it is its own authority: clients must trust this very certificate.
     #[must_use]
-    pub fn is_self_signed(&self) -> bool {
+    pub(crate) fn is_self_signed(&self) -> bool {
         self.parsed(|certificate| Some(certificate.issuer().as_raw() == certificate.subject().as_raw()))
             .unwrap_or(false)
     }
 
     /// Whether it may sign others. A server's own should not: some clients (rustls) refuse it.
     #[must_use]
-    pub fn is_authority(&self) -> bool {
+    pub(crate) fn is_authority(&self) -> bool {
         self.parsed(|certificate| Some(certificate.is_ca())).unwrap_or(false)
     }
 
@@ -87,13 +87,13 @@ impl CertificateFacts {
 
     /// Whether it is a CA's that may sign for any name, as those of earlier versions may.
     #[must_use]
-    pub fn may_sign_for_any_name(&self) -> bool {
+    pub(crate) fn may_sign_for_any_name(&self) -> bool {
         self.constraints().is_some_and(|constraints| constraints.are_missing())
     }
 
     /// Whether, as a CA's, it may sign for this name or address.
     #[must_use]
-    pub fn may_sign_for(&self, name: &str) -> bool {
+    pub(crate) fn may_sign_for(&self, name: &str) -> bool {
         let name = Host::parse(name);
         name.is_some_and(|name| self.constraints().is_some_and(|constraints| constraints.permit(&name)))
     }

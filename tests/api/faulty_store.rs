@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use boomgate::audit::{Chain, Head, Line};
+use boomgate::audit::{Head, Line, LogVerifier};
 use boomgate::store::{Key, MemoryStore, Outcome, Store, StoreError, Txn, Value as Stored, Watch};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -226,7 +226,7 @@ async fn go_through_a_zone(caller: &mut Caller<'_>, name: &str) {
 }
 
 async fn assert_audit_is_unbroken(caller: &Caller<'_>) {
-    let mut chain = Chain::new();
+    let mut chain = LogVerifier::new();
     loop {
         let after = chain.last().number;
         let page = caller.server.get(&format!("/admin/audit?limit=100&after={after}"), &caller.admin).await.json();

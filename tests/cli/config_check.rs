@@ -91,7 +91,7 @@ fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() 
         (
             format!("{listen}data_dir = 'link'"),
             &|folder| std::os::unix::fs::symlink("nowhere", folder.join("link")).unwrap(),
-            "cannot use link: it is a link to a folder that is not there",
+            "cannot use link: it is a link to a folder that does not exist",
         ),
         (
             listen.to_owned(),

@@ -143,7 +143,7 @@ fn what_another_user_owns_is_refused_wherever_it_is() {
         assert_eq!(
             refusal,
             format!(
-                "{shown} belongs to the user 64000, who could read and exchange it: run this as that user, or chown \
+                "{shown} belongs to the user 64000, who could read and replace it: run this as that user, or chown \
                  {recursive}64998 {shown}"
             ),
             "{name}"
@@ -168,7 +168,7 @@ fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
     let refused = server.call(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(
         end_in_log(complaint(&refused)),
-        "boomgate: data belongs to the user 64000, who could read and exchange it: run this as that user, with sudo -u '#64000'"
+        "boomgate: data belongs to the user 64000, who could read and replace it: run this as that user, with sudo -u '#64000'"
     );
     let looked = server.call(&["doctor", "--listen", "127.0.0.1:0"]);
     assert!(
@@ -229,7 +229,7 @@ fn a_key_of_root_is_read_through_its_group_and_never_when_all_may_read_it() {
             GROUP,
             0o640,
             Some(
-                "key.pem belongs to the user 64000, who could read and exchange it: run this as that user, or chown 64998 key.pem",
+                "key.pem belongs to the user 64000, who could read and replace it: run this as that user, or chown 64998 key.pem",
             ),
         ),
     ] {

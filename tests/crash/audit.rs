@@ -1,6 +1,6 @@
 //! The audit log over all lives of the server: each entry bound to the one before, and none ever lost.
 
-use boomgate::audit::{Chain, Head, Line};
+use boomgate::audit::{Head, Line, LogVerifier};
 use serde::Deserialize;
 
 use crate::gate::Gate;
@@ -8,7 +8,7 @@ use crate::gate::Gate;
 /// The log, as far as it has been followed.
 #[derive(Default)]
 pub struct Log {
-    chain: Chain,
+    chain: LogVerifier,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use boomgate::audit::{Audit, Chain};
+use boomgate::audit::{Audit, LogVerifier};
 use boomgate::clients::{Clients, Status};
 use boomgate::config::{Config, Edition};
 use boomgate::keys::Keys;
@@ -234,7 +234,7 @@ impl Facts {
         missing: &mut Vec<String>,
     ) -> Result<(), boomgate::store::StoreError> {
         let audit = Audit::new(store.clone());
-        let mut chain = Chain::new();
+        let mut chain = LogVerifier::new();
         loop {
             let page = audit.oldest(chain.last().number, 1_000, |_| true).await?;
             let broken = page.lines.iter().try_for_each(|line| chain.follow(line));

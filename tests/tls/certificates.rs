@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boomgate::listener::Bounds;
+use boomgate::listener::ConnectionLimits;
 use boomgate::time::{Clock, ManualClock, SharedClock, SystemClock, UnixSeconds};
 use boomgate::tls::{Refreshed, Tls, TlsError, TlsSettings};
 
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 #[test]
 fn openssl_accepts_the_certificate_under_its_strict_rules() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let dir = server.dir.path();
     let verified = run(
         "openssl",
@@ -36,7 +36,7 @@ fn openssl_accepts_the_certificate_under_its_strict_rules() {
 
 #[test]
 fn curl_accepts_the_certificate_once_it_has_the_ca() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let ca = server.ca_text();
     for host in ["localhost", "127.0.0.1"] {
         let url = format!("https://{host}:{}/hello", server.port());
@@ -50,7 +50,7 @@ fn curl_accepts_the_certificate_once_it_has_the_ca() {
 
 #[test]
 fn python_accepts_the_certificate_under_its_strict_rules() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let script = "import ssl, sys, urllib.request\n\
         context = ssl.create_default_context(cafile=sys.argv[1])\n\
         context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN\n\
@@ -62,7 +62,7 @@ fn python_accepts_the_certificate_under_its_strict_rules() {
 
 #[test]
 fn node_accepts_the_certificate_once_it_has_the_ca() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let script = "require('https').get({host: '127.0.0.1', servername: 'localhost', port: process.argv[2], path: '/hello', \
         ca: require('fs').readFileSync(process.argv[1])}, response => response.pipe(process.stdout)).on('error', error => \
         { console.error(error); process.exit(1) })";
@@ -325,7 +325,7 @@ fn each_fault_in_the_files_is_one_line_that_says_what_to_do() {
 fn files_that_change_are_read_again_and_bad_ones_keep_the_old_certificate() {
     let (pair, next) = (Pair::new(), Pair::new());
     let tls = pair.open().unwrap();
-    let server = Server::over(&tls, Bounds::default());
+    let server = Server::over(&tls, ConnectionLimits::default());
     assert_eq!(tls.ca_path(), None);
     assert_eq!(tls.refresh().unwrap(), Refreshed::Unchanged);
     let shown_first = shown(server.address);

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use boomgate::listener::Bounds;
+use boomgate::listener::ConnectionLimits;
 use h2::{Reason, SendStream};
 
 use crate::small_server::{PATIENCE, Server};
@@ -51,7 +51,7 @@ async fn reset(stream: &mut SendStream<Bytes>) -> Reason {
 
 #[tokio::test]
 async fn the_rest_of_a_body_is_received_after_the_answer() {
-    let server = Server::start(&[], Bounds { disconnect_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { disconnect_timeout: SOON, ..ConnectionLimits::default() });
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     for method in ["POST", "HEAD", "DELETE"] {
@@ -65,8 +65,10 @@ async fn the_rest_of_a_body_is_received_after_the_answer() {
 
 #[tokio::test]
 async fn a_body_without_an_end_is_reset_past_the_bound() {
-    let server =
-        Server::start(&[], Bounds { max_discarded_bytes: 200_000, disconnect_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(
+        &[],
+        ConnectionLimits { max_discarded_bytes: 200_000, disconnect_timeout: SOON, ..ConnectionLimits::default() },
+    );
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let mut stream = refused(&mut client, &server, "POST").await;
@@ -77,8 +79,10 @@ async fn a_body_without_an_end_is_reset_past_the_bound() {
 
 #[tokio::test]
 async fn all_bodies_of_a_connection_have_one_bound() {
-    let server =
-        Server::start(&[], Bounds { max_discarded_bytes: 100_000, disconnect_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(
+        &[],
+        ConnectionLimits { max_discarded_bytes: 100_000, disconnect_timeout: SOON, ..ConnectionLimits::default() },
+    );
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let mut streams = Vec::new();
@@ -104,7 +108,10 @@ async fn all_bodies_of_a_connection_have_one_bound() {
 
 #[tokio::test]
 async fn a_body_that_trickles_or_stops_is_reset_in_time() {
-    let server = Server::start(&[], Bounds { discard_timeout: SOON, disconnect_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(
+        &[],
+        ConnectionLimits { discard_timeout: SOON, disconnect_timeout: SOON, ..ConnectionLimits::default() },
+    );
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let mut stops = refused(&mut client, &server, "POST").await;
@@ -117,13 +124,13 @@ async fn a_body_that_trickles_or_stops_is_reset_in_time() {
 
 #[tokio::test]
 async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_do_not_matter() {
-    let bounds = Bounds {
+    let limits = ConnectionLimits {
         discard_timeout: 10 * PATIENCE,
         disconnect_timeout: SOON,
         shutdown_timeout: 10 * PATIENCE,
-        ..Bounds::default()
+        ..ConnectionLimits::default()
     };
-    let mut server = Server::start(&[], bounds);
+    let mut server = Server::start(&[], limits);
     let (mut client, connection) = server.http2().await;
     let connection = tokio::spawn(connection);
     let mut stream = refused(&mut client, &server, "POST").await;
@@ -135,8 +142,9 @@ async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_do_not_matter() {
 
 #[tokio::test]
 async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_the_app_reads() {
-    let bounds = Bounds { disconnect_timeout: SOON, shutdown_timeout: 10 * PATIENCE, ..Bounds::default() };
-    let mut server = Server::start(&[], bounds);
+    let limits =
+        ConnectionLimits { disconnect_timeout: SOON, shutdown_timeout: 10 * PATIENCE, ..ConnectionLimits::default() };
+    let mut server = Server::start(&[], limits);
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let request = http::Request::builder().method("POST").uri(server.url("/echo")).body(()).unwrap();
@@ -150,8 +158,12 @@ async fn a_stop_waits_no_longer_than_the_bound_for_bodies_that_the_app_reads() {
 
 #[tokio::test]
 async fn clients_that_say_nothing_more_hold_no_streams() {
-    let bounds = Bounds { discard_timeout: 10 * PATIENCE, discard_silence_timeout: SOON, ..Bounds::default() };
-    let server = Server::start(&[], bounds);
+    let limits = ConnectionLimits {
+        discard_timeout: 10 * PATIENCE,
+        discard_silence_timeout: SOON,
+        ..ConnectionLimits::default()
+    };
+    let server = Server::start(&[], limits);
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let mut silent = Vec::new();

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use boomgate::listener::Bounds;
+use boomgate::listener::ConnectionLimits;
 use tokio::time::Instant;
 
 use crate::small_server::{PATIENCE, Server, exchange, over_tls, read_to_the_end, read_until};
@@ -17,7 +17,10 @@ const NEXT: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 /// RFC 9112 section 9.6: what follows an answer with `Connection: close` is not processed.
 #[test]
 fn nothing_is_answered_after_an_answer_that_closes() {
-    let server = Server::start(&[], Bounds { max_discarded_bytes: 1_000, discard_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(
+        &[],
+        ConnectionLimits { max_discarded_bytes: 1_000, discard_timeout: SOON, ..ConnectionLimits::default() },
+    );
     let long = "a".repeat(2_000);
     for (name, request, status) in [
         ("it asks for that", "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned(), "200 OK"),
@@ -81,7 +84,7 @@ fn nothing_is_answered_after_an_answer_that_closes() {
 
 #[tokio::test]
 async fn an_answer_is_by_its_own_request_and_not_by_the_next() {
-    let mut server = Server::start(&[], Bounds::default());
+    let mut server = Server::start(&[], ConnectionLimits::default());
     let mut connection = server.connect();
     let next = "HEAD /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     connection.write_all(format!("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n{next}{NEXT}").as_bytes()).unwrap();
@@ -104,7 +107,7 @@ async fn an_answer_is_by_its_own_request_and_not_by_the_next() {
 
 #[test]
 fn a_connection_goes_on_after_a_small_body_that_is_not_read() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let long = "a".repeat(300_000);
     let fields = "POST /nothing HTTP/1.1\r\nHost: a\r\n";
     for (name, head, body) in [
@@ -131,7 +134,7 @@ fn a_connection_goes_on_after_a_small_body_that_is_not_read() {
 /// RFC 9110 section 7.8: an offer to upgrade may be ignored. Java's client makes it on each connection.
 #[test]
 fn a_connection_goes_on_after_an_offer_to_upgrade_that_is_ignored() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let fields = "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
     for (name, request, end) in [
         ("GET", format!("GET /hello HTTP/1.1\r\n{fields}\r\n"), "hello 127.0.0.1"),
@@ -155,7 +158,8 @@ fn a_connection_goes_on_after_an_offer_to_upgrade_that_is_ignored() {
 #[test]
 fn a_body_without_an_end_ends_the_connection() {
     const MOST: usize = 8 * 1_024 * 1_024;
-    let server = Server::start(&[], Bounds { max_discarded_bytes: MOST as u64, ..Bounds::default() });
+    let server =
+        Server::start(&[], ConnectionLimits { max_discarded_bytes: MOST as u64, ..ConnectionLimits::default() });
     for close in ["", "Connection: close\r\n"] {
         for (framing, start, end) in
             [("Transfer-Encoding: chunked", "10000\r\n", "\r\n"), ("Content-Length: 1000000000", "", "")]
@@ -176,12 +180,17 @@ fn a_body_without_an_end_ends_the_connection() {
 #[test]
 fn a_body_that_trickles_or_stops_ends_the_connection_in_time() {
     let head = "POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n";
-    // The time to receive bounds what comes after it, too.
-    let slow = Bounds { discard_timeout: SOON, disconnect_timeout: 10 * PATIENCE, ..Bounds::default() };
-    let silent =
-        Bounds { discard_timeout: 10 * PATIENCE, disconnect_timeout: SOON, discard_silence_timeout: SOON, ..slow };
-    for (bounds, trickles) in [(slow, true), (slow, false), (silent, false)] {
-        let server = Server::start(&[], bounds);
+    // The time to receive limits what comes after it, too.
+    let slow =
+        ConnectionLimits { discard_timeout: SOON, disconnect_timeout: 10 * PATIENCE, ..ConnectionLimits::default() };
+    let silent = ConnectionLimits {
+        discard_timeout: 10 * PATIENCE,
+        disconnect_timeout: SOON,
+        discard_silence_timeout: SOON,
+        ..slow
+    };
+    for (limits, trickles) in [(slow, true), (slow, false), (silent, false)] {
+        let server = Server::start(&[], limits);
         for close in ["", "Connection: close\r\n"] {
             let begun = Instant::now();
             let mut connection = server.connect();
@@ -202,14 +211,14 @@ fn a_body_that_trickles_or_stops_ends_the_connection_in_time() {
 #[tokio::test]
 async fn a_stop_waits_no_longer_than_the_bound_for_bodies() {
     for path in ["/echo", "/nothing"] {
-        let bounds = Bounds {
+        let limits = ConnectionLimits {
             discard_timeout: 10 * PATIENCE,
             discard_silence_timeout: 10 * PATIENCE,
             disconnect_timeout: SOON,
             shutdown_timeout: 10 * PATIENCE,
-            ..Bounds::default()
+            ..ConnectionLimits::default()
         };
-        let mut server = Server::start(&[], bounds);
+        let mut server = Server::start(&[], limits);
         let mut connection = server.connect();
         // What is answered shows that the next request has come, too.
         let head = format!("{NEXT}POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\na");
@@ -230,7 +239,7 @@ async fn a_stop_waits_no_longer_than_the_bound_for_bodies() {
 /// RFC 9110 section 10.1.1: an answer that does not need the body comes in place of `100 Continue`.
 #[test]
 fn a_client_is_told_to_go_on_only_where_its_body_is_read() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let mut connection = server.connect();
     let expecting = "HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
     connection.write_all(format!("POST /echo {expecting}").as_bytes()).unwrap();
@@ -248,7 +257,7 @@ fn a_client_is_told_to_go_on_only_where_its_body_is_read() {
 /// RFC 9112 section 6.1: a client of HTTP/1.0 knows no chunks.
 #[test]
 fn a_streamed_answer_over_http_1_0_ends_with_the_connection() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let request = "GET /streamed HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     let said = over_tls(&mut server.connect(), request);
     assert!(said.ends_with("\r\n\r\nhello, streamed") && !said.contains("chunked"), "{said}");
@@ -260,12 +269,12 @@ fn a_streamed_answer_over_http_1_0_ends_with_the_connection() {
 
 #[test]
 fn a_connection_rests_for_a_time_and_a_head_takes_a_time() {
-    let server = Server::start(&[], Bounds { keep_alive: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { keep_alive: SOON, ..ConnectionLimits::default() });
     let mut connection = server.connect();
     connection.write_all(NEXT.as_bytes()).unwrap();
     assert!(read_to_the_end(&mut connection).ends_with("hello 127.0.0.1"), "closed without another word");
 
-    let server = Server::start(&[], Bounds { request_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { request_timeout: SOON, ..ConnectionLimits::default() });
     for first in ["", NEXT] {
         let mut connection = server.connect();
         connection.write_all(format!("{first}GET /hello HTTP/1.1\r\nHost: a\r\nX-Slow: ").as_bytes()).unwrap();
@@ -277,7 +286,7 @@ fn a_connection_rests_for_a_time_and_a_head_takes_a_time() {
 /// Clients that open connections ahead of need would take a 408 for the answer to the request they send then.
 #[test]
 fn a_connection_that_never_sent_a_request_is_closed_without_a_word() {
-    let server = Server::start(&[], Bounds { request_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { request_timeout: SOON, ..ConnectionLimits::default() });
     for nothing in ["", "\r\n", "\n"] {
         assert_eq!(over_tls(&mut server.connect(), nothing), "", "{nothing:?}");
     }
@@ -286,7 +295,7 @@ fn a_connection_that_never_sent_a_request_is_closed_without_a_word() {
 
 #[test]
 fn a_head_may_come_in_pieces() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     for end in ["\r\n", "\n"] {
         let mut connection = server.connect();
         for piece in ["\r", "\nG", "ET /hello HTTP/1.1", end, "Hos", "t: a", end, end] {
@@ -301,7 +310,7 @@ fn a_head_may_come_in_pieces() {
 
 #[test]
 fn a_body_that_is_cut_off_is_400() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let mut connection = server.connect();
     connection.write_all(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello").unwrap();
     connection.conn.send_close_notify();

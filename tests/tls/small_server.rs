@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, web};
-use boomgate::listener::{Bounds, Sockets};
+use boomgate::listener::{ConnectionLimits, Sockets};
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tls::{Tls, TlsError, TlsSettings};
 use rustls::pki_types::CertificateDer;
@@ -37,15 +37,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(names: &[&str], bounds: Bounds) -> Self {
+    pub(crate) fn start(names: &[&str], limits: ConnectionLimits) -> Self {
         let dir = folder();
         let tls = open(dir.path(), names, &real_clock()).unwrap();
-        let mut server = Self::over(&tls, bounds);
+        let mut server = Self::over(&tls, limits);
         server.dir = dir;
         server
     }
 
-    pub(crate) fn over(tls: &Tls, bounds: Bounds) -> Self {
+    pub(crate) fn over(tls: &Tls, limits: ConnectionLimits) -> Self {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let (https, http) = (listen(), listen());
         let (address, clear_address) = (https.local_addr().unwrap(), http.local_addr().unwrap());
@@ -54,7 +54,7 @@ impl Server {
         let (config, released) = (tls.server_config(), Arc::clone(&release));
         let (stop, stopped) = oneshot::channel::<()>();
         let (ended_sender, ended) = oneshot::channel();
-        let bounds = Bounds { workers: 1, ..bounds };
+        let limits = ConnectionLimits { workers: 1, ..limits };
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let secure = move || {
@@ -62,7 +62,7 @@ impl Server {
                     App::new().configure(move |app| routes(app, entered, release))
                 };
                 let clear = || App::new().default_service(web::to(in_the_clear));
-                let sockets = Sockets::new(bounds).https(vec![https], config, secure, clear).unwrap();
+                let sockets = Sockets::new(limits).https(vec![https], config, secure, clear).unwrap();
                 let server = sockets.http(http, clear).unwrap().serve();
                 let handle = server.handle();
                 actix_web::rt::spawn(async move {

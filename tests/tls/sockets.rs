@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use boomgate::listener::Bounds;
+use boomgate::listener::ConnectionLimits;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::small_server::{PATIENCE, Server, exchange, over_tls, read_to_the_end, read_until, run};
@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 #[test]
 fn only_tls_1_2_and_1_3_are_spoken() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let address = server.address.to_string();
     for (version, accepted) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)] {
         let arguments = [
@@ -42,7 +42,7 @@ fn only_tls_1_2_and_1_3_are_spoken() {
 
 #[tokio::test]
 async fn alpn_chooses_http_2_or_http_1_1() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let answer = server.client(true).get(server.url("/hello")).send().await.unwrap();
     assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 200));
     assert!(answer.headers().contains_key("date"), "{:?}", answer.headers());
@@ -59,7 +59,7 @@ async fn alpn_chooses_http_2_or_http_1_1() {
 
 #[test]
 fn plain_http_on_the_tls_port_gets_the_clear_apps_answer_and_is_closed() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     for request in [
         "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /hello HTTP/1.0\r\n\r\n",
@@ -86,16 +86,16 @@ fn plain_http_on_the_tls_port_gets_the_clear_apps_answer_and_is_closed() {
 
 #[test]
 fn the_port_for_plain_http_gives_the_same_answer() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let answer = exchange(server.clear_address, b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
 }
 
-// --- Bounds ---
+// --- ConnectionLimits ---
 
 #[test]
 fn a_client_that_sends_nothing_or_half_a_hello_is_dropped() {
-    let server = Server::start(&[], Bounds { handshake_timeout: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { handshake_timeout: SOON, ..ConnectionLimits::default() });
     for sent in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
         assert_eq!(exchange(server.address, sent), "", "{sent:?}");
     }
@@ -103,8 +103,8 @@ fn a_client_that_sends_nothing_or_half_a_hello_is_dropped() {
 
 #[test]
 fn a_second_request_that_never_ends_is_dropped() {
-    let bounds = Bounds { silence_timeout: SOON, keep_alive: SOON, ..Bounds::default() };
-    let server = Server::start(&[], bounds);
+    let limits = ConnectionLimits { silence_timeout: SOON, keep_alive: SOON, ..ConnectionLimits::default() };
+    let server = Server::start(&[], limits);
     let mut connection = server.connect();
     connection.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     read_until(&mut connection, "hello 127.0.0.1");
@@ -114,7 +114,8 @@ fn a_second_request_that_never_ends_is_dropped() {
 
 #[test]
 fn a_body_that_never_ends_is_dropped() {
-    let server = Server::start(&[], Bounds { silence_timeout: SOON, keep_alive: SOON, ..Bounds::default() });
+    let server =
+        Server::start(&[], ConnectionLimits { silence_timeout: SOON, keep_alive: SOON, ..ConnectionLimits::default() });
     let mut connection = server.connect();
     connection.write_all(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhell").unwrap();
     read_to_the_end(&mut connection);
@@ -122,7 +123,8 @@ fn a_body_that_never_ends_is_dropped() {
 
 #[tokio::test]
 async fn an_http_2_body_that_never_ends_is_an_error_for_the_handler() {
-    let server = Server::start(&[], Bounds { silence_timeout: SOON, keep_alive: SOON, ..Bounds::default() });
+    let server =
+        Server::start(&[], ConnectionLimits { silence_timeout: SOON, keep_alive: SOON, ..ConnectionLimits::default() });
     let (mut client, connection) = server.http2().await;
     tokio::spawn(connection);
     let request = http::Request::post(server.url("/echo")).body(()).unwrap();
@@ -133,7 +135,7 @@ async fn an_http_2_body_that_never_ends_is_an_error_for_the_handler() {
 
 #[tokio::test]
 async fn an_http_2_connection_at_rest_is_closed_and_one_in_use_is_not() {
-    let server = Server::start(&[], Bounds { keep_alive: SOON, ..Bounds::default() });
+    let server = Server::start(&[], ConnectionLimits { keep_alive: SOON, ..ConnectionLimits::default() });
     let (mut in_use, in_use_connection) = server.http2().await;
     let in_use_connection = tokio::spawn(in_use_connection);
     let request = http::Request::get(server.url("/wait")).body(()).unwrap();
@@ -151,7 +153,7 @@ async fn an_http_2_connection_at_rest_is_closed_and_one_in_use_is_not() {
 
 #[tokio::test]
 async fn a_head_above_128_kilobytes_is_refused_with_431() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let request = server.client(true).get(server.url("/hello")).header("authorization", "a".repeat(200_000));
     assert_eq!(request.send().await.unwrap().status(), 431);
     // Not more than the server reads before it refuses: bytes left unread would cost the client the answer.
@@ -163,7 +165,7 @@ async fn a_head_above_128_kilobytes_is_refused_with_431() {
 
 #[tokio::test]
 async fn a_header_of_100_kilobytes_reaches_the_app() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     for http2 in [true, false] {
         let request = server.client(http2).get(server.url("/hello")).header("authorization", "a".repeat(100_000));
         assert_eq!(request.send().await.unwrap().status(), 200, "http2: {http2}");
@@ -172,7 +174,7 @@ async fn a_header_of_100_kilobytes_reaches_the_app() {
 
 #[tokio::test]
 async fn a_body_of_any_form_is_passed_on_over_http_2() {
-    let server = Server::start(&[], Bounds::default());
+    let server = Server::start(&[], ConnectionLimits::default());
     let client = server.client(true);
     for size in [0, 1, 70_000, 1_000_000] {
         let sent = "x".repeat(size);
@@ -192,8 +194,9 @@ async fn a_body_of_any_form_is_passed_on_over_http_2() {
 
 #[tokio::test]
 async fn a_stop_ends_connections_at_rest_at_once() {
-    let bounds = Bounds { shutdown_timeout: 10 * PATIENCE, keep_alive: 10 * PATIENCE, ..Bounds::default() };
-    let mut server = Server::start(&[], bounds);
+    let limits =
+        ConnectionLimits { shutdown_timeout: 10 * PATIENCE, keep_alive: 10 * PATIENCE, ..ConnectionLimits::default() };
+    let mut server = Server::start(&[], limits);
     let mut http1 = server.connect();
     http1.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     read_until(&mut http1, "hello 127.0.0.1");
@@ -209,8 +212,8 @@ async fn a_stop_ends_connections_at_rest_at_once() {
 
 #[tokio::test]
 async fn a_stop_waits_for_answers_under_way() {
-    let bounds = Bounds { shutdown_timeout: 10 * PATIENCE, ..Bounds::default() };
-    let mut server = Server::start(&[], bounds);
+    let limits = ConnectionLimits { shutdown_timeout: 10 * PATIENCE, ..ConnectionLimits::default() };
+    let mut server = Server::start(&[], limits);
     let waiting: Vec<_> = [true, false]
         .map(|http2| tokio::spawn(server.client(http2).get(server.url("/wait")).send()))
         .into_iter()

@@ -3,27 +3,21 @@
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use ring::rand::SystemRandom;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
-    write_cursor,
-};
+use super::{changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, shown, write_cursor};
 use crate::administration::{self, Administration, ChangeError, entity_tag};
-use crate::admission::Admission;
-use crate::clients::{Client, Clients, Secret};
+use crate::clients::{Client, Clients};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::parking::{IDEMPOTENT_REPLAYED, condition, idempotency_key};
 use crate::idempotency::Attempt;
-use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
+use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precis::folded;
 use crate::oauth::precondition::EntityTag;
 use crate::oauth::registration::{MAX_NAME_CHARS, Patch, RegistrationPolicy, RegistrationRequest};
-use crate::time::UnixSeconds;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
@@ -54,10 +48,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(offered))
                 .route(web::head().to(offered))
                 .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-        )
-        .configure(secrets::routes)
-        .configure(usage::routes)
-        .configure(revocations::routes);
+        );
 }
 
 async fn register(
@@ -96,21 +87,6 @@ async fn register(
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     Ok(with_tag(response, registered.etag, &body))
-}
-
-/// What is kept of the secret that the caller chose, which no answer repeats; else a new secret, for the one
-/// answer that shows it, and what is kept of that.
-pub(super) fn chosen_or_generated(
-    chosen: Option<ClientSecret>,
-    key: &DigestKey,
-    now: UnixSeconds,
-) -> Result<(Option<ClientSecret>, Secret), Problem> {
-    if let Some(chosen) = chosen {
-        return Ok((None, Secret::from_plaintext(key, &chosen, now)));
-    }
-    let (secret, kept) = Secret::generate(key, &SystemRandom::new(), now)
-        .map_err(|_| Problem::new(ProblemKind::Unavailable, "No secret could be made."))?;
-    Ok((Some(secret), kept))
 }
 
 /// What the caller should know of the secret that it chose; `None` where there is nothing to know.
@@ -206,11 +182,9 @@ async fn delete(
     request: HttpRequest,
     client_id: Path<String>,
     administration: Data<Administration>,
-    admission: Data<Admission>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = known_id(&client_id)?;
     administration.delete(&client_id, &condition(&request).of_state(), &caller.actor(&request)).await?;
-    admission.forget(&client_id);
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -8,16 +8,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::clients::{chosen_or_generated, known_id, told, warnings, with_client};
+use super::clients::{known_id, told, warnings, with_client};
 use super::{changed, invalid, not_allowed, read_members, read_members_if_any, unknown};
-use crate::administration::{Administration, ChangeError};
+use crate::administration::{Administration, ChangeError, Rotated};
 use crate::clients::{Clients, SecretStanding};
 use crate::http::authorized::{Authorized, WriteAdmin};
 use crate::http::error::Problem;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::read_client_secret;
-use crate::time::{SECONDS_PER_DAY, SharedClock};
+use crate::time::SECONDS_PER_DAY;
 
 /// How long the previous secret may stay good beside a new one, in seconds.
 const OVERLAP_S: RangeInclusive<u64> = 0..=30 * SECONDS_PER_DAY;
@@ -59,7 +59,6 @@ async fn rotate(
     request: HttpRequest,
     client_id: Path<String>,
     payload: Payload,
-    clock: Data<SharedClock>,
     administration: Data<Administration>,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
@@ -67,13 +66,13 @@ async fn rotate(
     let Rotation { overlap_s, client_secret } =
         Rotation::parse(&read_members_if_any(&request, payload).await?, &client_id).map_err(invalid)?;
     let warnings = warnings(client_secret.as_ref());
-    let (made, kept) = chosen_or_generated(client_secret, clients.digest_key(), clock.now())?;
-    let client = administration.rotate_secret(&client_id, &kept, overlap_s, &caller.actor(&request)).await?;
+    let rotated = administration.rotate_secret(&client_id, client_secret, overlap_s, &caller.actor(&request)).await?;
+    let Rotated { client, secret_id, secret } = rotated;
     let mut answer = told(&client, &clients);
     if let Some(members) = answer.as_object_mut() {
-        members.insert("secret_id".to_owned(), kept.secret_id.to_string().into());
-        if let Some(made) = made {
-            members.insert("client_secret".to_owned(), made.expose().into());
+        members.insert("secret_id".to_owned(), secret_id.to_string().into());
+        if let Some(secret) = secret {
+            members.insert("client_secret".to_owned(), secret.expose().into());
         }
         members.extend(warnings.map(|warnings| ("warnings".to_owned(), warnings)));
     }

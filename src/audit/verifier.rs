@@ -1,14 +1,14 @@
-//! What binds the entries of the log: anybody who has them can follow it, without trust in the server.
+//! The check of the whole log. It needs only the entries: a reader of them need not trust the server.
 
-use super::{Entry, EntryDigest, Head, Line};
+use crate::api::audit::{Entry, EntryDigest, Head, Line};
 
-/// The log, followed from its first entry on.
+/// Follows the log from its first entry on, and stops where it is not what was written.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub struct LogVerifier {
     last: Head,
 }
 
-/// Where the log is not what it was.
+/// Where the log is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Break {
     /// There is no entry to read.
@@ -16,30 +16,30 @@ pub enum Break {
     Broken {
         /// Its number.
         number: u64,
-        /// What stands there instead.
+        /// Why.
         reason: String,
     },
-    /// An entry that says other than its own digest.
+    /// An entry with the digest of another one.
     #[error("entry {0} was altered: its digest is of another entry")]
     Altered(u64),
-    /// An entry that its successor, or the log's end, has another digest of.
+    /// An entry whose digest is not the one that its successor, or the head of the log, has.
     #[error("entry {0} was replaced: what follows it in the log followed another entry")]
     Replaced(u64),
-    /// An entry out of its place, or one that was left out before it.
+    /// An entry at the place of another, which was moved or deleted.
     #[error("entry {expected} is missing: entry {found} stands in its place")]
     Missing {
-        /// What should come.
+        /// The number that should come.
         expected: u64,
-        /// What came.
+        /// The number that came.
         found: u64,
     },
-    /// The log ends before the entry that it says is its last.
+    /// The log ends before its last entry, which its head names.
     #[error("entry {0} is missing: the log ends before it")]
     Short(u64),
 }
 
-impl Chain {
-    /// Before the first entry.
+impl LogVerifier {
+    /// Starts before the first entry.
     #[must_use]
     pub fn new() -> Self {
         Self { last: Head { number: 0, digest: EntryDigest::NONE } }
@@ -65,14 +65,14 @@ impl Chain {
             return Err(Break::Altered(*number));
         }
         if *previous != self.last.digest {
-            // Before the first there is nothing that could have been replaced: it is the first itself.
+            // No entry comes before the first, so the first itself was altered.
             return Err(if *number == 1 { Break::Altered(1) } else { Break::Replaced(*number - 1) });
         }
         self.last = Head { number: *number, digest: digest.clone() };
         Ok(())
     }
 
-    /// Compares the last entry that was followed with what the log says is its last.
+    /// Compares the last entry that was followed with the head of the log.
     pub fn end(&self, head: &Head) -> Result<(), Break> {
         if self.last.number < head.number {
             return Err(Break::Short(self.last.number + 1));
@@ -81,7 +81,7 @@ impl Chain {
     }
 }
 
-impl Default for Chain {
+impl Default for LogVerifier {
     fn default() -> Self {
         Self::new()
     }

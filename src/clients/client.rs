@@ -1,0 +1,222 @@
+//! The record of a client: what it is registered with, and what it may do.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::secret::Secret;
+use crate::api::client::Status;
+use crate::api::secret::SecretStanding;
+use crate::oauth::audience::Audience;
+use crate::oauth::credentials::{ClientId, Fingerprint};
+use crate::oauth::limits::Limits;
+use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
+use crate::oauth::scope::{Scope, WRITE_ADMIN};
+use crate::oauth::token_epoch::TokenEpoch;
+use crate::time::UnixSeconds;
+
+/// The most secrets that one client has at a time.
+pub(crate) const MAX_SECRETS: usize = 2;
+/// The most former secrets of one client whose fingerprints are stored.
+const MAX_RETIRED: usize = 16;
+
+/// A registered client; its members have the names of RFC 7591 section 2 where that has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its identifier, given at registration.
+    pub client_id: ClientId,
+    /// Its name for people.
+    pub client_name: String,
+    /// All that it may ask for.
+    pub scope: Scope,
+    /// The API sets that it may call.
+    pub audience: Audience,
+    /// How long its access tokens live, in seconds.
+    pub token_ttl: u64,
+    /// How much it may call.
+    pub limits: Limits,
+    /// Whether it may call at all.
+    pub status: Status,
+    /// Its secrets; at most [`MAX_SECRETS`].
+    pub secrets: Vec<Secret>,
+    /// Its former secrets, the latest last; none of them can be set again. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired_secrets: Vec<Fingerprint>,
+    /// Whether a file of declared clients names it, or once did. Only such a client may be deleted because the file no
+    /// longer names it. Older records have no such mark.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
+    /// When all its tokens were last revoked; when it was registered, if they never were.
+    #[serde(default)]
+    pub tokens_valid_from: UnixSeconds,
+    /// The epoch of its tokens that are not revoked; see [`accepts`](Self::accepts).
+    #[serde(default)]
+    pub token_epoch: TokenEpoch,
+    /// When it was registered.
+    pub created_at: UnixSeconds,
+    /// When this record last changed.
+    pub updated_at: UnixSeconds,
+}
+
+impl Client {
+    /// The secrets that are accepted at `now`.
+    pub(crate) fn live_secrets(&self, now: UnixSeconds) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.is_live(now))
+    }
+
+    /// Its registration, with every change since.
+    #[must_use]
+    pub(crate) fn registration(&self) -> Registration {
+        Registration {
+            client_name: self.client_name.clone(),
+            scope: self.scope.clone(),
+            audience: self.audience.to_vec(),
+            token_ttl: self.token_ttl,
+            limits: self.limits,
+        }
+    }
+
+    /// Whether its registration makes it an administrator: it can change who may call, if it is active and has a
+    /// secret that is accepted.
+    #[must_use]
+    pub(crate) fn is_for_administration(&self) -> bool {
+        self.may_call(ADMIN_AUDIENCE, WRITE_ADMIN)
+    }
+
+    /// Whether it was assigned the scope token and granted the audience: a right needs both.
+    #[must_use]
+    pub(crate) fn may_call(&self, audience: &str, scope_token: &str) -> bool {
+        self.scope.contains(scope_token) && self.audience.iter().any(|granted| granted == audience)
+    }
+
+    /// Whether a token of this epoch, issued at this time, was issued after the last revocation of all tokens. A token
+    /// without an epoch is older than epochs are, and so is every revocation while the client's epoch is 0: then the
+    /// time decides. Every other revocation came after that token.
+    #[must_use]
+    pub(crate) fn accepts(&self, token_epoch: Option<TokenEpoch>, issued_at: UnixSeconds) -> bool {
+        match token_epoch {
+            Some(epoch) => epoch == self.token_epoch,
+            None => self.token_epoch == TokenEpoch::default() && issued_at >= self.tokens_valid_from,
+        }
+    }
+
+    /// Revokes all tokens that it was issued until now.
+    pub fn revoke_tokens(&mut self, now: UnixSeconds) {
+        (self.token_epoch, self.tokens_valid_from) = (TokenEpoch::random(), now);
+    }
+
+    /// What the secret of this fingerprint is to it.
+    #[must_use]
+    pub(crate) fn standing_of(&self, fingerprint: Fingerprint) -> SecretStanding {
+        let mut same = self.secrets.iter().filter(|secret| secret.fingerprint == fingerprint);
+        match same.next() {
+            Some(secret) if secret.expires_at.is_none() => SecretStanding::Current,
+            Some(_) => SecretStanding::Former,
+            None if self.retired_secrets.contains(&fingerprint) => SecretStanding::Former,
+            None => SecretStanding::Unknown,
+        }
+    }
+
+    /// Whether it has this secret, or once had it.
+    #[must_use]
+    pub(crate) fn had_secret(&self, fingerprint: Fingerprint) -> bool {
+        self.standing_of(fingerprint) != SecretStanding::Unknown
+    }
+
+    /// Removes the secrets that `wanted` rejects, and stores their fingerprints.
+    pub(crate) fn retire_secrets(&mut self, wanted: impl Fn(&Secret) -> bool) {
+        let dropped = self.secrets.iter().filter(|secret| !wanted(secret)).map(|secret| secret.fingerprint);
+        self.retired_secrets.extend(dropped);
+        let surplus = self.retired_secrets.len().saturating_sub(MAX_RETIRED);
+        self.retired_secrets.drain(..surplus);
+        self.secrets.retain(wanted);
+    }
+
+    pub(super) fn has_secret(&self, secret_id: &Uuid) -> bool {
+        self.secrets.iter().any(|secret| secret.secret_id == *secret_id)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::oauth::credentials::{ClientSecret, DigestKey};
+
+    pub(in crate::clients) fn client(number: usize) -> Client {
+        Client {
+            client_id: ClientId::parse(&format!("client-{number:06}")).unwrap(),
+            client_name: format!("Partner {number}"),
+            scope: Scope::parse("read:zones").unwrap(),
+            audience: vec!["public".to_owned()].into(),
+            token_ttl: 3_600,
+            limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: None, enforce: true },
+            status: Status::Active,
+            secrets: Vec::new(),
+            retired_secrets: Vec::new(),
+            declared: false,
+            tokens_valid_from: UnixSeconds::new(0),
+            token_epoch: TokenEpoch::default(),
+            created_at: UnixSeconds::new(0),
+            updated_at: UnixSeconds::new(0),
+        }
+    }
+
+    #[test]
+    fn a_token_without_an_epoch_is_accepted_until_the_first_revocation() {
+        let moment = UnixSeconds::new;
+        // A record of that time: its tokens were revoked up to a second that may be ahead.
+        let mut client = client(0);
+        client.tokens_valid_from = moment(100);
+        let none = TokenEpoch::default();
+        for (epoch, issued_at, accepted, reason) in [
+            (None, moment(99), false, "issued before the last revocation of that time"),
+            (None, moment(100), true, "issued after it"),
+            (Some(none), moment(50), true, "issued since there are epochs, by a clock that was set back"),
+            (Some(TokenEpoch::random()), moment(100), false, "of another client that had this client_id"),
+        ] {
+            assert_eq!(client.accepts(epoch, issued_at), accepted, "{reason}");
+        }
+        client.revoke_tokens(moment(50));
+        for (epoch, issued_at) in [(None, moment(100)), (Some(none), moment(50))] {
+            assert!(!client.accepts(epoch, issued_at), "{epoch:?}");
+        }
+        assert!(client.accepts(Some(client.token_epoch), moment(0)));
+        let mut record = serde_json::to_value(&client).unwrap();
+        assert_eq!(serde_json::from_value::<Client>(record.clone()).unwrap(), client);
+        record.as_object_mut().unwrap().remove("token_epoch");
+        assert_eq!(serde_json::from_value::<Client>(record).unwrap().token_epoch, none, "an older record reads too");
+    }
+
+    #[test]
+    fn fingerprints_of_former_secrets_are_stored_up_to_a_bound() {
+        let now = UnixSeconds::new(0);
+        let key = DigestKey::new(&[7; 32]);
+        let secret = |number: usize| Secret::from_plaintext(&key, &ClientSecret::new(number.to_string().into()), now);
+        let mut client = client(0);
+        for number in 0..MAX_RETIRED + 3 {
+            client.secrets = vec![secret(number)];
+            assert!(client.had_secret(secret(number).fingerprint));
+            client.retire_secrets(|_| false);
+        }
+        assert!(client.secrets.is_empty());
+        assert_eq!(client.retired_secrets.len(), MAX_RETIRED);
+        assert!(!client.had_secret(secret(2).fingerprint) && client.had_secret(secret(3).fingerprint));
+        let written = serde_json::to_string(&client).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
+        let before = written.replace("\"retired_secrets\"", "\"something_else\"");
+        assert!(
+            serde_json::from_str::<Client>(&before).unwrap().retired_secrets.is_empty(),
+            "an older record reads too"
+        );
+    }
+
+    #[test]
+    fn a_record_without_the_declared_mark_is_written_as_it_was() {
+        let mut client = client(0);
+        let before = serde_json::to_string(&client).unwrap();
+        assert!(!before.contains("declared"), "its ETag stays what it was");
+        assert!(!serde_json::from_str::<Client>(&before).unwrap().declared);
+        client.declared = true;
+        let written = serde_json::to_string(&client).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
+    }
+}

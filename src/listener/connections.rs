@@ -1,0 +1,108 @@
+//! How many connections there were and are, and what a stop cut off.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::counts::{Counter, Counts, label};
+
+/// How often a stop looks whether the last connection has ended.
+const END_LOOK: Duration = Duration::from_millis(10);
+
+label! {
+    /// What became of a connection that was accepted.
+    pub enum Opening {
+        /// It speaks HTTP/1.1 or 1.0 over TLS.
+        Http1 = "http1",
+        /// It speaks HTTP/2 over TLS.
+        Http2 = "http2",
+        /// It speaks in the clear: to be refused, or on the port for operators.
+        Clear = "clear",
+        /// It said nothing, or no TLS that could be agreed on.
+        Failed = "failed",
+        /// It took too long over that.
+        TimedOut = "timed_out",
+    }
+}
+
+/// How many connections there were and are.
+#[derive(Debug, Default)]
+pub struct Connections {
+    opened: Counts<Opening>,
+    ended: Counter,
+    cut_off: Counter,
+}
+
+impl Connections {
+    /// Connections so far, by what became of them.
+    pub fn opened(&self) -> impl Iterator<Item = (Opening, u64)> + '_ {
+        self.opened.totals()
+    }
+
+    /// How many are open now, once they know what they speak.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        // Those that ended are read first: what ends meanwhile is then counted as open, never below none.
+        let ended = self.ended.total();
+        let is_open = |opening: &Opening| !matches!(opening, Opening::Failed | Opening::TimedOut);
+        let opened: u64 = self.opened().filter(|(opening, _)| is_open(opening)).map(|(_, count)| count).sum();
+        opened.saturating_sub(ended)
+    }
+
+    /// How many requests a stop has cut off: those that were under way when the threads that serve ended.
+    /// Waits for that end, up to `limit`.
+    pub(crate) async fn cut_off(&self, limit: Duration) -> u64 {
+        let all_ended = async {
+            while self.open() > 0 {
+                sleep(END_LOOK).await;
+            }
+        };
+        match timeout(limit, all_ended).await {
+            Ok(()) => self.cut_off.total(),
+            // They hang: none of them will be answered.
+            Err(_) => self.cut_off.total() + self.open(),
+        }
+    }
+
+    /// Counts a connection that was not opened.
+    pub(super) fn add_unopened(&self, opening: Opening) {
+        self.opened.add_one(opening);
+    }
+
+    pub(super) fn begin(self: &Arc<Self>, opening: Opening) -> Rc<Open> {
+        self.opened.add_one(opening);
+        Rc::new(Open(Arc::clone(self)))
+    }
+}
+
+/// A connection while it is open: as long as its socket is, or an answer of it is under way.
+pub(super) struct Open(Arc<Connections>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.ended.add_one();
+    }
+}
+
+/// Work of a connection that is to be finished: dropped before that, it counts as cut off.
+pub(super) struct Work(Option<Rc<Open>>);
+
+impl Work {
+    pub(super) fn of(open: &Rc<Open>) -> Self {
+        Self(Some(Rc::clone(open)))
+    }
+
+    pub(super) fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(open) = &self.0 {
+            open.0.cut_off.add_one();
+        }
+    }
+}
