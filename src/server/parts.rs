@@ -16,7 +16,7 @@ use crate::failures::Failures;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
 use crate::http::metrics::{Exposition, Metrics};
-use crate::http::token::SourceLimit;
+use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::listener::Connections;
 use crate::oauth::limits::Limits;

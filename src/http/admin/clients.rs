@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
+    changed, invalid, not_allowed, read_cursor, read_members, read_patch, revocations, secrets, shown, usage,
     write_cursor,
 };
 use crate::administration::{self, Administration, ChangeError, entity_tag};
@@ -16,8 +16,9 @@ use crate::admission::Admission;
 use crate::clients::{Client, Clients, Secret};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::body;
+use crate::http::conditional::{self, condition};
 use crate::http::error::{Problem, ProblemKind};
-use crate::http::parking::{IDEMPOTENT_REPLAYED, condition, idempotency_key};
+use crate::http::idempotency_key::{IDEMPOTENT_REPLAYED, idempotency_key};
 use crate::idempotency::Attempt;
 use crate::oauth::credentials::{ClientId, ClientSecret, DigestKey};
 use crate::oauth::precis::folded;
@@ -178,7 +179,7 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let client = clients.get(&client_id).ok_or(ChangeError::ClientUnknown)?;
     let answer = told(&client, &clients);
-    read(&request, tag(&client, &answer), body::json_line(&answer))
+    conditional::read(&request, tag(&client, &answer), body::json_line(&answer).into())
 }
 
 async fn change(
