@@ -26,7 +26,7 @@ use tracing_subscriber::{fmt, registry};
 use self::log_rate_limit::Sparing;
 use self::queue::Queue;
 use crate::config::{Log, LogFormat};
-use crate::http::request_context::ACCESS;
+use crate::http::access_log::ACCESS;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 
 /// The lines of this process's log: standard error is one, and so is this.

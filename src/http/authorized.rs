@@ -17,24 +17,24 @@ use crate::oauth::credentials::ClientId;
 use crate::oauth::scope;
 
 /// A right, as a type.
-pub trait Required: 'static {
+pub(crate) trait Required: 'static {
     /// What it is.
     const RIGHT: Right;
 }
 
 /// The right to read zones.
-pub enum ReadZones {}
+pub(crate) enum ReadZones {}
 /// The right to create, change and delete zones.
-pub enum WriteZones {}
+pub(crate) enum WriteZones {}
 /// The right to read registrations.
-pub enum ReadAdmin {}
+pub(crate) enum ReadAdmin {}
 /// The right to register and change clients.
-pub enum WriteAdmin {}
+pub(crate) enum WriteAdmin {}
 
 /// The right to call the partner API at all: what a request gets that nothing else answers.
-pub enum AnyPublic {}
+pub(crate) enum AnyPublic {}
 /// The right to call the administration at all.
-pub enum AnyAdmin {}
+pub(crate) enum AnyAdmin {}
 
 impl Required for AnyPublic {
     const RIGHT: Right = Right { api: Api::Public, scope_token: None };
@@ -62,7 +62,7 @@ impl Required for WriteAdmin {
 
 /// Proof that the request passed the whole walk with the right `R`. Must be a handler's first argument:
 /// actix asks arguments in order, so nothing of the request is read for a caller who may not send it.
-pub struct Authorized<R> {
+pub(crate) struct Authorized<R> {
     admitted: Admitted,
     right: PhantomData<R>,
 }
@@ -70,30 +70,20 @@ pub struct Authorized<R> {
 impl<R> Authorized<R> {
     /// Who calls.
     #[must_use]
-    pub fn client_id(&self) -> &ClientId {
+    pub(crate) fn client_id(&self) -> &ClientId {
         &self.admitted.client.client_id
     }
 
     /// On whose behalf a change that `request` asks for is made.
     #[must_use]
-    pub fn actor(&self, request: &HttpRequest) -> Actor {
-        actor(Some(self.client_id()), request)
+    pub(crate) fn actor(&self, request: &HttpRequest) -> Actor {
+        request_context::actor(Some(self.client_id()), request)
     }
 }
 
 /// The values of all `Authorization` headers of a request.
-pub fn authorization(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn authorization(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
     request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
-}
-
-/// The client, the address and the id of a request, for the audit log.
-#[must_use]
-pub fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
-    Actor {
-        client_id: client_id.cloned(),
-        source: request.peer_addr().map(|address| address.ip()),
-        request_id: request_context::request_id(),
-    }
 }
 
 impl<R: Required> FromRequest for Authorized<R> {
@@ -105,23 +95,23 @@ impl<R: Required> FromRequest for Authorized<R> {
             return AdmitFuture::Decided(Some(Err(Problem::not_found())));
         };
         match admission.admit(authorization(request), request.query_string(), R::RIGHT) {
-            Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(decision))),
+            Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(decision, request))),
             Walk::NeedsLease(lease) => {
-                let admission = admission.clone();
-                AdmitFuture::NeedsLease(Box::pin(async move { Self::of(admission.wait(lease).await) }))
+                let (admission, request) = (admission.clone(), request.clone());
+                AdmitFuture::NeedsLease(Box::pin(async move { Self::of(admission.wait(lease).await, &request) }))
             }
         }
     }
 }
 
 impl<R: Required> Authorized<R> {
-    fn of(decision: Decision) -> Result<Self, Problem> {
+    fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
         if let Some(standing) = decision.standing {
-            note_standing(standing);
+            note_standing(request, standing);
         }
         let admitted = decision.outcome.as_ref().ok().map(|admitted| &admitted.client);
         if let Some(client) = admitted.or(decision.refused.as_ref()) {
-            note_caller(&client.client_id);
+            note_caller(request, &client.client_id);
         }
         let needing = |denial| Problem::from(denial).needing(R::RIGHT.scope_token);
         Ok(Self { admitted: decision.outcome.map_err(needing)?, right: PhantomData })
@@ -129,7 +119,7 @@ impl<R: Required> Authorized<R> {
 }
 
 /// A request on its way through the gate; decided at once, unless a quota block has to be leased.
-pub enum AdmitFuture<R> {
+pub(crate) enum AdmitFuture<R> {
     /// The walk came to its end.
     Decided(Option<Result<Authorized<R>, Problem>>),
     /// It waits for the store.

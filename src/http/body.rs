@@ -1,42 +1,103 @@
-//! A request's body, whole: bounded in size and in time; and the JSON body of an answer.
+//! The body of a request, as bytes: its media type, its coding, its size and its time are bounded here and nowhere else.
+//! And the JSON body of an answer.
 
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
 
-use crate::http::error::{MALFORMED_FRAMING, OauthError, Problem, ProblemKind};
-use crate::oauth::parameters::{Format, ParameterFault};
+use crate::http::error::{OauthError, Problem, ProblemKind};
+use crate::oauth::parameters::{Format, ParameterFault, Parameters};
 use crate::text;
 
 /// The largest body of an OAuth request, in bytes.
-pub const MAX_OAUTH_BYTES: usize = 16 * 1_024;
+const MAX_OAUTH_BYTES: usize = 16 * 1_024;
 /// The largest body of any other request, in bytes.
-pub const MAX_BYTES: usize = 64 * 1_024;
+const MAX_BYTES: usize = 64 * 1_024;
 /// How long a body may take to arrive.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Why there is no body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFault {
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// The media type of JSON.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Why a body cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BodyFault {
     /// It is longer than this many bytes.
+    #[error("the body is over {0} bytes")]
     TooLarge(usize),
     /// It did not arrive in time.
+    #[error("the body did not arrive in time: send the request again")]
     Late,
     /// It was cut off, or is not framed as HTTP asks for (RFC 9112 section 7.1).
+    #[error("the body was cut off, or its chunks are malformed")]
     Malformed,
+    /// It is compressed: nothing here inflates a body.
+    #[error("send the body without a Content-Encoding")]
+    Coded,
 }
 
-/// Reads a body of at most `limit` bytes.
-pub async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
-    // Before any of it is read: a client that expects `100 Continue` must not be asked for what is refused (RFC 9110
-    // section 10.1.1).
+/// Which media types a body of JSON may have, beside those that stand for JSON everywhere.
+#[derive(Clone, Copy, PartialEq)]
+enum MediaType {
+    /// Any `application/…+json`.
+    Json,
+    /// No other: a JSON Patch, for example, is JSON too, but means something else.
+    MergePatch,
+}
+
+/// The body of a request that must have JSON.
+pub(super) async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let body = read_uncoded(request, payload, MAX_BYTES).await?;
+    MediaType::Json.check(request)?;
+    Ok(body)
+}
+
+/// The body of a request that must have a merge patch (RFC 7396).
+pub(super) async fn read_merge_patch(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let body = read_uncoded(request, payload, MAX_BYTES).await?;
+    MediaType::MergePatch.check(request)?;
+    Ok(body)
+}
+
+/// The body of a request that may have JSON; `None` where it is blank. A blank body may have any media type, because
+/// tools name one by themselves.
+pub(super) async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result<Option<Bytes>, Problem> {
+    let body = read_uncoded(request, payload, MAX_BYTES).await?;
+    if text::without_mark(&body).trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    MediaType::Json.check(request)?;
+    Ok(Some(body))
+}
+
+/// The parameters of an OAuth request's body.
+pub(super) async fn read_parameters(request: &HttpRequest, payload: Payload) -> Result<Parameters, OauthError> {
+    let body = read_uncoded(request, payload, MAX_OAUTH_BYTES).await?;
+    // With two media types, no two readers agree on which of them counts.
+    let content_type = content_type(request).map_err(|TwoTypes| ParameterFault::MediaType)?;
+    Ok(Parameters::parse(Format::of(content_type, &body)?, &body)?)
+}
+
+async fn read_uncoded(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !request.headers().get_all(CONTENT_ENCODING).all(is_plain) {
+        return Err(BodyFault::Coded);
+    }
+    read(request, payload, limit).await
+}
+
+/// Reads a body of at most `limit` bytes, whatever it is.
+pub(super) async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
+    // Before any of it is read: the server must not invite a client that expects `100 Continue` to send a body that it
+    // refuses (RFC 9110 section 10.1.1).
     if declared_length(request).is_some_and(|length| length > limit as u64) {
         return Err(BodyFault::TooLarge(limit));
     }
@@ -51,7 +112,7 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> 
         }
         Ok(body.freeze())
     });
-    // Most come in one packet with their headers, and need no timer.
+    // Most bodies come in one packet with their headers, and need no timer.
     if let Some(body) = whole.as_mut().now_or_never() {
         return body;
     }
@@ -62,63 +123,40 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Reads the body of a request that may not be compressed: nothing here inflates one.
-pub async fn read_uncoded(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    if is_coded(request) {
-        // RFC 9110 section 12.5.3.
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body without a Content-Encoding.")
-            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    }
-    Ok(read(request, payload, MAX_BYTES).await?)
-}
+struct TwoTypes;
 
-/// The same, of a request whose body is JSON.
-pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    as_json(request, read_uncoded(request, payload).await?)
-}
-
-/// The same, where a blank body is none; of any media type, for tools name one without being asked.
-pub async fn read_json_if_any(request: &HttpRequest, payload: Payload) -> Result<Option<Bytes>, Problem> {
-    let body = read_uncoded(request, payload).await?;
-    if text::without_mark(&body).trim_ascii().is_empty() { Ok(None) } else { as_json(request, body).map(Some) }
-}
-
-/// A body under the media type of forms is read as JSON too, for curl names that type by itself: whoever forgot to
-/// name another is told what is wrong with the JSON.
-fn as_json(request: &HttpRequest, body: Bytes) -> Result<Bytes, Problem> {
-    match format(request, &body) {
-        Ok(Format::Json | Format::Form) => Ok(body),
-        Err(_) => Err(Problem::new(ProblemKind::UnsupportedMediaType, "Send the body as application/json.")),
-    }
-}
-
-/// The answer whose body is `value` as JSON: one line, so that a shell's prompt starts a line of its own.
-pub fn json(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(json_line(value))
-}
-
-/// `value` as one line of JSON.
-pub fn json_line(value: &impl Serialize) -> Vec<u8> {
-    // The one way for this to fail is a map whose keys are not strings, and no answer has one.
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
-    line.push(b'\n');
-    line
-}
-
-/// Whether the body is compressed, or coded in any other way.
-pub fn is_coded(request: &HttpRequest) -> bool {
-    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    !request.headers().get_all(CONTENT_ENCODING).all(is_plain)
-}
-
-/// How the body is written. Two media types say nothing: no two readers agree on which of them counts.
-pub fn format(request: &HttpRequest, body: &[u8]) -> Result<Format, ParameterFault> {
+fn content_type(request: &HttpRequest) -> Result<Option<&[u8]>, TwoTypes> {
     let mut content_types = request.headers().get_all(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let content_type = content_types.next();
-    if content_types.next().is_some() {
-        return Err(ParameterFault::MediaType);
+    if content_types.next().is_some() { Err(TwoTypes) } else { Ok(content_type) }
+}
+
+impl MediaType {
+    fn check(self, request: &HttpRequest) -> Result<(), Problem> {
+        let is_accepted = content_type(request).is_ok_and(|content_type| self.accepts(content_type));
+        if is_accepted { Ok(()) } else { Err(self.unsupported()) }
     }
-    Format::of(content_type, body)
+
+    fn accepts(self, content_type: Option<&[u8]>) -> bool {
+        let Some(content_type) = content_type else { return true };
+        let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        match media_type.to_ascii_lowercase().as_slice() {
+            // curl sends the last by itself. If the body is no JSON, its reader says where.
+            b"" | b"application/json" | b"application/merge-patch+json" | b"application/x-www-form-urlencoded" => true,
+            other => self == Self::Json && other.starts_with(b"application/") && other.ends_with(b"+json"),
+        }
+    }
+
+    fn unsupported(self) -> Problem {
+        let problem = |detail| Problem::new(ProblemKind::UnsupportedMediaType, detail);
+        match self {
+            // RFC 9110 section 15.5.16.
+            Self::Json => problem("Send the body as application/json.").with_header(ACCEPT, JSON),
+            // RFC 5789 section 2.2.
+            Self::MergePatch => problem("Send the change as application/merge-patch+json (RFC 7396).")
+                .with_header(ACCEPT_PATCH, HeaderValue::from_static("application/merge-patch+json, application/json")),
+        }
+    }
 }
 
 impl From<PayloadError> for BodyFault {
@@ -128,24 +166,15 @@ impl From<PayloadError> for BodyFault {
     }
 }
 
-impl From<BodyFault> for Problem {
-    fn from(fault: BodyFault) -> Self {
-        match fault {
-            BodyFault::TooLarge(limit) => {
-                Self::new(ProblemKind::PayloadTooLarge, format!("The body is over {limit} bytes."))
-            }
-            BodyFault::Late => Self::new(ProblemKind::RequestTimeout, "The body did not arrive in time."),
-            BodyFault::Malformed => Self::new(ProblemKind::MalformedRequest, MALFORMED_FRAMING),
-        }
-    }
+/// The answer whose body is `value` as JSON: one line, so that a shell's prompt starts a line of its own.
+pub(super) fn json(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, JSON)).body(json_line(value))
 }
 
-impl From<BodyFault> for OauthError {
-    fn from(fault: BodyFault) -> Self {
-        match fault {
-            BodyFault::TooLarge(limit) => Self::payload_too_large(limit),
-            BodyFault::Late => Self::request_timeout(),
-            BodyFault::Malformed => Self::malformed_framing(),
-        }
-    }
+/// `value` as one line of JSON.
+pub(super) fn json_line(value: &impl Serialize) -> Vec<u8> {
+    // The one way for this to fail is a map whose keys are not strings, and no answer has one.
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
 }

@@ -17,28 +17,28 @@ use crate::counts::{Histogram, Times};
 use crate::time::{Clock as _, SystemClock};
 
 /// The bounds that OpenTelemetry's semantic conventions advise for HTTP, in seconds.
-pub const BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+pub(crate) const BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// What stands for every method that is not known (OpenTelemetry: `http.request.method`).
 const OTHER: &str = "_OTHER";
 
 /// The series of all workers.
 #[derive(Debug, Default)]
-pub struct Durations {
+pub(crate) struct Durations {
     all: Mutex<Vec<Arc<Series>>>,
 }
 
 /// What tells one series from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Labels {
+pub(crate) struct Labels {
     /// The pattern of the route; `None` where no route matched.
-    pub route: Option<Arc<str>>,
+    pub(crate) route: Option<Arc<str>>,
     /// The request's method.
-    pub method: &'static str,
+    pub(crate) method: &'static str,
     /// The status of the answer.
-    pub status: u16,
+    pub(crate) status: u16,
     /// `https` or `http`.
-    pub url_scheme: &'static str,
+    pub(crate) url_scheme: &'static str,
 }
 
 /// One series of one worker, which alone writes to it.
@@ -51,7 +51,7 @@ struct Series {
 impl Durations {
     /// Every series, in the order of its labels; those of all workers together.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<Labels, Times> {
+    pub(crate) fn all(&self) -> BTreeMap<Labels, Times> {
         let mut together = BTreeMap::new();
         for series in &*self.all.lock().unwrap_or_else(PoisonError::into_inner) {
             let before = together.remove(&series.labels).unwrap_or_else(|| Times::none(BOUNDS));
@@ -69,7 +69,7 @@ impl Durations {
 
 /// What times the requests of one worker.
 #[derive(Debug)]
-pub struct Timer {
+pub(crate) struct Timer {
     durations: Arc<Durations>,
     url_scheme: &'static str,
     /// Real time: a clock that a test or the sandbox moves would say nothing of what a request took.
@@ -101,7 +101,7 @@ impl Timer {
     /// It is answered; returns how long that took.
     pub(super) fn stop(&self, start: Duration, request: &HttpRequest, status: StatusCode) -> Duration {
         let took = self.clock.monotonic().saturating_sub(start);
-        let (method, status) = (known(request.method()), status.as_u16());
+        let (method, status) = (method_name(request.method()), status.as_u16());
         let mut routes = self.routes.borrow_mut();
         let route = route_of(&mut routes, request);
         let is_same = |series: &&(&'static str, u16, Arc<Series>)| series.0 == method && series.1 == status;
@@ -145,8 +145,8 @@ fn labelled(pattern: &str, name: &str) -> String {
     overlap.map_or_else(|| pattern.to_owned(), |at| format!("{}{name}", &pattern[..at]))
 }
 
-/// The method, if it is one that HTTP has.
-pub(super) fn known(method: &Method) -> &'static str {
+/// The name of the method; [`OTHER`] for one that HTTP does not have.
+pub(super) fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -22,27 +22,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ASKED_FOR: &[u8] = b"readyz";
 
 /// What readiness is judged by.
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// It has to answer.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// One of them has to sign.
-    pub keys: Data<Keys>,
+    pub(crate) keys: Data<Keys>,
     /// What the keys go by.
-    pub clock: SharedClock,
+    pub(crate) clock: SharedClock,
     /// Until when the certificate in use is good, by the system's clock.
-    pub certificate_ends: Box<dyn Fn() -> UnixSeconds + Send + Sync>,
+    pub(crate) certificate_ends: Box<dyn Fn() -> UnixSeconds + Send + Sync>,
     /// Whether the server has been told to stop.
-    pub stopping: Arc<AtomicBool>,
+    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 /// The process is up, or there were no answer.
-pub async fn livez(request: HttpRequest) -> HttpResponse {
+pub(crate) async fn livez(request: HttpRequest) -> HttpResponse {
     let text = if is_verbose(&request) { "[+]ping ok\nlivez check passed\n" } else { "ok" };
     answer(StatusCode::OK, text.to_owned())
 }
 
 /// 200 if every check passes, else 503; the log says more of why.
-pub async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
+pub(crate) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
     let checks = readiness.checks().await;
     let passed = checks.iter().all(|(_, passes)| *passes);
     if passed && !is_verbose(&request) {

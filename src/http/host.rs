@@ -11,7 +11,7 @@ use actix_web::http::header::{HOST, HeaderValue};
 
 /// Why a request's host is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HostFault {
+pub(crate) enum HostFault {
     /// There is none.
     #[error("The request does not say which host it is for: send one Host field.")]
     Missing,
@@ -27,7 +27,7 @@ pub enum HostFault {
 }
 
 /// Looks at a request's target and its `Host` fields.
-pub fn check(head: &RequestHead) -> Result<(), HostFault> {
+pub(crate) fn check(head: &RequestHead) -> Result<(), HostFault> {
     let mut fields = head.headers.get_all(HOST);
     let field = fields.next().map(HeaderValue::as_bytes);
     if fields.next().is_some() {

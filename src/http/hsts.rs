@@ -11,11 +11,11 @@ use crate::oauth::host;
 
 /// How long browsers remember it, unless the settings say otherwise: a year, which is what their preload lists ask
 /// for at least.
-pub const DEFAULT_MAX_AGE_S: u64 = 31_536_000;
+pub(crate) const DEFAULT_MAX_AGE_S: u64 = 31_536_000;
 
 /// The field, for a server that may send it.
 #[derive(Clone, Debug)]
-pub struct Hsts {
+pub(crate) struct Hsts {
     /// The issuer's host and port, which is what a `Host` field holds.
     authority: Box<str>,
     value: HeaderValue,
@@ -25,7 +25,7 @@ impl Hsts {
     /// For the server that this issuer names. `None` where the field must not be sent: the issuer's host is not a
     /// public name, or `max_age_s` is 0.
     #[must_use]
-    pub fn new(issuer: &str, max_age_s: u64) -> Option<Self> {
+    pub(crate) fn new(issuer: &str, max_age_s: u64) -> Option<Self> {
         if max_age_s == 0 || !host::is_public_name(host::of_issuer(issuer)) {
             return None;
         }

@@ -1,35 +1,28 @@
-//! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
+//! `POST /oauth2/introspect` (RFC 7662): whether a token is active, and what it contains.
 //!
-//! A client sees its own tokens, a resource server those of its audiences, an administrator all: see
-//! [`Admission::introspect`]. To anybody else a token is not active, and nothing more is said (section 2.2).
+//! A client sees its own tokens, a resource server the tokens for its audiences, an administrator all tokens: see
+//! [`Admission::introspect`]. To any other caller a token is not active, and the answer says no more (section 2.2).
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use crate::administration::Administration;
 use crate::admission::Admission;
-use crate::client_credentials::ClientCredentials;
 use crate::http::body;
 use crate::http::error::OauthError;
-use crate::http::request_context::note_caller;
+use crate::http::oauth_endpoint::{Inspection, OauthEndpoint, Purpose};
 use crate::http::response::Site;
-use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
 
-/// What the token says, or `{"active": false}`.
-pub async fn introspect(
+/// What the token contains, or `{"active": false}`.
+pub(crate) async fn introspect(
+    endpoint: OauthEndpoint,
     request: HttpRequest,
     payload: Payload,
-    client_credentials: Data<ClientCredentials>,
     admission: Data<Admission>,
-    administration: Data<Administration>,
-    limit: Data<SourceLimit>,
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
-    let Inspection { client, token } =
-        read_inspection(&request, payload, Purpose::Introspect, &client_credentials, &administration, &limit).await?;
-    note_caller(&client.client_id);
+    let Inspection { client, token } = endpoint.inspection(&request, payload, Purpose::Introspect).await?;
     let answer = match admission.introspect(&token, &client) {
         None => json!({ "active": false }),
         Some(admitted) => json!({

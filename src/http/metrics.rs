@@ -16,7 +16,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 
-pub use self::exposition::Exposition;
+pub(crate) use self::exposition::Exposition;
 use self::exposition::MEDIA_TYPE;
 use crate::admission::Admission;
 use crate::api::key::KeyState;
@@ -25,7 +25,7 @@ use crate::client_credentials::ClientCredentials;
 use crate::clients::Clients;
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::durations::{Durations, Labels};
-use crate::http::token::SourceLimit;
+use crate::http::source_limit::SourceLimit;
 use crate::keys::Keys;
 use crate::parking::Parking;
 use crate::revocation::Revocation;
@@ -34,47 +34,47 @@ use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::Tokens;
 
 /// What the floors above this one count, such as connections: they tell it themselves.
-pub type ExtraMetrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
+pub(crate) type ExtraMetrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
 /// Everything that is counted.
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Requests at the gate, and quotas.
-    pub admission: Data<Admission>,
+    pub(crate) admission: Data<Admission>,
     /// Token requests.
-    pub client_credentials: Data<ClientCredentials>,
+    pub(crate) client_credentials: Data<ClientCredentials>,
     /// Token requests that are refused before they are read.
-    pub source_limit: SourceLimit,
+    pub(crate) source_limit: SourceLimit,
     /// The audit log.
-    pub audit: Data<Audit>,
+    pub(crate) audit: Data<Audit>,
     /// Clients.
-    pub clients: Data<Clients>,
+    pub(crate) clients: Data<Clients>,
     /// Revocations.
-    pub revocation: Arc<Revocation>,
+    pub(crate) revocation: Arc<Revocation>,
     /// Signing keys.
-    pub keys: Data<Keys>,
+    pub(crate) keys: Data<Keys>,
     /// Verified tokens.
-    pub tokens: Arc<Tokens>,
+    pub(crate) tokens: Arc<Tokens>,
     /// Zones.
-    pub parking: Data<Parking>,
+    pub(crate) parking: Data<Parking>,
     /// Commits.
-    pub store: Arc<TimedStore>,
+    pub(crate) store: Arc<TimedStore>,
     /// Requests, by route.
-    pub durations: Arc<Durations>,
+    pub(crate) durations: Arc<Durations>,
     /// What the rules go by.
-    pub clock: SharedClock,
+    pub(crate) clock: SharedClock,
     /// When the process started, by the system's clock.
-    pub started_at: UnixSeconds,
+    pub(crate) started_at: UnixSeconds,
     /// What else there is.
-    pub above: Vec<ExtraMetrics>,
+    pub(crate) above: Vec<ExtraMetrics>,
 }
 
 /// For whoever may read the administration.
-pub async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
+pub(crate) async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
 
 /// For whoever reaches the port for operators.
-pub async fn open(metrics: Data<Metrics>) -> HttpResponse {
+pub(crate) async fn open(metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
 
@@ -88,7 +88,7 @@ fn answer(metrics: &Metrics) -> HttpResponse {
 impl Metrics {
     /// All of it as text.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut exposition = Exposition::default();
         self.write_requests(&mut exposition);
         self.write_tokens(&mut exposition);

@@ -5,23 +5,28 @@
 //! fails is a value; [`error`] is the one place that turns it into a status, headers and a body, and
 //! [`answer`] adds what every answer carries.
 
+pub(crate) mod access_log;
 pub mod admin;
-pub mod authorized;
-pub mod body;
-pub mod durations;
+pub(crate) mod authorized;
+pub(crate) mod body;
+pub(crate) mod conditional;
+pub(crate) mod durations;
 pub mod error;
-pub mod health;
-pub mod host;
-pub mod hsts;
-pub mod introspect;
-pub mod metadata;
-pub mod metrics;
-pub mod parking;
-pub mod plain_http;
-pub mod problems;
-pub mod rate_limit_fields;
-pub mod request_context;
-pub mod response;
-pub mod revoke;
-pub mod token;
-pub mod usage;
+pub(crate) mod health;
+pub(crate) mod host;
+pub(crate) mod hsts;
+pub(crate) mod idempotency_key;
+pub(crate) mod introspect;
+pub(crate) mod metadata;
+pub(crate) mod metrics;
+pub(crate) mod oauth_endpoint;
+pub(crate) mod parking;
+pub(crate) mod plain_http;
+pub(crate) mod problems;
+pub(crate) mod rate_limit_fields;
+pub(crate) mod request_context;
+pub(crate) mod response;
+pub(crate) mod revoke;
+pub(crate) mod source_limit;
+pub(crate) mod token;
+pub(crate) mod usage;

@@ -7,44 +7,33 @@
 
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
 use actix_web::guard::{self, Guard, GuardContext};
-use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
+use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
 use crate::http::authorized::{AnyPublic, Authorized, ReadZones, WriteZones};
-use crate::http::body;
-use crate::http::error::{Problem, ProblemKind};
-use crate::idempotency::{Attempt, IdempotencyKey, InvalidKey};
+use crate::http::body::{JSON, read_json, read_merge_patch};
+use crate::http::conditional::{self, PRIVATE, condition, with_body};
+use crate::http::error::{Problem, ProblemKind, sentence};
+use crate::http::idempotency_key::{IDEMPOTENT_REPLAYED, idempotency_key};
+use crate::idempotency::Attempt;
 use crate::oauth::document::Document;
-use crate::oauth::fault::FieldFault;
-use crate::oauth::precondition::{Condition, EntityTag, Read, Tags};
-use crate::parking::{ListRequest, Page, Parking, ParkingError, QueryFault};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The field of an answer that was given before.
-pub(in crate::http) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// `Cache-Control` of what a token's owner alone may see: it may be stored, but is asked for again each time, so that the
-/// gate counts each read and a 304 answers it.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+use crate::parking::{ListRequest, Page, Parking, ParkingError};
 
 /// Where the zones are: the same under both names.
 const ZONES: [&str; 2] = ["/parking/zones", "/shared/zones"];
 
 /// The route of most requests, to be tried before all others.
-pub fn most_asked_for(config: &mut ServiceConfig, parking: &Data<Parking>) {
+pub(crate) fn most_asked_for(config: &mut ServiceConfig, parking: &Data<Parking>) {
     for zones in ZONES {
         config.service(ShowBeneath(zones, parking.clone()));
     }
 }
 
 /// All other routes.
-pub fn routes(config: &mut ServiceConfig) {
+pub(crate) fn routes(config: &mut ServiceConfig) {
     for zones in ZONES {
         config
             .service(
@@ -117,12 +106,7 @@ async fn show(
     parking: Data<Parking>,
 ) -> Result<HttpResponse, Problem> {
     let found = parking.get(zone_id(&request)?).ok_or(ParkingError::NotFound)?;
-    let etag = found.etag();
-    match condition(&request).read(&etag) {
-        Read::Send => Ok(with_zone(StatusCode::OK, etag, found.body())),
-        Read::NotModified => Ok(with_etag(HttpResponse::new(StatusCode::NOT_MODIFIED), etag)),
-        Read::PreconditionFailed => Err(ParkingError::PreconditionFailed.into()),
-    }
+    conditional::read(&request, found.etag(), found.body())
 }
 
 /// Preconditions are not looked at: they are about the list, which has no states to name.
@@ -133,11 +117,11 @@ async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let key = idempotency_key(&request)?;
-    let body = read_json(&request, payload, Accepts::Zone).await?;
+    let body = read_json(&request, payload).await?;
     let client_id = caller.client_id();
     let attempt = key.map(|key| Attempt::new(client_id, key).sent_as(request.path(), &body));
     let created = parking.create(&parse(&body)?, request.path(), client_id, attempt.as_ref()).await?;
-    let mut response = with_zone(StatusCode::CREATED, created.etag, created.body);
+    let mut response = with_body(StatusCode::CREATED, created.etag, created.body);
     let location = HeaderValue::try_from(created.location).map_err(|_| Problem::not_found())?;
     response.headers_mut().insert(LOCATION, location);
     if created.replayed {
@@ -153,9 +137,9 @@ async fn replace(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let id = zone_id(&request)?;
-    let body = parse(&read_json(&request, payload, Accepts::Zone).await?)?;
+    let body = parse(&read_json(&request, payload).await?)?;
     let changed = parking.replace(id, &body, &condition(&request)).await?;
-    Ok(with_zone(StatusCode::OK, changed.etag(), changed.body()))
+    Ok(with_body(StatusCode::OK, changed.etag(), changed.body()))
 }
 
 async fn merge(
@@ -165,9 +149,9 @@ async fn merge(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let id = zone_id(&request)?;
-    let patch = parse(&read_json(&request, payload, Accepts::MergePatch).await?)?;
+    let patch = parse(&read_merge_patch(&request, payload).await?)?;
     let changed = parking.merge(id, &patch, &condition(&request)).await?;
-    Ok(with_zone(StatusCode::OK, changed.etag(), changed.body()))
+    Ok(with_body(StatusCode::OK, changed.etag(), changed.body()))
 }
 
 async fn delete(
@@ -187,90 +171,11 @@ fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
     id.and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(|| ParkingError::NotFound.into())
 }
 
-/// The preconditions of a request.
-pub(in crate::http) fn condition(request: &HttpRequest) -> Condition {
-    let tags = |name: &HeaderName| {
-        let values: Vec<&[u8]> = request.headers().get_all(name).map(HeaderValue::as_bytes).collect();
-        (!values.is_empty()).then(|| Tags::parse(&values))
-    };
-    Condition { if_match: tags(&IF_MATCH), if_none_match: tags(&IF_NONE_MATCH) }
-}
-
-/// The key under which a request may come again.
-pub(in crate::http) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
-    let mut values = request.headers().get_all(&IDEMPOTENCY_KEY);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::new(ProblemKind::IdempotencyKeyInvalid, "There is more than one Idempotency-Key."));
-    }
-    let invalid = |fault: InvalidKey| Problem::new(ProblemKind::IdempotencyKeyInvalid, sentence(&fault.to_string()));
-    IdempotencyKey::parse(value.as_bytes()).map(Some).map_err(invalid)
-}
-
-/// What a body may be, besides `application/json` and what stands for it.
-#[derive(Clone, Copy, PartialEq)]
-enum Accepts {
-    /// Any `+json`.
-    Zone,
-    /// `application/merge-patch+json`: a JSON Patch, say, is JSON too, but means something else.
-    MergePatch,
-}
-
-impl Accepts {
-    fn is_json(self, content_type: Option<&[u8]>) -> bool {
-        let Some(content_type) = content_type else { return true };
-        let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        match media_type.to_ascii_lowercase().as_slice() {
-            // The last is what curl says by itself, whatever the body is: the reader says where that is no JSON.
-            b"" | b"application/json" | b"application/merge-patch+json" | b"application/x-www-form-urlencoded" => true,
-            other => self == Self::Zone && other.starts_with(b"application/") && other.ends_with(b"+json"),
-        }
-    }
-
-    fn unsupported(self) -> Problem {
-        let refuse = |detail| Problem::new(ProblemKind::UnsupportedMediaType, detail);
-        match self {
-            Self::Zone => refuse("Send the zone as application/json.").with_header(ACCEPT, JSON),
-            // RFC 5789, section 2.2.
-            Self::MergePatch => refuse("Send the change as application/merge-patch+json (RFC 7396).")
-                .with_header(ACCEPT_PATCH, HeaderValue::from_static("application/merge-patch+json, application/json")),
-        }
-    }
-}
-
-async fn read_json(request: &HttpRequest, payload: Payload, accepts: Accepts) -> Result<Bytes, Problem> {
-    let body = body::read_uncoded(request, payload).await?;
-    let mut content_types = request.headers().get_all(CONTENT_TYPE);
-    let content_type = content_types.next().map(HeaderValue::as_bytes);
-    if content_types.next().is_some() || !accepts.is_json(content_type) {
-        return Err(accepts.unsupported());
-    }
-    Ok(body)
-}
-
 /// The document that a body is. Whoever reads it says what it must hold.
 fn parse(body: &[u8]) -> Result<Document, Problem> {
     let expected = "Send a zone as one JSON object, such as {\"number\": \"1203\", \"name\": \"Quay\"}.";
-    Document::parse(body).map_err(|fault| {
-        Problem::new(ProblemKind::MalformedBody, format!("{} {expected}", sentence(&fault.to_string())))
-    })
-}
-
-fn with_zone(status: StatusCode, etag: EntityTag, body: Bytes) -> HttpResponse {
-    let mut response = HttpResponse::with_body(status, body);
-    response.headers_mut().append(CONTENT_TYPE, JSON);
-    with_etag(response.map_into_boxed_body(), etag)
-}
-
-/// An answer with the tag of what it shows, to which no answer has one yet. RFC 9110 section 15.4.5: a 304 carries both
-/// fields, as the 200 does.
-pub(in crate::http) fn with_etag(mut response: HttpResponse, etag: EntityTag) -> HttpResponse {
-    response.headers_mut().append(CACHE_CONTROL, PRIVATE);
-    // A tag is visible ASCII: there is no other case.
-    if let Ok(value) = HeaderValue::from_maybe_shared(etag.into_bytes()) {
-        response.headers_mut().append(ETAG, value);
-    }
-    response
+    Document::parse(body)
+        .map_err(|fault| Problem::new(ProblemKind::MalformedBody, format!("{} {expected}", sentence(&fault))))
 }
 
 /// `{"data": […], "next_cursor": …}`, put together from what each zone's own answer is.
@@ -291,55 +196,6 @@ fn page_body(page: &Page) -> Vec<u8> {
     }
     body.extend_from_slice(b"}\n");
     body
-}
-
-impl From<ParkingError> for Problem {
-    fn from(error: ParkingError) -> Self {
-        let detail = sentence(&error.to_string());
-        match error {
-            ParkingError::NotFound => Self::new(ProblemKind::NotFound, detail),
-            ParkingError::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, detail),
-            ParkingError::NumberTaken { .. } => Self::new(ProblemKind::Conflict, detail),
-            ParkingError::Invalid(faults) => {
-                Self::new(ProblemKind::InvalidFields, first_of(&faults)).with_errors(faults)
-            }
-            ParkingError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused, detail),
-            ParkingError::TooManyZones { .. } => Self::new(ProblemKind::TooManyZones, detail),
-            ParkingError::TooManyKeys { .. } => Self::new(ProblemKind::TooManyIdempotencyKeys, detail),
-            ParkingError::Contended => {
-                Self::new(ProblemKind::Unavailable, detail).with_header(RETRY_AFTER, HeaderValue::from_static("1"))
-            }
-            ParkingError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<QueryFault> for Problem {
-    fn from(fault: QueryFault) -> Self {
-        // It starts with a parameter's name, which has no capital letter at the start of a sentence either.
-        match fault {
-            QueryFault::Parameters(faults) => Self::new(ProblemKind::MalformedQuery, faults),
-            QueryFault::Cursor(fault) => Self::new(ProblemKind::InvalidCursor, format!("{fault}.")),
-        }
-    }
-}
-
-/// The first fault in words; the rest are in `errors`.
-fn first_of(faults: &[FieldFault]) -> String {
-    let Some(FieldFault { pointer, detail }) = faults.first() else { return "The body is not right.".to_owned() };
-    let of = if pointer.is_empty() { "The body" } else { pointer };
-    match faults.len() {
-        1 => sentence(&format!("{of} {detail}")),
-        count => format!("{} And {} more: see errors.", sentence(&format!("{of} {detail}")), count - 1),
-    }
-}
-
-/// `text` with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    let stop = if text.ends_with(['.', '?']) { "" } else { "." };
-    first.chain(chars).chain(stop.chars()).collect()
 }
 
 #[cfg(test)]
@@ -385,7 +241,7 @@ mod tests {
     struct Answer {
         status: u16,
         headers: actix_web::http::header::HeaderMap,
-        body: Bytes,
+        body: web::Bytes,
     }
 
     impl Gate {
@@ -432,7 +288,13 @@ mod tests {
         }
 
         /// Sends a request with the token that may do everything, unless the headers bring another.
-        async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        async fn send(
+            &self,
+            method: &str,
+            path: &str,
+            headers: &[(&str, &str)],
+            body: impl Into<web::Bytes>,
+        ) -> Answer {
             let site = Data::new(Site { issuer: "https://here".to_owned(), hsts: None });
             let all = |config: &mut ServiceConfig| {
                 most_asked_for(config, &self.parking);

@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::client_credentials::ClientCredentials;
-use crate::http::authorized::{actor, authorization};
+use crate::http::authorized::authorization;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind};
 use crate::http::host;
+use crate::http::request_context::{actor, source};
 use crate::http::response::Site;
-use crate::http::token::source;
 use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::parameters::{Format, InBody, ParameterFault, Parameters};
@@ -31,7 +31,7 @@ const MAX_BYTES: usize = 16 * 1_024;
 const MAX_TIME: Duration = Duration::from_secs(2);
 
 /// Refuses any request, once what it carried is burned.
-pub async fn refuse(
+pub(crate) async fn refuse(
     request: HttpRequest,
     payload: Payload,
     site: Data<Site>,

@@ -15,7 +15,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Adds both fields to an answer that has neither.
-pub fn append(headers: &mut HeaderMap, standing: &Standing) {
+pub(crate) fn append(headers: &mut HeaderMap, standing: &Standing) {
     let permits = &standing.permits;
     let day = standing.units.and_then(|units| Some((units.daily_quota?, units.remaining?, units.resets_in_s)));
     let limits = Limits { burst: permits.burst, window_s: permits.window_s, daily_quota: day.map(|(quota, ..)| quota) };

@@ -1,39 +1,35 @@
-//! What is known of a request on its way to its answer, beside what it says itself.
+//! What belongs to one request until its answer is sent: its id, and what the gate finds out about its caller.
+//!
+//! The context travels with the request, so extractors, handlers and the writer of the answer find it there. The
+//! request's own extensions would cost two allocations for each request. So the context is in a data container of the
+//! request, and each worker uses its [containers](Contexts) again.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
-use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 
+use actix_web::HttpRequest;
+use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::task::futures::TaskLocalFuture;
 use uuid::Uuid;
 
+use crate::administration::Actor;
 use crate::admission::Standing;
+use crate::http::access_log::is_logged;
 use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
 
 /// Names a request, in it and in its answer.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Where the line of each request goes; `log.access` says whether it is written.
-pub const ACCESS: &str = "boomgate::access";
-
-/// Whether anybody reads what is told of each request: one look at what the log has settled on.
-pub(super) fn is_logged() -> bool {
-    tracing::enabled!(target: ACCESS, tracing::Level::INFO) || tracing::enabled!(tracing::Level::DEBUG)
-}
-
-/// The longest id of a caller's that is kept, in characters.
+/// The longest id of a caller that is accepted, in characters.
 const MAX_ID_CHARS: usize = 128;
+/// How many unused containers a worker keeps: as many as actix-web keeps requests.
+const MAX_UNUSED: usize = 128;
 
-tokio::task_local! {
-    /// That of the request whose answer is being made.
-    static CONTEXT: RequestContext;
-}
-
-/// A request's companion: one for each, there for whoever has a part in its answer, for as long as that is being
-/// made. It is not kept with the request, which would be a map and two allocations for each.
+/// One for each request.
 #[derive(Debug)]
-pub struct RequestContext {
+pub(super) struct RequestContext {
     id: RequestId,
     standing: Cell<Option<Standing>>,
     caller: OnceCell<ClientId>,
@@ -42,30 +38,23 @@ pub struct RequestContext {
 /// The id of a request: 1 to 128 visible ASCII characters.
 #[derive(Debug)]
 enum RequestId {
-    /// The caller's own.
-    Given(HeaderValue),
-    /// Ours.
-    Made(Uuid),
+    /// The caller sent it.
+    Accepted(HeaderValue),
+    Generated(Uuid),
 }
 
 impl RequestContext {
-    /// That of a request with these headers, whose id is kept if it may be.
-    pub(super) fn begin(headers: &HeaderMap) -> Self {
-        let id = accepted_request_id(headers, &X_REQUEST_ID)
-            .map_or_else(|| RequestId::Made(Uuid::new_v4()), RequestId::Given);
+    fn new(headers: &HeaderMap) -> Self {
+        let accepted = accepted_id(headers, &X_REQUEST_ID).map(RequestId::Accepted);
+        let id = accepted.unwrap_or_else(|| RequestId::Generated(Uuid::new_v4()));
         Self { id, standing: Cell::new(None), caller: OnceCell::new() }
-    }
-
-    /// Goes with the making of an answer.
-    pub(super) fn with<F: Future>(self, answering: F) -> TaskLocalFuture<Self, F> {
-        CONTEXT.scope(self, answering)
     }
 
     /// The id, as its header carries it.
     pub(super) fn id(&self) -> HeaderValue {
         match &self.id {
-            RequestId::Given(id) => id.clone(),
-            RequestId::Made(id) => {
+            RequestId::Accepted(id) => id.clone(),
+            RequestId::Generated(id) => {
                 let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
                 HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
                     .unwrap_or(HeaderValue::from_static("unknown"))
@@ -73,51 +62,67 @@ impl RequestContext {
         }
     }
 
-    /// Where the caller stands, if it is authenticated.
+    /// What the caller has left of its limits, if the caller is authenticated.
     pub(super) fn standing(&self) -> Option<Standing> {
         self.standing.get()
     }
 
-    /// Who the caller is, if that was [noted](note_caller).
+    /// The client that sent the request, if that was [noted](note_caller).
     pub(super) fn caller(&self) -> Option<&ClientId> {
         self.caller.get()
     }
 }
 
-/// As [`RequestContext::id`] has it.
+/// The id of the request.
 impl fmt::Display for RequestContext {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
-            RequestId::Given(id) => out.write_str(id.to_str().unwrap_or_default()),
-            RequestId::Made(id) => write!(out, "{}", id.hyphenated()),
+            RequestId::Accepted(id) => out.write_str(id.to_str().unwrap_or_default()),
+            RequestId::Generated(id) => write!(out, "{}", id.hyphenated()),
         }
     }
 }
 
-/// The id of the request whose answer is being made; `None` outside of a server's application.
-#[must_use]
-pub fn request_id() -> Option<String> {
-    CONTEXT.try_with(ToString::to_string).ok()
+/// The context of a request; `None` outside of a server's application.
+fn of(request: &HttpRequest) -> Option<&RequestContext> {
+    request.app_data()
 }
 
-/// Notes where the caller stands, for the `RateLimit` fields.
-pub fn note_standing(standing: Standing) {
-    // Outside of a server's application there is nobody to tell.
-    let _ = CONTEXT.try_with(|context| context.standing.set(Some(standing)));
+/// Notes what the caller has left of its limits, for the `RateLimit` fields.
+pub(super) fn note_standing(request: &HttpRequest, standing: Standing) {
+    if let Some(context) = of(request) {
+        context.standing.set(Some(standing));
+    }
 }
 
-/// Notes who the caller is, where the log wants to know: what counts who holds a client is shared by all
+/// Notes which client sent the request, if a log line will name it: the reference count of a client id is shared by all
 /// workers, and no request should wait for it in vain.
-pub fn note_caller(client_id: &ClientId) {
+pub(super) fn note_caller(request: &HttpRequest, client_id: &ClientId) {
     if !is_logged() {
         return;
     }
-    // Who called is known once; a second word of it says the same.
-    let _ = CONTEXT.try_with(|context| context.caller.set(client_id.clone()));
+    if let Some(context) = of(request) {
+        // A second call names the same client.
+        let _ = context.caller.set(client_id.clone());
+    }
 }
 
-/// A caller's own id, if it is there once and may be kept. It is logged, so it must not be a secret.
-pub(super) fn accepted_request_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+/// The client, the address and the id of a request, for the audit log.
+pub(super) fn actor(client_id: Option<&ClientId>, request: &HttpRequest) -> Actor {
+    Actor {
+        client_id: client_id.cloned(),
+        source: request.peer_addr().map(|address| address.ip()),
+        request_id: of(request).map(ToString::to_string),
+    }
+}
+
+/// The address that a request comes from. Every connection of this server has a peer.
+pub(super) fn source(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
+}
+
+/// The id in this header, if there is exactly one and it is safe to repeat. Logs contain it, so it must not be a secret.
+pub(super) fn accepted_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
@@ -125,24 +130,84 @@ pub(super) fn accepted_request_id(headers: &HeaderMap, name: &HeaderName) -> Opt
     (visible && !secret && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
 }
 
+/// The containers of one worker that no request uses right now.
+#[derive(Debug, Default)]
+pub(super) struct Contexts {
+    unused: RefCell<Vec<Rc<Extensions>>>,
+}
+
+impl Contexts {
+    /// Gives a request its context. The container is to be [released](Self::release) after the answer.
+    pub(super) fn attach(&self, request: &mut ServiceRequest) -> Rc<Extensions> {
+        let context = RequestContext::new(request.headers());
+        // A request that outlives its answer still has its container: that one is not used again.
+        let unused = self.unused.borrow_mut().pop().filter(|container| Rc::strong_count(container) == 1);
+        let mut container = unused.unwrap_or_default();
+        if let Some(extensions) = Rc::get_mut(&mut container) {
+            match extensions.get_mut::<RequestContext>() {
+                Some(last) => *last = context,
+                None => drop(extensions.insert(context)),
+            }
+        }
+        request.add_data_container(Rc::clone(&container));
+        container
+    }
+
+    /// Takes back the container of a request that is answered.
+    pub(super) fn release(&self, container: Rc<Extensions>) {
+        let mut unused = self.unused.borrow_mut();
+        if unused.len() < MAX_UNUSED {
+            unused.push(container);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     #[test]
-    fn a_callers_id_is_kept_only_if_it_is_harmless() {
-        let begin = |values: &[&str]| {
+    fn the_id_of_a_caller_is_accepted_only_if_it_is_harmless() {
+        let id = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
                 headers.append(X_REQUEST_ID, HeaderValue::from_str(value).unwrap());
             }
-            RequestContext::begin(&headers).to_string()
+            RequestContext::new(&headers).to_string()
         };
-        assert_eq!(begin(&["order-17/\"retry\""]), "order-17/\"retry\"");
-        assert_eq!(begin(&[&"a".repeat(128)]), "a".repeat(128));
+        assert_eq!(id(&["order-17/\"retry\""]), "order-17/\"retry\"");
+        assert_eq!(id(&[&"a".repeat(128)]), "a".repeat(128));
         for refused in ["", "two words", "a-bg_secret_b", &"a".repeat(129), "\u{e9}"] {
-            assert!(Uuid::parse_str(&begin(&[refused])).is_ok(), "{refused}");
+            assert!(Uuid::parse_str(&id(&[refused])).is_ok(), "{refused}");
         }
-        assert!(Uuid::parse_str(&begin(&["a", "b"])).is_ok());
+        assert!(Uuid::parse_str(&id(&["a", "b"])).is_ok());
+    }
+
+    #[test]
+    fn a_container_is_used_again_once_its_request_is_gone_and_not_before() {
+        let contexts = Contexts::default();
+        let request = |id: &'static str| TestRequest::get().insert_header((X_REQUEST_ID, id)).to_srv_request();
+        let id = |request: &ServiceRequest| of(request.request()).unwrap().to_string();
+        let client_id = ClientId::parse("client-1").unwrap();
+
+        let mut first = request("1");
+        let container = contexts.attach(&mut first);
+        let address = Rc::as_ptr(&container);
+        of(first.request()).unwrap().caller.set(client_id).unwrap();
+        contexts.release(container);
+        let mut second = request("2");
+        let other = contexts.attach(&mut second);
+        assert_ne!(Rc::as_ptr(&other), address, "the first request still has it");
+        assert_eq!((id(&first), id(&second)), ("1".to_owned(), "2".to_owned()));
+
+        let address = Rc::as_ptr(&other);
+        drop(second);
+        contexts.release(other);
+        let mut third = request("3");
+        assert_eq!(Rc::as_ptr(&contexts.attach(&mut third)), address);
+        assert_eq!(id(&third), "3");
+        assert!(of(third.request()).unwrap().caller().is_none(), "nothing of the request before");
     }
 }

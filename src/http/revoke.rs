@@ -6,27 +6,22 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::administration::Administration;
 use crate::admission::Admission;
-use crate::client_credentials::ClientCredentials;
-use crate::http::authorized::actor;
 use crate::http::error::OauthError;
-use crate::http::request_context::note_caller;
-use crate::http::token::{Inspection, Purpose, SourceLimit, read_inspection};
+use crate::http::oauth_endpoint::{Inspection, OauthEndpoint, Purpose};
+use crate::http::request_context::actor;
 use crate::oauth::error::ErrorCode;
 
-/// 200 whether the token was good or not (section 2.2): its purpose is served either way. A token of
-/// another client's is refused (section 2.1). One that is not in force just now is revoked all the same: its
-/// client's audience may be given back before it expires.
-pub async fn revoke(
+/// 200 whether the token was valid or not (section 2.2): in both cases it is not valid any more. A token of another client
+/// is refused (section 2.1). A token whose client has lost the audience is revoked too: the operator may grant the
+/// audience again before the token expires.
+pub(crate) async fn revoke(
+    endpoint: OauthEndpoint,
     request: HttpRequest,
     payload: Payload,
-    client_credentials: Data<ClientCredentials>,
     admission: Data<Admission>,
     administration: Data<Administration>,
-    limit: Data<SourceLimit>,
 ) -> Result<HttpResponse, OauthError> {
-    let Inspection { client, token } =
-        read_inspection(&request, payload, Purpose::Revoke, &client_credentials, &administration, &limit).await?;
-    note_caller(&client.client_id);
+    let Inspection { client, token } = endpoint.inspection(&request, payload, Purpose::Revoke).await?;
     if let Ok(token) = admission.verify_signature_and_expiry(&token) {
         if token.client_id != client.client_id {
             return Err(OauthError::new(

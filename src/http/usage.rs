@@ -13,11 +13,11 @@ use crate::http::request_context::{note_caller, note_standing};
 use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.
-pub async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
-    note_caller(&admitted.client.client_id);
+    note_caller(&request, &admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;
-    note_standing(standing);
+    note_standing(&request, standing);
     let mut answer = told(&standing, &admitted.client.limits);
     if let Some(members) = answer.as_object_mut() {
         members.insert("client_id".to_owned(), json!(admitted.client.client_id));

@@ -17,7 +17,7 @@ use crate::failures::Failures;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
-use crate::http::token::SourceLimit;
+use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::RegistrationPolicy;

@@ -13,7 +13,8 @@ use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::error::Problem;
 use crate::http::response::{ResponseHeaders, Site};
 use crate::http::{
-    admin, health, introspect, metadata, metrics, parking as zones, plain_http, problems, revoke, token, usage,
+    admin, health, introspect, metadata, metrics, oauth_endpoint, parking as zones, plain_http, problems, revoke,
+    token, usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -148,7 +149,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path).name(path).route(web::post().to(handler)).default_service(web::to(token::wrong_method))
+    web::resource(path).name(path).route(web::post().to(handler)).default_service(web::to(oauth_endpoint::wrong_method))
 }
 
 fn read_only<F, Args>(path: &str, handler: F) -> actix_web::Resource

@@ -6,13 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{changed, invalid, not_allowed, read, read_cursor, read_members, read_patch, shown, write_cursor};
+use super::{changed, invalid, not_allowed, read_cursor, read_members, read_patch, shown, write_cursor};
 use crate::administration::{self, Administration, ChangeError, entity_tag};
 use crate::clients::{Client, Clients};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::body;
+use crate::http::conditional::{self, condition};
 use crate::http::error::{Problem, ProblemKind};
-use crate::http::parking::{IDEMPOTENT_REPLAYED, condition, idempotency_key};
+use crate::http::idempotency_key::{IDEMPOTENT_REPLAYED, idempotency_key};
 use crate::idempotency::Attempt;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precis::folded;
@@ -154,7 +155,7 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let client = clients.get(&client_id).ok_or(ChangeError::ClientUnknown)?;
     let answer = told(&client, &clients);
-    read(&request, tag(&client, &answer), body::json_line(&answer))
+    conditional::read(&request, tag(&client, &answer), body::json_line(&answer).into())
 }
 
 async fn change(

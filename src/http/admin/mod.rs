@@ -7,7 +7,7 @@ pub mod revocations;
 pub mod secrets;
 pub mod usage;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
@@ -17,12 +17,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::http::authorized::{AnyAdmin, Authorized};
-use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::parking::{condition, with_etag};
+use crate::http::{body, conditional};
 use crate::oauth::document::Document;
 use crate::oauth::fault::FieldFault;
-use crate::oauth::precondition::{EntityTag, Read};
+use crate::oauth::precondition::EntityTag;
 
 /// How much of a cursor is the mark of its list, in bytes.
 const MARK_BYTES: usize = 6;
@@ -50,12 +49,7 @@ async fn read_members_if_any(request: &HttpRequest, payload: Payload) -> Result<
 
 /// The same of a merge patch, under its own media type too (RFC 7396, section 4).
 async fn read_patch(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    if media_type.eq_ignore_ascii_case(b"application/merge-patch+json") {
-        return parse_members(&body::read_uncoded(request, payload).await?);
-    }
-    read_members(request, payload).await
+    parse_members(&body::read_merge_patch(request, payload).await?)
 }
 
 fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
@@ -70,19 +64,7 @@ fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 /// The answer to a read: `value`, or 304 to whoever has it already.
 fn shown(request: &HttpRequest, value: &impl Serialize) -> Result<HttpResponse, Problem> {
     let body = body::json_line(value);
-    let etag = EntityTag::of(&body);
-    read(request, etag, body)
-}
-
-/// The same of a body that has another tag than its bytes'.
-fn read(request: &HttpRequest, etag: EntityTag, body: Vec<u8>) -> Result<HttpResponse, Problem> {
-    match condition(request).read(&etag) {
-        Read::Send => Ok(with_etag(HttpResponse::Ok().content_type(ContentType::json()).body(body), etag)),
-        Read::NotModified => Ok(with_etag(HttpResponse::NotModified().finish(), etag)),
-        Read::PreconditionFailed => {
-            Err(Problem::new(ProblemKind::PreconditionFailed, "It is not in the state that the request names."))
-        }
-    }
+    conditional::read(request, EntityTag::of(&body), body.into())
 }
 
 /// The answer to a change, which no cache may store: some carry a secret.
@@ -97,11 +79,7 @@ fn unknown(members: &Map<String, Value>, known: &[&str], detail: &str) -> Vec<Fi
 }
 
 fn invalid(faults: Vec<FieldFault>) -> Problem {
-    let detail = match faults.len() {
-        1 => "One member of the body is not right; nothing was changed.".to_owned(),
-        count => format!("{count} members of the body are not right; nothing was changed."),
-    };
-    Problem::new(ProblemKind::InvalidFields, detail).with_errors(faults)
+    Problem::invalid_fields(faults)
 }
 
 /// Where a page ended, behind a mark of its list: a cursor is good for the list alone that it came with.

@@ -12,19 +12,19 @@ pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Names, helps and label names are this program's own, so they are known to need no escape; label values
 /// are escaped.
 #[derive(Debug, Default)]
-pub struct Exposition {
+pub(crate) struct Exposition {
     text: String,
 }
 
 impl Exposition {
     /// A number that only grows.
-    pub fn counter(&mut self, name: &str, help: &str, total: impl Display) {
+    pub(crate) fn counter(&mut self, name: &str, help: &str, total: impl Display) {
         self.head(name, "counter", help);
         self.sample(name, &[], total);
     }
 
     /// The same, one for each value of a label.
-    pub fn counters<L: Label>(
+    pub(crate) fn counters<L: Label>(
         &mut self,
         name: &str,
         help: &str,
@@ -38,18 +38,18 @@ impl Exposition {
     }
 
     /// A number that goes up and down.
-    pub fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.labelled_gauge(name, help, &[], value);
     }
 
     /// The same, with labels that say something of it.
-    pub fn labelled_gauge(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
+    pub(crate) fn labelled_gauge(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
         self.head(name, "gauge", help);
         self.sample(name, labels, value);
     }
 
     /// A family of which each series is a histogram.
-    pub fn histogram<'t>(
+    pub(crate) fn histogram<'t>(
         &mut self,
         name: &str,
         help: &str,
@@ -71,7 +71,7 @@ impl Exposition {
 
     /// The text so far.
     #[must_use]
-    pub fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 

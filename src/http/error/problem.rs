@@ -1,0 +1,161 @@
+//! The error of a protected resource: an RFC 9457 problem.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+
+use super::{Cause, ProblemKind, page, retry_after, sentence, without_body};
+use crate::oauth::fault::FieldFault;
+use crate::oauth::object::Object;
+use crate::oauth::resource::{METADATA_PATH, Resource};
+
+/// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
+const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/// The bytes of a body beside its detail and the address of its page, which it has twice each: mostly fewer, and more
+/// only with `errors` or with a request id that needs escapes.
+const OTHER_BYTES: usize = 400;
+
+/// What failed, in the words of this occurrence.
+#[derive(Debug)]
+pub struct Problem {
+    kind: ProblemKind,
+    detail: String,
+    errors: Vec<FieldFault>,
+    /// The scope token that the request needs, for the challenge.
+    scope_token: Option<&'static str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<Cause>,
+}
+
+impl Problem {
+    /// A problem of this kind; `detail` says what happened in this case and what to do.
+    #[must_use]
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { kind, detail, errors: Vec::new(), scope_token: None, headers: Vec::new(), cause: None }
+    }
+
+    /// No resource has the path of the request.
+    pub(crate) fn not_found() -> Self {
+        Self::new(ProblemKind::NotFound, "No resource has this path.")
+    }
+
+    /// The resource has only these methods, as `Allow` lists them.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        Self::new(ProblemKind::MethodNotAllowed, format!("The methods of this resource are: {allow}."))
+            .with_header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// These fields of the body are not valid. The detail has the first of them in words.
+    pub(crate) fn invalid_fields(faults: Vec<FieldFault>) -> Self {
+        let mut detail = match faults.first() {
+            Some(FieldFault { pointer, detail }) if pointer.is_empty() => sentence(&format!("the body {detail}")),
+            Some(FieldFault { pointer, detail }) => sentence(&format!("{pointer} {detail}")),
+            None => String::new(),
+        };
+        if faults.len() > 1 {
+            detail = format!("{detail} And {} more: see errors.", faults.len() - 1);
+        }
+        Self { errors: faults, ..Self::new(ProblemKind::InvalidFields, detail) }
+    }
+
+    /// The server cannot do this right now, and its `cause` belongs in the log.
+    pub(super) fn caused_by(cause: impl Into<Cause>, detail: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::unavailable(detail) }
+    }
+
+    /// The server cannot do this right now: the caller tries again in a second.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(ProblemKind::Unavailable, detail).retry_after(Duration::from_secs(1))
+    }
+
+    /// The request needs this scope token. The challenge names it, so that a client requests no more.
+    pub(crate) fn needing(mut self, scope_token: Option<&'static str>) -> Self {
+        self.scope_token = scope_token;
+        self
+    }
+
+    /// With one more header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        self.with_header(RETRY_AFTER, retry_after(wait))
+    }
+
+    pub(super) fn cause(&self) -> Option<&dyn Error> {
+        self.cause.as_deref()
+    }
+
+    /// The body, for a server whose own pages start with `issuer`: RFC 9457 section 3, with the members that OAuth
+    /// clients look for.
+    #[must_use]
+    pub fn body(&self, issuer: &str, request_id: &str) -> String {
+        let Self { kind, detail, errors, .. } = self;
+        // draft-ietf-httpapi-ratelimit-headers, section on problem types.
+        let throttled = (*kind == ProblemKind::Throttled).then_some("second");
+        let violated_policy = throttled.or((*kind == ProblemKind::QuotaExceeded).then_some("day"));
+        let page = page(issuer, *kind);
+        let mut body = Object::with_capacity(OTHER_BYTES + 2 * (detail.len() + page.len()))
+            .text("type", if violated_policy.is_some() { QUOTA_EXCEEDED_TYPE } else { &page })
+            .text("title", kind.title())
+            .number("status", kind.status().as_u16().into())
+            .text("detail", detail)
+            // Where the type is IANA's, only this leads to our page.
+            .text("documentation", &page);
+        if !errors.is_empty() {
+            body = body.value("errors", errors);
+        }
+        if let Some(policy) = violated_policy {
+            body = body.value("violated-policies", &[policy]);
+        }
+        match kind.bearer_code() {
+            Some(code) => body.text("error", code),
+            None => body.text("error", &kind.slug().replace('-', "_")),
+        }
+        .text("error_description", detail)
+        .text("request_id", request_id)
+        .line()
+    }
+
+    /// `WWW-Authenticate` of a 401, 400 or 403 about a bearer token (RFC 6750 section 3, RFC 9728 section 5.1): no error
+    /// code when the request has no token. It names the metadata of the resource with this `path`.
+    pub(super) fn challenge(&self, issuer: &str, path: &str) -> Option<String> {
+        let resource = Resource::of_path(path).path;
+        let metadata = [issuer, METADATA_PATH, resource].concat();
+        let mut challenge = ["Bearer realm=\"", issuer, "\", resource_metadata=\"", &metadata, "\""].concat();
+        // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
+        let mut parameter = |name, value| challenge.extend([", ", name, "=\"", value, "\""]);
+        if self.kind != ProblemKind::TokenMissing {
+            parameter("error", self.kind.bearer_code()?);
+            parameter("error_description", &self.detail);
+        }
+        if let Some(scope_token) = self.scope_token {
+            parameter("scope", scope_token);
+        }
+        Some(challenge)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.kind.title())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        without_body(self.status_code(), &self.headers)
+    }
+}
