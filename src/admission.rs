@@ -63,7 +63,7 @@ pub enum Api {
 }
 
 /// What a handler needs of its caller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Right {
     /// The API that the handler belongs to.
     pub api: Api,

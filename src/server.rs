@@ -2,8 +2,9 @@
 //!
 //! [`Server::open`] does everything that can fail at a start (ports, folder, certificates, keys), and a failure is one
 //! line that says what to do. [`Server::run`] serves until it is stopped; then it waits for requests under way, returns
-//! unspent quota and closes the store. The route table is in `server::routes`.
+//! unspent quota and closes the store.
 
+mod app;
 mod bind;
 pub mod check;
 mod declared;
@@ -12,7 +13,6 @@ mod first_start;
 mod host_metrics;
 mod parts;
 mod record;
-mod routes;
 mod upkeep;
 
 use std::io;
@@ -189,15 +189,15 @@ fn serve_apps(
     let Ports { https, http, ops } = ports;
     let secure_app = {
         let (parts, site) = (parts.clone(), secure_site.clone());
-        move || routes::secure_app(&parts, &site)
+        move || app::secure_app(&parts, &site)
     };
     let plain_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());
-        move || routes::clear_app(&parts, &site)
+        move || app::clear_app(&parts, &site)
     };
     let ops_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());
-        move || routes::ops_app(&parts, &site)
+        move || app::ops_app(&parts, &site)
     };
     let mut sockets = sockets.https(https, tls.server_config(), secure_app, plain_app.clone())?;
     if let Some(http) = http {

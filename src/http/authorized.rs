@@ -23,18 +23,18 @@ pub(crate) trait Required: 'static {
 }
 
 /// The right to read zones.
-pub(crate) enum ReadZones {}
+pub(crate) struct ReadZones;
 /// The right to create, change and delete zones.
-pub(crate) enum WriteZones {}
+pub(crate) struct WriteZones;
 /// The right to read registrations.
-pub(crate) enum ReadAdmin {}
+pub(crate) struct ReadAdmin;
 /// The right to register and change clients.
-pub(crate) enum WriteAdmin {}
+pub(crate) struct WriteAdmin;
 
 /// The right to call the partner API at all: what a request gets that nothing else answers.
-pub(crate) enum AnyPublic {}
+pub(crate) struct AnyPublic;
 /// The right to call the administration at all.
-pub(crate) enum AnyAdmin {}
+pub(crate) struct AnyAdmin;
 
 impl Required for AnyPublic {
     const RIGHT: Right = Right { api: Api::Public, scope_token: None };

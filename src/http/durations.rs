@@ -2,7 +2,7 @@
 //!
 //! A series is a route's pattern, a method and a status; what a caller makes up is in none: an unknown
 //! path has no route, and an unknown method is `_OTHER`. Each worker times its own requests in series of
-//! its own, which it finds by the address of the route's name; nothing of it is shared while requests are
+//! its own, which it finds by the address of the route's path; nothing of it is shared while requests are
 //! served, and a lock is taken once for each new series.
 
 use std::cell::RefCell;
@@ -80,9 +80,9 @@ pub(crate) struct Timer {
 /// A route that this worker has answered.
 #[derive(Debug)]
 struct Route {
-    /// The address of its name, which stands still as long as the application; 0 if it has none.
-    name: usize,
-    pattern: Option<Arc<str>>,
+    /// Where its path stands in memory; 0 without one.
+    address: usize,
+    path: Option<Arc<str>>,
     /// By method and status: a handful.
     series: Vec<(&'static str, u16, Arc<Series>)>,
 }
@@ -109,7 +109,7 @@ impl Timer {
             series.times.observe_alone(took);
             return took;
         }
-        let labels = Labels { route: route.pattern.clone(), method, status, url_scheme: self.url_scheme };
+        let labels = Labels { route: route.path.clone(), method, status, url_scheme: self.url_scheme };
         let series = self.durations.add(labels);
         series.times.observe_alone(took);
         route.series.push((method, status, series));
@@ -117,32 +117,17 @@ impl Timer {
     }
 }
 
-/// Finds the route by its name, which actix has without a search; a route without a name, and a request
-/// without a route, by the pattern, which costs a search and a text.
+/// Finds the route by the address of its path, which is its name in actix (see `http::router`). Requests that no route took
+/// share one.
 fn route_of<'r>(routes: &'r mut Vec<Route>, request: &HttpRequest) -> &'r mut Route {
-    let name = request.match_name().map_or(0, |name| name.as_ptr().addr());
-    let place = if name == 0 {
-        let pattern = request.match_pattern();
-        let place = routes.iter().position(|route| route.name == 0 && route.pattern.as_deref() == pattern.as_deref());
-        place.ok_or(pattern)
-    } else {
-        let place = routes.iter().position(|route| route.name == name);
-        place.ok_or_else(|| request.match_pattern())
-    };
-    let place = place.unwrap_or_else(|pattern| {
-        let pattern = pattern.map(|pattern| labelled(&pattern, request.match_name().unwrap_or_default()).into());
-        routes.push(Route { name, pattern, series: Vec::new() });
+    let path = request.match_name();
+    let address = path.map_or(0, |path| path.as_ptr().addr());
+    let place = routes.iter().position(|route| route.address == address).unwrap_or_else(|| {
+        routes.push(Route { address, path: path.map(Into::into), series: Vec::new() });
         routes.len() - 1
     });
     #[expect(clippy::indexing_slicing, reason = "it was found, or put, there")]
     &mut routes[place]
-}
-
-/// The pattern of a route, scopes included. A route that matches all beneath a path has that path for its
-/// pattern, and says in its name what stands there.
-fn labelled(pattern: &str, name: &str) -> String {
-    let overlap = pattern.match_indices('/').map(|(at, _)| at).find(|at| name.starts_with(&pattern[*at..]));
-    overlap.map_or_else(|| pattern.to_owned(), |at| format!("{}{name}", &pattern[..at]))
 }
 
 /// The name of the method; [`OTHER`] for one that HTTP does not have.
@@ -158,23 +143,5 @@ pub(super) fn method_name(method: &Method) -> &'static str {
         Method::TRACE => "TRACE",
         Method::CONNECT => "CONNECT",
         _ => OTHER,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::labelled;
-
-    #[test]
-    fn a_label_is_the_pattern_and_what_the_name_adds_to_it() {
-        for (pattern, name, label) in [
-            ("/parking/zones", "/parking/zones", "/parking/zones"),
-            ("/v3/parking/zones", "/parking/zones/{id}", "/v3/parking/zones/{id}"),
-            ("/admin/keys/{kid}", "/keys/{kid}", "/admin/keys/{kid}"),
-            ("/admin/keys", "", "/admin/keys"),
-            ("/livez", "another", "/livez"),
-        ] {
-            assert_eq!(labelled(pattern, name), label, "{pattern} {name}");
-        }
     }
 }

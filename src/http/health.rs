@@ -36,13 +36,13 @@ pub(crate) struct Readiness {
 }
 
 /// The process is up, or there were no answer.
-pub(crate) async fn livez(request: HttpRequest) -> HttpResponse {
+pub(super) async fn livez(request: HttpRequest) -> HttpResponse {
     let text = if is_verbose(&request) { "[+]ping ok\nlivez check passed\n" } else { "ok" };
     answer(StatusCode::OK, text.to_owned())
 }
 
 /// 200 if every check passes, else 503; the log says more of why.
-pub(crate) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
+pub(super) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
     let checks = readiness.checks().await;
     let passed = checks.iter().all(|(_, passes)| *passes);
     if passed && !is_verbose(&request) {

@@ -15,7 +15,7 @@ use crate::http::oauth_endpoint::{Inspection, OauthEndpoint, Purpose};
 use crate::http::response::Site;
 
 /// What the token contains, or `{"active": false}`.
-pub(crate) async fn introspect(
+pub(super) async fn introspect(
     endpoint: OauthEndpoint,
     request: HttpRequest,
     payload: Payload,

@@ -24,10 +24,10 @@ const MAX_AGE: &str = "public, max-age=300";
 const PREFLIGHT_MAX_AGE_S: u64 = 86_400;
 
 /// The methods of these documents, as `Allow` lists them.
-pub(crate) const METHODS: &str = "GET, HEAD, OPTIONS";
+const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414 section 2).
-pub(crate) async fn authorization_server(site: Data<Site>, policy: Data<RegistrationPolicy>) -> HttpResponse {
+pub(super) async fn authorization_server(site: Data<Site>, policy: Data<RegistrationPolicy>) -> HttpResponse {
     server_document(&site.issuer, json!({ "scopes_supported": policy.scopes }))
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn authorization_server(site: Data<Site>, policy: Data<Registra
 /// This server signs nobody in. So the scopes are left out, of which Discovery wants `openid` to be one, and what it
 /// requires about ID tokens says what holds of access tokens: `sub` is the same for every audience, and these are the
 /// algorithms of the keys in the JWK Set, RS256 by an imported one. Verifiers take that list as all that they accept.
-pub(crate) async fn openid_provider(site: Data<Site>) -> HttpResponse {
+pub(super) async fn openid_provider(site: Data<Site>) -> HttpResponse {
     let own = json!({
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
@@ -76,14 +76,14 @@ fn server_document(issuer: &str, own: Value) -> HttpResponse {
 
 /// `GET /oauth2/authorize`: where other servers sign people in (RFC 6749 section 3.1). No client has a redirect URI, so
 /// the answer stays here (section 4.1.2.1).
-pub(crate) async fn no_sign_in() -> Result<HttpResponse, Problem> {
+pub(super) async fn no_sign_in() -> Result<HttpResponse, Problem> {
     let detail = "This server has no sign-in: ask its token endpoint, with the grant client_credentials.";
     Err(Problem::new(ProblemKind::UnsupportedResponseType, detail))
 }
 
 /// `GET /.well-known/jwks.json` (RFC 7517 section 5). May be kept for less time than a new key is in it
 /// before it signs.
-pub(crate) async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
+pub(super) async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
     document(&format!("public, max-age={JWK_SET_MAX_AGE_S}"))
         .insert_header((CONTENT_TYPE, "application/jwk-set+json"))
         .body(body::json_line(&keys.jwk_set()))
@@ -91,7 +91,7 @@ pub(crate) async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
 
 /// `GET /.well-known/oauth-protected-resource…` (RFC 9728 section 2): the metadata of the resource whose path the
 /// request's has at its end.
-pub(crate) async fn protected_resource(
+pub(super) async fn protected_resource(
     request: HttpRequest,
     site: Data<Site>,
     policy: Data<RegistrationPolicy>,
@@ -115,7 +115,7 @@ pub(crate) async fn protected_resource(
 }
 
 /// `OPTIONS` of a document: a browser's question whether a page of another origin may read it (Fetch, section 3.2).
-pub(crate) async fn preflight() -> HttpResponse {
+pub(super) async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ALLOW, METHODS))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))

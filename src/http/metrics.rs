@@ -69,12 +69,12 @@ pub(crate) struct Metrics {
 }
 
 /// For whoever may read the administration.
-pub(crate) async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
+pub(super) async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
 
 /// For whoever reaches the port for operators.
-pub(crate) async fn open(metrics: Data<Metrics>) -> HttpResponse {
+pub(super) async fn open(metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
 

@@ -1,9 +1,9 @@
 //! The contract over HTTPS: the only floor that knows actix.
 //!
-//! A handler's first argument says what its caller must be: [`authorized::Authorized`] for a protected
+//! [`routes`] lists every route. A handler's first argument says what its caller must be: [`authorized::Authorized`] for a protected
 //! resource, a client authentication in the body for an OAuth endpoint, nothing for a public page. What
 //! fails is a value; [`error`] is the one place that turns it into a status, headers and a body, and
-//! [`answer`] adds what every answer carries.
+//! [`response`] adds what every answer carries.
 
 pub(crate) mod access_log;
 pub mod admin;
@@ -27,6 +27,8 @@ pub(crate) mod rate_limit_fields;
 pub(crate) mod request_context;
 pub(crate) mod response;
 pub(crate) mod revoke;
+pub(crate) mod router;
+pub mod routes;
 pub(crate) mod source_limit;
 pub(crate) mod token;
 pub(crate) mod usage;

@@ -5,15 +5,13 @@
 
 #![allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
 
-use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
-use actix_web::guard::{self, Guard, GuardContext};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
-use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use crate::http::authorized::{AnyPublic, Authorized, ReadZones, WriteZones};
+use crate::http::authorized::{Authorized, ReadZones, WriteZones};
 use crate::http::body::{JSON, read_json, read_merge_patch};
 use crate::http::conditional::{self, PRIVATE, condition, with_body};
 use crate::http::error::{Problem, ProblemKind, sentence};
@@ -22,73 +20,7 @@ use crate::idempotency::Attempt;
 use crate::oauth::document::Document;
 use crate::parking::{ListRequest, Page, Parking, ParkingError};
 
-/// Where the zones are: the same under both names.
-const ZONES: [&str; 2] = ["/parking/zones", "/shared/zones"];
-
-/// The route of most requests, to be tried before all others.
-pub(crate) fn most_asked_for(config: &mut ServiceConfig, parking: &Data<Parking>) {
-    for zones in ZONES {
-        config.service(ShowBeneath(zones, parking.clone()));
-    }
-}
-
-/// All other routes.
-pub(crate) fn routes(config: &mut ServiceConfig) {
-    for zones in ZONES {
-        config
-            .service(
-                web::resource(zones)
-                    .name(zones)
-                    .route(web::get().to(list))
-                    .route(web::head().to(list))
-                    .route(web::post().to(create))
-                    .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, POST"))),
-            )
-            .service(
-                web::resource(format!("{zones}/{{id}}"))
-                    .name(&format!("{zones}/{{id}}"))
-                    .route(web::get().to(show))
-                    .route(web::head().to(show))
-                    .route(web::put().to(replace))
-                    .route(web::patch().to(merge))
-                    .route(web::delete().to(delete))
-                    .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PUT, PATCH, DELETE"))),
-            );
-    }
-}
-
-/// A zone's own address as it is mostly written, for those who read. A pattern such as `{id}` is matched with a
-/// regular expression, which costs several times what all steps of the gate do; what stands beneath a path needs
-/// none. Nor are the zones looked for among what the application holds: they are at hand.
-struct ShowBeneath(&'static str, Data<Parking>);
-
-impl HttpServiceFactory for ShowBeneath {
-    fn register(self, config: &mut AppService) {
-        let Self(zones, parking) = self;
-        let mut address = ResourceDef::prefix(zones);
-        address.set_name(format!("{zones}/{{id}}"));
-        let reads = move |asked: &GuardContext<'_>| {
-            let head = asked.head();
-            matches!(head.method, Method::GET | Method::HEAD) && is_plain(head.uri.path(), zones)
-        };
-        let reads: Box<dyn Guard> = Box::new(guard::fn_guard(reads));
-        let show = move |caller, request| show(caller, request, parking.clone());
-        config.register_service(address, Some(vec![reads]), web::route().to(show), None);
-    }
-}
-
-/// Whether a path ends with that of the zones, a slash, and as many bytes as an id has. The prefix alone is
-/// the list's address too, and that of whatever else is beneath it.
-fn is_plain(path: &str, zones: &str) -> bool {
-    let id = path.len().checked_sub(uuid::fmt::Hyphenated::LENGTH).and_then(|at| path.split_at_checked(at));
-    id.and_then(|(before, _)| before.strip_suffix('/')).is_some_and(|before| before.ends_with(zones))
-}
-
-async fn not_allowed(_caller: Authorized<AnyPublic>, allow: &'static str) -> Result<HttpResponse, Problem> {
-    Err(Problem::method_not_allowed(allow))
-}
-
-async fn list(
+pub(super) async fn list(
     _caller: Authorized<ReadZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -100,7 +32,7 @@ async fn list(
     Ok(response.map_into_boxed_body())
 }
 
-async fn show(
+pub(super) async fn show(
     _caller: Authorized<ReadZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -110,7 +42,7 @@ async fn show(
 }
 
 /// Preconditions are not looked at: they are about the list, which has no states to name.
-async fn create(
+pub(super) async fn create(
     caller: Authorized<WriteZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -130,7 +62,7 @@ async fn create(
     Ok(response)
 }
 
-async fn replace(
+pub(super) async fn replace(
     _caller: Authorized<WriteZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -142,7 +74,7 @@ async fn replace(
     Ok(with_body(StatusCode::OK, changed.etag(), changed.body()))
 }
 
-async fn merge(
+pub(super) async fn merge(
     _caller: Authorized<WriteZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -154,7 +86,7 @@ async fn merge(
     Ok(with_body(StatusCode::OK, changed.etag(), changed.body()))
 }
 
-async fn delete(
+pub(super) async fn delete(
     _caller: Authorized<WriteZones>,
     request: HttpRequest,
     parking: Data<Parking>,
@@ -206,12 +138,15 @@ mod tests {
     use actix_web::dev::Service;
     use actix_web::http::Method;
     use actix_web::test::{TestRequest, init_service, read_body};
+    use actix_web::web::Bytes;
     use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::admission::{Admission, Reason};
     use crate::clients::{Client, Clients, Status};
     use crate::http::response::{ResponseHeaders, Site};
+    use crate::http::router;
+    use crate::http::source_limit::SourceLimit;
     use crate::keys::{Algorithm, Keys};
     use crate::oauth::credentials::ClientId;
     use crate::oauth::limits::Limits;
@@ -241,7 +176,7 @@ mod tests {
     struct Answer {
         status: u16,
         headers: actix_web::http::header::HeaderMap,
-        body: web::Bytes,
+        body: Bytes,
     }
 
     impl Gate {
@@ -288,25 +223,14 @@ mod tests {
         }
 
         /// Sends a request with the token that may do everything, unless the headers bring another.
-        async fn send(
-            &self,
-            method: &str,
-            path: &str,
-            headers: &[(&str, &str)],
-            body: impl Into<web::Bytes>,
-        ) -> Answer {
+        async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
             let site = Data::new(Site { issuer: "https://here".to_owned(), hsts: None });
-            let all = |config: &mut ServiceConfig| {
-                most_asked_for(config, &self.parking);
-                routes(config);
-            };
+            let limit = SourceLimit::new(0, 1).unwrap();
             let app = App::new()
                 .app_data(site.clone())
                 .app_data(self.admission.clone())
                 .app_data(self.parking.clone())
-                .configure(all)
-                .service(web::scope("/v3").configure(all))
-                .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+                .configure(|config| router::over_tls(config, &self.parking, &limit))
                 .wrap(ResponseHeaders::new(&site, &Arc::default(), "https"));
             let app = init_service(app).await;
             let mut request = TestRequest::default()

@@ -16,7 +16,7 @@ struct Page {
 }
 
 /// Says what happened and what to do.
-pub(crate) async fn page(slug: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn page(slug: Path<String>) -> Result<HttpResponse, Problem> {
     let kind = ProblemKind::ALL.into_iter().find(|kind| kind.slug() == *slug).ok_or_else(Problem::not_found)?;
     let page = Page { kind }.render().map_err(|_| Problem::unavailable("The page could not be written."))?;
     Ok(HttpResponse::Ok()
@@ -27,7 +27,7 @@ pub(crate) async fn page(slug: Path<String>) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET /static/style.css`.
-pub(crate) async fn style() -> HttpResponse {
+pub(super) async fn style() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/css; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))

@@ -14,7 +14,7 @@ use crate::oauth::error::ErrorCode;
 /// 200 whether the token was valid or not (section 2.2): in both cases it is not valid any more. A token of another client
 /// is refused (section 2.1). A token whose client has lost the audience is revoked too: the operator may grant the
 /// audience again before the token expires.
-pub(crate) async fn revoke(
+pub(super) async fn revoke(
     endpoint: OauthEndpoint,
     request: HttpRequest,
     payload: Payload,

@@ -4,13 +4,12 @@
 //! as RFC 6749 says, because some clients read `expires_at` as a number.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
-use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::body::JSON;
 use crate::http::error::OauthError;
-use crate::http::oauth_endpoint::{OauthEndpoint, wrong_method};
-use crate::http::source_limit::SourceLimit;
+use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::oauth::object::Object;
 use crate::time::UnixSeconds;
 use crate::tokens::Issued;
@@ -18,26 +17,7 @@ use crate::tokens::Issued;
 /// The bytes of an answer, beside its token and its scope.
 const BESIDE_TEXTS: usize = 128;
 
-/// The routes.
-pub(crate) fn routes(config: &mut ServiceConfig, limit: &SourceLimit) {
-    config
-        .service(
-            web::resource("/shared/access-tokens")
-                .name("/shared/access-tokens")
-                .wrap(limit.before_reading())
-                .route(web::post().to(documented))
-                .default_service(web::to(wrong_method)),
-        )
-        .service(
-            web::resource("/oauth2/token")
-                .name("/oauth2/token")
-                .wrap(limit.before_reading())
-                .route(web::post().to(strict))
-                .default_service(web::to(wrong_method)),
-        );
-}
-
-async fn documented(
+pub(super) async fn documented(
     endpoint: OauthEndpoint,
     request: HttpRequest,
     payload: Payload,
@@ -46,7 +26,11 @@ async fn documented(
     Ok(answer(&issued, Some(issued.expires_at)))
 }
 
-async fn strict(endpoint: OauthEndpoint, request: HttpRequest, payload: Payload) -> Result<HttpResponse, OauthError> {
+pub(super) async fn strict(
+    endpoint: OauthEndpoint,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, OauthError> {
     let issued = endpoint.grant(&request, payload).await?;
     Ok(answer(&issued, None))
 }

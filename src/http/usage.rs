@@ -13,7 +13,7 @@ use crate::http::request_context::{note_caller, note_standing};
 use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.
-pub(crate) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
+pub(super) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
     note_caller(&request, &admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;

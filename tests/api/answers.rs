@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::harness::{AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic, secret};
-use crate::protection::{PROTECTED, PUBLIC};
+use crate::protection::calls;
 
 #[tokio::test]
 async fn every_answer_has_a_request_id_and_keeps_a_harmless_one() {
@@ -66,11 +66,12 @@ async fn nothing_is_at_a_path_longer_than_any_that_means_something() {
 /// What each route answers: without a token, with a partner's and with an administrator's.
 async fn every_answer(server: &TestServer) -> Vec<(String, Answer)> {
     let mut answers = Vec::new();
-    let tokens = [String::new(), server.token(WRITER).await, server.admin_token().await];
-    let public = PUBLIC.iter().map(|(method, path, _)| (*method, *path));
+    let tokens = [String::new(), server.token_with_room().await, server.admin_token().await];
+    let calls = calls();
+    let calls = calls.iter().map(|call| (call.method.as_str(), call.path.as_str()));
     let others = [("GET", "/"), ("OPTIONS", "/.well-known/jwks.json"), ("PUT", "/livez")];
     let long = format!("/{}", "a".repeat(600));
-    for (method, path) in public.chain(PROTECTED).chain(others).chain([("GET", long.as_str())]) {
+    for (method, path) in calls.chain(others).chain([("GET", long.as_str())]) {
         // Nothing is deleted or rotated, so that each answer is what it would be alone.
         for token in tokens.iter().filter(|_| !["DELETE", "PATCH"].contains(&method) && !path.ends_with("/rotate")) {
             let request = server.request(method.parse().unwrap(), path).bearer_auth(token);
@@ -102,7 +103,7 @@ async fn every_json_answer_ends_with_a_line_end_and_has_its_length() {
     let mut answers = every_answer(&server).await;
     let zone = json!({ "number": "1", "name": "Quay", "operator_id": "o", "session_type": "space",
         "location": { "latitude": 1, "longitude": 2 } });
-    let writer = server.token(WRITER).await;
+    let writer = server.token_with_room().await;
     let created = server.post_json("/parking/zones", &writer, &zone).await;
     let shown = server.get(created.header("location"), &writer).await;
     assert_eq!(created.body, shown.body);

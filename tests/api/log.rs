@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, WRITER, answer, basic, secret};
 use crate::process::{Process, Site};
-use crate::protection::{PROTECTED, PUBLIC};
+use crate::protection::{Call, calls};
 
 const KEY: &str = include_str!("../keys/rsa-2048-pkcs8.pem");
 
@@ -139,18 +139,16 @@ async fn no_line_at_any_level_holds_a_token_or_a_secret() {
     };
 
     let mut sent = 0;
-    let routes = PUBLIC.iter().map(|(method, path, _)| (*method, *path)).chain(PROTECTED);
     let drivers = [register("read:zones write:zones", AUDIENCE).await, register("read:admin", ADMIN_AUDIENCE).await];
     for (client_id, own) in &drivers {
         sensitive.secret(client_id, own);
     }
-    for (method, path) in routes {
+    for Call { method, path, .. } in calls() {
         let is_admin = path.starts_with("/admin") || path == "/metrics";
         let (client_id, own) = &drivers[usize::from(is_admin)];
         let audience = if is_admin { ADMIN_AUDIENCE } else { AUDIENCE };
         let token = token(&secure, &site.base, client_id, own, audience).await;
         sensitive.token(&token);
-        let method: Method = method.parse().unwrap();
         let over_tls = |suffix: &str| secure.request(method.clone(), format!("{}{path}{suffix}", site.base));
         for request in misuses(&over_tls, client_id, own, &token) {
             answer(request).await;

@@ -16,7 +16,7 @@ use reqwest::{Client, Method};
 use serde_json::json;
 
 use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, answer, secret};
-use crate::protection::{PROTECTED, PUBLIC};
+use crate::protection::calls;
 
 const ZONES: &str = "/parking/zones";
 
@@ -343,10 +343,9 @@ async fn the_port_for_operators_has_three_paths_and_no_more() {
         assert_eq!(ops(address, Method::POST, path).await.status, 405, "{path}");
         assert_eq!(ops(address, Method::HEAD, path).await.body, b"", "{path}");
     }
-    let paths = PUBLIC.iter().map(|(method, path, _)| (*method, *path)).chain(PROTECTED);
-    for (method, path) in paths.filter(|(_, path)| !open.contains(path)) {
-        let answer = ops(address, method.parse().unwrap(), path).await;
-        assert_eq!(answer.status, 404, "{method} {path}");
+    for call in calls().into_iter().filter(|call| !open.contains(&call.path.as_str())) {
+        let answer = ops(address, call.method.clone(), &call.path).await;
+        assert_eq!(answer.status, 404, "{} {}", call.method, call.path);
     }
     // A token is not burned there, for none is asked for; and the port for TLS still refuses plain HTTP.
     assert_eq!(ops(server.address, Method::GET, "/metrics").await.status, 403);

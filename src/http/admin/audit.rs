@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use actix_web::web::{Data, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as NameError;
 use serde_json::json;
 
-use super::{not_allowed, read_cursor, shown, write_cursor};
+use super::{read_cursor, shown, write_cursor};
 use crate::audit::{Action, Audit, Event};
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::error::{Problem, ProblemKind};
@@ -19,17 +19,6 @@ const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
 /// The longest filter that is taken, in characters: nothing that an entry holds is longer.
 const MAX_FILTER_CHARS: usize = 128;
-
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(
-        web::resource("/audit")
-            .name("/audit")
-            .route(web::get().to(list))
-            .route(web::head().to(list))
-            .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-    );
-}
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +87,7 @@ impl Filter {
     }
 }
 
-async fn list(
+pub(in crate::http) async fn list(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     audit: Data<Audit>,

@@ -1,12 +1,12 @@
 //! `/admin/clients`: registration (RFC 7591 has the names it has), list, show, change and delete.
 
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
-use actix_web::web::{Data, Path, Payload, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{changed, invalid, not_allowed, read_cursor, read_members, read_patch, shown, write_cursor};
+use super::{changed, invalid, read_cursor, read_members, read_patch, shown, write_cursor};
 use crate::administration::{self, Administration, ChangeError, entity_tag};
 use crate::clients::{Client, Clients};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
@@ -23,36 +23,7 @@ use crate::oauth::registration::{MAX_NAME_CHARS, Patch, RegistrationPolicy, Regi
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
 
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource("/clients")
-                .name("/clients")
-                .route(web::get().to(list))
-                .route(web::head().to(list))
-                .route(web::post().to(register))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, POST"))),
-        )
-        .service(
-            web::resource("/clients/{client_id}")
-                .name("/clients/{client_id}")
-                .route(web::get().to(show))
-                .route(web::head().to(show))
-                .route(web::patch().to(change))
-                .route(web::delete().to(delete))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, PATCH, DELETE"))),
-        )
-        .service(
-            web::resource("/terms")
-                .name("/terms")
-                .route(web::get().to(offered))
-                .route(web::head().to(offered))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-        );
-}
-
-async fn register(
+pub(in crate::http) async fn register(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
@@ -96,7 +67,7 @@ pub(super) fn warnings(chosen: Option<&ClientSecret>) -> Option<Value> {
 }
 
 /// What clients may be registered with, and what they get who ask for nothing.
-async fn offered(
+pub(in crate::http) async fn policy(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     policy: Data<RegistrationPolicy>,
@@ -112,7 +83,7 @@ struct Page {
     q: Option<String>,
 }
 
-async fn list(
+pub(in crate::http) async fn list(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     clients: Data<Clients>,
@@ -147,7 +118,7 @@ async fn list(
     shown(&request, &json!({ "data": data, "next_cursor": next_cursor }))
 }
 
-async fn show(
+pub(in crate::http) async fn show(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     client_id: Path<String>,
@@ -158,7 +129,7 @@ async fn show(
     conditional::read(&request, tag(&client, &answer), body::json_line(&answer).into())
 }
 
-async fn change(
+pub(in crate::http) async fn change(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,
@@ -178,7 +149,7 @@ async fn change(
     Ok(with_client(HttpResponse::Ok(), &client, &told(&client, &clients)))
 }
 
-async fn delete(
+pub(in crate::http) async fn delete(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,

@@ -1,11 +1,11 @@
 //! `/admin/keys`: the signing keys, rotated, imported and revoked.
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
-use super::{changed, invalid, not_allowed, read_members, read_members_if_any, shown, unknown};
+use super::{changed, invalid, read_members, read_members_if_any, shown, unknown};
 use crate::administration::Administration;
 use crate::api::key::Key;
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
@@ -14,39 +14,7 @@ use crate::keys::{Keys, Schedule, Start};
 use crate::oauth::fault::FieldFault;
 use crate::time::SharedClock;
 
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource("/keys")
-                .name("/keys")
-                .route(web::get().to(list))
-                .route(web::head().to(list))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-        )
-        .service(
-            web::resource("/keys/rotate")
-                .name("/keys/rotate")
-                .route(web::post().to(rotate))
-                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-        )
-        .service(
-            web::resource("/keys/import")
-                .name("/keys/import")
-                .route(web::post().to(import))
-                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-        )
-        .service(
-            web::resource("/keys/{kid}")
-                .name("/keys/{kid}")
-                .route(web::get().to(show))
-                .route(web::head().to(show))
-                .route(web::delete().to(revoke))
-                .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD, DELETE"))),
-        );
-}
-
-async fn list(
+pub(in crate::http) async fn list(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     keys: Data<Keys>,
@@ -58,7 +26,7 @@ async fn list(
     shown(&request, &answer)
 }
 
-async fn show(
+pub(in crate::http) async fn show(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     kid: Path<String>,
@@ -69,7 +37,7 @@ async fn show(
 }
 
 /// The body may be empty.
-async fn rotate(
+pub(in crate::http) async fn rotate(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
@@ -86,7 +54,7 @@ async fn rotate(
     Ok(changed(&mut HttpResponse::Ok(), &told(&keys, &kid, &clock)?))
 }
 
-async fn import(
+pub(in crate::http) async fn import(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
@@ -109,7 +77,7 @@ async fn import(
     Ok(changed(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
 }
 
-async fn revoke(
+pub(in crate::http) async fn revoke(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     kid: Path<String>,

@@ -16,7 +16,6 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::http::authorized::{AnyAdmin, Authorized};
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::http::{body, conditional};
 use crate::oauth::document::Document;
@@ -27,12 +26,6 @@ use crate::oauth::precondition::EntityTag;
 const MARK_BYTES: usize = 6;
 /// How many unknown members are told of.
 const MAX_UNKNOWN: usize = 20;
-
-/// For the methods that nothing here answers; behind the gate like those that something does.
-#[allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
-async fn not_allowed(_caller: Authorized<AnyAdmin>, allow: &'static str) -> Result<HttpResponse, Problem> {
-    Err(Problem::method_not_allowed(allow))
-}
 
 /// The members of a body that is one JSON object.
 async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {

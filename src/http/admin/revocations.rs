@@ -1,11 +1,11 @@
 //! `POST /admin/revocations`: one token of any client is dead from the next request on.
 
-use actix_web::web::{Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{changed, invalid, not_allowed, read_members, unknown};
+use super::{changed, invalid, read_members, unknown};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -14,23 +14,13 @@ use crate::oauth::fault::FieldFault;
 use crate::oauth::registration::RegistrationPolicy;
 use crate::time::{SharedClock, UnixSeconds};
 
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(
-        web::resource("/revocations")
-            .name("/revocations")
-            .route(web::post().to(revoke))
-            .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-    );
-}
-
 /// Which token, and when it ends by itself.
 struct Named {
     jti: Uuid,
     expires_at: UnixSeconds,
 }
 
-async fn revoke(
+pub(in crate::http) async fn revoke(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,

@@ -3,13 +3,13 @@
 
 use std::ops::RangeInclusive;
 
-use actix_web::web::{Data, Path, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::clients::{known_id, told, warnings, with_client};
-use super::{changed, invalid, not_allowed, read_members, read_members_if_any, unknown};
+use super::{changed, invalid, read_members, read_members_if_any, unknown};
 use crate::administration::{Administration, ChangeError, Rotated};
 use crate::clients::{Clients, SecretStanding};
 use crate::http::authorized::{Authorized, WriteAdmin};
@@ -25,36 +25,7 @@ const OVERLAP_S: RangeInclusive<u64> = 0..=30 * SECONDS_PER_DAY;
 /// The most secrets that one request asks after.
 const MAX_CHECKED: usize = 100;
 
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource("/clients/{client_id}/secrets")
-                .name("/clients/{client_id}/secrets")
-                .route(web::post().to(rotate))
-                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-        )
-        .service(
-            web::resource("/clients/{client_id}/secrets/{secret_id}")
-                .name("/clients/{client_id}/secrets/{secret_id}")
-                .route(web::delete().to(delete))
-                .default_service(web::to(|caller| not_allowed(caller, "DELETE"))),
-        )
-        .service(
-            web::resource("/secrets/check")
-                .name("/secrets/check")
-                .route(web::post().to(check))
-                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-        )
-        .service(
-            web::resource("/clients/{client_id}/revoke-tokens")
-                .name("/clients/{client_id}/revoke-tokens")
-                .route(web::post().to(revoke_tokens))
-                .default_service(web::to(|caller| not_allowed(caller, "POST"))),
-        );
-}
-
-async fn rotate(
+pub(in crate::http) async fn rotate(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,
@@ -81,7 +52,7 @@ async fn rotate(
 
 /// What secrets are to clients: current, former, or unknown. For whoever may change them: others could test guesses.
 /// Reads the store, so that it says the same as a refusal that came just before, whose reason memory may not have yet.
-async fn check(
+pub(in crate::http) async fn check(
     _caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     payload: Payload,
@@ -146,7 +117,7 @@ impl Rotation {
     }
 }
 
-async fn delete(
+pub(in crate::http) async fn delete(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     path: Path<(String, String)>,
@@ -159,7 +130,7 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn revoke_tokens(
+pub(in crate::http) async fn revoke_tokens(
     caller: Authorized<WriteAdmin>,
     request: HttpRequest,
     client_id: Path<String>,

@@ -1,11 +1,11 @@
 //! `GET /admin/clients/{client_id}/usage`: what a client used of its quota, day by day.
 
-use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{not_allowed, shown};
+use super::shown;
 use crate::administration::ChangeError;
 use crate::admission::Admission;
 use crate::clients::Clients;
@@ -16,17 +16,6 @@ use crate::time::SharedClock;
 
 const DEFAULT_DAYS: u64 = 30;
 
-/// The routes under `/admin`.
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(
-        web::resource("/clients/{client_id}/usage")
-            .name("/clients/{client_id}/usage")
-            .route(web::get().to(usage))
-            .route(web::head().to(usage))
-            .default_service(web::to(|caller| not_allowed(caller, "GET, HEAD"))),
-    );
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Span {
@@ -34,7 +23,7 @@ struct Span {
     days: Option<u64>,
 }
 
-async fn usage(
+pub(in crate::http) async fn usage(
     _caller: Authorized<ReadAdmin>,
     request: HttpRequest,
     client_id: Path<String>,

@@ -46,9 +46,11 @@ impl Problem {
     }
 
     /// The resource has only these methods, as `Allow` lists them.
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(allow: &str) -> Self {
+        // Names of methods are visible ASCII: there is no other case.
+        let methods = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static(""));
         Self::new(ProblemKind::MethodNotAllowed, format!("The methods of this resource are: {allow}."))
-            .with_header(ALLOW, HeaderValue::from_static(allow))
+            .with_header(ALLOW, methods)
     }
 
     /// These fields of the body are not valid. The detail has the first of them in words.

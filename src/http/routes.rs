@@ -1,0 +1,324 @@
+//! The route table: every path of this server, its methods, who may call each, and a sentence on what it does.
+//!
+//! Whatever must agree on the routes is made from these rows: what actix serves, `Allow` and 405 ([`super::router`]), the
+//! route labels of the metrics, the OpenAPI document, and the test that every route asks for its right.
+//!
+//! The right of a row and the first argument of its handler cannot disagree: [`Admits`] ties them by their types.
+
+use std::borrow::Cow;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, guard, web};
+
+use crate::admission::Right;
+use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
+use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
+use crate::http::oauth_endpoint::OauthEndpoint;
+use crate::http::{health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
+use crate::oauth::resource::{METADATA_PATH, Resource};
+
+/// What partners' routes are served under, beside `/`.
+pub const VERSION: &str = "/v3";
+/// What the administration is served under.
+pub(super) const ADMIN: &str = "/admin";
+
+/// Every route, in the order of the documentation.
+#[must_use]
+#[rustfmt::skip]
+pub fn table() -> Vec<Route> {
+    vec![
+        partner("/shared/access-tokens")
+            .on(Method::POST, AuthenticatedClient, token::documented, "issueToken", "Issues an access token."),
+        partner("/oauth2/token")
+            .on(Method::POST, AuthenticatedClient, token::strict, "issueStandardToken", "Issues an access token, with the members of RFC 6749 alone."),
+        partner("/oauth2/revoke")
+            .on(Method::POST, AuthenticatedClient, revoke::revoke, "revokeToken", "Revokes an access token of the client."),
+        partner("/oauth2/introspect")
+            .on(Method::POST, AuthenticatedClient, introspect::introspect, "introspectToken", "Says whether a token is active, and what it grants."),
+        partner("/oauth2/usage")
+            .on(Method::GET, AnyToken, usage::usage, "getOwnUsage", "Shows what the client has used of its limits."),
+
+        partner("/parking/zones").alias("/shared/zones")
+            .on(Method::GET, ReadZones, parking::list, "listZones", "Lists zones, a page at a time.")
+            .on(Method::POST, WriteZones, parking::create, "createZone", "Creates a zone."),
+        partner("/parking/zones/{id}").alias("/shared/zones/{id}").most_requested()
+            .on(Method::GET, ReadZones, parking::show, "getZone", "Shows a zone.")
+            .on(Method::PUT, WriteZones, parking::replace, "replaceZone", "Replaces a zone.")
+            .on(Method::PATCH, WriteZones, parking::merge, "updateZone", "Changes some members of a zone.")
+            .on(Method::DELETE, WriteZones, parking::delete, "deleteZone", "Deletes a zone."),
+
+        admin("/clients")
+            .on(Method::GET, ReadAdmin, clients::list, "listClients", "Lists clients, a page at a time.")
+            .on(Method::POST, WriteAdmin, clients::register, "registerClient", "Registers a client."),
+        admin("/clients/{client_id}")
+            .on(Method::GET, ReadAdmin, clients::show, "getClient", "Shows a client.")
+            .on(Method::PATCH, WriteAdmin, clients::change, "updateClient", "Changes some members of a client.")
+            .on(Method::DELETE, WriteAdmin, clients::delete, "deleteClient", "Deletes a client, its secrets and its tokens."),
+        admin("/clients/{client_id}/secrets")
+            .on(Method::POST, WriteAdmin, secrets::rotate, "rotateSecret", "Gives a client a new secret."),
+        admin("/clients/{client_id}/secrets/{secret_id}")
+            .on(Method::DELETE, WriteAdmin, secrets::delete, "deleteSecret", "Deletes a secret of a client."),
+        admin("/clients/{client_id}/revoke-tokens")
+            .on(Method::POST, WriteAdmin, secrets::revoke_tokens, "revokeClientTokens", "Revokes every token of a client."),
+        admin("/clients/{client_id}/usage")
+            .on(Method::GET, ReadAdmin, client_usage::usage, "getClientUsage", "Shows what a client has used of its daily quota."),
+        admin("/secrets/check")
+            .on(Method::POST, WriteAdmin, secrets::check, "checkSecrets", "Says whether secrets are current, former or unknown."),
+        admin("/terms")
+            .on(Method::GET, ReadAdmin, clients::policy, "getTerms", "Shows what clients may be registered with."),
+        admin("/revocations")
+            .on(Method::POST, WriteAdmin, revocations::revoke, "revokeAnyToken", "Revokes one token of any client."),
+        admin("/keys")
+            .on(Method::GET, ReadAdmin, keys::list, "listKeys", "Lists the signing keys."),
+        admin("/keys/rotate")
+            .on(Method::POST, WriteAdmin, keys::rotate, "rotateKeys", "Creates the next signing key."),
+        admin("/keys/import")
+            .on(Method::POST, WriteAdmin, keys::import, "importKey", "Imports an RSA key as the next signing key."),
+        admin("/keys/{kid}")
+            .on(Method::GET, ReadAdmin, keys::show, "getKey", "Shows a signing key.")
+            .on(Method::DELETE, WriteAdmin, keys::revoke, "revokeKey", "Revokes a signing key and every token that it signed."),
+        admin("/audit")
+            .on(Method::GET, ReadAdmin, audit::list, "listAuditEntries", "Lists audit entries, a page at a time."),
+        root("/metrics")
+            .on(Method::GET, ReadAdmin, metrics::guarded, "getMetrics", "Shows the metrics, in Prometheus's text format."),
+
+        root("/.well-known/oauth-authorization-server")
+            .document(metadata::authorization_server, "getServerMetadata", "Describes the authorization server (RFC 8414)."),
+        root("/.well-known/openid-configuration")
+            .document(metadata::openid_provider, "getOpenIdConfiguration", "Describes the authorization server to OpenID Connect clients."),
+        root("/.well-known/jwks.json")
+            .document(metadata::jwk_set, "getJwkSet", "Lists the public keys that verify tokens (RFC 7517)."),
+        protected_resources()
+            .document(metadata::protected_resource, "getResourceMetadata", "Describes a protected resource (RFC 9728)."),
+        root("/oauth2/authorize")
+            .on(Method::GET, Public, metadata::no_sign_in, "authorize", "Says that this server has no sign-in page."),
+        root("/problems/{kind}")
+            .on(Method::GET, Public, problems::page, "getProblemPage", "Explains a kind of problem."),
+        root("/static/style.css")
+            .on(Method::GET, Public, problems::style, "getStyle", "The style sheet of the pages."),
+        root("/livez").also_for_operators()
+            .on(Method::GET, Public, health::livez, "getLiveness", "Says that the process is up."),
+        root("/readyz").also_for_operators()
+            .on(Method::GET, Public, health::readyz, "getReadiness", "Says whether the server can serve."),
+
+        operators("/metrics")
+            .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),
+    ]
+}
+
+/// A row: a path, or several that mean the same, and the operations there.
+pub struct Route {
+    place: Place,
+    /// The main one first; without the prefix of a version.
+    paths: Vec<String>,
+    operations: Vec<Operation>,
+    is_most_requested: bool,
+    is_also_for_operators: bool,
+}
+
+/// Where a route is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Over TLS, at `/` and under `/v3`: what partners call.
+    Partner,
+    /// Over TLS, under `/admin`.
+    Admin,
+    /// Over TLS, at `/` alone.
+    Root,
+    /// On the port for operators.
+    Operators,
+}
+
+/// One method of a route.
+pub struct Operation {
+    /// Its method. What answers GET answers HEAD too.
+    pub method: Method,
+    /// Who may call it.
+    pub access: Access,
+    /// Its name in the OpenAPI document.
+    pub id: Cow<'static, str>,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    handler: Box<dyn Fn() -> actix_web::Route>,
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A client that authenticates itself in the body or with HTTP Basic.
+    Client,
+    /// A client whose token has this right.
+    Token(Right),
+}
+
+/// A right that handlers with the arguments `Args` may be listed under: it goes with a handler whose first argument asks for
+/// the same. What asks for none may be listed as public, or as a route that asks the gate by itself.
+trait Admits<Args> {
+    const ACCESS: Access;
+}
+
+/// For [`Access::Public`].
+struct Public;
+/// For [`Access::Client`].
+struct AuthenticatedClient;
+/// Any token of the partner API, of which nothing is spent.
+struct AnyToken;
+
+impl<Args> Admits<Args> for Public {
+    const ACCESS: Access = Access::Public;
+}
+
+impl<Args> Admits<Args> for AnyToken {
+    const ACCESS: Access = Access::Token(AnyPublic::RIGHT);
+}
+
+/// For a number of arguments behind the first.
+macro_rules! admits {
+    ($($argument:ident)*) => {
+        impl<R: Required, $($argument),*> Admits<(Authorized<R>, $($argument),*)> for R {
+            const ACCESS: Access = Access::Token(R::RIGHT);
+        }
+
+        impl<$($argument),*> Admits<(OauthEndpoint, $($argument),*)> for AuthenticatedClient {
+            const ACCESS: Access = Access::Client;
+        }
+    };
+}
+
+admits!();
+admits!(A);
+admits!(A B);
+admits!(A B C);
+admits!(A B C D);
+admits!(A B C D E);
+admits!(A B C D E F);
+
+fn partner(path: &str) -> Route {
+    Route::new(Place::Partner, path)
+}
+
+/// `path` is below `/admin`.
+fn admin(path: &str) -> Route {
+    Route::new(Place::Admin, &format!("{ADMIN}{path}"))
+}
+
+fn root(path: &str) -> Route {
+    Route::new(Place::Root, path)
+}
+
+/// The metadata of each protected resource, below one path.
+fn protected_resources() -> Route {
+    let [whole, parts @ ..] = Resource::ALL.map(|resource| format!("{METADATA_PATH}{}", resource.path));
+    parts.iter().fold(root(&whole), |route, path| route.alias(path))
+}
+
+fn operators(path: &str) -> Route {
+    Route::new(Place::Operators, path)
+}
+
+impl Route {
+    fn new(place: Place, path: &str) -> Self {
+        let paths = vec![path.to_owned()];
+        Self { place, paths, operations: Vec::new(), is_most_requested: false, is_also_for_operators: false }
+    }
+
+    /// At another path too.
+    fn alias(mut self, path: &str) -> Self {
+        self.paths.push(path.to_owned());
+        self
+    }
+
+    fn most_requested(self) -> Self {
+        Self { is_most_requested: true, ..self }
+    }
+
+    fn also_for_operators(self) -> Self {
+        Self { is_also_for_operators: true, ..self }
+    }
+
+    /// Answers `method`, and HEAD if that is GET.
+    fn on<R, F, Args>(mut self, method: Method, _: R, handler: F, id: &'static str, summary: &'static str) -> Self
+    where
+        R: Admits<Args>,
+        F: Handler<Args, Output: Responder + 'static>,
+        Args: FromRequest + 'static,
+    {
+        let asked = method.clone();
+        let handler = Box::new(move || to_actix(&asked).to(handler.clone()));
+        self.operations.push(Operation { method, access: R::ACCESS, id: id.into(), summary, handler });
+        self
+    }
+
+    /// Answers GET and HEAD with what pages of any origin may read, and OPTIONS, by which their browsers ask first.
+    fn document<F, Args>(self, handler: F, id: &'static str, summary: &'static str) -> Self
+    where
+        F: Handler<Args, Output: Responder + 'static>,
+        Args: FromRequest + 'static,
+    {
+        let preflight = "Says that pages of any origin may read the document (CORS).";
+        let mut route = self.on(Method::GET, Public, handler, id, summary);
+        route = route.on(Method::OPTIONS, Public, metadata::preflight, id, preflight);
+        route.operations.iter_mut().skip(1).for_each(|options| options.id.to_mut().push_str("Options"));
+        route
+    }
+
+    /// Where it is served.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether it is also served on the port for operators.
+    #[must_use]
+    pub fn is_for_operators(&self) -> bool {
+        self.is_also_for_operators || self.place == Place::Operators
+    }
+
+    /// Whether to try it before all others.
+    pub(super) fn is_most_requested(&self) -> bool {
+        self.is_most_requested
+    }
+
+    /// Its paths, without the prefix of a version; the main one first.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// What it answers.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Who may call it: each of its operations has a right of the same kind.
+    pub(super) fn access(&self) -> Access {
+        self.operations.first().map_or(Access::Public, |operation| operation.access)
+    }
+
+    /// Its methods, as the field `Allow` lists them.
+    #[must_use]
+    pub fn allow(&self) -> String {
+        let names = |operation: &Operation| match operation.method {
+            Method::GET => "GET, HEAD".to_owned(),
+            ref other => other.to_string(),
+        };
+        self.operations.iter().map(names).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Operation {
+    /// It as actix serves it.
+    pub(super) fn to_actix(&self) -> actix_web::Route {
+        (self.handler)()
+    }
+}
+
+fn to_actix(method: &Method) -> actix_web::Route {
+    match *method {
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        ref other => web::method(other.clone()),
+    }
+}
