@@ -15,9 +15,9 @@ use std::sync::Arc;
 use papaya::HashMap;
 use uuid::Uuid;
 
-pub use self::registered::Rotated;
+pub(crate) use self::registered::Rotated;
 pub(crate) use self::registered::entity_tag;
-pub use self::registration::{Registered, Request};
+pub(crate) use self::registration::Request;
 use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
@@ -62,11 +62,11 @@ pub struct Administration {
 #[derive(Clone, Debug, Default)]
 pub struct Actor {
     /// The client that asked for it; `None` is this program itself.
-    pub client_id: Option<ClientId>,
+    pub(crate) client_id: Option<ClientId>,
     /// Where the request came from.
-    pub source: Option<IpAddr>,
+    pub(crate) source: Option<IpAddr>,
     /// Which request it was.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// Why a change was not made.
@@ -149,7 +149,7 @@ pub enum ChangeError {
 impl Administration {
     /// Brings together what changes are made to.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         audit: Arc<Audit>,
         clock: SharedClock,
@@ -171,7 +171,7 @@ impl Administration {
     }
 
     /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.
-    pub async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenRevoked, token, actor).await
     }
 
@@ -192,7 +192,7 @@ impl Administration {
 
     /// Writes down that a client's right secret came where others may read it; at most once an hour for each
     /// client, so that a client which always does so does not grow the log.
-    pub async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
         let now = self.clock.now();
         let last = self.exposed.pin().get(client_id).copied();
         if last.is_some_and(|last| now.since(last) < EXPOSURE_INTERVAL_S && now >= last) {

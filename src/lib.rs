@@ -50,7 +50,7 @@
 //! - Each room counts what it decides ([`counts`]), and [`http::metrics`] tells all of it: a label is a closed
 //!   set, and no worker waits for another to count.
 
-pub mod administration;
+pub(crate) mod administration;
 pub mod admission;
 pub mod api;
 pub mod audit;
@@ -61,7 +61,7 @@ pub mod config;
 pub mod counts;
 pub mod declared;
 pub mod failures;
-pub mod files;
+pub(crate) mod files;
 pub mod http;
 pub mod idempotency;
 pub mod keys;
@@ -74,7 +74,7 @@ pub mod sandbox;
 pub mod server;
 pub mod store;
 pub mod telemetry;
-pub mod text;
+pub(crate) mod text;
 pub mod throttle;
 pub mod time;
 pub mod tls;

@@ -11,7 +11,7 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Why bytes are no text; said of a file as `it …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TextFault {
+pub(crate) enum TextFault {
     /// As `>` of Windows PowerShell 5 writes it.
     #[error("is UTF-16: save it as UTF-8")]
     Utf16,
@@ -22,18 +22,18 @@ pub enum TextFault {
 
 /// `bytes` without a byte order mark before them. RFC 8259 section 8.1 lets a reader of JSON ignore one.
 #[must_use]
-pub fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// Whether `bytes` are UTF-16: they start with its byte order mark, or with one ASCII character in it.
 #[must_use]
-pub fn is_utf16(bytes: &[u8]) -> bool {
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..])
 }
 
 /// The text that `bytes` are, without a byte order mark before it.
-pub fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
     if is_utf16(bytes) {
         return Err(TextFault::Utf16);
     }
@@ -43,7 +43,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
 /// The one value that `text` holds: without a byte order mark, and without ASCII white space at either end.
 /// No client secret, identifier or setting starts or ends with such.
 #[must_use]
-pub fn value(text: &str) -> &str {
+pub(crate) fn value(text: &str) -> &str {
     text.strip_prefix('\u{FEFF}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n'])
 }
 
@@ -62,7 +62,7 @@ pub fn truncated(name: &str) -> Cow<'_, str> {
 /// Why a text is hardly the path that its writer means; `None` when nothing speaks against it. What a shell or a
 /// URL parser would make of it is not done here: a folder would be made whose name is `~`.
 #[must_use]
-pub fn misread_path(text: &str) -> Option<String> {
+pub(crate) fn misread_path(text: &str) -> Option<String> {
     let whole = "write the path in full";
     let is_variable = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphabetic() || "_{(".contains(next));
     let quote = text.chars().next().filter(|first| "'\"`".contains(*first));

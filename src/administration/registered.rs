@@ -20,13 +20,13 @@ use crate::time::UnixSeconds;
 const MAX_ADMINISTRATORS: usize = 16;
 
 /// The result of a rotation.
-pub struct Rotated {
+pub(crate) struct Rotated {
     /// The client, with its new secret.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The name of the new secret.
-    pub secret_id: Uuid,
+    pub(crate) secret_id: Uuid,
     /// The new secret itself, for the one answer that shows it; `None` where the caller chose it.
-    pub secret: Option<ClientSecret>,
+    pub(crate) secret: Option<ClientSecret>,
 }
 
 /// The state of a client that `If-Match` names: a digest of its record. When its secrets were last used is
@@ -38,7 +38,7 @@ pub(crate) fn entity_tag(client: &Client) -> EntityTag {
 
 impl Administration {
     /// Changes what `patch` names, if `condition` allows it.
-    pub async fn change(
+    pub(crate) async fn change(
         &self,
         client_id: &ClientId,
         patch: &Patch,
@@ -60,7 +60,7 @@ impl Administration {
 
     /// Gives a client one more secret: the one that the caller chose, or a new one. Its other secrets end
     /// `previous_expires_in_s` seconds from now at the latest; 0 ends them at once.
-    pub async fn rotate_secret(
+    pub(crate) async fn rotate_secret(
         &self,
         client_id: &ClientId,
         chosen: Option<ClientSecret>,
@@ -123,7 +123,7 @@ impl Administration {
 
     /// Revokes every token that the client was issued until now; the next one that it is issued is good,
     /// in the same second too, and whatever the clock does.
-    pub async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
+    pub(crate) async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
             client.revoke_tokens(now);
             Ok(Action::ClientTokensRevoked)

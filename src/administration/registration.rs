@@ -22,32 +22,32 @@ use crate::time::UnixSeconds;
 const CLIENT: &str = "client";
 
 /// A registration that somebody asks for.
-pub struct Request<'r> {
+pub(crate) struct Request<'r> {
     /// Who and what it is to be.
-    pub asked: RegistrationRequest,
+    pub(crate) asked: RegistrationRequest,
     /// The key under which it is asked for, if there is one.
-    pub attempt: Option<Attempt<'r>>,
+    pub(crate) attempt: Option<Attempt<'r>>,
     /// The body of the answer, without a secret, and the tag of the client's state.
-    pub answer: &'r (dyn Fn(&Client) -> (Value, EntityTag) + Sync),
+    pub(crate) answer: &'r (dyn Fn(&Client) -> (Value, EntityTag) + Sync),
 }
 
 /// The answer to a registration.
-pub struct Registered {
+pub(crate) struct Registered {
     /// Where the client is.
-    pub location: String,
+    pub(crate) location: String,
     /// The tag of its state.
-    pub etag: EntityTag,
+    pub(crate) etag: EntityTag,
     /// The body, without a secret.
-    pub body: Value,
+    pub(crate) body: Value,
     /// The secret that was made for it; `None` where the caller chose it.
-    pub secret: Option<ClientSecret>,
+    pub(crate) secret: Option<ClientSecret>,
     /// Whether it was registered by an earlier request under the same key.
-    pub replayed: bool,
+    pub(crate) replayed: bool,
 }
 
 impl Administration {
     /// Registers a client under `client_id` with this secret.
-    pub async fn register(
+    pub(crate) async fn register(
         &self,
         client_id: ClientId,
         registration: Registration,

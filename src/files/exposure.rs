@@ -41,13 +41,13 @@ pub struct Exposure {
 impl Exposure {
     /// What is wrong, after the path: `is open to other users (mode 0644)`.
     #[must_use]
-    pub fn wrong(&self) -> &str {
+    pub(crate) fn wrong(&self) -> &str {
         &self.wrong
     }
 
     /// How to mend that; mostly a command.
     #[must_use]
-    pub fn mend(&self) -> &str {
+    pub(crate) fn mend(&self) -> &str {
         &self.mend
     }
 }
