@@ -402,7 +402,7 @@ mod tests {
             assert_eq!(mend.as_deref(), expected, "{owner}:{group} {mode:04o} for {user}");
         }
         assert_eq!(judged(FOREIGN, FOREIGN, 0o664, ROOT, Reader::Operator), None);
-        assert!(judged(FOREIGN, FOREIGN, 0o666, ROOT, Reader::Operator).is_some(), "anybody could change it");
+        assert!(judged(FOREIGN, FOREIGN, 0o666, ROOT, Reader::Operator).is_some(), "any user could change it");
     }
 
     #[test]
