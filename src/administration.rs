@@ -43,7 +43,7 @@ pub(crate) const OPERATOR_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
-pub struct Administration {
+pub(crate) struct Administration {
     store: Arc<dyn Store>,
     audit: Arc<Audit>,
     clock: SharedClock,
@@ -60,7 +60,7 @@ pub struct Administration {
 
 /// The caller for whom a change is made.
 #[derive(Clone, Debug, Default)]
-pub struct Actor {
+pub(crate) struct Actor {
     /// The client that asked for it; `None` for this program itself.
     pub(crate) client_id: Option<ClientId>,
     /// Where the request came from.

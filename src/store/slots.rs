@@ -296,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_those_that_were_taken_and_not_given_back(steps in proptest::collection::vec((0_u32..40, any::<bool>()), 0..120)) {
+        fn the_numbers_are_the_ones_taken_and_not_given_back(steps in proptest::collection::vec((0_u32..40, any::<bool>()), 0..120)) {
             let (mut numbers, mut model) = (Numbers::default(), BTreeSet::new());
             for (number, takes) in steps {
                 if takes {
