@@ -1,7 +1,7 @@
-//! Every change to who may call: each is one commit with the audit log's word of it.
+//! Every change to who may call. A change and its audit entry are one commit.
 //!
-//! A change is in force when its call returns, and on disk. Nothing here asks whether the caller may make
-//! the change: the gate has done so.
+//! When a call returns, its change is in effect and on disk. Nothing here checks whether the caller may make the change:
+//! the admission has done so.
 
 mod deletion;
 mod keys;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use papaya::HashMap;
 use uuid::Uuid;
 
-pub use self::registered::Rotated;
+pub(crate) use self::registered::Rotated;
 pub(crate) use self::registered::entity_tag;
-pub use self::registration::{Registered, Request};
+pub(crate) use self::registration::Request;
 use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;
@@ -37,36 +37,36 @@ const MAX_RACES: usize = 32;
 /// How often one client's exposed secret makes an audit entry, in seconds.
 const EXPOSURE_INTERVAL_S: u64 = 3_600;
 
-/// What an operator's own client may call: limits that no script of theirs meets, so that nobody is
-/// locked out of the administration by the limits that it sets.
+/// The limits of an operator's own client. No script of an operator reaches them, so that operators cannot lock themselves
+/// out by the limits that they set.
 pub(crate) const OPERATOR_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
 /// Makes changes.
-pub struct Administration {
+pub(crate) struct Administration {
     store: Arc<dyn Store>,
     audit: Arc<Audit>,
     clock: SharedClock,
     clients: Arc<Clients>,
     revocation: Arc<Revocation>,
     keys: Arc<Keys>,
-    /// What clients store here: it ends with them.
+    /// Clients' records in the sample API, which a deletion removes.
     parking: Arc<Parking>,
-    /// When a client's exposed secret was last written down. As many entries as clients, at most.
+    /// When a client's exposed secret last made an audit entry; at most one for each client.
     exposed: HashMap<ClientId, UnixSeconds>,
-    /// Drops what others have of a deleted client in memory.
+    /// Called with each client that was deleted.
     forget_in_memory: Box<dyn Fn(&ClientId) + Send + Sync>,
 }
 
-/// On whose behalf a change is made.
+/// The caller for whom a change is made.
 #[derive(Clone, Debug, Default)]
-pub struct Actor {
-    /// The client that asked for it; `None` is this program itself.
-    pub client_id: Option<ClientId>,
+pub(crate) struct Actor {
+    /// The client that asked for it; `None` for this program itself.
+    pub(crate) client_id: Option<ClientId>,
     /// Where the request came from.
-    pub source: Option<IpAddr>,
+    pub(crate) source: Option<IpAddr>,
     /// Which request it was.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// Why a change was not made.
@@ -81,19 +81,19 @@ pub enum ChangeError {
     /// The client is another than the one that the caller's `If-Match` names.
     #[error("the client has changed since it was read: read it again, and send the change with its new ETag")]
     PreconditionFailed,
-    /// Nobody could administer this server any more.
+    /// No client could administer this server any more.
     #[error(
-        "no other active client has the scope write:admin for the audience admin.api.boomgate, so nobody could \
+        "no other active client has the scope write:admin for the audience admin.api.boomgate, so no client could \
          undo this: register another administrator first"
     )]
     LastAdministrator,
     /// The client has as many secrets as it may have.
     #[error(
-        "the client has two secrets that are good, the older of them {older}: delete that one first, or rotate with \
+        "the client has two valid secrets, the older of them {older}: delete that one first, or rotate with \
          previous_expires_in 0, which ends both at once"
     )]
     TooManySecrets {
-        /// The secret that was there first.
+        /// The older secret.
         older: Uuid,
     },
     /// The caller chose a secret that is, or was, one of the client's.
@@ -106,21 +106,21 @@ pub enum ChangeError {
     #[error("the client has no secret of this secret_id")]
     SecretUnknown,
     /// The client would be left without a secret.
-    #[error("it is the client's only secret that is good: rotate it first, or suspend or delete the client")]
+    #[error("it is the client's only valid secret: rotate it first, or suspend or delete the client")]
     LastSecret,
     /// The `Idempotency-Key` came before with another request.
     #[error("the Idempotency-Key came before with another request")]
     KeyReused,
     /// The secret would be derived from an `Idempotency-Key` that can be guessed.
     #[error(
-        "the secret is derived from the Idempotency-Key, so that is at least {MIN_BYTES_FOR_A_SECRET} characters that \
-         nobody can guess: send a UUID, or choose the client_secret"
+        "the secret is derived from the Idempotency-Key, so the key must have at least {MIN_BYTES_FOR_A_SECRET} characters \
+         and must not be easy to guess: send a UUID, or choose the client_secret"
     )]
     KeyTooShort,
-    /// The client that the same request registered is no more.
+    /// The client that the same request registered was deleted.
     #[error("the client that this Idempotency-Key registered was deleted since: use a new key to register one again")]
     RegisteredGone,
-    /// The secret in the answer to the same request is no longer good.
+    /// The secret in the answer to the same request is no longer valid.
     #[error(
         "the secret of the client that this Idempotency-Key registered has ended since: rotate it for a new one, or use \
          a new key to register another client"
@@ -128,28 +128,27 @@ pub enum ChangeError {
     RegisteredSecretGone,
     /// As many answers are remembered for the caller as may be.
     #[error(
-        "this client used {0} Idempotency-Keys in the last 24 hours, as many as are remembered: use no new one until the \
-         first is forgotten"
+        "this client used {0} Idempotency-Keys in the last 24 hours, and no more are remembered: wait until the first of \
+         them is 24 hours old before you use a new one"
     )]
     TooManyKeys(u32),
-    /// No secret could be made: the system gives no randomness. Ours to mend.
+    /// No secret could be generated: the system gives no randomness. The server's fault.
     #[error("the system's random source did not answer")]
     NoRandomness,
-    /// Others changed the same client each time that this change was tried.
-    #[error("the client changed under every attempt: try again")]
+    /// Other callers changed the same client during each attempt.
+    #[error("other callers changed the client during every attempt: try again")]
     Contended,
-    /// The store did not answer: ours to mend.
+    /// The store did not answer. The server's fault.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The signing keys could not be changed so.
+    /// The signing keys could not be changed in this way.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
 impl Administration {
-    /// Brings together what changes are made to.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         audit: Arc<Audit>,
         clock: SharedClock,
@@ -170,8 +169,8 @@ impl Administration {
         self
     }
 
-    /// Revokes a token at its client's wish (RFC 7009): it is refused from the next request on.
-    pub async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
+    /// Revokes a token for its client (RFC 7009): it is refused from the next request on.
+    pub(crate) async fn revoke(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenRevoked, token, actor).await
     }
 
@@ -185,14 +184,14 @@ impl Administration {
         self.revoke_jti_as(Action::TokenRevoked, jti, expires_at, actor).await
     }
 
-    /// Revokes a token that came in the clear, where anybody on the way may have read it.
+    /// Revokes a token that came over plain HTTP, where others may have read it.
     pub(crate) async fn revoke_exposed(&self, token: &AccessToken, actor: &Actor) -> Result<(), ChangeError> {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
-    /// Writes down that a client's right secret came where others may read it; at most once an hour for each
-    /// client, so that a client which always does so does not grow the log.
-    pub async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
+    /// Adds an audit entry that a client sent its secret where others may read it; at most once an hour for each client, so
+    /// that a client which always does so does not fill the log.
+    pub(crate) async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
         let now = self.clock.now();
         let last = self.exposed.pin().get(client_id).copied();
         if last.is_some_and(|last| now.since(last) < EXPOSURE_INTERVAL_S && now >= last) {
@@ -205,7 +204,7 @@ impl Administration {
         Ok(())
     }
 
-    /// Writes down that authentications failed.
+    /// Adds an audit entry that authentications failed.
     pub(crate) async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
         let event = Event {
             at: failures.last,
@@ -260,8 +259,8 @@ impl Administration {
     }
 }
 
-/// A line for a change that is in force, in the words of the audit log: at `info` for a caller's; what this
-/// program does by itself, such as at its first start, is at `debug`.
+/// Logs a change that is in effect, in the words of the audit log: at `info` for a caller; at `debug` for this program
+/// itself, such as at its first start.
 fn log_change(event: &Event) {
     let Event { action, subject, actor, request_id, .. } = event;
     let (action, request_id) = (action.name(), request_id.as_deref());

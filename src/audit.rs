@@ -1,9 +1,9 @@
 //! Who did what, when: one entry for each change, in the change's own commit, each bound to the one before.
 //!
-//! Owns the keys under `audit/`, numbered from 1, and the one under `audit-head/`, which names the last of
-//! them. An entry holds its own digest and that of the entry before, so an entry that is altered, left out
-//! or moved shows ([`LogVerifier`]). It never holds a secret or a token. Nothing that an unauthenticated caller
-//! sends makes an entry: failures are summarised ([`crate::failures`]), so a flood does not grow the log.
+//! Owns the keys under `audit/`, numbered from 1, and the key under `audit-head/`, which names the last entry. An entry
+//! has its own digest and that of the entry before, so [`LogVerifier`] finds an entry that was altered, deleted or moved.
+//! An entry never has a secret or a token. An unauthenticated request makes no entry of its own: failures are summarised
+//! ([`crate::failures`]), so a flood of them does not fill the log.
 
 mod entry;
 mod salvage;
@@ -25,14 +25,14 @@ use crate::store::{Outcome, Revision, Store, StoreError, Txn, Value};
 pub(crate) const MAX_LOOKED_AT: u64 = 1_000;
 /// How many entries are read from the store at a time.
 const WINDOW: u64 = 100;
-/// How often an entry whose place another node took is given the next one.
+/// How often an entry is given the next number because another node took its number.
 const MAX_RACES: u32 = 32;
-/// How much longer the pause is after each race that was lost.
+/// By how much the pause grows with each such race.
 const RACE_PAUSE: Duration = Duration::from_millis(1);
 
-/// Some of the lines that were looked for.
+/// A part of the result of a search.
 pub struct AuditPage {
-    /// Those that are wanted, and every broken one.
+    /// The lines that match, and every broken line.
     pub lines: Vec<Line>,
     /// The number of the last line that was looked at, if there are more beyond it.
     pub more_beyond: Option<u64>,
@@ -43,14 +43,14 @@ pub struct AuditPage {
 /// The log.
 pub struct Audit {
     store: Arc<dyn Store>,
-    /// Held from the choice of a number to the end of its commit: one entry at a time. The head as it was
-    /// last seen, so that it is read from the store only when another node may have moved it.
-    turn: Mutex<Option<Seen>>,
+    /// The head of the log, so that it is read from the store only when another node may have moved it. Locked from the
+    /// choice of a number to the end of its commit: one entry at a time.
+    head: Mutex<Option<StoredHead>>,
     written: Counts<Action>,
 }
 
 #[derive(Clone)]
-struct Seen {
+struct StoredHead {
     head: Head,
     /// As it is stored; `None` while the log is empty.
     stored: Option<Value>,
@@ -60,21 +60,20 @@ impl Audit {
     /// The log in this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, turn: Mutex::new(None), written: Counts::new() }
+        Self { store, head: Mutex::new(None), written: Counts::new() }
     }
 
-    /// How many entries this process has written, by what they tell of.
+    /// How many entries this process has written, by their action.
     pub fn written(&self) -> impl Iterator<Item = (Action, u64)> + '_ {
         self.written.totals()
     }
 
-    /// Makes a change and writes its event down, together or not at all; `None` when the change's own
-    /// conditions do not hold. One commit with its sync, and waits for those that came before.
+    /// Makes a change and adds its entry in one commit; `None` if the conditions of the change do not hold. Waits for the
+    /// sync of its commit, and for the entries before.
     pub async fn commit(&self, change: &Txn, event: &Event) -> Result<Option<Revision>, StoreError> {
-        let mut turn = self.turn.lock().await;
-        // Gone while the commit is under way: whoever comes after one that was given up, or that failed,
-        // reads again where the log ends.
-        let mut seen = match turn.take() {
+        let mut cached = self.head.lock().await;
+        // Empty while the commit is under way: after a commit that was cancelled, or that failed, the head is read again.
+        let mut seen = match cached.take() {
             Some(seen) => seen,
             None => self.see().await?,
         };
@@ -88,24 +87,24 @@ impl Audit {
             };
             let link = link.put(key, stored.clone()).put(key_of(entry.number), ENTRIES.encode(&entry)?);
             if let Outcome::Committed(revision) = self.store.commit(change.clone().and(link)).await? {
-                *turn = Some(Seen { head, stored: Some(stored) });
+                *cached = Some(StoredHead { head, stored: Some(stored) });
                 self.written.add_one(event.action);
                 return Ok(Some(revision));
             }
             let now = self.see().await?;
             if now.stored == seen.stored {
-                *turn = Some(now);
+                *cached = Some(now);
                 return Ok(None);
             }
             seen = now;
-            // Whoever won knows where the log ends, and would win again: the longer one has lost, the longer one waits.
+            // The winner knows the head and would win again, so the pause grows with each lost race.
             tokio::time::sleep(RACE_PAUSE * lost).await;
         }
         Err(StoreError::Unavailable("other nodes wrote to the audit log at every attempt".into()))
     }
 
-    /// Up to `limit` lines that `wanted` takes, the newest first, from the one before the number `before`.
-    /// Looks at [`MAX_LOOKED_AT`] at most: there may be more after a short page, and after an empty one.
+    /// Up to `limit` lines that `wanted` accepts, the newest first, from the one before the number `before`. Looks at
+    /// [`MAX_LOOKED_AT`] at most: there may be more after a short page, and after an empty one.
     pub async fn newest(
         &self,
         before: Option<u64>,
@@ -160,14 +159,14 @@ impl Audit {
         Ok(page)
     }
 
-    async fn see(&self) -> Result<Seen, StoreError> {
+    async fn see(&self) -> Result<StoredHead, StoreError> {
         Ok(match HEAD.get(&*self.store, "").await? {
-            Some((head, stored)) => Seen { head, stored: Some(stored) },
-            None => Seen { head: Head { number: 0, digest: EntryDigest::NONE }, stored: None },
+            Some((head, stored)) => StoredHead { head, stored: Some(stored) },
+            None => StoredHead { head: Head { number: 0, digest: EntryDigest::NONE }, stored: None },
         })
     }
 
-    /// What stands at each number from `first` to `last`, both included; at most [`WINDOW`] of them.
+    /// The lines from `first` to `last`, both included; at most [`WINDOW`].
     async fn read(&self, first: u64, last: u64) -> Result<Vec<Line>, StoreError> {
         let count = usize::try_from(last.saturating_sub(first).saturating_add(1)).unwrap_or(usize::MAX);
         let before = key_of(first.saturating_sub(1));
@@ -181,8 +180,8 @@ impl Audit {
             }
             return Ok(lines);
         }
-        // A page that the disk has lost spoils the scan, but not what is on other pages. Where the log's end
-        // cannot be read either, it is the store that does not answer.
+        // A lost page of the disk spoils the whole scan, but not entries on other pages. If the head cannot be read either,
+        // the store does not answer at all.
         self.see().await?;
         for number in first..=last {
             let key = key_of(number);
@@ -229,7 +228,7 @@ mod tests {
         assert!(matches!(outcome, Outcome::Committed(_)));
     }
 
-    /// What stops whoever follows the whole log; its last entry if nothing does.
+    /// The number of the last entry, or where the log is broken.
     async fn follow(audit: &Audit) -> Result<u64, Break> {
         let mut chain = LogVerifier::new();
         loop {
@@ -291,15 +290,15 @@ mod tests {
     #[tokio::test]
     async fn a_search_looks_at_a_bounded_part_of_the_log() {
         let (_, audit) = log(MAX_LOOKED_AT + 10).await;
-        let nobody = |_: &Event| false;
-        assert_eq!(audit.newest(None, 10, nobody).await.unwrap().more_beyond, Some(11));
-        assert_eq!(audit.newest(Some(11), 10, nobody).await.unwrap().more_beyond, None);
-        assert_eq!(audit.oldest(0, 10, nobody).await.unwrap().more_beyond, Some(MAX_LOOKED_AT));
-        assert_eq!(audit.oldest(MAX_LOOKED_AT, 10, nobody).await.unwrap().more_beyond, None);
+        let none = |_: &Event| false;
+        assert_eq!(audit.newest(None, 10, none).await.unwrap().more_beyond, Some(11));
+        assert_eq!(audit.newest(Some(11), 10, none).await.unwrap().more_beyond, None);
+        assert_eq!(audit.oldest(0, 10, none).await.unwrap().more_beyond, Some(MAX_LOOKED_AT));
+        assert_eq!(audit.oldest(MAX_LOOKED_AT, 10, none).await.unwrap().more_beyond, None);
     }
 
     #[tokio::test]
-    async fn each_byte_of_an_entry_that_is_changed_shows_and_names_the_entry() {
+    async fn a_change_of_any_byte_of_an_entry_is_found_and_names_the_entry() {
         let (store, audit) = log(5).await;
         for number in [1, 3, 5] {
             let key = key_of(number);
@@ -317,8 +316,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_entry_that_is_replaced_left_out_or_cut_off_shows() {
-        // An attacker who knows the form: the digest is right, but what follows has another.
+    async fn a_replaced_a_deleted_and_a_cut_off_entry_are_found() {
+        // An attacker who knows the format: the digest is right, but the next entry has another one.
         let (store, audit) = log(5).await;
         let Line::Entry(second) = &audit.oldest(1, 1, |_| true).await.unwrap().lines[0] else { panic!("an entry") };
         let before = Head { number: 1, digest: second.previous.clone() };
@@ -341,17 +340,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_a_store_that_does_not_open_the_entries_that_were_hit_are_named() {
+    async fn damaged_entries_are_named_even_if_the_store_does_not_open() {
         let (store, _) = log(5).await;
         let texts: Vec<Vec<u8>> =
             store.scan(b"audit/", None, 10).await.unwrap().iter().map(|(_, value)| value.as_bytes().to_vec()).collect();
         let file = [b"\x00rubbish\xff".to_vec(), texts.concat(), texts[1].clone()].concat();
-        assert_eq!(traces(&[file.clone(), Vec::new()]), Traces { hit: [].into(), last: 5 });
+        assert_eq!(traces(&[file.clone(), Vec::new()]), Traces { damaged: [].into(), last: 5 });
         let third = file.windows(texts[2].len()).position(|window| window == texts[2]).unwrap();
         for at in 0..texts[2].len() {
             let mut file = file.clone();
             file[third + at] ^= 1;
-            assert_eq!(traces(&[file]), Traces { hit: [3].into(), last: 5 }, "byte {at}");
+            assert_eq!(traces(&[file]), Traces { damaged: [3].into(), last: 5 }, "byte {at}");
         }
     }
 
@@ -385,12 +384,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_that_was_given_up_does_not_break_the_log() {
+    async fn a_cancelled_commit_does_not_break_the_log() {
         let (_, audit) = log(3).await;
         {
             let (txn, event) = (Txn::new(), event(4));
-            let mut given_up = std::pin::pin!(audit.commit(&txn, &event));
-            let _pending = futures_util::poll!(given_up.as_mut());
+            let mut cancelled = std::pin::pin!(audit.commit(&txn, &event));
+            let _pending = futures_util::poll!(cancelled.as_mut());
         }
         assert!(audit.commit(&Txn::new(), &event(5)).await.unwrap().is_some());
         assert!(matches!(follow(&audit).await, Ok(4 | 5)));

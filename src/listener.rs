@@ -1,13 +1,12 @@
-//! Sockets: who may connect, what they speak, how long they may take, and how they are let go.
+//! Sockets: which protocol a connection uses, how long each step may take, and how connections end.
 //!
-//! The first byte of a connection to the TLS port tells a TLS hello from plain HTTP; a plain request gets
-//! the clear app's answer and the connection is closed. Behind TLS, ALPN chooses HTTP/2 or HTTP/1.1, and
-//! one instance of the secure app on each worker answers both. The codecs are actix-http's and h2's; the
-//! dispatchers, [`http1`] and [`http2`], are ours. For actix's HTTP/2 has no bound on streams, headers and
-//! idle time and no drain; and its HTTP/1.1 reads the next requests before the present one is answered, so
-//! that it answers what came after a `Connection: close` and writes an answer by the head of a later request.
-//! Two ports for plain HTTP may be beside it: one whose app refuses, one for operators. Nothing here knows a
-//! route.
+//! The first byte of a connection to the TLS port distinguishes a TLS handshake from plain HTTP; a plain request gets the
+//! answer of the plain app, and the connection is closed. Over TLS, ALPN chooses HTTP/2 or HTTP/1.1, and one instance of
+//! the secure app on each worker answers both. The codecs are those of actix-http and h2; the dispatchers, [`http1`] and
+//! [`http2`], are our own. The reasons: actix's HTTP/2 has no limit on streams, headers and idle time, and no graceful
+//! stop. Its HTTP/1.1 reads later requests before the current one is answered, so it answers requests after a
+//! `Connection: close`, and formats an answer by the head of a later request. There may be two more ports for plain HTTP:
+//! one whose app refuses every request, and one for operators. No route is known here.
 
 mod chunks;
 mod connections;
@@ -49,7 +48,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// The sockets of a server, before it runs.
 ///
-/// The apps are made as `actix_web::HttpServer::new` makes them, each once for every worker and listener.
+/// The apps are created as by `actix_web::HttpServer::new`: once for each worker and listener.
 pub struct Sockets {
     builder: ServerBuilder,
     limits: ConnectionLimits,
@@ -58,7 +57,7 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// None yet.
+    /// No sockets yet.
     #[must_use]
     pub fn new(mut limits: ConnectionLimits) -> Self {
         limits.silence_timeout = limits.silence_timeout.max(limits.keep_alive);
@@ -71,19 +70,19 @@ impl Sockets {
         Self { builder, limits, stopping, connections: Arc::default() }
     }
 
-    /// How many connections these sockets have.
+    /// The counts of the connections of these sockets.
     #[must_use]
     pub fn connections(&self) -> Arc<Connections> {
         Arc::clone(&self.connections)
     }
 
-    /// `secure_app` answers what comes over TLS, `clear_app` what comes in the clear all the same.
+    /// Ports where `secure_app` answers requests over TLS, and `plain_app` requests over plain HTTP.
     pub fn https<A, IA, SA, BA, C, IC, SC, BC>(
         mut self,
         listeners: Vec<TcpListener>,
         mut tls: rustls::ServerConfig,
         secure_app: A,
-        clear_app: C,
+        plain_app: C,
     ) -> io::Result<Self>
     where
         A: Fn() -> IA + Send + Clone + 'static,
@@ -106,16 +105,16 @@ impl Sockets {
                 stopping: self.stopping.clone(),
                 connections: self.connections(),
             };
-            let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
+            let (secure_app, plain_app) = (secure_app.clone(), plain_app.clone());
             self.builder = self.builder.listen("https", listener, move || {
-                let (secure_app, clear_app) = (secure_app.clone(), clear_app.clone());
-                https_port(port.clone(), move || start(&secure_app), move || start(&clear_app))
+                let (secure_app, plain_app) = (secure_app.clone(), plain_app.clone());
+                https_port(port.clone(), move || start(&secure_app), move || start(&plain_app))
             })?;
         }
         Ok(self)
     }
 
-    /// `app` answers plain HTTP, one request a connection.
+    /// A port where `app` answers plain HTTP, one request a connection.
     pub fn http<A, I, S, B>(self, listener: TcpListener, app: A) -> io::Result<Self>
     where
         A: Fn() -> I + Send + Clone + 'static,
@@ -127,7 +126,7 @@ impl Sockets {
         self.plain("http", listener, KeepAlive::Disabled, app)
     }
 
-    /// `app` answers plain HTTP to those who look after the server, on connections that last.
+    /// A port where `app` answers operators over plain HTTP, on persistent connections.
     pub fn ops<A, I, S, B>(self, listener: TcpListener, app: A) -> io::Result<Self>
     where
         A: Fn() -> I + Send + Clone + 'static,
@@ -156,15 +155,15 @@ impl Sockets {
         Ok(self)
     }
 
-    /// Accepts on every socket until the returned server is stopped; it must be awaited to run, and leaves
-    /// signals alone. A graceful stop ends connections at rest at once, tells HTTP/2 clients to go (RFC 9113
-    /// section 6.8), and waits for answers under way.
+    /// Accepts on every socket until the returned server is stopped. It must be awaited to run, and does not handle signals. A
+    /// graceful stop closes idle connections at once, sends GOAWAY to HTTP/2 clients (RFC 9113 section 6.8), and waits for
+    /// answers under way.
     pub fn serve(self) -> Server {
         self.builder.run()
     }
 }
 
-/// What an `actix_web::App` is once started: one worker's instance, which is always ready.
+/// A started `actix_web::App`: one worker's instance, which is always ready.
 pub trait Answers<B>:
     Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Future: 'static> + 'static
 {
@@ -175,7 +174,7 @@ impl<S, B> Answers<B> for S where
 {
 }
 
-/// A worker's instance of an app, soon.
+/// The start of a worker's instance of an app.
 type Starting<S> = LocalBoxFuture<'static, Result<Rc<S>, ()>>;
 
 fn start<I, S>(app: &impl Fn() -> I) -> Starting<S::Service>
@@ -196,11 +195,11 @@ struct TlsPort {
     connections: Arc<Connections>,
 }
 
-/// What serves the connections to one TLS port on one worker.
+/// The service for the connections to one TLS port on one worker.
 fn https_port<S, B, C, D>(
     port: TlsPort,
     start_secure: impl Fn() -> Starting<S>,
-    start_clear: impl Fn() -> Starting<C>,
+    start_plain: impl Fn() -> Starting<C>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
 where
     S: Answers<B>,
@@ -210,16 +209,16 @@ where
 {
     fn_factory(move || {
         let TlsPort { acceptor, limits, stopping, connections } = port.clone();
-        let (secure, clear) = (start_secure(), start_clear());
+        let (secure, plain) = (start_secure(), start_plain());
         async move {
-            let (secure, clear) = (secure.await?, clear.await?);
+            let (secure, plain) = (secure.await?, plain.await?);
             let stop = Stop::of(stopping.clone());
-            let clear = Rc::new(Http1::new(clear, KeepAlive::Disabled, limits, stop.clone()));
+            let plain = Rc::new(Http1::new(plain, KeepAlive::Disabled, limits, stop.clone()));
             let http1 = Rc::new(Http1::new(Rc::clone(&secure), limits.keep_alive.into(), limits, stop.clone()));
             let http2 = Rc::new(Http2::new(secure, limits, stop));
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
-                let (http1, http2, clear) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&clear));
+                let (http1, http2, plain) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&plain));
                 async move {
                     let peer = stream.peer_addr().ok();
                     let opened = tokio::select! {
@@ -239,9 +238,9 @@ where
                             until_silent(limit, *io, |io| http1.serve(io, peer)).await;
                             work.finish();
                         }
-                        Ok(Ok(Opened::Clear(io))) => {
-                            let work = Work::of(&connections.begin(Opening::Clear));
-                            until_silent(limit, io, |io| clear.serve(io, peer)).await;
+                        Ok(Ok(Opened::Plain(io))) => {
+                            let work = Work::of(&connections.begin(Opening::Plain));
+                            until_silent(limit, io, |io| plain.serve(io, peer)).await;
                             work.finish();
                         }
                         Ok(Err(error)) => {
@@ -250,7 +249,7 @@ where
                         }
                         Err(_) => {
                             connections.add_unopened(Opening::TimedOut);
-                            debug!(?peer, "a connection took too long to open");
+                            debug!(?peer, "a connection was not opened in time");
                         }
                     }
                     Ok::<_, ()>(())
@@ -260,28 +259,28 @@ where
     })
 }
 
-/// What serves the connections to a port for plain HTTP on one worker.
+/// The service for the connections to a port for plain HTTP on one worker.
 fn http_port<C, D>(
     limits: ConnectionLimits,
     keep_alive: KeepAlive,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
-    start_clear: impl Fn() -> Starting<C>,
+    start_plain: impl Fn() -> Starting<C>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()>
 where
     C: Answers<D>,
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let (clear, stopping, connections) = (start_clear(), stopping.clone(), connections.clone());
+        let (plain, stopping, connections) = (start_plain(), stopping.clone(), connections.clone());
         async move {
-            let clear = Rc::new(Http1::new(clear.await?, keep_alive, limits, Stop::of(stopping)));
+            let plain = Rc::new(Http1::new(plain.await?, keep_alive, limits, Stop::of(stopping)));
             Ok(fn_service(move |stream: TcpStream| {
-                let (clear, connections) = (Rc::clone(&clear), connections.clone());
+                let (plain, connections) = (Rc::clone(&plain), connections.clone());
                 async move {
                     let peer = stream.peer_addr().ok();
-                    let work = Work::of(&connections.begin(Opening::Clear));
-                    until_silent(limits.silence_timeout, stream, |io| clear.serve(io, peer)).await;
+                    let work = Work::of(&connections.begin(Opening::Plain));
+                    until_silent(limits.silence_timeout, stream, |io| plain.serve(io, peer)).await;
                     work.finish();
                     Ok::<_, ()>(())
                 }
@@ -290,23 +289,23 @@ where
     })
 }
 
-/// A connection whose protocol is known.
+/// A connection, by its protocol.
 enum Opened {
-    Clear(TcpStream),
+    Plain(TcpStream),
     Http1(Box<TlsStream<TcpStream>>),
     Http2(Box<TlsStream<TcpStream>>),
 }
 
-/// Looks at the first byte, without taking it, and shakes hands if it is TLS.
+/// Peeks at the first byte, and does the TLS handshake if it starts one.
 async fn open(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Opened> {
-    // Else HTTP/2 answers wait 40 ms for the client's delayed acknowledgement.
+    // Without it HTTP/2 answers wait 40 ms for the client's delayed acknowledgement.
     stream.set_nodelay(true)?;
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     if first != [TLS_HANDSHAKE] {
-        return Ok(Opened::Clear(stream));
+        return Ok(Opened::Plain(stream));
     }
     let stream = acceptor.accept(stream).await?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

@@ -1,10 +1,10 @@
 //! The log: one line for each event, to standard error.
 //!
-//! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the hook of panics. An
-//! access token or a secret is never an event's field: types that hold one do not print. Text that came from
-//! a request is recorded with `?`, which escapes control characters, so that no request can write a line of
-//! its own or move a terminal's cursor. No warning or error is repeated without end: see [`log_rate_limit`]. No thread
-//! that logs waits for whoever reads the log: see [`queue`].
+//! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the panic hook. An access token or a
+//! secret is never a field of an event: their types do not print. Text from a request is recorded with `?`, which escapes
+//! control characters, so that a request can neither add a line of its own nor move a terminal's cursor. No warning or
+//! error is repeated without end: see [`log_rate_limit`]. A thread that logs never waits for the reader of the log: see
+//! [`queue`].
 
 mod log_rate_limit;
 mod queue;
@@ -23,13 +23,13 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
-use self::log_rate_limit::Sparing;
+use self::log_rate_limit::LogRateLimit;
 use self::queue::Queue;
 use crate::config::{Log, LogFormat};
 use crate::http::access_log::ACCESS;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 
-/// The lines of this process's log: standard error is one, and so is this.
+/// The lines of the log: a process has one standard error, so it has one log.
 static LINES: Queue = Queue::new();
 
 /// Why there is no log.
@@ -41,25 +41,25 @@ pub enum TelemetryError {
     /// This process has a log already.
     #[error("the log was started twice")]
     Started(#[from] tracing_subscriber::util::TryInitError),
-    /// The system gives no thread or file for it.
+    /// The system gives no thread or file for the log.
     #[error("the log cannot be written: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Starts the log of this process; once. From then on a panic is an event too.
+/// Starts the log of this process, once. From then on a panic is an event too.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.level)?;
     let access = log.access;
-    let is_told = move |event: &Metadata<'_>| is_told(event, access);
+    let is_logged = move |event: &Metadata<'_>| is_logged(event, access);
     let lines = fmt::layer().with_writer(|| &LINES);
     let lines = match log.format {
         LogFormat::Pretty => lines.with_ansi(log.color).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // A copy of the file: whoever holds the standard library's lock of it while it blocks would block all others.
+    // A copy of the file: a blocked write under the standard library's lock would block every other thread.
     let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-    // Filters of the whole log, and not of one layer: `tracing::enabled!` would confuse those.
-    registry().with(lines).with(Sparing::new()).with(filter_fn(is_told)).with(filter).try_init()?;
+    // Filters of the whole log, not of one layer: those do not work with `tracing::enabled!`.
+    registry().with(lines).with(LogRateLimit::new()).with(filter_fn(is_logged)).with(filter).try_init()?;
     let format = log.format;
     let gap = move |lines| line(format, Level::WARN, "lines of the log were dropped here", Some(lines));
     thread::Builder::new().name("log".into()).spawn(move || LINES.write_to(out, gap))?;
@@ -67,8 +67,8 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Says something to whoever runs the server, whatever the log's level: in a log for people as it stands, in a
-/// log for machines as an event. Needs a log that was started.
+/// Writes a text to the log, whatever its level: as it is in a log for people, as an event in a log for machines. The log
+/// must be started.
 pub fn say(format: LogFormat, level: Level, text: &str) {
     LINES.push(
         match format {
@@ -90,7 +90,7 @@ pub fn flush(limit: Duration) -> bool {
     LINES.flush(limit)
 }
 
-/// A line as the subscriber would write it, past its filters.
+/// A line in the form that the subscriber writes, without its filters.
 fn line(format: LogFormat, level: Level, message: &str, lines: Option<u64>) -> String {
     #[derive(Serialize)]
     struct Event<'e> {
@@ -115,7 +115,7 @@ fn line(format: LogFormat, level: Level, message: &str, lines: Option<u64>) -> S
     }
 }
 
-/// A panic as an event: one line, escaped, that waits for nobody.
+/// Logs a panic as one escaped line; does not wait.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -125,10 +125,10 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(?cause, at, thread = current.name(), "this program has a fault: a thread panicked");
 }
 
-/// Whether an event may be told at any level: a request's line if those are asked for, our own, and what other crates say is wrong. Below that they
-/// print requests as they came, with tokens and secrets in them. actix-http calls each malformed request
-/// an error: whoever sends those would fill the disk.
-fn is_told(event: &Metadata<'_>, access: bool) -> bool {
+/// Whether an event may be logged: a line for a request if the settings ask for these, every event of this crate, and
+/// warnings and errors of others. At lower levels, other crates print whole requests with their tokens and secrets.
+/// actix-http logs each malformed request as an error, so any client could fill the disk with them.
+fn is_logged(event: &Metadata<'_>, access: bool) -> bool {
     let target = event.target();
     if target == ACCESS {
         return access;
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_passes_the_filters_looks_like_the_others() {
+    fn a_line_without_filters_has_the_form_of_the_others() {
         let json = line(LogFormat::Json, Level::WARN, "a \"word\"\nmore", Some(3));
         let (start, end) = json.split_once("Z\",").unwrap();
         assert!(start.starts_with("{\"timestamp\":\"2"), "{start}");

@@ -1,18 +1,18 @@
-//! Text as people store and send it: what stands at its edges and is no part of it.
+//! Text from outside: byte order marks, line ends, UTF-16.
 //!
-//! One rule for files, variables, standard input and bodies. Editors put a byte order mark (U+FEFF) before a
-//! text and a line end after it, and some save UTF-16. [`decode`] leaves out the mark and refuses UTF-16 by
-//! name; [`value`] is what remains of a text that holds one value, such as a secret.
+//! One rule for files, variables, standard input and bodies. Editors put a byte order mark (U+FEFF) before a text and a
+//! line end after it, and some save UTF-16. [`decode`] removes the mark and refuses UTF-16 with an error that names it;
+//! [`value`] is the value in a text that has one value, such as a secret.
 
 use std::borrow::Cow;
 
 /// The byte order mark in UTF-8, with which Windows' editors start a file.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Why bytes are no text; said of a file as `it …`.
+/// Why bytes are no text. The message continues a sentence about the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TextFault {
-    /// As `>` of Windows PowerShell 5 writes it.
+pub(crate) enum TextFault {
+    /// Windows PowerShell 5 writes it with `>`.
     #[error("is UTF-16: save it as UTF-8")]
     Utf16,
     /// Any other bytes.
@@ -22,28 +22,28 @@ pub enum TextFault {
 
 /// `bytes` without a byte order mark before them. RFC 8259 section 8.1 lets a reader of JSON ignore one.
 #[must_use]
-pub fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// Whether `bytes` are UTF-16: they start with its byte order mark, or with one ASCII character in it.
 #[must_use]
-pub fn is_utf16(bytes: &[u8]) -> bool {
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..])
 }
 
-/// The text that `bytes` are, without a byte order mark before it.
-pub fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
+/// `bytes` as text, without a byte order mark before it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, TextFault> {
     if is_utf16(bytes) {
         return Err(TextFault::Utf16);
     }
     std::str::from_utf8(without_mark(bytes)).map_err(|_| TextFault::NotUtf8)
 }
 
-/// The one value that `text` holds: without a byte order mark, and without ASCII white space at either end.
-/// No client secret, identifier or setting starts or ends with such.
+/// The one value in `text`, without a byte order mark, and without ASCII white space at either end. No client secret,
+/// identifier or setting starts or ends with white space.
 #[must_use]
-pub fn value(text: &str) -> &str {
+pub(crate) fn value(text: &str) -> &str {
     text.strip_prefix('\u{FEFF}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n'])
 }
 
@@ -52,17 +52,17 @@ const MAX_REPEATED_CHARS: usize = 64;
 
 /// `name`, cut after 64 characters: an answer must not grow with what a caller sends.
 #[must_use]
-pub fn truncated(name: &str) -> Cow<'_, str> {
+pub(crate) fn truncated(name: &str) -> Cow<'_, str> {
     match name.char_indices().nth(MAX_REPEATED_CHARS) {
         Some((end, _)) => format!("{}…", name.split_at(end).0).into(),
         None => name.into(),
     }
 }
 
-/// Why a text is hardly the path that its writer means; `None` when nothing speaks against it. What a shell or a
-/// URL parser would make of it is not done here: a folder would be made whose name is `~`.
+/// Why a text is probably not the path that its author means; `None` for a usual path. Nothing here replaces what a shell
+/// or a URL parser would replace, so without this check a folder of the name `~` would be created.
 #[must_use]
-pub fn misread_path(text: &str) -> Option<String> {
+pub(crate) fn misread_path(text: &str) -> Option<String> {
     let whole = "write the path in full";
     let is_variable = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphabetic() || "_{(".contains(next));
     let quote = text.chars().next().filter(|first| "'\"`".contains(*first));
@@ -78,7 +78,7 @@ pub fn misread_path(text: &str) -> Option<String> {
     } else if text.chars().any(char::is_control) || text.trim() != text {
         format!("begins or ends with a blank, or has a control character in it: {whole}, without that")
     } else if quote.is_some_and(|quote| text.len() > 1 && text.ends_with(quote)) {
-        "has quotation marks around it that are part of it: leave them out".to_owned()
+        "has quotation marks around it, which become part of the name: remove them".to_owned()
     } else {
         return None;
     };

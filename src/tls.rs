@@ -1,9 +1,8 @@
 //! The certificate that this server shows, and the TLS settings around it.
 //!
-//! [`Tls`] owns one certificate with its key: from PEM files that someone else renews, or from a local
-//! CA that it makes and keeps under `DATA_DIR/tls`. Connections read it through an atomic pointer, so
-//! [`Tls::refresh`] swaps it under load, and one that does not parse never replaces one that works.
-//! TLS 1.2 and 1.3 on ring, nothing else; no client certificates. Sockets are `listener`'s.
+//! [`Tls`] owns one certificate with its key: from PEM files that the operator renews, or from a local CA that it creates
+//! under `DATA_DIR/tls`. Connections read it through an atomic pointer, so [`Tls::refresh`] replaces it under load. A
+//! certificate that does not parse never replaces one that works. TLS 1.2 and 1.3 on ring; no client certificates.
 
 mod authority;
 mod constraints;
@@ -29,16 +28,16 @@ use crate::time::{SharedClock, UnixSeconds};
 /// Where the certificate comes from.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSettings {
-    /// The folder of the local CA and of what it signs, `DATA_DIR/tls`; made if missing, mode 0700. Not
-    /// touched when `certificate` is set.
+    /// The folder of the local CA and its certificates, `DATA_DIR/tls`; created if missing, with mode 0700. Not used when
+    /// `certificate` is set.
     pub dir: PathBuf,
     /// A PEM file: this server's certificate first, then the intermediates.
     pub certificate: Option<PathBuf>,
     /// The PEM file of its private key, private by the rule of [`crate::files`].
     pub private_key: Option<PathBuf>,
-    /// Names for the local CA's certificate, beside `localhost`, the loopback addresses and the machine's
-    /// own name: host names, wildcards such as `*.example.com`, IP addresses. The CA is made for these and may sign
-    /// for no other.
+    /// Names for the certificate of the local CA, beside `localhost`, the loopback addresses and the name of the machine:
+    /// host names, wildcards such as `*.example.com`, IP addresses. The CA is created for these names and may sign for no
+    /// others.
     pub names: Vec<String>,
 }
 
@@ -55,23 +54,23 @@ enum Source {
     Files(Mutex<PemFiles>),
 }
 
-/// What [`Tls::refresh`] found.
+/// The result of [`Tls::refresh`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Refreshed {
-    /// Nothing to do.
+    /// There was nothing to do.
     Unchanged,
-    /// The local CA has signed a new certificate, which new connections get, until this moment.
+    /// The local CA has signed a new certificate for new connections; it is valid until this time.
     Renewed(UnixSeconds),
-    /// The files had changed: new connections get what they hold now, until this moment.
+    /// The files had changed, and new connections get the certificate in them; it is valid until this time.
     Reloaded(UnixSeconds),
 }
 
 impl Tls {
-    /// Reads the certificate that the settings name; without one, reads or makes the local CA and its
-    /// certificate, with fsync.
+    /// Reads the certificate that the settings name; without one, reads or creates the local CA and its certificate, with
+    /// fsync.
     ///
-    /// `clock` says when to renew. It must be the real one: a client judges dates by its own.
+    /// `clock` decides when to renew. It must be the real clock, since clients check the dates by theirs.
     pub fn open(settings: TlsSettings, clock: SharedClock) -> Result<Self, TlsError> {
         let (source, certificate) = match (settings.certificate, settings.private_key) {
             (None, None) => {
@@ -92,7 +91,7 @@ impl Tls {
         Ok(Self { source, clock, shown, config })
     }
 
-    /// What [`Tls::open`] would refuse at `now`, found without a change to anything.
+    /// The error that [`Tls::open`] would return at `now`; changes nothing.
     pub fn check(settings: TlsSettings, now: UnixSeconds) -> Result<(), TlsError> {
         match (settings.certificate, settings.private_key) {
             (Some(certificate), Some(private_key)) => PemFiles::open(certificate, private_key).map(drop),
@@ -102,7 +101,7 @@ impl Tls {
         }
     }
 
-    /// Whether the certificate that the local CA signs for these settings is for this name or address.
+    /// Whether the local CA signs for this name or address with these settings.
     #[must_use]
     pub(crate) fn has_local_name(settings: &TlsSettings, host: &str) -> bool {
         let Some(host) = Host::parse(host) else { return false };
@@ -111,8 +110,8 @@ impl Tls {
         names.into_iter().any(|name| name.covers(&host))
     }
 
-    /// Settings for accepting connections; they follow every later [`Tls::refresh`]. ALPN is left to the
-    /// listener. A session may be resumed for some hours by its ticket, whose keys live in memory only.
+    /// The configuration for accepting connections; it follows every later [`Tls::refresh`]. The listener sets ALPN. A
+    /// session may be resumed for some hours by its ticket, whose keys are only in memory.
     #[must_use]
     pub fn server_config(&self) -> rustls::ServerConfig {
         self.config.clone()
@@ -127,7 +126,7 @@ impl Tls {
         }
     }
 
-    /// The last moment at which clients accept the certificate in use.
+    /// Until when clients accept the certificate in use.
     #[must_use]
     pub fn not_after(&self) -> UnixSeconds {
         self.shown.0.load().not_after
@@ -135,9 +134,8 @@ impl Tls {
 
     /// Renews the local certificate if it is due, or reads the files again if they have changed.
     ///
-    /// Cheap when there is nothing to do: at most two calls of `stat`. After an `Err` the certificate in
-    /// use is still the old one; files that could not be used are tried again once they change again,
-    /// so that each fault is reported once.
+    /// Cheap when there is nothing to do: at most two calls of `stat`. After an `Err` the old certificate is still in use;
+    /// files that could not be used are tried again when they change, so that each fault is reported once.
     pub fn refresh(&self) -> Result<Refreshed, TlsError> {
         match &self.source {
             Source::Local { authority, .. } => {
@@ -178,7 +176,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The pointer that every handshake reads.
+/// The certificate in use, which every handshake reads.
 struct Shown(ArcSwap<Certificate>);
 
 impl ResolvesServerCert for Shown {
@@ -193,7 +191,7 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// A chain with its key, known to belong together.
+/// A chain and its key, which belong together.
 struct Certificate {
     chain_and_key: Arc<CertifiedKey>,
     not_before: UnixSeconds,
@@ -201,10 +199,10 @@ struct Certificate {
 }
 
 impl Certificate {
-    /// Renewal leaves clients and operators 30 days in which nothing has expired yet.
+    /// Clients and operators have 30 days in which the old certificate has not expired.
     const RENEW_BEFORE_SECONDS: u64 = 30 * crate::time::SECONDS_PER_DAY;
 
-    /// Whether it ends soon, or was made by a clock that ran ahead of this one.
+    /// Whether it ends soon, or was created by a clock that was ahead of this one.
     fn is_due(&self, now: UnixSeconds) -> bool {
         self.not_after.since(now) <= Self::RENEW_BEFORE_SECONDS || now < self.not_before
     }
@@ -219,17 +217,17 @@ fn wanted_names(asked_for: &[String]) -> Result<BTreeSet<Host>, TlsError> {
     Ok(names)
 }
 
-/// The machine's own name, where the system tells it and a certificate can carry it.
+/// The name of the machine, if the system has one and a certificate can have it.
 fn machine_name() -> Option<Host> {
     let text =
         ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| std::fs::read_to_string(path).ok())?;
     Host::parse(text.trim())
 }
 
-/// Why there is no certificate to show. Each says in one line which file is at fault and what to do.
+/// Why there is no certificate to use: one line that names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The system did not let us read or write it.
+    /// The system does not allow to read or write it.
     #[error("{path}: {source}: check that the file exists and that this user may read and write it", path = .path.display())]
     Io {
         /// The file or folder.
@@ -237,30 +235,30 @@ pub enum TlsError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A secret that other users of the machine can read, change or exchange.
+    /// A secret that other users of the machine can read, change or replace.
     #[error("{path} {exposure}", path = .path.display())]
     Exposed {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong with it, and what mends it.
+        /// What is wrong with it, and how to mend that.
         exposure: Exposure,
     },
     /// One of the two settings is missing.
     #[error("tls.{set} is set but tls.{missing} is not: set both, or neither to use the local CA")]
     HalfSet {
-        /// The setting that is there.
+        /// The setting that is set.
         set: &'static str,
-        /// The setting that is not.
+        /// The setting that is missing.
         missing: &'static str,
     },
-    /// A configured name that no certificate can carry.
+    /// A configured name that no certificate can have.
     #[error("tls.names: \"{}\" is neither a host name nor an IP address", .0.escape_debug())]
     Name(String),
-    /// A configured name that the local CA may not sign for, since it was made for others.
+    /// A configured name that the local CA may not sign for, since it was created for others.
     #[error(
         "tls.names: the certificate authority {ca} was made for other names and may not sign for {name}: delete that file \
-         and start again for a new authority, which every client then has to trust (`boomgate ca trust`), or take the \
-         name out",
+         and start again for a new authority, which every client then has to trust (`boomgate ca trust`), or remove the \
+         name",
         ca = .ca.display()
     )]
     OutsideAuthority {
@@ -277,7 +275,7 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The key file does not hold a key that we can use.
+    /// The key file has no key that the server can use.
     #[error("{path}: {reason}: it must hold one PEM private key (ECDSA P-256 or P-384, Ed25519, or RSA) without a passphrase", path = .path.display())]
     BadKey {
         /// The file.
@@ -307,10 +305,10 @@ pub enum TlsError {
         /// The CA's certificate.
         ca: PathBuf,
     },
-    /// A certificate could not be made: a fault of ours.
+    /// A certificate could not be created: a fault of this program.
     #[error("a certificate could not be made: {0}")]
     Issue(#[from] rcgen::Error),
-    /// The TLS settings were refused: a fault of ours.
+    /// The TLS configuration was refused: a fault of this program.
     #[error("TLS could not be set up: {0}")]
     Rustls(#[from] rustls::Error),
 }

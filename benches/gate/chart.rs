@@ -53,7 +53,7 @@ fn draw(runs: &[Report]) -> String {
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" fill="#222">
 <rect width="{width}" height="{height}" fill="#fff"/>
 <text x="16" y="24" font-size="15">{title}</text>
-<text x="16" y="42" fill="#666">a dot for each run, a bar to their median; left of the line the target is kept</text>
+<text x="16" y="42" fill="#666">a dot for each run, a bar to their median; left of the line the target is met</text>
 {drawn}<line x1="{mark:.1}" x2="{mark:.1}" y1="{line_top}" y2="{top}" stroke="#222"/>
 <text x="{mark:.1}" y="{label_y}" text-anchor="middle">target</text>
 </svg>

@@ -65,7 +65,7 @@ impl Line {
         self
     }
 
-    /// Whether the figure, as it is shown, keeps what was promised.
+    /// Whether the figure, as it is printed, meets its target.
     fn is_met(&self) -> Option<bool> {
         self.at_most.map(|limit| rounded(self.figure, &self.unit) <= limit)
     }
@@ -74,13 +74,13 @@ impl Line {
         let dash = || "–".to_owned();
         let (beside, ours) = (self.beside.clone().unwrap_or_else(dash), self.ours.clone().unwrap_or_else(dash));
         let limit = self.at_most.map_or_else(dash, |limit| format!("≤ {}", shown(limit, &self.unit)));
-        let kept = match self.is_met() {
+        let met = match self.is_met() {
             Some(true) => "yes",
             Some(false) => "**no**",
             None => "",
         };
         let figure = shown(self.figure, &self.unit);
-        format!("| {} | {} | {beside} | {ours} | {figure} | {limit} | {kept} |", self.target, self.what)
+        format!("| {} | {} | {beside} | {ours} | {figure} | {limit} | {met} |", self.target, self.what)
     }
 }
 
@@ -130,7 +130,7 @@ impl Report {
     }
 
     pub(crate) fn head() -> &'static str {
-        "| | what | beside | boomgate | figure | target | kept |\n|---|---|---:|---:|---:|---:|---|"
+        "| | what | beside | boomgate | figure | target | met |\n|---|---|---:|---:|---:|---:|---|"
     }
 
     /// Writes the table and the document; then prints which targets were missed.
@@ -158,7 +158,7 @@ impl Report {
         println!("\n{about}\nwritten to {FOLDER}: bench.md, bench.json");
         let missed: Vec<&Line> = self.lines.iter().filter(|line| line.is_met() == Some(false)).collect();
         if missed.is_empty() {
-            println!("every target that was measured is kept");
+            println!("every measured target is met");
         }
         for line in missed {
             let limit = shown(line.at_most.unwrap_or(f64::NAN), &line.unit);

@@ -40,7 +40,12 @@ pub(super) fn is_finished(client_id: &ClientId) -> Txn {
 impl Administration {
     /// Deletes a client and everything that it left behind, if `condition` allows it. Its tokens are refused from the
     /// next request on.
-    pub async fn delete(&self, client_id: &ClientId, condition: &Condition, actor: &Actor) -> Result<(), ChangeError> {
+    pub(crate) async fn delete(
+        &self,
+        client_id: &ClientId,
+        condition: &Condition,
+        actor: &Actor,
+    ) -> Result<(), ChangeError> {
         for _ in 0..MAX_RACES {
             let stored = Clients::stored(&*self.store, client_id).await?;
             let (client, stored) = stored.ok_or(ChangeError::ClientUnknown)?;

@@ -1,4 +1,4 @@
-//! Signing keys are made, brought, taken away and forgotten.
+//! Changes to signing keys: generate, import, revoke, and remove after their last token.
 
 use super::{Actor, Administration, ChangeError, log_change};
 use crate::audit::Action;
@@ -9,8 +9,7 @@ use crate::store::Outcome;
 const MAX_ATTEMPTS: usize = 8;
 
 impl Administration {
-    /// Makes the first signing key; and another when the newest one that was made here is of another
-    /// algorithm.
+    /// Generates the first signing key, and another one if the newest generated key is of another algorithm.
     pub(crate) async fn ensure_signing_key(&self, algorithm: Algorithm) -> Result<(), ChangeError> {
         let newest = self.keys.list(self.clock.now()).pop();
         if newest.is_some_and(|newest| newest.imported || newest.algorithm == algorithm) {
@@ -21,8 +20,7 @@ impl Administration {
         Ok(())
     }
 
-    /// Another key signs; returns its `kid`. Asked for again before that key signs, it changes nothing, or
-    /// only the moment.
+    /// Lets another key sign; returns its `kid`. A second call before that key signs changes nothing, or only the time.
     pub(crate) async fn rotate_keys(
         &self,
         algorithm: Algorithm,
@@ -33,21 +31,21 @@ impl Administration {
         self.change_keys(Action::KeyCreated, actor, keys).await
     }
 
-    /// An operator's RSA key, in PEM, signs; returns its `kid`.
+    /// Lets an operator's RSA key, in PEM, sign; returns its `kid`.
     pub(crate) async fn import_key(&self, pem: &str, start: Start, actor: &Actor) -> Result<String, ChangeError> {
         self.change_keys(Action::KeyImported, actor, || self.keys.import(pem, start, self.clock.now())).await
     }
 
-    /// Takes a key away: every token under it is refused from the next request on.
+    /// Revokes a key: every token that it signed is refused from the next request on.
     pub(crate) async fn revoke_key(&self, kid: &str, actor: &Actor) -> Result<(), ChangeError> {
         self.change_keys(Action::KeyRevoked, actor, || self.keys.removal(kid, self.clock.now())).await?;
         Ok(())
     }
 
-    /// Publishes the next key when it is time, and forgets keys whose last token has expired.
+    /// Publishes the next key when it is due, and removes keys whose last token has expired.
     pub(crate) async fn maintain_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
         let now = self.clock.now();
-        // Whoever else has done either meanwhile wrote the entry, and the next look finds it done.
+        // If another node does the same meanwhile, it writes the entry, and this commit fails.
         if let Some(planned) = self.keys.plan_rotation(schedule, now).await?
             && let Some(kid) = self.commit_keys(Action::KeyCreated, planned, &Actor::default()).await?
         {
@@ -73,7 +71,7 @@ impl Administration {
         Err(KeyError::Busy.into())
     }
 
-    /// The key that was changed; `None` when the keys were changed since the plan was made.
+    /// The `kid` of the changed key; `None` if the keys changed since the plan was made.
     async fn commit_keys(
         &self,
         action: Action,
@@ -168,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_is_replaced_when_its_days_are_over_and_forgotten_when_its_last_token_is() {
+    async fn a_key_is_replaced_after_its_days_and_removed_after_its_last_token() {
         let fixture = Fixture::new();
         let node = fixture.node().await;
         let first = node.signing();
@@ -194,7 +192,7 @@ mod tests {
         node.changes.maintain_keys(&MONTHLY).await.unwrap();
         assert!(!node.keys.verifies(&first));
         assert_eq!(node.states(), [KeyState::Signing]);
-        assert_eq!(fixture.entries().await, 3, "made, made, forgotten");
+        assert_eq!(fixture.entries().await, 3, "created, created, removed");
     }
 
     #[tokio::test]
@@ -208,7 +206,7 @@ mod tests {
             let tend = nodes.iter().map(|node| node.changes.maintain_keys(&MONTHLY));
             futures_util::future::try_join_all(tend).await.unwrap();
             for _ in 0..2 {
-                // Whoever has just looked may be a moment behind the others.
+                // A view may be a moment behind the store.
                 while nodes.iter().any(|node| node.list() != nodes[0].list()) {
                     tokio::task::yield_now().await;
                 }

@@ -1,7 +1,7 @@
-//! Changes to clients that are registered.
+//! Changes to registered clients.
 //!
-//! Each is decided on what the store holds and is committed only if that still holds, so that two
-//! operators, or two nodes, never undo each other's change in silence. A lost race is decided again, a
+//! A change reads the record in the store, and its commit succeeds only if the record is still the same: two operators,
+//! or two nodes, never undo each other's change without notice. A change that comes second reads the record again, a
 //! bounded number of times.
 
 use uuid::Uuid;
@@ -16,21 +16,20 @@ use crate::oauth::registration::Patch;
 use crate::store::{StoreError, Txn};
 use crate::time::UnixSeconds;
 
-/// How many other administrators are looked at before the last is thought to be found.
+/// How many other administrators are looked at before a client counts as the last one.
 const MAX_ADMINISTRATORS: usize = 16;
 
 /// The result of a rotation.
-pub struct Rotated {
+pub(crate) struct Rotated {
     /// The client, with its new secret.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The name of the new secret.
-    pub secret_id: Uuid,
+    pub(crate) secret_id: Uuid,
     /// The new secret itself, for the one answer that shows it; `None` where the caller chose it.
-    pub secret: Option<ClientSecret>,
+    pub(crate) secret: Option<ClientSecret>,
 }
 
-/// The state of a client that `If-Match` names: a digest of its record. When its secrets were last used is
-/// no part of it.
+/// The state of a client for `If-Match`: a digest of its record. The last uses of its secrets are not part of it.
 #[must_use]
 pub(crate) fn entity_tag(client: &Client) -> EntityTag {
     EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
@@ -38,7 +37,7 @@ pub(crate) fn entity_tag(client: &Client) -> EntityTag {
 
 impl Administration {
     /// Changes what `patch` names, if `condition` allows it.
-    pub async fn change(
+    pub(crate) async fn change(
         &self,
         client_id: &ClientId,
         patch: &Patch,
@@ -60,7 +59,7 @@ impl Administration {
 
     /// Gives a client one more secret: the one that the caller chose, or a new one. Its other secrets end
     /// `previous_expires_in_s` seconds from now at the latest; 0 ends them at once.
-    pub async fn rotate_secret(
+    pub(crate) async fn rotate_secret(
         &self,
         client_id: &ClientId,
         chosen: Option<ClientSecret>,
@@ -90,7 +89,7 @@ impl Administration {
         Ok(Rotated { client, secret_id: secret.secret_id, secret: new_secret.generated() })
     }
 
-    /// What the secret of this fingerprint is to a client, as the store has it.
+    /// What the secret of this fingerprint is to a client, according to the store.
     pub(crate) async fn standing_of(
         &self,
         client_id: &ClientId,
@@ -121,9 +120,9 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Revokes every token that the client was issued until now; the next one that it is issued is good,
-    /// in the same second too, and whatever the clock does.
-    pub async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
+    /// Revokes every token that the client was issued until now. A token that it is issued afterwards is accepted, even in
+    /// the same second, and whatever the clock does.
+    pub(crate) async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
             client.revoke_tokens(now);
             Ok(Action::ClientTokensRevoked)
@@ -131,7 +130,7 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Makes one change to a client's record; none, and no entry, when `edit` leaves it as it is.
+    /// Makes one change to a client's record. If `edit` changes nothing, nothing is written.
     async fn alter(
         &self,
         client_id: &ClientId,
@@ -161,8 +160,8 @@ impl Administration {
         Err(ChangeError::Contended)
     }
 
-    /// The condition that another client can administer this server, so that of two administrators who
-    /// remove each other at once one is left.
+    /// The condition that another client can administer this server: of two administrators who remove each other at the
+    /// same time, one stays.
     pub(super) async fn another_administrator(&self, leaving: &ClientId) -> Result<Txn, ChangeError> {
         let is_other = |client: &Client| client.client_id != *leaving && is_administrator(client);
         for other in self.clients.administrators(MAX_ADMINISTRATORS, is_other) {
@@ -206,8 +205,8 @@ fn apply(patch: &Patch, client: &mut Client) {
     };
 }
 
-/// Whether a client can change who may call, and so undo a mistake; not only until its last secret ends.
+/// Whether a client can change who may call, and so undo a mistake, for an unlimited time: it has a secret without an end.
 pub(super) fn is_administrator(client: &Client) -> bool {
-    let stays = |secret: &Secret| secret.expires_at.is_none();
-    client.status == Status::Active && client.is_for_administration() && client.secrets.iter().any(stays)
+    let is_endless = |secret: &Secret| secret.expires_at.is_none();
+    client.status == Status::Active && client.is_for_administration() && client.secrets.iter().any(is_endless)
 }

@@ -18,36 +18,36 @@ use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Outcome, Txn};
 use crate::time::UnixSeconds;
 
-/// What a client is remembered as by its idempotency key.
+/// The kind of a client in the records of idempotency keys.
 const CLIENT: &str = "client";
 
-/// A registration that somebody asks for.
-pub struct Request<'r> {
-    /// Who and what it is to be.
-    pub asked: RegistrationRequest,
-    /// The key under which it is asked for, if there is one.
-    pub attempt: Option<Attempt<'r>>,
-    /// The body of the answer, without a secret, and the tag of the client's state.
-    pub answer: &'r (dyn Fn(&Client) -> (Value, EntityTag) + Sync),
+/// A registration that a caller asks for.
+pub(crate) struct Request<'r> {
+    /// What the client is to be registered with.
+    pub(crate) asked: RegistrationRequest,
+    /// The idempotency key of the request, if it has one.
+    pub(crate) attempt: Option<Attempt<'r>>,
+    /// Makes the body of the answer, without a secret, and the tag of the client's state.
+    pub(crate) answer: &'r (dyn Fn(&Client) -> (Value, EntityTag) + Sync),
 }
 
 /// The answer to a registration.
-pub struct Registered {
-    /// Where the client is.
-    pub location: String,
+pub(crate) struct Registered {
+    /// The path of the client.
+    pub(crate) location: String,
     /// The tag of its state.
-    pub etag: EntityTag,
+    pub(crate) etag: EntityTag,
     /// The body, without a secret.
-    pub body: Value,
-    /// The secret that was made for it; `None` where the caller chose it.
-    pub secret: Option<ClientSecret>,
+    pub(crate) body: Value,
+    /// The generated secret; `None` where the caller chose it.
+    pub(crate) secret: Option<ClientSecret>,
     /// Whether it was registered by an earlier request under the same key.
-    pub replayed: bool,
+    pub(crate) replayed: bool,
 }
 
 impl Administration {
     /// Registers a client under `client_id` with this secret.
-    pub async fn register(
+    pub(crate) async fn register(
         &self,
         client_id: ClientId,
         registration: Registration,
@@ -57,7 +57,7 @@ impl Administration {
         self.register_as(client_id, registration, secret, false, actor).await
     }
 
-    /// The same, for a client that a file declares if it is `declared`.
+    /// The same; `declared` says whether a file declares the client.
     pub(crate) async fn register_as(
         &self,
         client_id: ClientId,
@@ -79,12 +79,12 @@ impl Administration {
         Err(ChangeError::Contended)
     }
 
-    /// Registers a client as `request` says; where one was registered so under the same key, answers as then.
+    /// Registers a client. For the same request under the same key, gives the first answer again.
     pub(crate) async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
         let Request { asked, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
-            // Asked before the key: an earlier attempt wrote its client together with its key, and must not look like
+            // Read before the key: an earlier attempt has written its client together with its key, and must not look like
             // another registration.
             let is_taken = match &asked.client_id {
                 Some(chosen) => self.is_registered(chosen).await?,
@@ -94,7 +94,7 @@ impl Administration {
                 None => None,
                 Some(attempt) => {
                     let idempotency = self.parking.idempotency();
-                    match idempotency.place(attempt, CLIENT, &self.as_read(&asked), now).await? {
+                    match idempotency.place(attempt, CLIENT, &self.normalized(&asked), now).await? {
                         Place::Free(free) => Some(free),
                         Place::Answered(given, remembered) => {
                             if let Some(replay) = self.replay(given, remembered, attempt, now).await? {
@@ -133,8 +133,8 @@ impl Administration {
         Err(ChangeError::Contended)
     }
 
-    /// All that the request says, in one form for one meaning.
-    fn as_read(&self, asked: &RegistrationRequest) -> Value {
+    /// The content of the request in a normal form, to compare it with an earlier one.
+    fn normalized(&self, asked: &RegistrationRequest) -> Value {
         let RegistrationRequest { client_id, client_secret, declared, registration } = asked;
         let digest = client_secret.as_ref().map(|secret| self.clients.digest_key().digest(secret));
         let members: Map<String, Value> =
@@ -157,7 +157,7 @@ impl Administration {
             retired_secrets: Vec::new(),
             declared,
             tokens_valid_from: now,
-            // An identifier that was another client's once does not bring that one's tokens back.
+            // So tokens of an earlier client of the same identifier stay revoked.
             token_epoch: TokenEpoch::random(),
             created_at: now,
             updated_at: now,
@@ -168,7 +168,7 @@ impl Administration {
         Ok(Clients::stored(&*self.store, client_id).await?.is_some())
     }
 
-    /// The answer that was given, while what it says is still true; `None` if that changed meanwhile.
+    /// The first answer, if its content is still true; `None` if the client changed meanwhile.
     async fn replay(
         &self,
         given: Answer,
@@ -188,17 +188,17 @@ impl Administration {
         if !client.live_secrets(now).any(|secret| json!(secret.secret_id) == secret_id) {
             return Err(ChangeError::RegisteredSecretGone);
         }
-        // A transaction without writes: once the clients in memory have come so far, the secret is accepted.
+        // A transaction without writes: once the clients in memory include its revision, the secret is accepted.
         let unchanged = remembered.and(Clients::unchanged(&client_id, stored));
         let Outcome::Committed(revision) = self.store.commit(unchanged).await? else { return Ok(None) };
         self.clients.wait_for(revision).await;
         Ok(Some(replay))
     }
 
-    /// Whether the client is registered, and `beside` is written with it; else something else was, meanwhile.
+    /// Registers the client and writes `beside` in one commit; `false` if another change came first.
     async fn try_register(&self, client: &Client, beside: Txn, actor: &Actor) -> Result<bool, ChangeError> {
         let client_id = &client.client_id;
-        // What the last client of this identifier left is not this one's.
+        // An earlier client of this identifier may have left records.
         self.finish_deletion(client_id).await?;
         let change = self.clients.register(client)?.and(deletion::is_finished(client_id)).and(beside);
         let event = self.done(Action::ClientRegistered, client_id.as_str(), actor);
@@ -210,7 +210,7 @@ impl Administration {
     }
 }
 
-/// The answer that was given, with the secret that it showed.
+/// The first answer, with the secret that it showed.
 fn again(given: Answer, attempt: &Attempt<'_>) -> Result<Registered, ChangeError> {
     let Answer { location, etag, body, salt } = given;
     let secret = salt.map(|salt| derived(&salt, attempt)).transpose()?;

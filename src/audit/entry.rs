@@ -25,11 +25,11 @@ impl Line {
         let Some(value) = value else { return Self::broken(number, &"it is missing") };
         let key = &key_of(number);
         match ENTRIES.decode(key, &value) {
-            // The same entry can be written in more than one way; the log writes it in one.
+            // JSON has many forms for the same entry, and the log writes one.
             Ok(entry) if ENTRIES.encode(&entry).is_ok_and(|written| written == value) && entry.number == number => {
                 Self::Entry(Box::new(entry))
             }
-            Ok(_) => Self::broken(number, &"it is not written as this log writes"),
+            Ok(_) => Self::broken(number, &"it is not in the form that this log writes"),
             Err(cause) => Self::broken(number, &cause),
         }
     }
@@ -46,7 +46,7 @@ impl Line {
     }
 }
 
-/// Numbers have 20 digits, as many as the largest, so that they order as text.
+/// Each number has 20 digits, so that the order of the keys is that of the numbers.
 pub(super) fn key_of(number: u64) -> Key {
     ENTRIES.key(format_args!("{number:020}"))
 }

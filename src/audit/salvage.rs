@@ -1,7 +1,7 @@
-//! What the bytes of a store's files say of the log, whether or not the store opens.
+//! The log in the raw bytes of a store's files, whether or not the store opens.
 //!
-//! Entries are JSON text, and a store keeps it as it is, so they can be found. A store that was damaged may
-//! not open, or open without what it wrote last, as after a crash in the middle of a write.
+//! Entries are JSON text, which a store does not encode, so they can be found there. A damaged store may not open, or may
+//! open without its last entries, as after a crash in the middle of a write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::audit::{Entry, EntryDigest, Head};
 
-/// What every stored entry starts with; its number follows.
+/// The start of every stored entry, before its number.
 const START: &[u8] = br#"{"v":1,"record":{"number":"#;
 
-/// What such text holds: an entry, or the name of the last one.
+/// The content of such a text: an entry, or the head of the log.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Record {
@@ -26,13 +26,13 @@ struct Stored {
     record: Record,
 }
 
-/// What there is of the log in the files of a store.
+/// The traces of the log in the files of a store.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
-    /// The numbers of entries that are not what they were; those too of which nothing is left while later
-    /// ones are there. A store may hold an entry more than once: one copy that was hit counts.
-    pub hit: BTreeSet<u64>,
-    /// The number of the last entry of which there is anything; 0 for none.
+    /// The numbers of damaged entries, and of missing entries before later ones. A store may have more than one copy of an
+    /// entry: one damaged copy is enough.
+    pub damaged: BTreeSet<u64>,
+    /// The number of the last entry that left a trace; 0 for none.
     pub last: u64,
 }
 
@@ -61,22 +61,22 @@ pub fn traces(files: &[Vec<u8>]) -> Traces {
         let before = whole.iter().find(|(_, digest)| *digest == previous);
         before.map(|(number, _)| number + 1)
     };
-    // The number itself may be what was hit: the entry before tells.
-    let mut hit: BTreeSet<u64> =
+    // The number itself may be damaged; then the entry before gives it.
+    let mut damaged: BTreeSet<u64> =
         spoiled.into_iter().map(|(number, previous)| previous.as_ref().and_then(follows).unwrap_or(number)).collect();
     let last = whole.last_key_value().map_or(0, |(number, _)| *number);
-    // A file that is no log at all may claim any number.
-    hit.retain(|number| *number <= last.saturating_add(1));
-    hit.extend((1..last).filter(|number| !whole.contains_key(number)));
-    let last = hit.last().map_or(last, |hit| last.max(*hit));
-    Traces { hit, last }
+    // Bytes that are no entry may have any number.
+    damaged.retain(|number| *number <= last.saturating_add(1));
+    damaged.extend((1..last).filter(|number| !whole.contains_key(number)));
+    let last = damaged.last().map_or(last, |number| last.max(*number));
+    Traces { damaged, last }
 }
 
 fn starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
     bytes.windows(START.len()).enumerate().filter(|(_, window)| *window == START).map(|(at, _)| at)
 }
 
-/// The record that `text` starts with, if it stands there as it was written.
+/// The record at the start of `text`, if it is in the form that the log writes.
 fn read(text: &[u8]) -> Option<Record> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Stored>();
     let stored = values.next()?.ok()?;

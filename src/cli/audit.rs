@@ -346,7 +346,7 @@ fn look_for_traces(folder: &Path) -> Traces {
 
 /// Which entries a store that does not open has lost, as far as its files show it.
 fn told_of_hit(traces: &Traces) -> String {
-    let hit: Vec<String> = traces.hit.iter().map(ToString::to_string).collect();
+    let hit: Vec<String> = traces.damaged.iter().map(ToString::to_string).collect();
     match hit.as_slice() {
         [] => String::new(),
         [only] => format!("; entry {only} of the audit log is not what it was"),

@@ -1,7 +1,7 @@
-//! The key that client secrets are digested with: made at the first start, kept in the store.
+//! The key with which this installation digests client secrets: the first start generates it and stores it.
 //!
-//! Owns `digest-key/`. Before there was a key, a record had the plain SHA-256 of a secret: the first start with a key
-//! rewrites those, and what was chosen by whoever has them stays good.
+//! Owns `digest-key/`. Records of older versions have the plain SHA-256 of a secret. The first start that generates a key
+//! rewrites them, and the secrets stay valid.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,11 +14,11 @@ use crate::oauth::credentials::{DigestKey, Fingerprint, PlainDigest};
 use crate::store::{Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value};
 
 const DIGEST_KEY: Keyspace<StoredKey> = Keyspace::new("digest-key");
-/// The records of clients, whatever they are made of.
+/// The records of clients, as JSON of any shape.
 const CLIENTS: Keyspace<Json> = Keyspace::new("clients");
-/// How many records are rewritten in one commit: each is checked and put.
+/// How many records one commit rewrites: each takes a check and a write.
 const BATCH: usize = MAX_OPERATIONS / 2;
-/// How often a start tries for the key where another one makes it at the same time.
+/// How often a start tries again while another process generates the key.
 const MAX_RACES: usize = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +29,7 @@ struct StoredKey {
     complete: bool,
 }
 
-/// The key of this store; made if there is none. When this returns, every secret in the store is digested with it.
+/// The key of this store, generated if there is none. When this returns, every secret in the store is digested with it.
 pub async fn open(store: &dyn Store) -> Result<DigestKey, StoreError> {
     for _ in 0..MAX_RACES {
         let Some((stored, value)) = DIGEST_KEY.get(store, "").await? else {
@@ -46,11 +46,11 @@ pub async fn open(store: &dyn Store) -> Result<DigestKey, StoreError> {
             {
                 continue;
             }
-            tracing::info!(clients = rewritten, "client secrets are digested under a key of this installation now");
+            tracing::info!(clients = rewritten, "client secrets are now digested with a key of this installation");
         }
         return Ok(key);
     }
-    Err(StoreError::Unavailable("another process makes the digest key".into()))
+    Err(StoreError::Unavailable("another process generates the digest key".into()))
 }
 
 async fn make(store: &dyn Store) -> Result<(), StoreError> {
@@ -61,7 +61,7 @@ async fn make(store: &dyn Store) -> Result<(), StoreError> {
     let complete = store.scan(&CLIENTS.prefix(), None, 1).await?.is_empty();
     let key = DIGEST_KEY.encode(&StoredKey { key: URL_SAFE_NO_PAD.encode(*bytes), complete })?;
     let place = DIGEST_KEY.key("");
-    // A conflict: it was made meanwhile.
+    // A conflict: another process has generated it.
     let (Outcome::Committed(_) | Outcome::Conflict) =
         store.commit(Txn::new().absent(place.clone()).put(place, key)).await?;
     Ok(())
@@ -74,8 +74,8 @@ fn parse(stored: &StoredKey) -> Result<DigestKey, StoreError> {
     Ok(DigestKey::new(&bytes))
 }
 
-/// Rewrites every record that holds a plain digest; returns how many did. What was rewritten before a crash is left as
-/// it is.
+/// Rewrites every record that has a plain digest; returns how many. Records that a crashed start has rewritten are not
+/// changed.
 async fn rewrite_all(store: &dyn Store, key: &DigestKey) -> Result<usize, StoreError> {
     let (mut rewritten, mut after) = (0, None);
     loop {
@@ -104,7 +104,7 @@ async fn rewrite_all(store: &dyn Store, key: &DigestKey) -> Result<usize, StoreE
     }
 }
 
-/// The record with keyed digests; `None` where it has them already.
+/// The record with keyed digests; `None` if it has them already.
 fn rewrite(place: &Key, value: &Value, key: &DigestKey) -> Result<Option<Value>, StoreError> {
     let mut record = CLIENTS.decode(place, value)?;
     let mut is_plain = false;
@@ -145,7 +145,7 @@ mod tests {
     const SECRET: &str = "correct-horse-battery-staple-4711";
     const FORMER: &str = "another-horse-battery-staple-0815";
 
-    /// A record as it was written before there was a key.
+    /// A record of an older version.
     fn old_record(number: usize) -> Json {
         let plain = |secret: &str| URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
         let former: PlainDigest = serde_json::from_value(plain(FORMER).into()).unwrap();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_key_of_a_store_is_made_once() {
+    async fn a_store_gets_one_key() {
         let store = MemoryStore::new();
         let secret = ClientSecret::new(SECRET.to_owned().into());
         let [first, again] = [open(&store).await.unwrap(), open(&store).await.unwrap()];
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_from_before_there_was_a_key_are_rewritten_and_their_secrets_stay_good() {
+    async fn records_with_plain_digests_are_rewritten_and_their_secrets_stay_valid() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         for number in 0..=2 * BATCH {
             put(&*store, number).await;
         }
         let clients = Clients::open(store.clone()).await.unwrap();
-        let told = all_records(&*store).await;
-        assert!(!told.contains("\"sha256\""), "{told:.400}");
+        let records = all_records(&*store).await;
+        assert!(!records.contains("\"sha256\""), "{records:.400}");
         for number in [0, BATCH, 2 * BATCH] {
             let client_id = format!("client-{number}");
             let authentication = |secret: &str| ClientAuthentication::from_body(&client_id, secret.to_owned().into());
@@ -196,13 +196,13 @@ mod tests {
             let client = clients.get(&client_id).unwrap();
             for secret in [SECRET, FORMER] {
                 let fingerprint = clients.digest_key().fingerprint(&ClientSecret::new(secret.to_owned().into()));
-                assert!(client.had_secret(fingerprint), "{secret} may not come back");
+                assert!(client.had_secret(fingerprint), "{secret} cannot be set again");
             }
         }
     }
 
     #[tokio::test]
-    async fn a_start_goes_on_where_one_was_killed_while_it_rewrote_records() {
+    async fn a_start_finishes_the_rewrite_of_a_start_that_was_killed() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         put(&*store, 0).await;
         make(&*store).await.unwrap();
@@ -212,7 +212,7 @@ mod tests {
         let before = all_records(&*store).await;
         put(&*store, 1).await;
         let clients = Clients::open(store.clone()).await.unwrap();
-        assert!(all_records(&*store).await.starts_with(&before), "what was rewritten is left as it is");
+        assert!(all_records(&*store).await.starts_with(&before), "a rewritten record is not changed");
         let second = ClientAuthentication::from_body("client-1", SECRET.to_owned().into());
         assert!(clients.authenticate(&second, UnixSeconds::new(0)).is_ok());
         assert!(DIGEST_KEY.get(&*store, "").await.unwrap().unwrap().0.complete);

@@ -1,7 +1,7 @@
-//! When each secret was last used, so that one sees when an old one is idle.
+//! When each secret was last used, so that an operator sees when an old one is no longer in use.
 //!
-//! Owns the keys under `secret-uses/`. A use is noted in memory and written back later, many in one
-//! commit, so that a token request waits for no disk: a crash forgets the uses of the last minute.
+//! Owns the keys under `secret-uses/`. A use is noted in memory and written later, many in one commit, so that a token
+//! request does not wait for the disk. A crash loses the uses of the last minute.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ struct Used {
 pub(super) struct SecretUses {
     store: Arc<dyn Store>,
     written: Arc<View<Written>>,
-    /// Uses that are not written back yet: as many as secrets that were used since, at most.
+    /// Uses that are not written yet: at most one for each secret.
     noted: papaya::HashMap<Uuid, Noted>,
 }
 
@@ -39,12 +39,12 @@ struct Noted {
 }
 
 impl SecretUses {
-    /// Reads what was written back, and follows it.
+    /// Reads the uses in the store, and follows them.
     pub(super) async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         Ok(Self { written: View::open(store.clone()).await?, store, noted: papaya::HashMap::new() })
     }
 
-    /// Notes a use. Takes no lock; allocates at a secret's first use since the last write-back alone.
+    /// Notes a use. Takes no lock; allocates only at a secret's first use since the last write.
     pub(super) fn note(&self, client_id: &ClientId, secret_id: Uuid, now: UnixSeconds) {
         let noted = self.noted.pin();
         match noted.get(&secret_id) {
@@ -55,36 +55,36 @@ impl SecretUses {
         }
     }
 
-    /// When a secret was last used, as far as this process knows.
+    /// When a secret was last used, according to this process.
     pub(super) fn last(&self, secret_id: &Uuid) -> Option<UnixSeconds> {
         let noted = self.noted.pin().get(secret_id).map(|noted| UnixSeconds::new(noted.at.load(Ordering::Relaxed)));
         noted.max(self.written.load().by_secret.get(secret_id).copied())
     }
 
-    /// Writes back the uses of secrets that `is_kept` knows, and forgets those of the others; returns how
-    /// many were written. What cannot be written is noted again.
-    pub(super) async fn write_back(&self, is_kept: impl Fn(&ClientId, &Uuid) -> bool) -> Result<usize, StoreError> {
-        let kept: Vec<(Uuid, ClientId, UnixSeconds)> = {
+    /// Writes the uses of secrets that exist, and drops the others; returns how many were written. Uses that cannot be
+    /// written are noted again.
+    pub(super) async fn write_back(&self, exists: impl Fn(&ClientId, &Uuid) -> bool) -> Result<usize, StoreError> {
+        let used: Vec<(Uuid, ClientId, UnixSeconds)> = {
             let noted = self.noted.pin();
             let secrets: Vec<Uuid> = noted.keys().copied().collect();
-            // One by one: a use that is noted meanwhile stays for the next time.
+            // One by one: a use that is noted meanwhile stays noted.
             let uses = secrets.into_iter().filter_map(|secret_id| {
                 let Noted { client_id, at } = noted.remove(&secret_id)?;
                 let at = UnixSeconds::new(at.load(Ordering::Relaxed));
-                is_kept(client_id, &secret_id).then(|| (secret_id, client_id.clone(), at))
+                exists(client_id, &secret_id).then(|| (secret_id, client_id.clone(), at))
             });
             uses.collect()
         };
-        for (index, batch) in kept.chunks(BATCH).enumerate() {
+        for (index, batch) in used.chunks(BATCH).enumerate() {
             if let Err(error) = self.write(batch).await {
-                for (secret_id, client_id, at) in kept.iter().skip(index * BATCH) {
+                for (secret_id, client_id, at) in used.iter().skip(index * BATCH) {
                     let noted = || Noted { client_id: client_id.clone(), at: AtomicU64::new(at.get()) };
                     self.noted.pin().get_or_insert_with(*secret_id, noted);
                 }
                 return Err(error);
             }
         }
-        Ok(kept.len())
+        Ok(used.len())
     }
 
     async fn write(&self, uses: &[(Uuid, ClientId, UnixSeconds)]) -> Result<(), StoreError> {
@@ -97,7 +97,7 @@ impl SecretUses {
     }
 }
 
-/// The write that forgets a secret's last use.
+/// The write that deletes a secret's last use.
 pub(super) fn forget(secret_id: &Uuid) -> Txn {
     Txn::new().delete(USES.key(secret_id))
 }
@@ -130,7 +130,7 @@ mod tests {
     use crate::store::MemoryStore;
 
     #[tokio::test]
-    async fn a_use_is_seen_at_once_and_is_on_disk_after_the_write_back() {
+    async fn a_use_is_visible_at_once_and_on_disk_after_the_write() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let uses = SecretUses::open(store.clone()).await.unwrap();
         let client_id = ClientId::parse("partner").unwrap();
@@ -140,17 +140,17 @@ mod tests {
             uses.note(&client_id, *secret_id, UnixSeconds::new(seconds + 1));
             assert_eq!(uses.last(secret_id), Some(UnixSeconds::new(seconds + 1)));
         }
-        assert!(store.scan(b"secret-uses/", None, 1_000).await.unwrap().is_empty(), "nothing is written on the way");
-        let gone = secrets[7];
-        assert_eq!(uses.write_back(|_, secret_id| *secret_id != gone).await.unwrap(), 249);
-        assert_eq!(uses.write_back(|_, _| true).await.unwrap(), 0, "once is enough");
+        assert!(store.scan(b"secret-uses/", None, 1_000).await.unwrap().is_empty(), "a use writes nothing");
+        let deleted = secrets[7];
+        assert_eq!(uses.write_back(|_, secret_id| *secret_id != deleted).await.unwrap(), 249);
+        assert_eq!(uses.write_back(|_, _| true).await.unwrap(), 0, "each is written once");
         let reopened = SecretUses::open(store).await.unwrap();
         assert_eq!(reopened.last(&secrets[249]), Some(UnixSeconds::new(251)));
-        assert_eq!(reopened.last(&gone), None);
+        assert_eq!(reopened.last(&deleted), None);
     }
 
     #[tokio::test]
-    async fn a_use_that_cannot_be_written_is_not_forgotten() {
+    async fn a_use_that_cannot_be_written_is_not_lost() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let uses = SecretUses::open(store.clone()).await.unwrap();
         let secret_id = Uuid::from_u128(1);

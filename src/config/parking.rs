@@ -8,7 +8,7 @@ use crate::store::MAX_SLOTS;
 /// `[parking]`: how much one client may store in the sample API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parking {
-    /// `max_zones_per_client`: zones that the client created and nobody deleted; by default 10,000.
+    /// `max_zones_per_client`: zones that the client created and that still exist; by default 10,000.
     pub max_zones_per_client: u32,
     /// `max_idempotency_keys_per_client`: `Idempotency-Key`s of the last 24 hours; by default 10,000.
     pub max_idempotency_keys_per_client: u32,

@@ -41,13 +41,13 @@ pub struct Exposure {
 impl Exposure {
     /// What is wrong, after the path: `is open to other users (mode 0644)`.
     #[must_use]
-    pub fn wrong(&self) -> &str {
+    pub(crate) fn wrong(&self) -> &str {
         &self.wrong
     }
 
     /// How to mend that; mostly a command.
     #[must_use]
-    pub fn mend(&self) -> &str {
+    pub(crate) fn mend(&self) -> &str {
         &self.mend
     }
 }
@@ -402,7 +402,7 @@ mod tests {
             assert_eq!(mend.as_deref(), expected, "{owner}:{group} {mode:04o} for {user}");
         }
         assert_eq!(judged(FOREIGN, FOREIGN, 0o664, ROOT, Reader::Operator), None);
-        assert!(judged(FOREIGN, FOREIGN, 0o666, ROOT, Reader::Operator).is_some(), "anybody could change it");
+        assert!(judged(FOREIGN, FOREIGN, 0o666, ROOT, Reader::Operator).is_some(), "any user could change it");
     }
 
     #[test]

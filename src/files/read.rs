@@ -11,7 +11,7 @@ use crate::text::{self, TextFault};
 
 /// Why a secret is not read from a file. The text continues a sentence about the file.
 #[derive(Debug, thiserror::Error)]
-pub enum PrivateFault {
+pub(crate) enum PrivateFault {
     /// There is no such file.
     #[error("does not exist")]
     Absent,

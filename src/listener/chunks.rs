@@ -1,17 +1,17 @@
-//! The chunked transfer coding (RFC 9112 section 7.1), read as strictly as its grammar is written.
+//! A strict parser of the chunked transfer coding (RFC 9112 section 7.1).
 //!
-//! A reader that is lenient here reads another message than the proxy before it. Extensions and trailer fields are
-//! checked, bounded and dropped.
+//! A lenient parser can read another message than the proxy in front of it. Extensions and trailer fields are checked,
+//! limited and dropped.
 
 use actix_web::web::{Bytes, BytesMut};
 
-/// How many bytes may frame the data, beyond what is usual for as much data: this limits extensions, trailer fields
-/// and floods of tiny chunks.
+/// How many bytes of framing are allowed beyond the usual ones: limits extensions, trailer fields and floods of tiny
+/// chunks.
 const MAX_EXCESS: u64 = 4 * 1_024;
-/// The bytes that usually frame one chunk.
+/// The usual bytes of framing for one chunk.
 const USUAL_FRAME: u64 = 16;
 
-/// Where a reader of chunks is.
+/// The state of the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     SizeStart,
@@ -30,25 +30,25 @@ enum State {
     End,
 }
 
-/// A reader of chunks.
+/// The parser.
 #[derive(Debug)]
 pub(super) struct Chunks {
     state: State,
     excess: u64,
 }
 
-/// What a reader found.
+/// What the parser found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Some data.
     Data(Bytes),
-    /// Nothing yet: more has to be received.
+    /// Nothing: more bytes have to be received.
     Nothing,
     /// The end of the body.
     End,
 }
 
-/// These bytes are no chunks.
+/// The bytes do not match the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -57,7 +57,7 @@ impl Chunks {
         Self { state: State::SizeStart, excess: 0 }
     }
 
-    /// Takes the next data off `received`, and what frames it.
+    /// Takes the next data, with its framing, off `received`.
     pub(super) fn take(&mut self, received: &mut BytesMut) -> Result<Found, Malformed> {
         let mut framing = 0;
         for &byte in received.iter() {
@@ -90,7 +90,7 @@ impl Chunks {
 }
 
 impl State {
-    /// The state after a byte that frames data; `None` if the byte cannot be there.
+    /// The state after a byte of framing; `None` if the grammar does not allow the byte.
     fn after(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::SizeStart, _) => Self::Size(hex_digit(byte)?),
@@ -118,7 +118,7 @@ fn hex_digit(byte: u8) -> Option<u64> {
     char::from(byte).to_digit(16).map(u64::from)
 }
 
-/// What a field's value or an extension may hold (RFC 9110 section 5.5).
+/// A byte of a field's value or an extension (RFC 9110 section 5.5).
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -135,7 +135,7 @@ mod tests {
     /// The data of a body, and what follows it.
     type Read = (Vec<u8>, Vec<u8>);
 
-    /// Reads a body that comes in pieces of so many bytes; `None` if it has no end.
+    /// Reads a body that arrives in pieces of this many bytes; `None` if it has no end.
     fn read(body: &[u8], piece: usize) -> Result<Option<Read>, Malformed> {
         let (mut chunks, mut received, mut data) = (Chunks::new(), BytesMut::new(), Vec::new());
         let mut pieces = body.chunks(piece);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_grammar_is_malformed() {
+    fn bytes_outside_the_grammar_are_malformed() {
         for body in [
             "\r\n",
             ";a\r\n",
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_frames_the_data_is_bounded() {
+    fn framing_is_limited() {
         let long = "a".repeat(5_000);
         for body in [
             format!("1;{long}\r\nX\r\n0\r\n\r\n"),

@@ -8,21 +8,21 @@ use tokio::time::{sleep, timeout};
 
 use crate::counts::{Counter, Counts, label};
 
-/// How often a stop looks whether the last connection has ended.
+/// How often a stop checks whether the last connection has ended.
 const END_LOOK: Duration = Duration::from_millis(10);
 
 label! {
-    /// What became of a connection that was accepted.
+    /// The protocol of an accepted connection, or why it has none.
     pub enum Opening {
-        /// It speaks HTTP/1.1 or 1.0 over TLS.
+        /// HTTP/1.1 or 1.0 over TLS.
         Http1 = "http1",
-        /// It speaks HTTP/2 over TLS.
+        /// HTTP/2 over TLS.
         Http2 = "http2",
-        /// It speaks in the clear: to be refused, or on the port for operators.
-        Clear = "clear",
-        /// It said nothing, or no TLS that could be agreed on.
+        /// Plain HTTP, on any port.
+        Plain = "clear",
+        /// It sent nothing, or the TLS handshake failed.
         Failed = "failed",
-        /// It took too long over that.
+        /// It took too long to open.
         TimedOut = "timed_out",
     }
 }
@@ -36,23 +36,23 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Connections so far, by what became of them.
+    /// Connections so far, by their protocol.
     pub fn opened(&self) -> impl Iterator<Item = (Opening, u64)> + '_ {
         self.opened.totals()
     }
 
-    /// How many are open now, once they know what they speak.
+    /// How many connections are open now, from the end of their handshake on.
     #[must_use]
     pub fn open(&self) -> u64 {
-        // Those that ended are read first: what ends meanwhile is then counted as open, never below none.
+        // The ended ones are read first, so that the result is never below zero.
         let ended = self.ended.total();
         let is_open = |opening: &Opening| !matches!(opening, Opening::Failed | Opening::TimedOut);
         let opened: u64 = self.opened().filter(|(opening, _)| is_open(opening)).map(|(_, count)| count).sum();
         opened.saturating_sub(ended)
     }
 
-    /// How many requests a stop has cut off: those that were under way when the threads that serve ended.
-    /// Waits for that end, up to `limit`.
+    /// How many requests a stop has cut off: they were under way when the threads that serve ended. Waits for that end, up
+    /// to `limit`.
     pub(crate) async fn cut_off(&self, limit: Duration) -> u64 {
         let all_ended = async {
             while self.open() > 0 {
@@ -61,7 +61,7 @@ impl Connections {
         };
         match timeout(limit, all_ended).await {
             Ok(()) => self.cut_off.total(),
-            // They hang: none of them will be answered.
+            // They hang, and none of them will be answered.
             Err(_) => self.cut_off.total() + self.open(),
         }
     }
@@ -77,7 +77,7 @@ impl Connections {
     }
 }
 
-/// A connection while it is open: as long as its socket is, or an answer of it is under way.
+/// An open connection: its socket is open, or an answer of it is under way.
 pub(super) struct Open(Arc<Connections>);
 
 impl Drop for Open {
@@ -86,7 +86,7 @@ impl Drop for Open {
     }
 }
 
-/// Work of a connection that is to be finished: dropped before that, it counts as cut off.
+/// Unfinished work of a connection. Dropped before it is finished, it counts as cut off.
 pub(super) struct Work(Option<Rc<Open>>);
 
 impl Work {

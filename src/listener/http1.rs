@@ -1,13 +1,12 @@
-//! HTTP/1.1 and 1.0 (RFC 9112) on actix-http's codec: one request after the other, and limits on all of it.
+//! HTTP/1.1 and 1.0 (RFC 9112) on actix-http's codec: one request after the other, with limits on everything.
 //!
-//! A head is read only once the answer before it is sent and the body before it has come to its end; so what follows
-//! an answer with `Connection: close` is never read as a request (section 9.6). What is left of a body that the app
-//! did not read is received and dropped, and the connection goes on; past `max_discarded_bytes` or
-//! `discard_timeout`, or when no more of it comes, it is closed. An answer is made to its end even if its client has
-//! gone, so that a handler is never cut off half way.
+//! A head is read only after the previous answer was sent and the previous body has ended, so bytes after an answer with
+//! `Connection: close` are never read as a request (section 9.6). If the app did not read all of a body, the rest is
+//! received and dropped, and the connection stays open; beyond `max_discarded_bytes` or `discard_timeout`, or when no more
+//! of it comes, the connection is closed. A handler always runs to its end, even if its client has gone.
 //!
-//! The codec's own limits are a head of 128 KiB and 96 fields (431). It reads heads and writes answers; bodies are
-//! read by [`wire`](super::wire), which is stricter about chunks and knows how much of them is left.
+//! The codec limits a head to 128 KiB and 96 fields (431). It reads heads and writes answers; [`wire`](super::wire) reads
+//! bodies, is stricter about chunks and knows how much of a body is left.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -34,10 +33,10 @@ use super::limits::ConnectionLimits;
 use super::stop::Stop;
 use super::wire::{Body, Framing, Wire};
 
-/// How much of a streamed answer is gathered before it is sent.
+/// How much of a streamed answer is collected before it is sent.
 const SEND_BYTES: usize = 32 * 1_024;
 
-/// How much of a head the codec looks at before it refuses it.
+/// The length of a head at which the codec refuses it.
 const MAX_HEAD_BYTES: usize = 128 * 1_024;
 
 /// The HTTP/1.1 side of one port on one worker.
@@ -48,10 +47,10 @@ pub(super) struct Http1<S> {
     stop: Stop,
 }
 
-/// What a connection that comes to its end may still send: one budget for all that is dropped of it.
+/// How much a client may still send before its connection is closed: one budget for everything that is dropped.
 struct Budget {
     bytes: u64,
-    /// Its time; may be asked again once it is over.
+    /// The end of its time; may be polled again afterwards.
     over: MaybeDone<LocalBoxFuture<'static, ()>>,
 }
 
@@ -59,10 +58,10 @@ struct Budget {
 enum Next {
     /// A request; its body has not been read.
     Request(Request),
-    /// What cannot be read as one, or did not come in time.
+    /// A head that cannot be read, or that did not come in time.
     Refused(StatusCode),
-    /// Nothing: the client has gone, has rested too long, or the server stops.
-    Nothing,
+    /// The end: the client has gone, the connection was idle for too long, or the server stops.
+    End,
 }
 
 impl<S> Http1<S> {
@@ -71,7 +70,7 @@ impl<S> Http1<S> {
         Self { app, limits, config, stop }
     }
 
-    /// Answers what comes over one connection until either side ends it.
+    /// Answers the requests on one connection until either side ends it.
     pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>) -> io::Result<()>
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -90,7 +89,7 @@ impl<S> Http1<S> {
                     return next;
                 }
                 if stopping.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Ok(Next::Nothing));
+                    return Poll::Ready(Ok(Next::End));
                 }
                 patience.poll(!wire.borrow().received.is_empty(), context).map(Ok)
             });
@@ -102,7 +101,7 @@ impl<S> Http1<S> {
                     patience.rest();
                     search = HeadSearch::default();
                     if !wire.borrow().received.is_empty() {
-                        // Other connections of this worker have their turn between pipelined requests.
+                        // Between pipelined requests, other connections of this worker have their turn.
                         tokio::task::yield_now().await;
                     }
                 }
@@ -112,7 +111,7 @@ impl<S> Http1<S> {
                     send(refusal, &wire, &mut Codec::new(self.config.clone()), false).await?;
                     return self.close(&wire, self.budget()).await;
                 }
-                Next::Nothing => {
+                Next::End => {
                     let end = poll_fn(|context| wire.borrow_mut().poll_shutdown(context));
                     return timeout(self.limits.disconnect_timeout, end).await.unwrap_or(Ok(()));
                 }
@@ -120,7 +119,7 @@ impl<S> Http1<S> {
         }
     }
 
-    /// Answers a request and comes to the end of its body; `None` if the connection may go on.
+    /// Answers a request and reads to the end of its body; `None` if the connection may stay open.
     async fn answer<T, B>(
         &self,
         mut request: Request,
@@ -134,7 +133,7 @@ impl<S> Http1<S> {
         B: MessageBody + 'static,
     {
         let has_body = codec.message_type() != MessageType::None;
-        // The codec would read the body now: the next head is for a new one.
+        // The codec would read the body next; the next head needs a new codec.
         let mut of_body = has_body.then(|| std::mem::replace(codec, Codec::new(self.config.clone())));
         let is_tunnel = of_body.as_ref().is_some_and(|codec| codec.message_type() == MessageType::Stream);
         let codec = of_body.as_mut().unwrap_or(codec);
@@ -146,22 +145,22 @@ impl<S> Http1<S> {
             let body = Body::new(wire, framing, self.limits, self.stop.clone());
             *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
-        let mut exchange = Exchange {
+        let mut facts = RequestFacts {
             is_head: request.method() == Method::HEAD,
             is_http_1_0: request.version() == Version::HTTP_10,
-            // What would follow a CONNECT or an upgrade to WebSocket is no HTTP, and nothing here is upgraded.
+            // The bytes after a CONNECT or an upgrade to WebSocket are not HTTP, and this server upgrades nothing.
             is_last: is_tunnel,
             max_discarded: self.limits.max_discarded_bytes,
         };
         if !is_tunnel && request.head().connection_type() == ConnectionType::Upgrade {
-            exchange.is_last |= exchange.is_http_1_0;
-            *codec = self.codec_without_upgrade(exchange.is_head)?;
+            facts.is_last |= facts.is_http_1_0;
+            *codec = self.codec_without_upgrade(facts.is_head)?;
         }
         let answer = self.app.call(request).await;
-        exchange.is_last |= self.stop.has_begun();
+        facts.is_last |= self.stop.has_begun();
         match answer {
-            Ok(response) => exchange.send(response.into(), wire, codec).await?,
-            Err(error) => exchange.send(Response::from(error), wire, codec).await?,
+            Ok(response) => facts.send(response.into(), wire, codec).await?,
+            Err(error) => facts.send(Response::from(error), wire, codec).await?,
         }
         let may_go_on = codec.keep_alive();
         if may_go_on && wire.borrow().is_body_over() {
@@ -172,8 +171,7 @@ impl<S> Http1<S> {
         Ok(if may_go_on && has_ended && wire.borrow().is_body_over() { None } else { Some(budget) })
     }
 
-    /// Forgets that the client offers an upgrade, which is to be ignored (RFC 9110 section 7.8): a codec does so only
-    /// by reading a head without that offer.
+    /// A codec that ignores the client's offer of an upgrade (RFC 9110 section 7.8): it has read a head without the offer.
     fn codec_without_upgrade(&self, is_head: bool) -> io::Result<Codec> {
         let head: &[u8] =
             if is_head { b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" } else { b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" };
@@ -187,7 +185,7 @@ impl<S> Http1<S> {
         Budget { bytes: self.limits.max_discarded_bytes, over: maybe_done(over) }
     }
 
-    /// Receives and drops the rest of a body, up to the budget; whether it came to its end.
+    /// Receives and drops the rest of a body, up to the budget; returns whether the body has ended.
     async fn discard<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>, budget: &mut Budget) -> bool {
         let Budget { bytes, over } = budget;
         let end = async {
@@ -208,14 +206,15 @@ impl<S> Http1<S> {
         }
     }
 
-    /// Whether more comes before the client has been silent for too long.
+    /// Receives more; `false` if the client is silent for too long.
     async fn receive<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> bool {
         let received = poll_fn(|context| wire.borrow_mut().poll_receive(context));
         matches!(timeout(self.limits.discard_silence_timeout, received).await, Ok(Ok(true)))
     }
 
-    /// Closes a connection after the last answer on it. A socket that is closed with bytes unread is reset, and the
-    /// client may lose the answer: so what it still sends is received first, up to the budget (RFC 9112 section 9.6).
+    /// Closes a connection after its last answer. The system resets a socket that is closed with unread bytes, and then the
+    /// client may lose the answer: so everything that it still sends is received first, up to the budget (RFC 9112 section
+    /// 9.6).
     async fn close<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         wire: &RefCell<Wire<T>>,
@@ -243,18 +242,18 @@ impl<S> Http1<S> {
     }
 }
 
-/// Looks for the end of a head in what was received. The codec reads a head from its start each time: called on each
-/// byte of one that trickles, it would cost the square of its length.
+/// Searches for the end of a head in the received bytes. The codec reads a head from its start at each call: for a head
+/// that arrives byte by byte, it would cost the square of its length.
 #[derive(Debug, Default)]
 struct HeadSearch {
-    /// How much there was when the codec last found no end.
+    /// The length at which the codec last found no end.
     tried: usize,
     searched: usize,
 }
 
 impl HeadSearch {
-    /// Whether the codec may have something to say: to a whole head, to twice as much as it has seen (so that what is
-    /// no head is refused early), or to one that is too long.
+    /// Whether to call the codec: for a whole head, for one that is too long, and after twice as many bytes as at the last
+    /// call, so that bytes which are no head are refused early.
     fn is_due(&mut self, received: &[u8]) -> bool {
         let length = received.len();
         let new = received.get(self.searched.saturating_sub(2)..).unwrap_or(received);
@@ -267,7 +266,7 @@ impl HeadSearch {
     }
 }
 
-/// Whether an empty line is in it; the codec takes a bare LF for the end of a line, too.
+/// Whether there is an empty line. The codec accepts a bare LF as the end of a line too.
 fn has_empty_line(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|end| end == b"\n\n") || bytes.windows(3).any(|end| end == b"\n\r\n")
 }
@@ -280,7 +279,7 @@ fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
     context: &mut Context<'_>,
 ) -> Poll<io::Result<Next>> {
     loop {
-        // Some clients end a body with an empty line more than its length says (RFC 9112 section 2.2).
+        // Some clients send an empty line after a body (RFC 9112 section 2.2).
         while let Some(empty) = [&b"\r\n"[..], b"\n"].into_iter().find(|line| wire.received.starts_with(line)) {
             wire.received.advance(empty.len());
             *search = HeadSearch::default();
@@ -298,12 +297,13 @@ fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
             }
         }
         if !ready!(wire.poll_receive(context))? {
-            return Poll::Ready(Ok(Next::Nothing));
+            return Poll::Ready(Ok(Next::End));
         }
     }
 }
 
-/// How the body of a request is framed that has one, as the codec says. What the codec should have refused is broken.
+/// The framing of a body, for a request of which the codec says that it has one. `Broken` for a head that the codec should
+/// have refused.
 fn framing(request: &Request) -> Framing {
     let headers = request.head().headers();
     let mut codings = headers.get_all(TRANSFER_ENCODING);
@@ -324,18 +324,18 @@ fn framing(request: &Request) -> Framing {
     }
 }
 
-/// What an answer has to know of its request.
-struct Exchange {
+/// What an answer needs to know of its request.
+struct RequestFacts {
     is_head: bool,
     is_http_1_0: bool,
-    /// Whether the connection ends after it, whatever the client wishes.
+    /// Whether the connection ends after it in any case.
     is_last: bool,
-    /// How much of a body is dropped after it.
+    /// How much of a body may be dropped after it.
     max_discarded: u64,
 }
 
-impl Exchange {
-    /// Sends an answer, which says whether the connection goes on after it.
+impl RequestFacts {
+    /// Sends an answer, which says whether the connection stays open after it.
     async fn send<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
         &self,
         response: Response<B>,
@@ -345,7 +345,7 @@ impl Exchange {
         let mut response = response;
         let mut is_last = self.is_last || !self.may_end(&mut wire.borrow_mut());
         if self.is_http_1_0 && response.body().size() == BodySize::Stream {
-            // Its end is that of the connection (RFC 9112 section 6.3).
+            // The end of the connection is the end of the body (RFC 9112 section 6.3).
             response.head_mut().no_chunking(true);
             is_last = true;
         }
@@ -355,9 +355,9 @@ impl Exchange {
         send(response, wire, codec, self.is_head).await
     }
 
-    /// Whether the connection may go on after the body: its end is near enough, and on its way.
+    /// Whether the connection may stay open after the body: the rest is short enough, and the client sends it.
     fn may_end<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &mut Wire<T>) -> bool {
-        // An app that still holds the body may read it for its answer.
+        // If the app still holds the body, it may read it for its answer.
         while !wire.is_body_held && matches!(wire.take(), Ok(Found::Data(_))) {}
         match wire.framing {
             Framing::End => true,
@@ -394,7 +394,7 @@ async fn send<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
     poll_fn(|context| wire.borrow_mut().poll_send(context)).await
 }
 
-/// The next part of an answer; what was gathered before is sent while that is waited for.
+/// The next part of an answer; meanwhile the parts before it are sent.
 fn poll_chunk<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
     body: Pin<&mut B>,
     wire: &RefCell<Wire<T>>,
@@ -411,7 +411,7 @@ fn poll_chunk<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
     }
 }
 
-/// How long the next head is waited for.
+/// The time limit for the next head.
 struct Patience<'a> {
     limits: &'a ConnectionLimits,
     awaited: Awaited,
@@ -422,11 +422,11 @@ struct Patience<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Awaited {
-    /// The head of the connection's first request, from the first moment on.
+    /// The head of the first request on the connection.
     First,
-    /// The first byte of a later one. The timer is not set anew for each, only looked at when it has run out.
+    /// The first byte of a later one. The timer is not set for each; when it runs out, the time since the last answer counts.
     Another,
-    /// The rest of a later one.
+    /// The rest of the head of a later one.
     Rest,
 }
 
@@ -445,7 +445,7 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Ready when it is over.
+    /// Ready when the time is over.
     fn poll(&mut self, has_begun: bool, context: &mut Context<'_>) -> Poll<Next> {
         if has_begun && self.awaited == Awaited::Another {
             self.awaited = Awaited::Rest;
@@ -455,13 +455,13 @@ impl<'a> Patience<'a> {
             ready!(self.timer.as_mut().poll(context));
             let end = self.rests_since + self.limits.keep_alive;
             if self.awaited != Awaited::Another {
-                // A client that connects early and sends nothing would take a refusal for the answer to a later request.
+                // A client that connects early would take a refusal for the answer to its later request.
                 let is_begun = has_begun || self.awaited == Awaited::Rest;
                 let late = Next::Refused(StatusCode::REQUEST_TIMEOUT);
-                return Poll::Ready(if is_begun { late } else { Next::Nothing });
+                return Poll::Ready(if is_begun { late } else { Next::End });
             }
             if Instant::now() >= end {
-                return Poll::Ready(Next::Nothing);
+                return Poll::Ready(Next::End);
             }
             self.timer.set(sleep_until(end));
         }

@@ -1,13 +1,12 @@
-//! HTTP/2 (RFC 9113) on the h2 crate: streams in, one task for each answer, and limits on all of it.
+//! HTTP/2 (RFC 9113) on the h2 crate: one task for each request, with limits on everything.
 //!
-//! A connection may have [`MAX_STREAMS`] requests under way, may rest for one to two times `keep_alive`,
-//! and is told to go when its rest is over or the server stops. A body, and each wait for the client to
-//! make room, may take `silence_timeout`. A request whose client has gone is answered to the end all the
-//! same, so that a handler is never cut off half way.
+//! A connection may have [`MAX_STREAMS`] requests under way. It may be idle for one to two times `keep_alive`; then, and
+//! when the server stops, it gets GOAWAY. A body, and each wait for the client to make room, may take `silence_timeout`. A
+//! handler always runs to its end, even if its client has gone.
 //!
-//! A stream whose answer came before the end of its body is not reset at once, as RFC 9113 section 8.1 allows:
-//! curl 7.88 then often loses the answer, and Java's client waits for ever. What is left of the body is received
-//! and dropped, up to `max_discarded_bytes` and `discard_timeout`; only then is the stream reset (`NO_ERROR`).
+//! RFC 9113 section 8.1 allows to reset a stream after an early answer. But curl 7.88 then often loses the answer, and
+//! Java's client waits for ever. So the rest of the body is received and dropped, up to `max_discarded_bytes` and
+//! `discard_timeout`, and only then the stream is reset (`NO_ERROR`).
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -36,23 +35,22 @@ use super::connections::{Open, Work};
 use super::limits::ConnectionLimits;
 use super::stop::Stop;
 
-/// Requests under way on one connection; RFC 9113 section 6.5.2 asks for no fewer.
+/// Requests under way on one connection; RFC 9113 section 6.5.2 recommends no fewer.
 const MAX_STREAMS: u32 = 100;
 
-/// The size of a request's header list; what is larger is answered 431 by h2. As for HTTP/1.1.
+/// The size of a request's header list, as for HTTP/1.1; h2 answers a larger one with 431.
 const MAX_HEADER_BYTES: u32 = 128 * 1024;
 
-/// What one stream may send before the app reads it: no request of this API is larger.
+/// How much one stream may send before the app reads it: no request of this API is larger.
 const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 
-/// What all streams of a connection may send before the app reads it.
+/// How much all streams of a connection may send before the app reads it.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
-/// What is received and dropped of the bodies of all streams of a connection that are answered and not over: so
-/// many times `max_discarded_bytes`.
+/// How much is received and dropped of all answered streams of a connection at a time, in `max_discarded_bytes`.
 const DISCARDED_AT_ONCE: u64 = 2;
 
-/// What a DATA frame costs, however little is in it.
+/// The cost of a DATA frame beside its data.
 const FRAME_BYTES: u64 = 9;
 
 /// The HTTP/2 side of one port on one worker.
@@ -68,7 +66,7 @@ impl<S> Http2<S> {
         Self { app, limits, stop, dates: ServiceConfig::default() }
     }
 
-    /// Answers what comes over one connection until either side ends it.
+    /// Answers the requests on one connection until either side ends it.
     pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>, open: Rc<Open>) -> Result<(), h2::Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -96,21 +94,21 @@ impl<S> Http2<S> {
         S: Answers<B>,
         B: MessageBody + 'static,
     {
-        // What was dropped of the bodies of requests whose answers are sent.
+        // How much was dropped of the bodies of answered requests.
         let discarded = Rc::<Cell<u64>>::default();
         let mut stopping = pin!(self.stop.signal.notified());
         let mut tick = pin!(sleep(self.limits.keep_alive));
-        let mut told_to_go = false;
-        // Whether nothing was under way at the last tick, and nothing has come since.
-        let mut at_rest = false;
+        let mut goes_away = false;
+        // Whether no request was under way at the last tick, and none has come since.
+        let mut is_idle = false;
         loop {
             tokio::select! {
                 biased;
                 next = connection.accept() => {
                     let Some(next) = next else { return Ok(()) };
                     let (request, respond) = next?;
-                    at_rest = false;
-                    // Streams that the client resets are no longer counted by h2, but are answered here.
+                    is_idle = false;
+                    // h2 no longer counts a stream that the client has reset, but its handler still runs.
                     if under_way(&open) >= MAX_STREAMS as usize * 2 {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                         continue;
@@ -119,18 +117,18 @@ impl<S> Http2<S> {
                     tokio::task::spawn_local(self.answer(request, respond, peer, Work::of(&open), discarded));
                     continue;
                 }
-                () = &mut stopping, if !told_to_go => told_to_go = true,
-                () = &mut tick => match (at_rest, told_to_go) {
+                () = &mut stopping, if !goes_away => goes_away = true,
+                () = &mut tick => match (is_idle, goes_away) {
                     (true, true) => return Ok(()),
-                    (true, false) => told_to_go = true,
+                    (true, false) => goes_away = true,
                     (false, _) => {}
                 },
             }
-            at_rest = under_way(&open) == 0;
-            if told_to_go {
+            is_idle = under_way(&open) == 0;
+            if goes_away {
                 connection.graceful_shutdown();
             }
-            tick.set(sleep(if told_to_go { self.limits.disconnect_timeout } else { self.limits.keep_alive }));
+            tick.set(sleep(if goes_away { self.limits.disconnect_timeout } else { self.limits.keep_alive }));
         }
     }
 
@@ -173,17 +171,17 @@ impl<S> Http2<S> {
     }
 }
 
-/// How many answers one connection has under way: each holds the connection too.
+/// How many answers one connection has under way: each has a reference to it.
 fn under_way(open: &Rc<Open>) -> usize {
     Rc::strong_count(open) - 1
 }
 
-/// A body that the app reads, and what is left of it is dropped after the answer.
+/// A body that the app reads; the rest of it is dropped after the answer.
 type SharedBody = Rc<RefCell<Incoming>>;
 
-/// A body as it comes in. What has arrived is copied out of h2 before the app asks for it: h2 keeps each DATA frame in
-/// some 240 bytes of its own until it is read, and its flow control does not count a frame without data
-/// (RUSTSEC-2026-0258). The copy is bounded by the stream's window.
+/// A body as it arrives. It is copied out of h2 before the app asks for it: h2 needs some 240 bytes for each unread DATA
+/// frame, and its flow control does not count a frame without data (RUSTSEC-2026-0258). The stream's window limits the
+/// copy.
 struct Incoming {
     stream: RecvStream,
     pulled: BytesMut,
@@ -192,13 +190,13 @@ struct Incoming {
 impl Incoming {
     /// Copies what has arrived.
     fn pull(&mut self, context: &mut Context<'_>) {
-        // An end or an error stays, and is met again by whoever reads on.
+        // h2 returns an end or an error again at the next call.
         while let Poll::Ready(Some(Ok(bytes))) = self.stream.poll_data(context) {
             self.pulled.extend_from_slice(&bytes);
         }
     }
 
-    /// The next bytes, with room made for as many more.
+    /// The next bytes; the client may then send as many more.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
         let next = if self.pulled.is_empty() {
             ready!(self.stream.poll_data(context))
@@ -213,7 +211,7 @@ impl Incoming {
     }
 }
 
-/// What `answering` returns, with the body pulled all the while.
+/// Runs `answering`, and pulls the body meanwhile.
 async fn pulling<T>(body: &SharedBody, answering: impl Future<Output = T>) -> T {
     let mut answering = pin!(answering);
     poll_fn(|context| {
@@ -223,7 +221,7 @@ async fn pulling<T>(body: &SharedBody, answering: impl Future<Output = T>) -> T 
     .await
 }
 
-/// The request as an app takes it, and its body, if it has one.
+/// The request in the form that apps have, and its body, if it has one.
 fn received(
     request: http::Request<RecvStream>,
     peer: Option<SocketAddr>,
@@ -248,7 +246,7 @@ fn received(
     (request, body)
 }
 
-/// A request body that arrives within a time.
+/// A request body with a time limit.
 struct Body {
     body: SharedBody,
     late: LocalBoxFuture<'static, ()>,
@@ -269,8 +267,8 @@ impl Stream for Body {
     }
 }
 
-/// Receives the rest of a body and drops it, until it ends or a bound is met; then h2 resets the stream. `at_once`
-/// counts what is dropped of this body and the others of the connection.
+/// Receives the rest of a body and drops it, until it ends or a limit is reached; then h2 resets the stream. `at_once`
+/// counts the dropped bytes of this and the other bodies of the connection.
 async fn discard(body: &SharedBody, limits: ConnectionLimits, stop: &Stop, at_once: &Cell<u64>) {
     let most = limits.max_discarded_bytes;
     let mut discarded = 0;

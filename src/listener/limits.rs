@@ -2,36 +2,33 @@
 
 use std::time::Duration;
 
-/// How much of the server one client, or all of them, may hold.
+/// The limits of connections and of the requests on them.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Threads that serve; each runs its own instance of the apps. 1 to 512.
+    /// Threads that serve; each has its own instance of the apps. 1 to 512.
     pub workers: usize,
     /// Open connections on each worker; further ones wait in the kernel's queue.
     pub max_connections: usize,
-    /// From the accept to the end of the TLS handshake, the first byte included.
+    /// From the accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// For the head of a connection's first request, from the handshake on; for a later one, from its first
-    /// bytes on.
+    /// For the head of a request: of the first on a connection from the handshake on, of a later one from its first byte
+    /// on.
     pub request_timeout: Duration,
-    /// How long a connection may rest between requests; over HTTP/2, up to twice as long.
+    /// How long a connection may be idle between requests; over HTTP/2, up to twice as long.
     pub keep_alive: Duration,
-    /// How much of a body is received and dropped once its request is answered: many clients lose an answer
-    /// that comes before they have sent all of it, if what they send is then refused. Past this, it is.
+    /// How much of a body is received and dropped after its request was answered. Many clients lose an early answer if the
+    /// rest of their body is refused; beyond this limit it is refused.
     pub max_discarded_bytes: u64,
-    /// How long that may take, until the connection is closed where it does not go on; once the server stops, no
-    /// longer than `disconnect_timeout`.
+    /// How long that may take; once the server stops, no longer than `disconnect_timeout`.
     pub discard_timeout: Duration,
-    /// How long a client may pause while it sends that: one that stays silent holds a stream for no longer.
+    /// How long a client may pause within that.
     pub discard_silence_timeout: Duration,
-    /// How long a client may take over its goodbye: to go after GOAWAY over HTTP/2, and to close its side of a
-    /// connection whose last answer was sent over HTTP/1.1. Once the server stops, also how long a client may take to
-    /// send the rest of a body.
+    /// How long a client may take to close: after GOAWAY over HTTP/2, after the last answer over HTTP/1.1. Once the server
+    /// stops, also how long a client may take to send the rest of a body.
     pub disconnect_timeout: Duration,
-    /// An HTTP/1.1 connection to which nothing was written for one to two of these is closed: that ends
-    /// slow bodies, readers that stopped, and answers that never come. Over
-    /// HTTP/2, how long a body may take, and a client to make room for more of an answer. Must be longer
-    /// than the longest wait of any handler; taken as `keep_alive` where it is shorter than that.
+    /// An HTTP/1.1 connection to which nothing was written for one to two times this is closed: it ends slow bodies, clients
+    /// that do not read, and answers that never come. Over HTTP/2, how long a body may take, and how long a client may take
+    /// to make room for more of an answer. Must be longer than the longest wait of any handler; at least `keep_alive`.
     pub silence_timeout: Duration,
     /// How long a graceful stop waits for answers under way; whole seconds.
     pub shutdown_timeout: Duration,

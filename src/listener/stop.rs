@@ -8,7 +8,7 @@ use actix_server::GracefulShutdownSignal;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// A worker's view of the server's stop.
+/// The server's stop, for one worker.
 #[derive(Clone)]
 pub(super) struct Stop {
     pub(super) signal: GracefulShutdownSignal,
@@ -32,7 +32,7 @@ impl Stop {
         self.began.get().is_some()
     }
 
-    /// Ready when a client has had `limit` to send a body, or `grace` since the stop began.
+    /// Ready after `limit`, or `grace` after the stop began: the time in which a client has to send a body.
     pub(super) fn end_of_body(&self, limit: Duration, grace: Duration) -> LocalBoxFuture<'static, ()> {
         let stop = self.clone();
         Box::pin(async move {

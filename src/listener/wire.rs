@@ -1,5 +1,4 @@
-//! The byte stream of one HTTP/1.1 connection: what was received and not read, what is to be sent, and how much of
-//! the present request's body is still to come.
+//! The byte stream of one HTTP/1.1 connection: received bytes, bytes to send, and the rest of the current request's body.
 
 use std::cell::RefCell;
 use std::io;
@@ -17,38 +16,38 @@ use super::chunks::{Chunks, Found};
 use super::limits::ConnectionLimits;
 use super::stop::Stop;
 
-/// Room to receive into: little more is left unused on a connection at rest.
+/// The size of the receive buffer: an idle connection has little more memory than that.
 const RECEIVE_BYTES: usize = 8 * 1_024;
-/// What is left of that room before new room is made.
+/// How much of it is left before a new buffer is allocated.
 const MIN_RECEIVE_BYTES: usize = 1_024;
-/// The most that an answer leaves allocated.
+/// The most memory that an answer leaves allocated.
 const MAX_SPARE_BYTES: usize = 64 * 1_024;
 
 /// How the rest of a request's body is framed (RFC 9112 section 6).
 #[derive(Debug)]
 pub(super) enum Framing {
-    /// Nothing more comes.
+    /// There is no more of it.
     End,
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
     /// Chunks.
     Chunked(Chunks),
-    /// It was malformed, or cut off: where it ends, and what comes next, is anybody's guess.
+    /// It is malformed or cut off: its end, and the next request, cannot be found.
     Broken,
 }
 
 /// One connection.
 pub(super) struct Wire<T> {
     io: T,
-    /// What was received and not read yet.
+    /// Received bytes that were not read yet.
     pub(super) received: BytesMut,
-    /// What is to be sent.
+    /// Bytes to send.
     pub(super) to_send: BytesMut,
-    /// The rest of the body of the present request.
+    /// The rest of the body of the current request.
     pub(super) framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(super) awaits_continue: bool,
-    /// Whether the app has the body of the present request, and may still read it.
+    /// Whether the app has the body of the current request, and may still read it.
     pub(super) is_body_held: bool,
 }
 
@@ -64,17 +63,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// Receives some; `false` at the end of the stream.
+    /// Receives bytes; `false` at the end of the stream.
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.received.capacity() - self.received.len() < MIN_RECEIVE_BYTES {
             self.received.reserve(RECEIVE_BYTES);
         }
-        // It holds no state, and may be made anew each time.
+        // It has no state, so each call may create it again.
         let receiving = pin!(self.io.read_buf(&mut self.received));
         receiving.poll(context).map_ok(|count| count > 0)
     }
 
-    /// Sends all that is to be sent.
+    /// Sends all bytes in `to_send`.
     pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.to_send.is_empty() {
             match ready!(Pin::new(&mut self.io).poll_write(context, &self.to_send))? {
@@ -89,12 +88,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         Pin::new(&mut self.io).poll_flush(context)
     }
 
-    /// Says that nothing more is sent.
+    /// Closes the sending side.
     pub(super) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 
-    /// The next part of the body that is here already; `Nothing` if more has to be received.
+    /// The next part of the body among the received bytes; `Nothing` if more has to be received.
     pub(super) fn take(&mut self) -> Result<Found, PayloadError> {
         match &mut self.framing {
             Framing::End | Framing::Length(0) => {
@@ -141,13 +140,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// Whether the next request may be read: a body that the app holds beyond its answer would read into that.
+    /// Whether the next request may be read. An app that still holds the body after its answer could read into it.
     pub(super) fn is_body_over(&self) -> bool {
         matches!(self.framing, Framing::End) && !self.is_body_held
     }
 
-    /// Drops what was received of the body, up to `most` bytes; whether the body came to its end, or `None` if more
-    /// of it has to be received.
+    /// Drops the received part of the body, up to `most` bytes; returns whether the body has ended, or `None` if more of it
+    /// has to be received.
     pub(super) fn drop_body(&mut self, most: &mut u64) -> Option<bool> {
         loop {
             let here = self.received.len();
@@ -163,13 +162,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-/// The body of one request, while the app may read it. One that outlived its request on a connection that goes on
-/// would read into the next.
+/// The body of one request, while the app may read it: after its request, on a connection that stays open, it could read
+/// into the next one.
 pub(super) struct Body<T> {
     wire: Rc<RefCell<Wire<T>>>,
     limits: ConnectionLimits,
     stop: Stop,
-    /// Made once it is needed: most bodies come in one packet with their head.
+    /// Created when it is needed: most bodies come in one packet with their head.
     late: Option<LocalBoxFuture<'static, ()>>,
 }
 

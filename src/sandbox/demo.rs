@@ -1,7 +1,6 @@
 //! The demo clients: fixed credentials, the same in every sandbox and in the documentation.
 //!
-//! Nothing here is secret. A sandbox listens on loopback alone, and `boomgate serve` never registers
-//! these.
+//! Nothing here is secret. A sandbox listens on loopback only, and `boomgate serve` never registers these clients.
 
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -18,11 +17,11 @@ use crate::oauth::scope::{Scope, ScopeFault};
 pub struct Demo {
     /// Its identifier.
     pub client_id: &'static str,
-    /// Its secret, as good for anybody as for anybody else.
+    /// Its secret, which is published.
     pub client_secret: &'static str,
     /// Its name.
     pub client_name: &'static str,
-    /// What it shows, in few words.
+    /// What it demonstrates, in few words.
     pub shows: &'static str,
     scope: &'static str,
     limits: Option<Limits>,
@@ -86,7 +85,7 @@ impl Demo {
         ClientSecret::new(Zeroizing::new(self.client_secret.to_owned()))
     }
 
-    /// What it is registered with.
+    /// Its registration.
     pub fn registration(&self, policy: &RegistrationPolicy) -> Result<Registration, ScopeFault> {
         let mut audience: Vec<String> = policy.audiences.first().cloned().into_iter().collect();
         if self.admin {
@@ -102,7 +101,7 @@ impl Demo {
     }
 }
 
-/// What `DATA_DIR/demo-clients.json` holds: each client's credentials under its identifier.
+/// The content of `DATA_DIR/demo-clients.json`: each client's credentials under its identifier.
 #[must_use]
 pub fn credentials() -> Value {
     let all = DEMOS.iter().map(|demo| {

@@ -1,4 +1,4 @@
-//! What a partner's developer comes for: a server that is the same in every rule, with clients that are
-//! known beforehand. Only under `boomgate sandbox`, and only on loopback.
+//! What a sandbox has beside a production server: clients whose credentials are published. All rules are the same. Only
+//! under `boomgate sandbox`, and only on loopback.
 
 pub mod demo;

@@ -1,8 +1,8 @@
-//! What a start looks at before it changes anything.
+//! The checks of a start, before it changes anything.
 //!
-//! [`Server::open`](super::Server::open) begins with it, and `boomgate config check` is nothing else, so that the one
-//! says what the other does. It takes no port for longer than a moment, makes no file and does not open the store: that
-//! another server runs on the folder is no fault here.
+//! [`Server::open`](super::Server::open) begins with them, and `boomgate config check` runs only them, so that both
+//! report the same. They take no port for longer than a moment, create no file and do not open the store: it is no fault
+//! here that another server runs on the folder.
 
 use std::fs;
 use std::io;
@@ -23,19 +23,19 @@ use crate::store::{SledStore, StoreError};
 use crate::time::UnixSeconds;
 use crate::tls::{CertificateFacts, Tls, TlsSettings};
 
-/// What was found.
+/// What the checks found.
 pub struct Checked {
-    /// Each of them refuses the start.
+    /// Any of them refuses the start.
     pub faults: Vec<StartError>,
-    /// What a start would do, and hardly anybody means; one line each.
+    /// What is valid and hardly ever intended; one line each.
     pub warnings: Vec<String>,
     /// The clients that `clients_file` declares.
     pub(super) declared: Option<Vec<Declared>>,
 }
 
 impl Checked {
-    /// The declared secrets that are easy to guess. What a start does about each only the store can tell: it warns
-    /// where the client has the secret already, and else refuses that client's registration or rotation.
+    /// The declared secrets that are easy to guess. The start warns of one that its client has already; it refuses to
+    /// register or rotate with any other. Which of the two applies, only the store knows.
     #[must_use]
     pub(crate) fn weak_secrets(&self) -> Vec<String> {
         let declared = self.declared.iter().flatten();
@@ -43,8 +43,8 @@ impl Checked {
     }
 }
 
-/// Looks at the data folder, the declared clients and the certificate that these settings name; `now` is the moment
-/// by which clients judge a certificate.
+/// Checks the data folder, the declared clients and the certificate that these settings name, and the certificate as of
+/// `now`.
 #[must_use]
 pub fn check(config: &Config, now: UnixSeconds) -> Checked {
     let mut faults = Vec::new();
@@ -52,20 +52,20 @@ pub fn check(config: &Config, now: UnixSeconds) -> Checked {
         faults.push(error);
         None
     });
-    let in_folder = check_folder(&config.data_dir).and_then(|()| check_edition(config));
-    let can_be_entered = in_folder.is_ok();
-    faults.extend(in_folder.err());
-    // Of what is in a folder that is not to be used there is nothing to say.
-    if can_be_entered || config.tls.files.is_some() {
+    let folder = check_folder(&config.data_dir).and_then(|()| check_edition(config));
+    let is_usable = folder.is_ok();
+    faults.extend(folder.err());
+    // The local CA is in the folder.
+    if is_usable || config.tls.files.is_some() {
         faults.extend(Tls::check(tls_settings(config), now).err().map(StartError::from));
     }
     let mut warnings = config.warnings();
-    warnings.extend(of_certificate(config, now));
+    warnings.extend(certificate_warnings(config, now));
     Checked { faults, warnings, declared }
 }
 
-/// Why this machine would not let the server listen: it does not have an address, this user may not use a port, or
-/// another program has it. That the folder's own server runs is no fault. Nothing is taken for it that a server needs.
+/// Why the server could not listen: the machine does not have an address, this user may not use a port, or another
+/// program has it. The server that runs on the folder may have it. A server that starts at this moment is not disturbed.
 #[must_use]
 pub(crate) fn check_addresses(config: &Config) -> Vec<StartError> {
     let of_listen = config.listen.iter().enumerate().map(|(index, address)| (*address, "--listen", index > 0));
@@ -85,10 +85,10 @@ pub(crate) fn check_addresses(config: &Config) -> Vec<StartError> {
     of_listen.chain(others).filter_map(fault).collect()
 }
 
-/// Binds an address as a server does, and does not listen there: a server that starts at this moment gets it.
+/// Binds an address as a server does, and does not listen on it, so that a server can still take it.
 fn try_port(address: SocketAddr) -> io::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // What a port's last connections leave behind is no other program.
+    // Else the last connections of an ended server would look like another program.
     socket.set_reuseaddr(true)?;
     socket.bind(address)
 }
@@ -97,13 +97,14 @@ fn is_running(config: &Config) -> bool {
     matches!(SledStore::is_held(&config.data_dir.join("db")), Ok(Some(true)))
 }
 
-/// Whether the server that runs on the folder may be what has an address. It writes down where it serves HTTPS alone.
+/// Whether the server that runs on the folder may be the one that has an address. Its record has the HTTPS addresses
+/// only.
 fn may_have(record: Option<&ServerRecord>, address: SocketAddr, setting: &str) -> bool {
     let serves = |record: &ServerRecord| record.listen.iter().any(|own| own.port() == address.port());
     setting != "--listen" || record.is_none_or(serves)
 }
 
-/// Where the certificate is from.
+/// Where the certificate comes from.
 pub(super) fn tls_settings(config: &Config) -> TlsSettings {
     TlsSettings {
         dir: config.data_dir.join("tls"),
@@ -113,7 +114,7 @@ pub(super) fn tls_settings(config: &Config) -> TlsSettings {
     }
 }
 
-/// The folder is private and can be written, or can be made.
+/// The folder is private and can be written, or can be created.
 fn check_folder(data_dir: &Path) -> Result<(), StartError> {
     let unfit = |path: &Path, cause: io::Error| StartError::Folder { path: path.to_owned(), cause };
     match fs::metadata(data_dir) {
@@ -137,7 +138,7 @@ fn check_folder(data_dir: &Path) -> Result<(), StartError> {
     }
 }
 
-/// A folder that is not there yet can be made.
+/// A folder that does not exist yet can be created.
 fn check_parent(data_dir: &Path) -> Result<(), StartError> {
     if data_dir.is_symlink() {
         let cause = io::Error::new(io::ErrorKind::NotFound, "it is a link to a folder that does not exist");
@@ -145,15 +146,15 @@ fn check_parent(data_dir: &Path) -> Result<(), StartError> {
     }
     let parent = data_dir.ancestors().skip(1).find(|path| path.exists());
     let parent = parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let made = if parent.is_dir() {
+    let writable = if parent.is_dir() {
         access(parent, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
     } else {
         Err(io::ErrorKind::NotADirectory.into())
     };
-    made.map_err(|cause| StartError::Folder { path: data_dir.to_owned(), cause })
+    writable.map_err(|cause| StartError::Folder { path: data_dir.to_owned(), cause })
 }
 
-/// As the credentials in the folder tell; the store, which is asked once it is open, knows for sure.
+/// Guesses the edition from the credentials in the folder. The store knows for sure, once it is open.
 fn check_edition(config: &Config) -> Result<(), StartError> {
     let has = |name: &str| config.data_dir.join(name).exists();
     let is_other = match config.edition {
@@ -166,7 +167,7 @@ fn check_edition(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What is at `path`, if anything is, is private.
+/// The file or folder at `path` is private, if it exists.
 fn refuse_exposed(path: &Path) -> Result<(), StartError> {
     match files::exposure(path, Reader::Server) {
         Ok(Some(exposure)) => Err(StartError::Exposed { path: path.to_owned(), exposure }),
@@ -178,17 +179,17 @@ fn refuse_exposed(path: &Path) -> Result<(), StartError> {
 }
 
 /// What clients will find wrong with the certificate.
-fn of_certificate(config: &Config, now: UnixSeconds) -> Vec<String> {
+fn certificate_warnings(config: &Config, now: UnixSeconds) -> Vec<String> {
     let host = config.issuer_host();
     let Some(files) = &config.tls.files else {
         let is_for_host = Tls::has_local_name(&tls_settings(config), host);
         let missing = format!(
-            "the certificate made here is not for {host}, which clients call: add it to tls.names, or set \
-             tls.certificate and tls.private_key"
+            "clients call {host}, and the certificate that the server makes is not for that name: add it to \
+             tls.names, or set tls.certificate and tls.private_key"
         );
         return if is_for_host { Vec::new() } else { vec![missing] };
     };
-    // That it cannot be read is a fault already.
+    // A certificate that cannot be read is a fault already.
     let Ok(facts) = CertificateFacts::read(&files.certificate, None) else { return Vec::new() };
     let path = files.certificate.display();
     let mut warnings = Vec::new();
@@ -196,11 +197,13 @@ fn of_certificate(config: &Config, now: UnixSeconds) -> Vec<String> {
         warnings.push(format!("{path} expired at {}, so no client accepts it: renew it", facts.not_after));
     }
     if facts.not_before > now {
-        warnings.push(format!("{path} counts from {} on, so no client accepts it yet", facts.not_before));
+        warnings.push(format!("{path} is valid only from {} on, so no client accepts it yet", facts.not_before));
     }
-    // Where no issuer is set, that is what to set.
+    // Without an issuer another warning says to set one.
     if config.issuer.is_some() && !facts.is_for(host) {
-        warnings.push(format!("{path} is not for {host}, which clients call: use one that is, or set issuer"));
+        warnings.push(format!(
+            "clients call {host}, and {path} is not for that name: use another certificate, or set issuer"
+        ));
     }
     warnings
 }

@@ -1,4 +1,4 @@
-//! `clients_file`: what it declares is what is registered, before the first request is taken.
+//! `clients_file`: a start registers and changes clients until they are as declared, before the first request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::oauth::precondition::Condition;
 use crate::oauth::registration::Patch;
 use crate::time::SECONDS_PER_DAY;
 
-/// How often a long first start says how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// How often a long first start logs its progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The clients that the settings' file declares; `None` when they name no file.
+/// The clients that `clients_file` declares; `None` when it is not set.
 pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError> {
     let Some(path) = &config.clients_file else { return Ok(None) };
     let environment = Environment::of_process();
@@ -54,12 +54,12 @@ impl Registrar<'_> {
         for note in plan.all_notes() {
             tracing::warn!(note, "a declared secret has to be changed");
         }
-        let (mut due, total) = (self.parts.clock.monotonic() + TOLD_EVERY, plan.steps.len());
+        let (mut due, total) = (self.parts.clock.monotonic() + PROGRESS_INTERVAL, plan.steps.len());
         let mut refused = 0_usize;
         for (done, step) in plan.steps.iter().enumerate() {
             if self.parts.clock.monotonic() >= due {
                 tracing::info!(done, total, "declared clients are being registered");
-                due += TOLD_EVERY;
+                due += PROGRESS_INTERVAL;
             }
             match self.carry_out(step).await {
                 Ok(()) => {}
@@ -107,7 +107,8 @@ impl Registrar<'_> {
         Ok(taken)
     }
 
-    /// What is on disk is what the client has, or the refusal stands and a file that was made for it is removed.
+    /// Returns the refusal and removes a file that was written for the new secret; unless the client has that secret
+    /// in spite of the error.
     async fn settle(&self, client: &Declared, taken: &Taken, refused: Option<ChangeError>) -> Result<(), StartError> {
         let Some(refused) = refused else { return Ok(()) };
         let refused = StartError::from(refused);
@@ -119,7 +120,7 @@ impl Registrar<'_> {
             return Ok(());
         }
         if let Err(error) = client.secret.discard(&client.client_id, taken) {
-            tracing::warn!(client_id = %client.client_id, %error, "a file of a secret that no client has stays");
+            tracing::warn!(client_id = %client.client_id, %error, "a file of a secret that no client has was not removed");
         }
         Err(refused)
     }
@@ -136,7 +137,7 @@ impl Registrar<'_> {
     }
 }
 
-/// Whether the next client may fare better.
+/// Whether the error concerns only this client, so that the next one may be registered.
 fn is_about_one_client(error: &StartError) -> bool {
     let StartError::First(error) = error else {
         return matches!(error, StartError::Secret(SecretError::Weak(_)));

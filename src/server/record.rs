@@ -1,4 +1,4 @@
-//! How commands of the same machine reach a server: written into its data folder at each start.
+//! How commands on the same machine reach a server: each start writes this record into its data folder.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,8 +14,8 @@ const FILE: &str = "server.json";
 
 /// The server that started last on a data folder.
 ///
-/// Its flags and variables count here, which another process cannot see: `--listen 127.0.0.1:0` is the port
-/// that the system chose.
+/// It includes the server's flags and variables, which another process cannot see: for `--listen 127.0.0.1:0` it has the
+/// port that the system chose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerRecord {
     /// The issuer identifier.
@@ -27,7 +27,7 @@ pub struct ServerRecord {
 }
 
 impl ServerRecord {
-    /// A server with these settings, which has this issuer and these addresses.
+    /// The record of a server with these settings, this issuer and these addresses.
     pub(super) fn new(config: &Config, issuer: String, listen: Vec<SocketAddr>) -> Self {
         let absolute = |path: &Path| {
             let absolute = std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
@@ -37,13 +37,13 @@ impl ServerRecord {
         Self { issuer, listen, certificate }
     }
 
-    /// Reads the record of a data folder; `None` where there is none, or this user may not read it.
+    /// Reads the record in a data folder; `None` if there is none, or this user may not read it.
     #[must_use]
     pub fn read(data_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(data_dir.join(FILE)).ok()?).ok()
     }
 
-    /// Writes the record, unless it is there already.
+    /// Writes the record, unless the file has it already.
     pub(super) fn write(&self, data_dir: &Path) -> io::Result<()> {
         if Self::read(data_dir).as_ref() == Some(self) {
             return Ok(());

@@ -1,5 +1,4 @@
-//! What a server does beside requests: it forgets what has expired, and at its end writes down what only memory
-//! has.
+//! The work of a server beside requests: it removes what has expired, and writes to the store what only memory has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +9,14 @@ use crate::store::{Store, StoreError};
 use crate::time::UnixSeconds;
 use crate::tls::{Refreshed, Tls, TlsError};
 
-/// How often what has expired is forgotten.
+/// How often expired records are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How often expired idempotency keys are looked for in each sweep, a thousand at a time.
+/// How many batches of expired idempotency keys one sweep removes; a batch is a thousand.
 const IDEMPOTENCY_SWEEPS: usize = 10;
-/// How often certificate files are looked at.
+/// How often the certificate is renewed if it is due, or its files are read again if they have changed.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Forgets what has expired, rotates signing keys, and looks at the certificate files.
+/// Removes what has expired, rotates signing keys, and keeps the certificate current; until it is aborted.
 pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
     let mut expired = tokio::time::interval(SWEEP_INTERVAL);
     let mut certificates = tokio::time::interval(CERTIFICATE_INTERVAL);
@@ -26,25 +25,25 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
             _ = expired.tick() => {
                 let now = parts.clock.now();
                 if let Err(error) = parts.revocation.sweep(now).await {
-                    tracing::warn!(%error, "expired revocations stay for now");
+                    tracing::warn!(%error, "expired revocations were not removed; it is tried again");
                 }
                 if let Err(error) = parts.revocation.pack().await {
-                    tracing::warn!(%error, "revocations are not packed for now");
+                    tracing::warn!(%error, "revocations were not packed; it is tried again");
                 }
                 if let Err(error) = forget_idempotency_keys(&parts, now).await {
-                    tracing::warn!(%error, "expired idempotency keys stay for now");
+                    tracing::warn!(%error, "expired idempotency keys were not removed; it is tried again");
                 }
                 if let Err(error) = parts.administration.finish_deletions().await {
-                    tracing::warn!(%error, "what deleted clients have stored stays for now");
+                    tracing::warn!(%error, "records of deleted clients were not removed; it is tried again");
                 }
                 if let Err(error) = parts.clients.write_back_uses().await {
-                    tracing::warn!(%error, "when secrets were last used is not on disk yet");
+                    tracing::warn!(%error, "the last uses of secrets were not written; it is tried again");
                 }
                 if let Err(error) = parts.administration.maintain_keys(&parts.key_schedule).await {
-                    tracing::warn!(%error, "the signing keys stay as they are for now");
+                    tracing::warn!(%error, "signing keys were not rotated; it is tried again");
                 }
-                if let Err(error) = write_down(&parts, parts.failures.due()).await {
-                    tracing::warn!(%error, "failed authentications are not in the audit log yet");
+                if let Err(error) = write_summaries(&parts, parts.failures.due()).await {
+                    tracing::warn!(%error, "failed authentications were not written to the audit log; it is tried again");
                 }
                 parts.source_limit.forget_quiet();
                 parts.client_credentials.forget_unregistered();
@@ -69,23 +68,24 @@ fn log_refreshed(refreshed: &Result<Refreshed, TlsError>) {
         Ok(Refreshed::Unchanged) => {}
         Ok(Refreshed::Renewed(until)) => tracing::info!(%until, "the certificate was renewed"),
         Ok(Refreshed::Reloaded(until)) => tracing::info!(%until, "the certificate was reloaded: its files had changed"),
-        Err(error) => tracing::error!(%error, "the certificate was not renewed: the old one stays"),
+        Err(error) => tracing::error!(%error, "the certificate was not renewed: the old one is still used"),
     }
 }
 
-/// Writes down what only memory has, returns unspent quota, and closes the store; all of it, whatever fails.
+/// Writes to the store what only memory has, returns unspent quota, and closes the store. A failure does not keep the
+/// rest from being done.
 pub(super) async fn close(parts: &Parts, store: &dyn Store) -> Result<(), StoreError> {
     let written = parts.clients.write_back_uses().await;
-    let told = write_down(parts, parts.failures.remaining()).await;
+    let summarised = write_summaries(parts, parts.failures.remaining()).await;
     let returned = parts.admission.close().await;
     store.close().await?;
     written?;
-    told?;
+    summarised?;
     returned
 }
 
-/// Failed authentications reach the audit log as sums.
-async fn write_down(parts: &Parts, failures: Vec<FailureSummary>) -> Result<(), StoreError> {
+/// The audit log has failed authentications as summaries.
+async fn write_summaries(parts: &Parts, failures: Vec<FailureSummary>) -> Result<(), StoreError> {
     for sum in failures {
         parts.administration.authentications_failed(&sum).await?;
         parts.failures.told(&sum);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_was_exchanged_is_a_line_at_info_and_one_that_was_not_is_none() {
+    fn a_changed_certificate_is_logged_at_info_and_an_unchanged_one_is_not() {
         let written = Written::default();
         let out = written.clone();
         let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || out.clone()).finish();

@@ -1,8 +1,8 @@
-//! Facts of one kind, under one prefix, as versioned JSON.
+//! Records of one kind, under one prefix, as versioned JSON.
 //!
-//! A record at `clients/abc` is written as `{"v":1,"record":{…}}`. A reader that meets another version
-//! says so and changes nothing: a newer program may have written it. This module owns that envelope
-//! and the shape of keys; what a record means is its owner's affair.
+//! A record at `clients/abc` is written as `{"v":1,"record":{…}}`. A reader that finds another version reports it and
+//! changes nothing: a newer program may have written it. This module owns that envelope and the form of keys; what a
+//! record means, only its owner knows.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use super::{Key, Store, StoreError, Value};
 /// The version of the envelope and of every record in it.
 const VERSION: u32 = 1;
 
-/// The keys that start with one prefix, and the type of record that they hold.
+/// The keys with one prefix, and the type of their records.
 pub struct Keyspace<T> {
     prefix: &'static str,
     record: PhantomData<fn() -> T>,
@@ -45,7 +45,7 @@ impl<T> Keyspace<T> {
         Self { prefix, record: PhantomData }
     }
 
-    /// What every key of this keyspace starts with, slash included: the prefix to scan.
+    /// The start of every key of this keyspace, with the slash: the prefix to scan.
     #[must_use]
     pub fn prefix(&self) -> Vec<u8> {
         format!("{}/", self.prefix).into_bytes()
@@ -66,8 +66,7 @@ impl<T> Keyspace<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Keyspace<T> {
-    /// `record` as it is stored. `Corrupt` if it has no JSON form, such as a map with keys that are
-    /// not text.
+    /// The stored form of `record`. `Corrupt` if it has no JSON form, such as a map with keys that are not text.
     pub fn encode(&self, record: &T) -> Result<Value, StoreError> {
         match serde_json::to_vec(&Written { v: VERSION, record }) {
             Ok(bytes) => Ok(Value::new(&bytes)),
@@ -75,9 +74,9 @@ impl<T: Serialize + DeserializeOwned> Keyspace<T> {
         }
     }
 
-    /// The record that `value`, found at `key`, holds. `Corrupt` if it is of another version or type.
+    /// The record in the `value` of `key`. `Corrupt` if it is of another version or type.
     pub fn decode(&self, key: &Key, value: &Value) -> Result<T, StoreError> {
-        // Looked at once, as a whole: of bytes, serde_json would look at each text by itself.
+        // The UTF-8 is checked once for all: from bytes, serde_json would check each text by itself.
         let json = std::str::from_utf8(value.as_bytes()).map_err(|cause| corrupt(key, cause))?;
         match serde_json::from_str::<Read<T>>(json) {
             Ok(Read { v: VERSION, record }) => Ok(record),

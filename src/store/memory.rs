@@ -1,7 +1,7 @@
-//! A store that forgets: an ordered map behind a mutex.
+//! A store in memory: an ordered map behind a mutex.
 //!
-//! It answers as every other store does, and runs the same conformance suite, but "durable" means only
-//! "until the process ends". For tests, and for whatever is not worth a disk.
+//! It runs the same conformance suite as every other store, but "durable" means only "until the process ends". For tests,
+//! and for data that needs no disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::watch::ChangeFeed;
 use super::{Key, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
 
-/// See the module.
+/// An ordered map in memory.
 #[derive(Debug)]
 pub struct MemoryStore {
     /// `None` once it is closed.
@@ -21,7 +21,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store that holds nothing yet.
+    /// An empty store.
     #[must_use]
     pub fn new() -> Self {
         Self { entries: Mutex::new(Some(BTreeMap::new())), feed: ChangeFeed::new() }
@@ -75,7 +75,7 @@ impl Store for MemoryStore {
                 None => entries.remove(&change.key),
             };
         }
-        // Still under the lock: no read shows the commit before every watch has it.
+        // Still locked: no read shows the commit before every watch has it.
         Ok(Outcome::Committed(self.feed.publish(txn.writes)))
     }
 

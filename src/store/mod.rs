@@ -1,10 +1,10 @@
-//! Where facts are kept: bytes under ordered keys, and nothing of what they mean.
+//! The store: bytes under ordered keys. It does not know what they mean.
 //!
-//! A [`Store`] answers four questions: what is at a key, what stands under a prefix, make this change
-//! if those conditions hold, and tell me of every change from now on. That is what sled offers, and
-//! what etcd offers; nothing else of either leaks through. No caller may assume that it is alone.
+//! A [`Store`] has four operations: get the value of a key, scan a prefix, commit writes if conditions hold, and watch
+//! every later commit. sled and etcd both offer these; nothing else of either is visible. Other processes may use the same
+//! store, so no caller may assume that it is alone.
 //!
-//! Facts of one kind share a [`Keyspace`]; what a request reads is kept in memory by a [`View`].
+//! Records of one kind share a [`Keyspace`]. A [`View`] has those in memory that requests read.
 
 mod keyspace;
 mod memory;
@@ -45,17 +45,17 @@ pub trait Store: Send + Sync + 'static {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
 
     /// Up to `limit` entries (at most [`MAX_SCAN`]) whose keys start with `prefix`, in key order, from
-    /// the first key after `after`. Two scans are not one snapshot: a change made between them is seen
-    /// by the second alone. What a scan or a `get` shows is durable, and was told to every watch before.
+    /// the first key after `after`. Two scans are not one snapshot: only the second shows a change made between them. What a
+    /// scan or a `get` shows is durable, and every watch has it already.
     async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
 
     /// Makes all of `txn`'s writes if all of its checks hold, else none of them.
     ///
-    /// When this returns [`Outcome::Committed`] the change is on disk and survives a power cut, and
-    /// every [`Watch`] has been told. An `Err` says nothing of whether the change was made.
+    /// When this returns [`Outcome::Committed`], the change is on disk and survives a power cut, and every [`Watch`] has it.
+    /// After an `Err` the change may have been made or not.
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError>;
 
-    /// Every commit from now on.
+    /// Follows every commit from now on.
     fn watch(&self) -> Watch;
 
     /// Waits for commits under way, then closes files. Later calls answer [`StoreError::Unavailable`].
@@ -66,21 +66,21 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<[u8]>);
 
-/// What a key holds. At most [`MAX_VALUE_BYTES`].
+/// The value of a key. At most [`MAX_VALUE_BYTES`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Value(Arc<[u8]>);
 
-/// The number of a commit: later commits have larger ones. Not kept across a restart.
+/// The number of a commit: later commits have larger ones. It starts again with each process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Revision(pub u64);
 
-/// What became of a [`Txn`].
+/// The outcome of a [`Txn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
     /// Its checks held, and its writes are durable.
     Committed(Revision),
-    /// A check did not hold, and nothing was written: read again, decide again.
+    /// A check did not hold, and nothing was written: read again and decide again.
     Conflict,
 }
 
@@ -98,41 +98,41 @@ enum Check {
 }
 
 impl Txn {
-    /// A transaction that checks nothing and writes nothing yet.
+    /// An empty transaction.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only if nothing is at `key`.
+    /// Requires that `key` has no value.
     #[must_use]
     pub fn absent(mut self, key: Key) -> Self {
         self.checks.push(Check::Absent(key));
         self
     }
 
-    /// Only if exactly `value` is at `key`.
+    /// Requires that `key` has exactly this value.
     #[must_use]
     pub fn equals(mut self, key: Key, value: Value) -> Self {
         self.checks.push(Check::Equals(key, value));
         self
     }
 
-    /// Writes `value` at `key`, whatever was there.
+    /// Sets the value of `key`.
     #[must_use]
     pub fn put(mut self, key: Key, value: Value) -> Self {
         self.writes.push(Change { key, value: Some(value) });
         self
     }
 
-    /// Removes what is at `key`, if anything is.
+    /// Deletes `key`, if it exists.
     #[must_use]
     pub fn delete(mut self, key: Key) -> Self {
         self.writes.push(Change { key, value: None });
         self
     }
 
-    /// All the conditions and writes of both, made together.
+    /// Both transactions as one.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.checks.extend(other.checks);
@@ -169,7 +169,7 @@ impl Check {
         }
     }
 
-    /// Whether the condition holds when `found` is what is at its key.
+    /// Whether the condition holds if its key has the value `found`.
     fn holds(&self, found: Option<&[u8]>) -> bool {
         match self {
             Self::Absent(_) => found.is_none(),
@@ -178,35 +178,35 @@ impl Check {
     }
 }
 
-/// The store could not do what was asked. "Not found" and "conflict" are answers, not errors.
+/// The store failed. "Not found" and "conflict" are answers, not errors.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It did not answer, or not with success: disk full, I/O error, closed. Ours to mend; 503 outside.
+    /// It did not answer, or not with success: disk full, I/O error, closed. The server's fault: 503.
     #[error("the store did not answer: {0}")]
     Unavailable(Arc<str>),
-    /// The record at this key cannot be read by this version of the program.
+    /// This version of the program cannot read the record at this key.
     #[error("the record {key:?} cannot be read: {reason}")]
     Corrupt {
-        /// Where it is.
+        /// The key.
         key: Key,
         /// What was wrong with it.
         reason: Arc<str>,
     },
-    /// The transaction, or a key or value in it, is over the limits above. A fault of the caller's.
+    /// The transaction, or a key or value in it, is over the limits above. The caller's fault.
     #[error("a transaction of {operations} operations, or a key or value in it, is over the store's limits")]
     TooLarge {
         /// How many checks and writes it held.
         operations: usize,
     },
-    /// Other users of the machine may enter or exchange the data folder, which holds secrets.
+    /// Other users of the machine may enter or replace the data folder, which has secrets.
     #[error("{dir} {exposure}")]
     Exposed {
         /// The folder, or the file in it.
         dir: Arc<str>,
-        /// What is wrong with it, and what mends it.
+        /// What is wrong with it, and how to mend that.
         exposure: Exposure,
     },
-    /// Another process holds the data folder.
+    /// Another process has the data folder open.
     #[error("the data folder {0} is in use by another process: stop that one, or choose another --data-dir")]
     Held(Arc<str>),
 }
@@ -216,7 +216,7 @@ impl StoreError {
         Self::Unavailable(cause.to_string().into())
     }
 
-    /// What every call on a closed store answers.
+    /// The error of every call on a closed store.
     fn closed() -> Self {
         Self::Unavailable("it is closed".into())
     }

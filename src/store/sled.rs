@@ -1,16 +1,15 @@
-//! The embedded store: sled 0.34 in a folder, with what it lacks for durability added.
+//! The embedded store: sled 0.34 in a folder, and the syncs that sled lacks.
 //!
-//! One thread, the [`Committer`], makes every write. It takes what is queued as one batch, applies each
-//! transaction, asks sled to write its log, then asks the kernel to put the file on the disk: sled's own
-//! flush ends in `sync_file_range`, which a power cut undoes. Concurrent commits so share one sync.
-//! While a batch is under way no read runs, so no read shows what could still be lost.
+//! One thread, the [`Committer`], makes every write. It takes all queued transactions as one batch, applies each, lets
+//! sled write its log, then syncs the file: sled's own flush ends in `sync_file_range`, which does not survive a power
+//! cut. So concurrent commits share one sync. No read runs during a batch, so no read shows a change that could be lost.
 //!
-//! What else sled leaves unsynced (its `conf`, the folders) is synced when the store opens. Its tree is
-//! used as a map alone: no sled transaction, subscriber, background flush or blob.
+//! sled does not sync its `conf` and its folders either; opening the store does. sled's tree is used only as a map: no
+//! transaction, subscriber, background flush or blob of sled's.
 //!
-//! A disk that fails (full, read-only, broken) does not end the store. What a failed batch left is unknown,
-//! so sled is let go of, everything is refused, and the folder is opened again until that succeeds; then
-//! every watch is told to read afresh. The folder stays locked meanwhile.
+//! A disk that fails (full, read-only, broken) does not end the store. The state after a failed batch is unknown, so sled is
+//! closed, every call is refused, and the folder is opened again until that succeeds; then every watch has to read again.
+//! The folder stays locked meanwhile.
 
 mod fence;
 mod folder;
@@ -39,20 +38,19 @@ const QUEUE: usize = 1_024;
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
-/// After how much that [`in_order`] has read it asks once more for the last key. sled drops a page from its cache only when
-/// it has been asked 64 times for one of the 256th part of all pages that this one is in: a scan, which asks once for
-/// each page, would leave 16,384 of them in memory.
-const ASKED_AGAIN_BYTES: usize = 256;
+/// After how many bytes [`in_order`] reads the last key once more. sled divides its pages into 256 parts, and evicts from a
+/// part only at each 64th access to it: a scan, which accesses each page once, would leave 16,384 pages in memory.
+const REREAD_BYTES: usize = 256;
 
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A store in a folder of this machine's disk, held by one process at a time.
+/// A store in a folder on this machine's disk, open in one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
-    /// Why there is none, once closed, or from a failed batch until the folder is open again. The committer
-    /// holds it for writing while a batch is under way.
+    /// The error says why there is no database: the store is closed, or a batch failed and the folder is not open again. The
+    /// committer has the write lock during a batch.
     db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<ChangeFeed>,
     queue: mpsc::Sender<Work>,
@@ -70,7 +68,7 @@ struct Request {
 }
 
 impl SledStore {
-    /// Opens the store in `dir`, which is made, with mode 0700, if there is none.
+    /// Opens the store in `dir`, which is created with mode 0700 if it does not exist.
     ///
     /// Blocks for a few milliseconds, and for as long as it takes to read the log's tail after a crash.
     /// `Held` if another process has it open, `Exposed` if other users may enter or own the folder.
@@ -90,8 +88,8 @@ impl SledStore {
         Ok(Self { db, feed, queue, committer: Mutex::new(Some(committer)) })
     }
 
-    /// Whether a process has the store in `dir` open; `None` if there is no store. To find out it holds the
-    /// store itself for a moment where nobody does.
+    /// Whether a process has the store in `dir` open; `None` if there is no store. If no process has, this one locks it for a
+    /// moment to find that out.
     pub(crate) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
         Folder::is_held(dir)
     }
@@ -103,7 +101,7 @@ impl SledStore {
     ) -> Result<T, StoreError> {
         let db = Arc::clone(&self.db);
         let answer = tokio::task::spawn_blocking(move || {
-            // Poisoned means that the committer panicked half-way: what it left is not to be shown.
+            // Poisoned means that the committer panicked within a batch, whose state must not be shown.
             let db = db.read().map_err(|_| StoreError::closed())?;
             match &*db {
                 Ok(db) => read(db).map_err(StoreError::unavailable),
@@ -153,7 +151,7 @@ impl Store for SledStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        // What was queued before is made before. An error means that the committer has ended already.
+        // Commits that were queued before are made first. An error means that the committer has ended already.
         let _ = self.queue.send(Work::Close).await;
         self.queue.closed().await;
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -171,9 +169,9 @@ struct Committer {
     file: File,
     /// For waits that have an end.
     timer: Runtime,
-    /// Held while anything of sled is alive.
+    /// Locked while anything of sled is alive.
     folder: Folder,
-    /// Dropped last: `close` waits for that.
+    /// Dropped last, since `close` waits for that.
     queued: mpsc::Receiver<Work>,
 }
 
@@ -188,16 +186,16 @@ impl Committer {
             }
         }
         self.feed.close();
-        let db = std::mem::replace(&mut *self.held(), Err(StoreError::closed()));
+        let db = std::mem::replace(&mut *self.database(), Err(StoreError::closed()));
         db.map_or_else(|_| (), close);
         self.folder.wait_for_sled();
     }
 
-    fn held(&self) -> RwLockWriteGuard<'_, Result<Db, StoreError>> {
+    fn database(&self) -> RwLockWriteGuard<'_, Result<Db, StoreError>> {
         self.db.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for work and takes what is there, up to the bound; `false` if no more will be taken.
+    /// Waits for work and takes all that is queued, up to the bound; `false` if the store is to close after it.
     fn take(&mut self, batch: &mut Vec<Request>) -> bool {
         let mut operations = 0;
         let mut next = self.queued.blocking_recv();
@@ -220,37 +218,36 @@ impl Committer {
         }
     }
 
-    /// Applies the batch, makes it durable, tells the watches, then the callers. After an `Err` there is no
-    /// database any more, and what became of the batch is unknown.
+    /// Applies the batch, makes it durable, sends it to the watches, then answers the callers. After an `Err` the database is
+    /// closed, and the state of the batch is unknown.
     fn make(&self, batch: Vec<Request>) -> Result<(), StoreError> {
         let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
-        let mut held = self.held();
-        let made = match &*held {
+        let mut database = self.database();
+        let made = match &*database {
             Ok(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
             Err(cause) => Err(cause.clone()),
         };
         let (outcomes, result): (Vec<_>, _) = match made {
             Ok(made) => (made.into_iter().map(|changes| Ok(self.publish(changes))).collect(), Ok(())),
             Err(cause) => {
-                if let Ok(db) = std::mem::replace(&mut *held, Err(cause.clone())) {
+                if let Ok(db) = std::mem::replace(&mut *database, Err(cause.clone())) {
                     close(db);
                 }
                 (answers.iter().map(|_| Err(cause.clone())).collect(), Err(cause))
             }
         };
-        drop(held);
+        drop(database);
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Nobody may be waiting any more; the commit stands.
+            // The caller may be gone; the commit stands.
             let _ = answer.send(outcome);
         }
         result
     }
 
-    /// Opens the folder again, however often it takes, and refuses what comes meanwhile; `false` if the
-    /// store is to close first.
+    /// Tries to open the folder again until that succeeds, and refuses commits meanwhile; `false` if the store is to close.
     fn recover(&mut self, cause: &StoreError) -> bool {
         tracing::error!(%cause, "the store failed to write: it refuses every change until its folder opens again");
-        let (mut pause, mut told) = (FIRST_PAUSE, String::new());
+        let (mut pause, mut logged) = (FIRST_PAUSE, String::new());
         loop {
             if !self.refuse_for(pause, cause) {
                 return false;
@@ -261,11 +258,11 @@ impl Committer {
                     return true;
                 }
                 Err(cause) => {
-                    // The same line once, not at every attempt.
+                    // Each cause is logged once, not at every attempt.
                     let text = cause.to_string();
-                    if text != told {
+                    if text != logged {
                         tracing::warn!(%cause, "the store's folder does not open yet; it is tried again");
-                        told = text;
+                        logged = text;
                     }
                 }
             }
@@ -273,7 +270,7 @@ impl Committer {
         }
     }
 
-    /// Refuses every commit that comes in this time; `false` if the store is to close.
+    /// Refuses every commit during this time; `false` if the store is to close.
     fn refuse_for(&mut self, pause: Duration, cause: &StoreError) -> bool {
         let queued = &mut self.queued;
         self.timer.block_on(async {
@@ -285,7 +282,7 @@ impl Committer {
                     work = queued.recv() => work,
                 };
                 match work {
-                    // Nobody may be waiting any more.
+                    // The caller may be gone.
                     Some(Work::Commit(request)) => drop(request.answer.send(Err(cause.clone()))),
                     Some(Work::Close) | None => return false,
                 }
@@ -293,28 +290,28 @@ impl Committer {
         })
     }
 
-    /// `Err` while the disk does not work. What the failed batch left is either all there or not at all, each
-    /// transaction of it by itself; which, nobody was told.
+    /// `Err` while the disk does not work. Each transaction of the failed batch is there as a whole or not at all; its caller
+    /// does not know which.
     fn open_again(&mut self) -> io::Result<()> {
         if !self.folder.wait_for_sled() {
             return Err(io::Error::other("sled still holds its file"));
         }
         self.folder.write_again()?;
         let (db, file) = self.folder.open()?;
-        // A disk that has failed once is not taken at its word: every page is read before one is shown.
+        // The disk has failed once, so every page is read before any is shown.
         if let Err(cause) = catch_panic(|| Ok(in_order(&db, Bound::Unbounded).try_for_each(|entry| entry.map(drop))?)) {
             close(db);
             return Err(cause);
         }
         self.file = file;
-        let mut held = self.held();
-        *held = Ok(db);
-        // Before any read can show what the failed batch left.
+        let mut database = self.database();
+        *database = Ok(db);
+        // Before any read can show a change of the failed batch.
         self.feed.resync();
         Ok(())
     }
 
-    /// The changes that each transaction made; `None` for one whose checks did not hold.
+    /// The changes of each transaction; `None` for one whose checks did not hold.
     fn make_durably(&self, db: &Db, txns: Vec<Txn>) -> io::Result<Vec<Option<Vec<Change>>>> {
         catch_panic(|| {
             let mut made = Vec::with_capacity(txns.len());
@@ -356,13 +353,13 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
     Ok(Some(txn.writes))
 }
 
-/// All entries from `start` on. What reading them leaves in sled's cache is bounded: see [`ASKED_AGAIN_BYTES`].
+/// All entries from `start` on, with a bounded effect on sled's cache: see [`REREAD_BYTES`].
 fn in_order(db: &Db, start: Bound<Vec<u8>>) -> impl Iterator<Item = Result<(IVec, IVec), sled::Error>> {
     let mut bytes = 0;
     db.range((start, Bound::Unbounded)).map(move |entry| {
         let (key, value) = entry?;
         bytes += key.len() + value.len();
-        if bytes >= ASKED_AGAIN_BYTES {
+        if bytes >= REREAD_BYTES {
             bytes = 0;
             db.get(&key)?;
         }

@@ -1,10 +1,9 @@
-//! A bounded number of records for each owner, exactly.
+//! An exact limit on the number of records of each owner.
 //!
-//! A record takes a numbered slot, `prefix/OWNER/NUMBER`, in the transaction that writes it, on the condition that
-//! nothing has the slot. There are as many numbers as the owner may have records: so exactly that many are written,
-//! however many requests come at once and on however many nodes. Which numbers are free is in memory, fed by the
-//! store's watch; a number that is about to be taken is reserved, so that requests at the same time take different
-//! ones.
+//! A record takes a numbered slot, `prefix/OWNER/NUMBER`, in the transaction that writes it, if the slot is free. There
+//! are as many numbers as the owner may have records, so exactly that many can be written, by any number of concurrent
+//! requests on any number of nodes. The free numbers are in memory, fed by the store's watch. A number that is about to be
+//! taken is reserved, so that concurrent requests take different numbers.
 
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
@@ -16,10 +15,10 @@ use tokio::sync::Notify;
 
 use super::{Key, Keyspace, Projection, Revision, Store, StoreError, Txn, Value, View};
 
-/// The most slots that one owner can have.
+/// The largest number of slots of one owner.
 pub(crate) const MAX_SLOTS: u32 = 1_000_000;
 
-/// What takes slots: names the keyspace.
+/// A kind of slots: names their keyspace.
 pub trait SlotKind: Send + Sync + 'static {
     /// The prefix of its keys.
     const PREFIX: &'static str;
@@ -32,32 +31,32 @@ pub struct Slots<K: SlotKind> {
     released: Notify,
 }
 
-/// What an owner gets who asks for a slot.
+/// The answer to a request for a slot.
 pub enum Reservation<'s, K: SlotKind> {
-    /// A free one, for as long as this is held.
+    /// A free slot, reserved until this is dropped.
     Reserved(Slot<'s, K>),
     /// Every slot is taken.
     Full,
 }
 
-/// A reserved slot: free again when it is dropped, unless it was taken meanwhile.
+/// A reserved slot: it is free again when this is dropped, unless it was taken meanwhile.
 pub struct Slot<'s, K: SlotKind> {
     slots: &'s Slots<K>,
     owner: Arc<str>,
     number: u32,
 }
 
-/// Who has a slot.
+/// The record that has a slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Holder {
-    /// The id of the record.
+    /// Its id.
     pub id: String,
 }
 
 impl<K: SlotKind> Slots<K> {
     const KEYSPACE: Keyspace<Holder> = Keyspace::new(K::PREFIX);
 
-    /// Reads which slots are taken, and follows it.
+    /// Reads which slots are taken, and follows their changes.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         Ok(Self { view: View::open(store).await?, reserved: Mutex::default(), released: Notify::new() })
     }
@@ -68,8 +67,8 @@ impl<K: SlotKind> Slots<K> {
         self.view.load().by_owner.get(owner).map_or(0, Numbers::taken)
     }
 
-    /// Reserves a slot of the owner, who has `most`. Waits while the last free ones are reserved by requests that
-    /// may yet fail: whoever is refused, is refused by what is written.
+    /// Reserves one of the `most` slots of the owner. While other requests, which may fail, have the last slots reserved, it
+    /// waits: `Full` is answered only if all slots are taken by written records.
     pub(crate) async fn reserve(&self, owner: &str, most: u32) -> Reservation<'_, K> {
         loop {
             let mut released = std::pin::pin!(self.released.notified());
@@ -99,12 +98,12 @@ impl<K: SlotKind> Slots<K> {
         }
     }
 
-    /// Returns once what is in memory has come to that commit.
+    /// Waits until the slots in memory include that commit.
     pub async fn wait_for(&self, revision: Revision) {
         self.view.wait_for(revision).await;
     }
 
-    /// Up to `limit` slots that an owner has taken, with who has them.
+    /// Up to `limit` slots that an owner has taken, with their records.
     pub async fn list(store: &dyn Store, owner: &str, limit: usize) -> Result<Vec<(Key, Value, Holder)>, StoreError> {
         let of_owner = Self::KEYSPACE.key(format_args!("{owner}/"));
         let listed = store.scan(of_owner.as_bytes(), None, limit).await?;
@@ -133,7 +132,7 @@ impl<K: SlotKind> Slot<'_, K> {
         self.number
     }
 
-    /// The write that takes it for the record `id`.
+    /// The write that takes the slot for the record `id`.
     pub fn take(&self, id: impl Into<String>) -> Result<Txn, StoreError> {
         let key = Slots::<K>::key(&self.owner, self.number);
         let holder = Slots::<K>::KEYSPACE.encode(&Holder { id: id.into() })?;
@@ -161,7 +160,7 @@ struct Taken<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// Numbers that are taken: all below `end`, but for those between. So most owners take a few bytes.
+/// Numbers that are taken: all below `end` but those in `between`. So most owners take a few bytes.
 #[derive(Clone, Default)]
 struct Numbers {
     end: u32,
@@ -228,7 +227,7 @@ impl<K: SlotKind> Projection for Taken<K> {
     }
 }
 
-/// Not derived: that would ask the same of the kind.
+/// Not derived, since that would require `Clone` of the kind.
 impl<K> Clone for Taken<K> {
     fn clone(&self) -> Self {
         Self { by_owner: self.by_owner.clone(), kind: PhantomData }
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exactly_as_many_are_taken_as_there_are_on_two_nodes() {
+    async fn two_nodes_take_exactly_as_many_slots_as_there_are() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let nodes = [Slots::open(store.clone()).await.unwrap(), Slots::open(store.clone()).await.unwrap()];
         let ids: Vec<String> = (0..40).map(|id| id.to_string()).collect();
@@ -279,12 +278,12 @@ mod tests {
         assert_eq!(Slots::<Kind>::list(&*store, "owner", 100).await.unwrap().len(), 25);
         let reopened = Slots::<Kind>::open(store.clone()).await.unwrap();
         assert_eq!((reopened.taken("owner"), reopened.taken("other")), (25, 0));
-        assert!(take(&*store, &reopened, 26, "more").await, "a raised bound is in force at once");
-        assert!(!take(&*store, &reopened, 10, "less").await, "and so is a lowered one");
+        assert!(take(&*store, &reopened, 26, "more").await, "a raised limit counts at once");
+        assert!(!take(&*store, &reopened, 10, "less").await, "and so does a lowered one");
     }
 
     #[tokio::test]
-    async fn nobody_is_refused_for_what_may_yet_fail() {
+    async fn a_reservation_waits_for_one_that_may_fail() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let slots = Slots::<Kind>::open(store.clone()).await.unwrap();
         let Reservation::Reserved(first) = slots.reserve("owner", 1).await else { panic!("it is free") };
@@ -297,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_those_that_were_taken_and_not_given_back(steps in proptest::collection::vec((0_u32..40, any::<bool>()), 0..120)) {
+        fn the_numbers_are_the_ones_taken_and_not_given_back(steps in proptest::collection::vec((0_u32..40, any::<bool>()), 0..120)) {
             let (mut numbers, mut model) = (Numbers::default(), BTreeSet::new());
             for (number, takes) in steps {
                 if takes {

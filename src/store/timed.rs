@@ -1,4 +1,4 @@
-//! A store whose commits are counted and timed; it changes nothing else.
+//! A store that counts and times the commits of another store.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::{Key, Outcome, Store, StoreError, Txn, Value, Watch};
 use crate::counts::{Counts, Histogram, Times, label};
 use crate::time::{Clock as _, SystemClock};
 
-/// What one commit may take, in seconds: a sync of a good disk is a tenth of a millisecond to ten.
+/// Buckets of the time of a commit, in seconds: a sync of a good disk takes 0.1 ms to 10 ms.
 const BOUNDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
 label! {
-    /// What became of a commit.
+    /// The outcome of a commit.
     pub enum CommitOutcome {
         /// It is durable.
         Committed = "committed",
@@ -23,28 +23,28 @@ label! {
     }
 }
 
-/// Any store, timed. Commits are far from the way of a protected request, and so is this.
+/// Another store, timed. A protected request never commits, so this costs it nothing.
 pub struct TimedStore {
     store: Arc<dyn Store>,
-    /// Real time: a clock that a test or the sandbox moves would say nothing of the disk.
+    /// The real clock: one that a test or the sandbox moves does not measure the disk.
     clock: SystemClock,
     outcomes: Counts<CommitOutcome>,
     times: Histogram,
 }
 
 impl TimedStore {
-    /// Times what `store` does from now on.
+    /// Times the commits of `store` from now on.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, clock: SystemClock::new(), outcomes: Counts::new(), times: Histogram::new(BOUNDS) }
     }
 
-    /// How many commits there were, by what became of them.
+    /// How many commits there were, by their outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (CommitOutcome, u64)> + '_ {
         self.outcomes.totals()
     }
 
-    /// How long commits took, with their wait for the ones before, whatever became of them.
+    /// How long commits took, whatever their outcome, with their wait for the ones before.
     #[must_use]
     pub fn times(&self) -> Times {
         self.times.times()
@@ -89,7 +89,7 @@ mod tests {
     use crate::store::MemoryStore;
 
     #[tokio::test]
-    async fn commits_are_counted_by_what_became_of_them() {
+    async fn commits_are_counted_by_their_outcome() {
         let timed = TimedStore::new(Arc::new(MemoryStore::new()));
         let put = || Txn::new().absent(Key::new(b"a")).put(Key::new(b"a"), Value::new(b"1"));
         assert!(matches!(timed.commit(put()).await, Ok(Outcome::Committed(_))));

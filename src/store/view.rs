@@ -1,9 +1,9 @@
-//! One keyspace held in memory, for what every request reads.
+//! One keyspace in memory, for records that every request reads.
 //!
 //! A [`View`] follows its store's watch and keeps a [`Projection`] of the keyspace behind an atomic
-//! pointer: a read is one load, takes no lock, and never waits for a write or for the disk. What is
-//! read may be a moment behind the store; whoever has just written waits with [`View::wait_for`]. A view
-//! never goes back: once it has shown a change, it shows that change or a later one.
+//! pointer: a read is one load, takes no lock, and never waits for a write or for the disk. A view may be a moment behind
+//! the store; after a write, [`View::wait_for`] waits until the view includes it. A view never goes back: after a change it
+//! shows that change or a later one.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,32 +21,31 @@ use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::{ChangeEvent, Keyspace, Revision, Store, StoreError, Watch};
 
-/// How many records are read at a time: a page is decoded while the next is read. Each of the threads that read keeps
-/// what its pages took, so a larger one costs memory for good; a smaller one, time.
+/// How many records are read at a time: a page is decoded while the next is read. A larger page costs memory that is
+/// never returned to the system, a smaller one costs time.
 const PAGE: usize = 250;
 
 /// The first pause before a failed rescan is tried again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What is kept in memory of one keyspace. Cloned for every commit that touches the keyspace, so it is
-/// made of maps that share structure, such as `imbl`'s.
+/// The form of one keyspace in memory. It is cloned for every commit to the keyspace, so it consists of maps that share
+/// their structure with their clones, such as `imbl`'s.
 pub trait Projection: Clone + Default + Send + Sync + 'static {
-    /// What the keyspace's keys hold.
+    /// The type of the records.
     type Record: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Where the records are.
+    /// The keyspace of the records.
     const KEYSPACE: Keyspace<Self::Record>;
 
-    /// The record named `id` is now this one.
+    /// Sets the record of the name `id`.
     fn put(&mut self, id: &str, record: Self::Record);
 
-    /// There is no record named `id` any more; there may have been none.
+    /// Removes the record of the name `id`, if there is one.
     fn delete(&mut self, id: &str);
 }
 
-/// A map for projections that shares its structure with its clones, and hashes quickly: for keys that no caller
-/// chooses, such as those that this program made.
+/// A map for projections with a fast hash: only for keys that callers cannot choose, such as generated ones.
 pub type QuickMap<K, V> = imbl::GenericHashMap<K, V, foldhash::fast::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// A [`Projection`] that follows its store.
@@ -59,12 +58,12 @@ pub struct View<P> {
     follower: OnceLock<AbortHandle>,
 }
 
-/// Since when something is so, for [`View::holds_since`]: the [changes](View::changes) up to which it was found to be.
-/// For one thing, and one view.
+/// The state of a view for which a condition was last found to hold; see [`View::holds_since`]. For one condition and one
+/// view.
 #[derive(Debug)]
 pub struct Epoch(AtomicU64);
 
-/// Never looked for: no view changes so often.
+/// No state: no view changes so often.
 impl Default for Epoch {
     fn default() -> Self {
         Self(AtomicU64::new(u64::MAX))
@@ -80,7 +79,7 @@ impl<P: Projection> View<P> {
         let view = Arc::new(Self {
             current: ArcSwap::from_pointee(current),
             steps: AtomicU64::new(0),
-            reached: watch::Sender::new(watch.told()),
+            reached: watch::Sender::new(watch.revision()),
             follower: OnceLock::new(),
         });
         let task = tokio::spawn(follow(Arc::downgrade(&view), store, watch));
@@ -88,42 +87,40 @@ impl<P: Projection> View<P> {
         Ok(view)
     }
 
-    /// What the view holds now: one atomic load. Hold it for as long as one decision takes, and no
-    /// longer.
+    /// The current projection: one atomic load. To be dropped after one decision.
     pub fn load(&self) -> Guard<Arc<P>> {
         self.current.load()
     }
 
-    /// How often the view has changed, at a lower price than a load; `None` while it is changing. What was loaded after
-    /// this was read is what the view holds for as long as this stays the same.
+    /// How often the view has changed; cheaper than a load. `None` while it is changing. A projection that was loaded after
+    /// this was read is current as long as this stays the same.
     pub fn changes(&self) -> Option<u64> {
         let steps = self.steps.load(Ordering::Acquire);
         steps.is_multiple_of(2).then_some(steps / 2)
     }
 
-    /// Whether `is_so` holds of the view. That is not asked again while the view has not changed `since` it was found
-    /// to.
-    pub fn holds_since(&self, since: &Epoch, is_so: impl FnOnce(&P) -> bool) -> bool {
+    /// Whether `condition` holds for the view. Once it does, it is checked again only after a change of the view.
+    pub fn holds_since(&self, since: &Epoch, condition: impl FnOnce(&P) -> bool) -> bool {
         let changes = self.changes();
         if changes == Some(since.0.load(Ordering::Relaxed)) {
             return true;
         }
-        let is_so = is_so(&self.load());
-        if let Some(changes) = changes.filter(|_| is_so) {
+        let holds = condition(&self.load());
+        if let Some(changes) = changes.filter(|_| holds) {
             since.0.store(changes, Ordering::Relaxed);
         }
-        is_so
+        holds
     }
 
-    /// Returns once the view holds the commit of that revision, or the store has closed.
+    /// Waits until the view includes the commit of that revision, or the store has closed.
     pub async fn wait_for(&self, revision: Revision) {
         // An error is impossible while `self` holds the sender.
         let _ = self.reached.subscribe().wait_for(|reached| *reached >= revision).await;
     }
 
     fn show(&self, projection: P, revision: Revision) {
-        // Whoever has loaded this projection sees the first step, and whoever saw it reach its revision sees both: none of
-        // them is told again what the one before it held.
+        // A reader that has loaded this projection sees the first step, and one that has waited for its revision sees both:
+        // for neither does a condition of the projection before still hold.
         self.steps.fetch_add(1, Ordering::Release);
         self.current.store(Arc::new(projection));
         self.steps.fetch_add(1, Ordering::Release);
@@ -139,7 +136,7 @@ impl<P> Drop for View<P> {
     }
 }
 
-/// Applies events until the view or the store is gone.
+/// Applies events until the view is dropped or the store closes.
 async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut watch: Watch) {
     while let Some(event) = watch.next().await {
         match event {
@@ -147,9 +144,9 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
                 let Some(view) = view.upgrade() else { return };
                 let current = view.current.load_full();
                 match applied(&*current, &event) {
-                    Some(next) => view.show(next, watch.told()),
+                    Some(next) => view.show(next, watch.revision()),
                     None => {
-                        view.reached.send_replace(watch.told());
+                        view.reached.send_replace(watch.revision());
                     }
                 }
             }
@@ -157,18 +154,18 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
                 let Some((next, read_with)) = resynced(&view, &store, watch).await else { return };
                 watch = read_with;
                 let Some(view) = view.upgrade() else { return };
-                view.show(next, watch.told());
+                view.show(next, watch.revision());
             }
         }
     }
-    // The store has closed: there is nothing left to wait for.
+    // The store has closed, so no one may wait for a later revision.
     if let Some(view) = view.upgrade() {
         view.reached.send_replace(Revision(u64::MAX));
     }
 }
 
-/// The projection read afresh, however often the store has to be asked; `None` if nobody needs it any
-/// more. A record that cannot be read is logged and left out.
+/// Reads the projection again, and tries until the store answers; `None` if the view was dropped. A record that cannot be
+/// read is logged and left out.
 async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &Arc<dyn Store>, mut watch: Watch) -> Option<(P, Watch)> {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -180,7 +177,7 @@ async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &Arc<dyn Store>, m
         (read, watch) = rebuild(store, watch, on_corrupt).await;
         match read {
             Ok(next) => return Some((next, watch)),
-            Err(cause) => tracing::warn!(%cause, "a view could not be read afresh; it is tried again"),
+            Err(cause) => tracing::warn!(%cause, "a view could not be read again; it is tried again"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -190,8 +187,7 @@ async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &Arc<dyn Store>, m
     }
 }
 
-/// Reads the keyspace, on a thread that may be busy for as long as that takes: several views are read at a time, and
-/// nobody who is served waits for one that is read afresh.
+/// Reads the keyspace on a thread for blocking work: several views are read at a time, and no request waits for them.
 async fn rebuild<P: Projection>(
     store: &Arc<dyn Store>,
     mut watch: Watch,
@@ -199,25 +195,25 @@ async fn rebuild<P: Projection>(
 ) -> (Result<P, StoreError>, Watch) {
     let (runtime, reader) = (Handle::current(), Arc::clone(store));
     let read = spawn_blocking(move || (runtime.block_on(read_all(&*reader, &mut watch, on_corrupt)), watch));
-    // A thread that is gone took its watch with it; whoever reads afresh may begin with a new one.
+    // A thread that panicked has dropped its watch; the next attempt begins with a new one.
     read.await.unwrap_or_else(|cause| (Err(StoreError::unavailable(cause)), store.watch()))
 }
 
-/// Reads the keyspace page by page, then applies everything that was committed meanwhile, so that what
-/// comes out is the state after `watch.told()` and no mixture.
+/// Reads the keyspace page by page, then applies every commit that was made meanwhile. The result is exactly the state
+/// after the revision of the watch.
 async fn read_all<P: Projection>(
     store: &dyn Store,
     watch: &mut Watch,
     on_corrupt: fn(StoreError) -> Result<(), StoreError>,
 ) -> Result<P, StoreError> {
     let prefix = P::KEYSPACE.prefix();
-    'afresh: loop {
+    'again: loop {
         let mut projection = P::default();
         let mut page = store.scan(&prefix, None, PAGE).await?;
         while let Some((last, _)) = page.last() {
             let last = last.clone();
             let mut next = pin!(maybe_done(store.scan(&prefix, Some(&last), PAGE)));
-            // Asked once, it reads on while this page is decoded.
+            // Polled once, it reads while this page is decoded.
             let _ = next.as_mut().now_or_never();
             for (key, value) in &page {
                 let Some(id) = P::KEYSPACE.id(key) else { continue };
@@ -229,18 +225,18 @@ async fn read_all<P: Projection>(
             next.as_mut().await;
             page = next.take_output().unwrap_or_else(|| Ok(Vec::new()))?;
         }
-        // Every commit that the scan can have seen is in the watch by now.
+        // Every commit that the scan may have shown is in the watch by now.
         while let Some(event) = watch.pending() {
             match event {
                 ChangeEvent::Committed { .. } => projection = applied(&projection, &event).unwrap_or(projection),
-                ChangeEvent::Resync { .. } => continue 'afresh,
+                ChangeEvent::Resync { .. } => continue 'again,
             }
         }
         return Ok(projection);
     }
 }
 
-/// `projection` with the event's changes made; `None` if none of them is in its keyspace.
+/// `projection` with the event's changes; `None` if none of them is in its keyspace.
 fn applied<P: Projection>(projection: &P, event: &ChangeEvent) -> Option<P> {
     let ChangeEvent::Committed { changes, .. } = event else { return None };
     let mut next = None;
@@ -259,5 +255,5 @@ fn applied<P: Projection>(projection: &P, event: &ChangeEvent) -> Option<P> {
 }
 
 fn log_corrupt(corrupt: &StoreError) {
-    tracing::error!(cause = %corrupt, "a record could not be read, and what was known of it before stands");
+    tracing::error!(cause = %corrupt, "a record could not be read; its previous version is still used");
 }

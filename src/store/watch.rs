@@ -1,9 +1,8 @@
-//! The stream of commits that a store makes, for those who follow it.
+//! The stream of a store's commits.
 //!
-//! One broadcast channel for each store carries every commit, once it is durable, in order. A reader
-//! that falls behind by more than [`CAPACITY`] commits loses the oldest of them and is told to read
-//! afresh ([`ChangeEvent::Resync`]): nothing that a reader does, or leaves undone, makes a writer wait.
-//! It is not a log: what was committed before the watch began is not in it.
+//! One broadcast channel for each store carries every commit in order, once it is durable. A reader that falls behind by
+//! more than [`CAPACITY`] commits loses the oldest of them and then has to read the store again
+//! ([`ChangeEvent::Resync`]), so no reader can make a writer wait. The stream is not a log: it starts with the watch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,38 +12,37 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::{Key, Revision, Value};
 
-/// How many commits a reader may be behind before it has to read afresh.
+/// How many commits a reader may be behind before it has to read the store again.
 const CAPACITY: usize = 4_096;
 
 /// One write of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where it was made.
+    /// The key that was written.
     pub key: Key,
-    /// What is there now; `None` when it was deleted.
+    /// Its new value; `None` when it was deleted.
     pub value: Option<Value>,
 }
 
-/// What a [`Watch`] tells.
+/// An event of a [`Watch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeEvent {
-    /// A transaction was made.
+    /// A transaction was committed.
     Committed {
         /// Its number.
         revision: Revision,
-        /// All of its writes, in the order in which it lists them; the last one for a key counts.
+        /// All of its writes in their order; the last one for a key counts.
         changes: Arc<[Change]>,
     },
-    /// Commits were missed, or may have been made although their callers were told of a failure: read
-    /// afresh. A scan made from now on holds everything up to `revision`,
-    /// and the events that follow are all later than it.
+    /// Commits were missed, or were made although their callers got an error: read the store again. A scan from now on
+    /// shows everything up to `revision`, and all later events are after it.
     Resync {
         /// The latest commit that may have been missed.
         revision: Revision,
     },
 }
 
-/// The writer's end: numbers commits and tells them to every [`Watch`].
+/// The writer's end: numbers the commits and sends them to every [`Watch`].
 #[derive(Debug)]
 pub(super) struct ChangeFeed {
     published: Arc<AtomicU64>,
@@ -58,27 +56,27 @@ impl ChangeFeed {
         Self { published: Arc::new(AtomicU64::new(0)), sender: Mutex::new(Some(sender)) }
     }
 
-    /// Tells everyone of the next commit. Call it only from one place at a time, when `changes` are
-    /// durable, and before any read can show them.
+    /// Sends the next commit to every watch. To be called from one place at a time, when `changes` are durable, and before
+    /// any read can show them.
     pub(super) fn publish(&self, changes: Vec<Change>) -> Revision {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted before it is sent: a watch that skips to the end of the channel, and only then asks
-        // how far that is, is told of at least as much as it skipped.
+        // Counted before it is sent: a watch that skips to the end of the channel and then reads this number gets at least
+        // the number of the last commit that it skipped.
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
-            // An error means only that nobody is watching.
+            // An error means only that there is no watch.
             let _ = sender.send(ChangeEvent::Committed { revision, changes: changes.into() });
         }
         revision
     }
 
-    /// Tells everyone that commits may have been made which nobody was told of. Call it only where
-    /// [`publish`](Self::publish) may be, before any read can show them.
+    /// Tells every watch that commits may have been made that it did not get. The same rules hold as for
+    /// [`publish`](Self::publish).
     pub(super) fn resync(&self) {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
-            // An error means only that nobody is watching.
+            // An error means only that there is no watch.
             let _ = sender.send(ChangeEvent::Resync { revision });
         }
     }
@@ -89,10 +87,10 @@ impl ChangeFeed {
             Some(sender) => sender.subscribe(),
             None => broadcast::channel(1).1,
         };
-        Watch { receiver, published: Arc::clone(&self.published), told: self.latest() }
+        Watch { receiver, published: Arc::clone(&self.published), revision: self.latest() }
     }
 
-    /// Ends every watch, once it has read what was published.
+    /// Ends every watch after its last event.
     pub(super) fn close(&self) {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -107,7 +105,7 @@ impl ChangeFeed {
 pub struct Watch {
     receiver: broadcast::Receiver<ChangeEvent>,
     published: Arc<AtomicU64>,
-    told: Revision,
+    revision: Revision,
 }
 
 impl Watch {
@@ -127,7 +125,7 @@ impl Watch {
         }
     }
 
-    /// The next event if there already is one.
+    /// The next event, if it is there already.
     pub(super) fn pending(&mut self) -> Option<ChangeEvent> {
         loop {
             match self.receiver.try_recv() {
@@ -142,26 +140,25 @@ impl Watch {
         }
     }
 
-    /// The latest commit that this watch has told of; at first, the latest before it began.
-    pub(super) fn told(&self) -> Revision {
-        self.told
+    /// The revision of the last event; at first, that of the last commit before the watch began.
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
     }
 
-    /// Drops what a resync has covered already: told late, it would set a fresh reader back.
+    /// Drops an event that a resync has covered: after it, the event would set the reader back.
     fn pass(&mut self, event: ChangeEvent) -> Option<ChangeEvent> {
         let (ChangeEvent::Committed { revision, .. } | ChangeEvent::Resync { revision }) = &event;
-        if *revision <= self.told {
+        if *revision <= self.revision {
             return None;
         }
-        self.told = *revision;
+        self.revision = *revision;
         Some(event)
     }
 
-    /// Skips to the end of the channel: from where it is, at the very edge, the next commit would push
-    /// it out again.
+    /// Skips to the end of the channel: at its oldest event, the next commit would push the reader out again.
     fn resync(&mut self) -> ChangeEvent {
         self.receiver = self.receiver.resubscribe();
-        self.told = Revision(self.published.load(Ordering::Acquire));
-        ChangeEvent::Resync { revision: self.told }
+        self.revision = Revision(self.published.load(Ordering::Acquire));
+        ChangeEvent::Resync { revision: self.revision }
     }
 }

@@ -1,8 +1,8 @@
-//! A bounded queue of log lines, and the one thread that writes them out.
+//! A bounded queue of log lines, and the one thread that writes them.
 //!
-//! A thread that logs copies its line into memory and goes on. While the output does not take them (a pipe
-//! that nobody reads, a stopped terminal, a full disk), the queue fills up; further lines are dropped and
-//! counted. As soon as the output takes lines again, one of them says how many were dropped before it.
+//! A thread that logs copies its line into memory and goes on. While the output blocks (an unread pipe, a stopped
+//! terminal, a full disk), the queue fills; further lines are dropped and counted. As soon as the output accepts lines
+//! again, one line says how many were dropped before it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +10,17 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The most bytes that wait. As many again may be on their way to the output.
+/// The most bytes in the queue. As many more may be on their way to the output.
 const CAPACITY: usize = 1024 * 1024;
-/// The pause before an output that is set to never block is tried again.
+/// The pause before a non-blocking output is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Lines that wait for the thread that writes them.
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    /// There is something to write.
+    /// Notified when there is text to write.
     filled: Condvar,
-    /// Nothing is left to write.
+    /// Notified when all text is written.
     written: Condvar,
     dropped: AtomicU64,
 }
@@ -29,7 +29,7 @@ struct Waiting {
     text: Vec<u8>,
     /// Lines that were dropped after the last line of `text`.
     dropped: u64,
-    /// Whether the writer has taken text and is not done with it.
+    /// Whether the writer is writing text that it has taken.
     is_writing: bool,
 }
 
@@ -49,11 +49,11 @@ impl Queue {
         }
     }
 
-    /// Adds a line, which ends with a newline, or drops it if there is no room. Never waits for the output.
+    /// Adds a line, which ends with a newline, or drops it if the queue is full. Never waits for the output.
     pub(super) fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
         let was_empty = waiting.is_empty();
-        // After one dropped line all are dropped until the writer has taken the text: so the gap is in one place.
+        // After a dropped line, all are dropped until the writer has taken the text: so there is one gap.
         if waiting.dropped > 0 || waiting.text.len() + line.len() > CAPACITY {
             waiting.dropped += 1;
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -71,24 +71,24 @@ impl Queue {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything is written; `false` if that takes longer than `limit`.
+    /// Waits until every line is written; `false` if that takes longer than `limit`.
     pub(super) fn flush(&self, limit: Duration) -> bool {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.is_empty();
         let waited = self.written.wait_timeout_while(self.lock(), limit, is_busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Writes lines as they come, for ever. `gap` makes the line that says how many were dropped.
+    /// Writes lines as they come, for ever. `gap` formats the line that says how many were dropped.
     pub(super) fn write_to(&self, out: impl Write, gap: impl Fn(u64) -> String) {
-        let (mut output, mut text, mut untold) = (Output { out, is_mid_line: false }, Vec::new(), 0);
+        let (mut output, mut text, mut unreported) = (Output { out, is_mid_line: false }, Vec::new(), 0);
         loop {
             let dropped = self.take(&mut text);
-            // Lines that the output did not take come before this text, dropped ones after it.
-            output.write_gap(&mut untold, &gap);
+            // Lines that the output refused were before this text, dropped ones are after it.
+            output.write_gap(&mut unreported, &gap);
             let lost = output.write(&text);
             self.dropped.fetch_add(lost, Ordering::Relaxed);
-            untold += lost + dropped;
-            output.write_gap(&mut untold, &gap);
+            unreported += lost + dropped;
+            output.write_gap(&mut unreported, &gap);
         }
     }
 
@@ -112,7 +112,7 @@ impl Queue {
     }
 }
 
-/// What a layer of `tracing` writes to: one call for each line.
+/// The writer for a layer of `tracing`, which makes one call for each line.
 impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -124,7 +124,7 @@ impl Write for &Queue {
     }
 }
 
-/// Where the lines go. It may take as long as it likes, and it may fail.
+/// The output of the lines. It may block for any time, and it may fail.
 struct Output<W> {
     out: W,
     /// Whether it failed after a part of a line.
@@ -132,7 +132,7 @@ struct Output<W> {
 }
 
 impl<W: Write> Output<W> {
-    /// Writes text and returns how many of its lines the output did not take.
+    /// Writes text and returns how many of its lines the output refused.
     fn write(&mut self, text: &[u8]) -> u64 {
         if self.is_mid_line && self.write_bytes(b"\n") == 0 {
             self.is_mid_line = false;
@@ -145,10 +145,10 @@ impl<W: Write> Output<W> {
         lost.split_inclusive(|byte| *byte == b'\n').count().try_into().unwrap_or(u64::MAX)
     }
 
-    /// Says how many lines are missing here, if any are; once it is said, none are.
-    fn write_gap(&mut self, untold: &mut u64, gap: impl Fn(u64) -> String) {
-        if *untold > 0 && self.write(gap(*untold).as_bytes()) == 0 {
-            *untold = 0;
+    /// Writes how many lines are missing here, if any are.
+    fn write_gap(&mut self, unreported: &mut u64, gap: impl Fn(u64) -> String) {
+        if *unreported > 0 && self.write(gap(*unreported).as_bytes()) == 0 {
+            *unreported = 0;
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
 
     impl Write for Scripted {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // When the test is over, the thread that writes ends with it.
+            // The thread that writes ends with the test.
             let count = self.results.recv().expect("the test goes on")?.min(bytes.len());
             self.taken.lock().unwrap().extend_from_slice(&bytes[..count]);
             Ok(count)
@@ -205,7 +205,7 @@ mod tests {
         let taken = Taken::default();
         let out = Scripted { results: scripted, taken: Arc::clone(&taken) };
         thread::spawn(move || {
-            // The end of the test is a panic of the output: it says nothing.
+            // The end of the test makes the output panic.
             let _ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 queue.write_to(out, |lines| format!("{lines} dropped\n"));
             }));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_takes_nothing_holds_nobody_up_and_what_was_dropped_is_counted() {
+    fn a_blocked_output_blocks_no_thread_and_dropped_lines_are_counted() {
         let (queue, results, taken) = queue();
         let line = [[b'x'; 1023].as_slice(), b"\n"].concat();
         queue.push(&line);
@@ -246,7 +246,7 @@ mod tests {
         assert!(!queue.flush(Duration::from_millis(10)), "the output has taken nothing");
         let dropped = queue.dropped();
         assert_eq!(dropped as usize, lines - 1 - CAPACITY / line.len());
-        // The reader is back: all that waited is written, then how many are missing, then what comes after.
+        // The output goes on: all lines in the queue, then how many are missing, then the next line.
         for _ in 0..4 {
             results.send(Ok(usize::MAX)).unwrap();
         }
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_fails_in_the_middle_of_a_line_starts_afresh_with_a_line_of_its_own() {
+    fn an_output_that_fails_within_a_line_goes_on_with_a_new_line() {
         let (queue, results, taken) = queue();
         let full = || Err(io::ErrorKind::StorageFull.into());
         // Half of the first line; then neither the rest nor the word of it.

@@ -1,8 +1,8 @@
 //! The local CA under `DATA_DIR/tls`, and the certificate that it signs for this machine.
 //!
-//! The CA lives ten years and signs for this server alone. Its certificate is written after its key and
-//! removed before it, so `ca.pem` without `ca-key.pem` is damage, never a start cut short. The private
-//! key is read when something is to be signed and forgotten again.
+//! The CA is valid for ten years and signs only for this server. Its certificate is written after its key and removed
+//! before it, so `ca.pem` without `ca-key.pem` means damage, never an interrupted start. The private key is in memory only
+//! while it signs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,20 +28,20 @@ use crate::files::{self, Reader, write_private, write_public};
 use crate::oauth::host::Host;
 use crate::time::UnixSeconds;
 
-/// How long the CA counts, so that clients import it once.
+/// How long the CA is valid, so that clients import it once.
 const CA_LIFE: Duration = Duration::days(3_650);
 
 /// With the hour before it, under the 398 days that Apple and Chromium allow.
 const LEAF_LIFE: Duration = Duration::days(396);
 
-/// A client whose clock is a little behind still accepts a new certificate.
+/// So a client whose clock is a little behind accepts a new certificate.
 const BACKDATED: Duration = Duration::hours(1);
 
-/// The CA of one folder, and the names that its certificate is to carry.
+/// The CA of one folder, and the names for its certificates.
 pub(super) struct Authority {
     dir: PathBuf,
     names: BTreeSet<Host>,
-    /// The machine's own name, which nobody asked for: a container has another each time.
+    /// The name of the machine. It is not required, since a container has another name at each start.
     machine: Option<Host>,
 }
 
@@ -63,36 +63,36 @@ impl Authority {
         self.dir.join("ca.pem")
     }
 
-    /// The certificate to show: the one kept, if this CA signed it for these names and it is not due;
-    /// else a new one, kept from now on.
+    /// The certificate to use: the one in the folder, if this CA signed it for these names and it is not due for renewal;
+    /// otherwise a new one.
     pub(super) fn leaf(&self, now: UnixSeconds) -> Result<Certificate, TlsError> {
         files::make_folder(&self.dir).map_err(|source| io_error(&self.dir, source))?;
         check_folder(&self.dir)?;
-        let ca = match self.kept_ca(now)? {
+        let ca = match self.stored_ca(now)? {
             Some(ca) => ca,
             None => self.make_ca(now)?,
         };
         let names = self.names_of_leaf(&ca)?;
-        if let Some(leaf) = self.kept_leaf(&ca, &names, now)? {
+        if let Some(leaf) = self.stored_leaf(&ca, &names, now)? {
             return Ok(leaf);
         }
         self.make_leaf(&ca, &names, now)
     }
 
-    /// What [`leaf`](Self::leaf) would refuse, found without a change to anything.
+    /// The error that [`leaf`](Self::leaf) would return; changes nothing.
     pub(super) fn check(&self, now: UnixSeconds) -> Result<(), TlsError> {
         if !self.dir.exists() {
             return Ok(());
         }
         check_folder(&self.dir)?;
-        if let Some(ca) = self.kept_ca(now)? {
+        if let Some(ca) = self.stored_ca(now)? {
             let names = self.names_of_leaf(&ca)?;
-            self.kept_leaf(&ca, &names, now)?;
+            self.stored_leaf(&ca, &names, now)?;
         }
         Ok(())
     }
 
-    /// The names for a leaf of this CA. One that it may not sign for would spoil the whole certificate.
+    /// The names for a leaf of this CA. Clients would refuse the whole certificate for one name that the CA may not sign.
     fn names_of_leaf(&self, ca: &Ca) -> Result<BTreeSet<Host>, TlsError> {
         if let Some(name) = self.names.iter().find(|name| !ca.constraints.permit(name)) {
             return Err(TlsError::OutsideAuthority { name: name.to_string(), ca: self.ca_path() });
@@ -101,9 +101,8 @@ impl Authority {
         Ok(self.names.iter().chain(machine).cloned().collect())
     }
 
-    /// The CA in the folder; `None` if there is none, or it ends so soon that what it signs could not be
-    /// renewed in time.
-    fn kept_ca(&self, now: UnixSeconds) -> Result<Option<Ca>, TlsError> {
+    /// The CA in the folder; `None` if there is none, or if it ends too soon to sign another certificate.
+    fn stored_ca(&self, now: UnixSeconds) -> Result<Option<Ca>, TlsError> {
         let (ca_path, key_path) = (self.ca_path(), self.ca_key_path());
         if !ca_path.exists() {
             return Ok(None);
@@ -136,9 +135,8 @@ impl Authority {
         Ca::from_pem(pem, key).map_err(|reason| self.broken(&self.ca_path(), reason))
     }
 
-    /// The leaf in the folder, unless it cannot be used any more. A damaged one is as good as none: it
-    /// costs nothing to make another.
-    fn kept_leaf(&self, ca: &Ca, names: &BTreeSet<Host>, now: UnixSeconds) -> Result<Option<Certificate>, TlsError> {
+    /// The leaf in the folder, if it can be used. A damaged one counts as none, since a new one costs nothing.
+    fn stored_leaf(&self, ca: &Ca, names: &BTreeSet<Host>, now: UnixSeconds) -> Result<Option<Certificate>, TlsError> {
         let leaf = match read_pair(&self.leaf_path(), &self.leaf_key_path(), Reader::Server) {
             Ok(leaf) => leaf,
             Err(error @ TlsError::Exposed { .. }) => return Err(error),
@@ -166,7 +164,8 @@ impl Authority {
         read_pair(&self.leaf_path(), &self.leaf_key_path(), Reader::Server)
     }
 
-    /// A fault in the CA's own files, said as such. A wrong mode or owner is said as it is: it is easily mended.
+    /// An error in the files of the CA as damage of the CA. A wrong mode or owner stays what it is, since that is easy to
+    /// mend.
     fn as_damage(&self, error: TlsError) -> TlsError {
         match error {
             TlsError::Io { path, source } => self.broken(&path, source.to_string()),
@@ -225,7 +224,7 @@ impl Ca {
     }
 }
 
-/// The names that a certificate is for; `None` if it cannot be read or has other kinds of name.
+/// The names of a certificate; `None` if it cannot be read or has names of another kind.
 fn names_in(der: &[u8]) -> Option<BTreeSet<Host>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let names = certificate.subject_alternative_name().ok()??;
@@ -240,7 +239,7 @@ fn name_in(name: &GeneralName<'_>) -> Option<Host> {
     address(bytes).map(Host::Ip)
 }
 
-/// An address as certificates have it.
+/// An address in the form that certificates have.
 pub(super) fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
     <[u8; 4]>::try_from(bytes).map(Into::into).or_else(|_| <[u8; 16]>::try_from(bytes).map(Into::into)).ok()
 }
@@ -252,7 +251,7 @@ fn san(name: &Host) -> Result<SanType, rcgen::Error> {
     })
 }
 
-/// What every certificate of ours has: its time, and a random serial number, positive and of 16 bytes.
+/// The parameters of every certificate here: its validity, and a random serial number, positive and of 16 bytes.
 fn dated(now: UnixSeconds, life: Duration) -> Result<CertificateParams, TlsError> {
     let seconds = i64::try_from(now.get()).unwrap_or(i64::MAX);
     let now = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| rcgen::Error::Time)?;
@@ -284,7 +283,7 @@ fn write_certificate(path: &Path, text: &str) -> Result<(), TlsError> {
     write_public(path, text.as_bytes()).map_err(|source| io_error(path, source))
 }
 
-/// Removes a file if it is there. It need not be durable: what is written next to it is synced with it.
+/// Removes a file if it exists. The next write in the folder makes that durable.
 fn remove(path: &Path) -> Result<(), TlsError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(path, error)),

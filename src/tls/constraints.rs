@@ -1,8 +1,8 @@
 //! Which names the local CA may sign for (RFC 5280 section 4.2.1.10).
 //!
-//! A machine that trusts a CA believes all that it signs. Whoever gets hold of this one's key can show a
-//! certificate for this server's names, and for no other. A name permits itself and all below it, which is how the
-//! RFC has it: `localhost` permits `gate.localhost` too. An address permits itself alone.
+//! A machine that trusts a CA accepts every certificate that it signs. A thief of this CA's key can sign for the names of
+//! this server, and for no others. As the RFC defines it, a name permits itself and all names below it: `localhost` permits
+//! `gate.localhost` too. An address permits only itself.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,11 +13,11 @@ use x509_parser::extensions::GeneralName;
 
 use crate::oauth::host::Host;
 
-/// What a CA's certificate says of the names that it may sign for.
+/// The names that a CA may sign for, according to its certificate.
 pub(super) struct Constraints {
-    /// Names that are permitted with all below them; `None` when any is.
+    /// Names that are permitted with all names below them; `None` permits any.
     names: Option<Vec<String>>,
-    /// Networks that are permitted, each an address and a mask; `None` when any is.
+    /// Networks that are permitted, each an address and a mask; `None` permits any.
     networks: Option<Vec<Vec<u8>>>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn for_names<'h>(names: impl IntoIterator<Item = &'h Host>) -> NameCo
 }
 
 impl Constraints {
-    /// Of a certificate; an `Err` when it has the extension twice, or cannot be read.
+    /// The constraints of a certificate; an `Err` if it has the extension twice, or cannot be read.
     pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, String> {
         let found = certificate.name_constraints().map_err(|error| error.to_string())?;
         let subtrees = found.and_then(|found| found.value.permitted_subtrees.as_deref()).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Constraints {
                 networks.push(network.to_vec());
             }
         }
-        // A kind of name that no subtree is of is not constrained.
+        // A kind of name without a subtree is not constrained.
         let some = |is_empty: bool| (!is_empty).then_some(());
         Ok(Self {
             names: some(names.is_empty()).map(|()| names),
@@ -62,7 +62,7 @@ impl Constraints {
         })
     }
 
-    /// Whether any name may be signed for, of one kind at least.
+    /// Whether any name of one of the kinds is permitted.
     pub(super) fn are_missing(&self) -> bool {
         self.names.is_none() || self.networks.is_none()
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_permits_what_is_below_it_and_an_address_itself_alone() {
+    fn a_name_permits_all_names_below_it_and_an_address_only_itself() {
         let ours = constraints(Some(&["localhost", "*.lot.example", "my_service", "127.0.0.1", "::1"]));
         assert!(!ours.are_missing());
         for (name, permitted) in [

@@ -1,4 +1,4 @@
-//! What a certificate file says, for whoever looks after it; nothing is served from here.
+//! The content of a certificate file, for commands and checks. The server does not use it to serve.
 
 use std::path::Path;
 
@@ -24,12 +24,12 @@ pub struct CertificateFacts {
     pub der: Vec<u8>,
     /// From when on clients accept it.
     pub not_before: UnixSeconds,
-    /// The last moment at which they do.
+    /// Until when they do.
     pub not_after: UnixSeconds,
 }
 
 impl CertificateFacts {
-    /// Reads a certificate, for a command; with its key, the two must be a pair and the key private.
+    /// Reads a certificate for a command. With a key, the two must be a pair, and the key file private.
     pub fn read(certificate: &Path, private_key: Option<&Path>) -> Result<Self, TlsError> {
         if let Some(private_key) = private_key {
             read_pair(certificate, private_key, Reader::Operator)?;
@@ -66,14 +66,14 @@ impl CertificateFacts {
         names.unwrap_or_default()
     }
 
-    /// Whether it is its own authority: clients must trust this very certificate.
+    /// Whether it is its own issuer: clients must trust this very certificate.
     #[must_use]
     pub(crate) fn is_self_signed(&self) -> bool {
         self.parsed(|certificate| Some(certificate.issuer().as_raw() == certificate.subject().as_raw()))
             .unwrap_or(false)
     }
 
-    /// Whether it may sign others. A server's own should not: some clients (rustls) refuse it.
+    /// Whether it may sign others. Some clients (rustls) refuse a server with such a certificate.
     #[must_use]
     pub(crate) fn is_authority(&self) -> bool {
         self.parsed(|certificate| Some(certificate.is_ca())).unwrap_or(false)
@@ -85,13 +85,13 @@ impl CertificateFacts {
         self.parsed(|certificate| Some(certificate.issuer().to_string())).unwrap_or_default()
     }
 
-    /// Whether it is a CA's that may sign for any name, as those of earlier versions may.
+    /// Whether it is a CA that may sign for any name, as CAs of earlier versions may.
     #[must_use]
     pub(crate) fn may_sign_for_any_name(&self) -> bool {
         self.constraints().is_some_and(|constraints| constraints.are_missing())
     }
 
-    /// Whether, as a CA's, it may sign for this name or address.
+    /// Whether it is a CA that may sign for this name or address.
     #[must_use]
     pub(crate) fn may_sign_for(&self, name: &str) -> bool {
         let name = Host::parse(name);

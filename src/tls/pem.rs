@@ -1,4 +1,4 @@
-//! Certificates and keys in PEM files: read whole, with their modes checked, and known to be pairs.
+//! Certificates and keys in PEM files: their modes are checked, and that they are a pair.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -18,10 +18,10 @@ use crate::files::{self, Reader};
 use crate::text::{self, TextFault};
 use crate::time::UnixSeconds;
 
-/// No chain or key comes near this; what does is not one.
+/// Far more than any chain or key has.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// A certificate and key that somebody else renews in place.
+/// A certificate and a key that the operator replaces in place.
 pub(super) struct PemFiles {
     certificate: PathBuf,
     private_key: PathBuf,
@@ -30,13 +30,13 @@ pub(super) struct PemFiles {
 
 impl PemFiles {
     pub(super) fn open(certificate: PathBuf, private_key: PathBuf) -> Result<(Self, Certificate), TlsError> {
-        // Stamps first: a change after them and before the read is then seen again, not missed.
+        // The stamps first: a change between them and the read is then found by the next look.
         let seen = [Stamp::of(&certificate)?, Stamp::of(&private_key)?];
         let read = read_pair(&certificate, &private_key, Reader::Server)?;
         Ok((Self { certificate, private_key, seen }, read))
     }
 
-    /// What the files hold now, if they are not what was seen last.
+    /// The certificate in the files, if they changed since the last look.
     pub(super) fn changed(&mut self) -> Result<Option<Certificate>, TlsError> {
         let now = [Stamp::of(&self.certificate)?, Stamp::of(&self.private_key)?];
         if now == self.seen {
@@ -47,13 +47,13 @@ impl PemFiles {
     }
 }
 
-/// What changes whenever a file is written or replaced.
+/// Metadata that changes whenever a file is written or replaced.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// The user, the group and the mode: a file that was refused for them is mended by another.
+    /// The user, the group and the mode: a file may be refused for one of them until it changes.
     access: (u32, u32, u32),
     modified: (i64, i64),
 }
@@ -71,7 +71,7 @@ impl Stamp {
     }
 }
 
-/// Reads a chain and its key, and makes sure that they are a pair.
+/// Reads a chain and its key, which must be a pair.
 pub(super) fn read_pair(certificate: &Path, private_key: &Path, reader: Reader) -> Result<Certificate, TlsError> {
     let chain = read_chain(certificate)?;
     let key = read_key(private_key, reader)?;
@@ -113,12 +113,12 @@ pub(super) fn read_secret_text(path: &Path) -> Result<Zeroizing<String>, TlsErro
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Reads a file; one that is secret must be private to `secret_for`.
+/// Reads a file; a secret one must be private for the reader `secret_for`.
 fn read_bounded(path: &Path, secret_for: Option<Reader>) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let read = || -> io::Result<(Metadata, Zeroizing<Vec<u8>>)> {
         let file = File::open(path)?;
         let found = file.metadata()?;
-        // All of it at once: a vector that grows leaves copies of the key behind.
+        // Reserved at once: a vector that grows leaves copies of the key in memory.
         let size = usize::try_from(found.len().min(MAX_FILE_BYTES)).unwrap_or(0);
         let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
         file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
@@ -132,7 +132,7 @@ fn read_bounded(path: &Path, secret_for: Option<Reader>) -> Result<Zeroizing<Vec
         let reason = format!("it {}", TextFault::Utf16);
         return Err(io_error(path, io::Error::new(io::ErrorKind::InvalidData, reason)));
     }
-    // A reader of PEM sees no first line behind a byte order mark.
+    // A PEM parser does not find the first line after a byte order mark.
     let mark = bytes.len() - text::without_mark(&bytes).len();
     bytes.drain(..mark);
     Ok(bytes)
@@ -142,7 +142,7 @@ fn pem_reason(error: &PemError) -> String {
     if matches!(error, PemError::NoItemsFound) { "nothing of that kind in it".to_owned() } else { error.to_string() }
 }
 
-/// From when until when a certificate counts.
+/// From when until when a certificate is valid.
 pub(super) fn validity(der: &[u8]) -> Result<(UnixSeconds, UnixSeconds), String> {
     let (_, certificate) =
         X509Certificate::from_der(der).map_err(|error| format!("a certificate in it does not parse ({error})"))?;
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_order_mark_before_a_certificate_or_a_key_is_no_part_of_it() {
+    fn a_byte_order_mark_before_a_certificate_or_a_key_is_skipped() {
         let made = rcgen::generate_simple_self_signed(["gate.example".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
@@ -183,7 +183,7 @@ mod tests {
         }
         let utf16: Vec<u8> = made.cert.pem().encode_utf16().flat_map(u16::to_le_bytes).collect();
         fs::write(&certificate, utf16).unwrap();
-        let said = read_pair(&certificate, &key, Reader::Server).err().unwrap().to_string();
-        assert!(said.contains("it is UTF-16: save it as UTF-8"), "{said}");
+        let error = read_pair(&certificate, &key, Reader::Server).err().unwrap().to_string();
+        assert!(error.contains("it is UTF-16: save it as UTF-8"), "{error}");
     }
 }

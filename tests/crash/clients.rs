@@ -1,4 +1,4 @@
-//! Clients that were registered, and changed since: what the server has told of each.
+//! Registered clients, and what the server has acknowledged of each.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::random::Random;
 /// A client that was registered.
 pub struct Registered {
     /// As last acknowledged.
-    told: Value,
-    /// All of them are good: the old one stays beside the new for longer than any run.
+    acknowledged: Value,
+    /// All of them are valid: an old secret stays valid for longer than any run.
     secrets: Vec<String>,
     /// A change that may have happened.
     pending: Option<Change>,
@@ -53,8 +53,8 @@ impl Change {
     }
 
     /// What the client is if this, and nothing else, has happened to it. What the server chose is `found`'s.
-    fn made(&self, told: &Value, found: &Value) -> Value {
-        let mut client = told.clone();
+    fn made(&self, acknowledged: &Value, found: &Value) -> Value {
+        let mut client = acknowledged.clone();
         let chosen: &[&str] = match self {
             Self::Renamed(name) => {
                 client["client_name"] = name.as_str().into();
@@ -70,7 +70,7 @@ impl Change {
             }
             Self::SecretRotated => {
                 let count = |client: &Value| client["secrets"].as_array().map_or(0, Vec::len);
-                if count(found) == count(told) + 1 { &["secrets"] } else { &[] }
+                if count(found) == count(acknowledged) + 1 { &["secrets"] } else { &[] }
             }
             Self::TokensRevoked => &["tokens_valid_from"],
         };
@@ -86,18 +86,18 @@ impl Registered {
     pub fn of(mut answer: Value) -> Self {
         let members = answer.as_object_mut().unwrap();
         let secret = members.remove("client_secret").unwrap();
-        // RFC 7591's own two are told with the secret, and not again.
+        // Only the answer with the secret has the two members of RFC 7591.
         members.retain(|name, _| !["client_id_issued_at", "client_secret_expires_at"].contains(&name.as_str()));
-        Self { told: shown(answer), secrets: vec![secret.as_str().unwrap().to_owned()], pending: None }
+        Self { acknowledged: shown(answer), secrets: vec![secret.as_str().unwrap().to_owned()], pending: None }
     }
 
     fn client_id(&self) -> &str {
-        self.told["client_id"].as_str().unwrap()
+        self.acknowledged["client_id"].as_str().unwrap()
     }
 
     /// Whether it may call.
     pub fn is_active(&self) -> bool {
-        self.told["status"] == "active"
+        self.acknowledged["status"] == "active"
     }
 
     /// The request that makes this change; from now on it may have happened.
@@ -117,8 +117,8 @@ impl Registered {
             members.remove("client_secret_expires_at");
         }
         let found = shown(answer);
-        assert_eq!(found, change.made(&self.told, &found), "another change was made than was asked for");
-        self.told = found;
+        assert_eq!(found, change.made(&self.acknowledged, &found), "another change was made than was asked for");
+        self.acknowledged = found;
     }
 
     pub async fn verify(&mut self, gate: &Gate) {
@@ -126,14 +126,14 @@ impl Registered {
         let answer = gate.sure(gate.get(&format!("/admin/clients/{client_id}"), &gate.admin)).await;
         assert_eq!(answer.status, 200, "the client {client_id} is lost: {}", answer.text());
         let found = shown(answer.json());
-        let may_be = self.pending.as_ref().is_some_and(|change| found == change.made(&self.told, &found));
+        let may_be = self.pending.as_ref().is_some_and(|change| found == change.made(&self.acknowledged, &found));
         assert!(
-            found == self.told || may_be,
+            found == self.acknowledged || may_be,
             "the client {client_id} was acknowledged as {} and is {found}",
-            self.told
+            self.acknowledged
         );
-        // Whatever happened has now been told.
-        (self.told, self.pending) = (found, None);
+        // The server has now answered what happened.
+        (self.acknowledged, self.pending) = (found, None);
         for secret in &self.secrets {
             if self.is_active() {
                 gate.sure_token(&client_id, secret, AUDIENCE).await;

@@ -69,15 +69,15 @@ impl Gate {
         self.request(Method::GET, path).bearer_auth(token)
     }
 
-    /// The same, on a connection that nobody else uses at that time.
+    /// The same, on a connection that no other request uses at that time.
     pub fn get_alone(&self, path: &str, token: &str) -> RequestBuilder {
         self.many.get(format!("{}{path}", self.base)).bearer_auth(token)
     }
 
-    /// Sends it. A server that nobody killed answers.
+    /// Sends it. The server answers, unless it was killed.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Unanswered> {
         let refused = |error: reqwest::Error| {
-            assert!(self.killed.load(Ordering::SeqCst), "no answer, and nobody had killed the server: {error:?}");
+            assert!(self.killed.load(Ordering::SeqCst), "no answer, and the server was not killed: {error:?}");
             if error.is_connect() { Unanswered::Unsent } else { Unanswered::Unknown }
         };
         let response = request.send().await.map_err(refused)?;
@@ -87,7 +87,7 @@ impl Gate {
         Ok(Answer { status, body })
     }
 
-    /// The same, from a server that nobody is about to kill; again while it is throttled, for at most
+    /// The same, from a server that will not be killed meanwhile; again while it is throttled, for at most
     /// ten seconds: operators' clients may send a thousand requests a second, and the last look is at more.
     pub async fn sure(&self, request: RequestBuilder) -> Answer {
         for _ in 0..10 {
@@ -112,7 +112,7 @@ impl Gate {
         self.request(Method::POST, "/shared/access-tokens").form(&form)
     }
 
-    /// A token, from a server that nobody is about to kill.
+    /// A token, from a server that will not be killed meanwhile.
     pub async fn sure_token(&self, client_id: &str, secret: &str, audience: &str) -> String {
         let answer = self.sure(self.token_request(client_id, secret, audience)).await;
         assert_eq!(answer.status, 200, "a token for {client_id}: {}", answer.text());

@@ -23,7 +23,7 @@ const OLDER_IN_A_ROUND: u64 = 20;
 pub struct Zone {
     id: String,
     /// As last acknowledged; `None` when its deletion was.
-    pub told: Option<Value>,
+    pub acknowledged: Option<Value>,
     /// A change that may have happened.
     pub pending: Option<Pending>,
 }
@@ -68,7 +68,7 @@ pub struct Ledger {
 impl Zone {
     /// From the answer to its creation.
     pub fn of(answer: Value) -> Self {
-        Self { id: answer["id"].as_str().unwrap().to_owned(), told: Some(answer), pending: None }
+        Self { id: answer["id"].as_str().unwrap().to_owned(), acknowledged: Some(answer), pending: None }
     }
 
     pub fn path(&self) -> String {
@@ -79,20 +79,22 @@ impl Zone {
         let answer = gate.sure(gate.get(&self.path(), &gate.writer)).await;
         let found = (answer.status == 200).then(|| answer.json());
         assert!(found.is_some() || answer.status == 404, "{}", answer.text());
-        let is_as_told = found == self.told;
-        let may_be = match (&self.pending, &self.told, &found) {
+        let is_acknowledged = found == self.acknowledged;
+        let may_be = match (&self.pending, &self.acknowledged, &found) {
             (Some(Pending::Deleted), _, None) => true,
-            (Some(Pending::Renamed(name)), Some(told), Some(found)) => found == &renamed(told, name, found),
+            (Some(Pending::Renamed(name)), Some(acknowledged), Some(found)) => {
+                found == &renamed(acknowledged, name, found)
+            }
             _ => false,
         };
-        assert!(is_as_told || may_be, "a zone was acknowledged as {:?} and is {found:?}", self.told);
-        // Whatever happened has now been told.
-        (self.told, self.pending) = (found, None);
+        assert!(is_acknowledged || may_be, "a zone was acknowledged as {:?} and is {found:?}", self.acknowledged);
+        // The server has now answered what happened.
+        (self.acknowledged, self.pending) = (found, None);
     }
 }
 
-fn renamed(told: &Value, name: &str, found: &Value) -> Value {
-    let mut zone = told.clone();
+fn renamed(acknowledged: &Value, name: &str, found: &Value) -> Value {
+    let mut zone = acknowledged.clone();
     zone["name"] = name.into();
     zone["updated_at"] = found["updated_at"].clone();
     zone

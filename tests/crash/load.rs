@@ -92,7 +92,7 @@ async fn write(gate: Arc<Gate>, mut random: Random) -> Facts {
 }
 
 async fn change(gate: &Gate, random: &mut Random, facts: &mut Facts) -> Result<(), Unanswered> {
-    // Few keys: each is kept until the last token under it has expired.
+    // Few keys: each stays until its last token has expired.
     if random.below(KEY_EVERY) == 0 {
         return rotate_key(gate, facts).await;
     }
@@ -169,7 +169,7 @@ async fn create_zone(gate: &Gate, facts: &mut Facts) -> Result<(), Unanswered> {
 
 /// Changes a zone that this task made, so that only one change of a zone is under way.
 async fn change_zone(gate: &Gate, random: &mut Random, facts: &mut Facts, change: Pending) -> Result<(), Unanswered> {
-    let alive: Vec<&mut Zone> = facts.zones.iter_mut().filter(|zone| zone.told.is_some()).collect();
+    let alive: Vec<&mut Zone> = facts.zones.iter_mut().filter(|zone| zone.acknowledged.is_some()).collect();
     let count = u64::try_from(alive.len()).unwrap();
     let Some(zone) =
         (count > 0).then(|| random.below(count)).and_then(|at| alive.into_iter().nth(usize::try_from(at).unwrap()))
@@ -184,7 +184,7 @@ async fn change_zone(gate: &Gate, random: &mut Random, facts: &mut Facts, change
     zone.pending = Some(change);
     let answer = gate.send(request.bearer_auth(&gate.writer)).await?;
     assert!([200, 204].contains(&answer.status), "{}", answer.text());
-    zone.told = (answer.status == 200).then(|| answer.json()).filter(Value::is_object);
+    zone.acknowledged = (answer.status == 200).then(|| answer.json()).filter(Value::is_object);
     zone.pending = None;
     Ok(())
 }

@@ -108,7 +108,7 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged_and_admits_nothing_abov
     );
 }
 
-/// A number that whoever runs the tests may set.
+/// A number from a variable that the caller of the tests may set.
 fn setting(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting, not the server's")]
     let value = std::env::var(name).ok()?;

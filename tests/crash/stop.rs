@@ -1,4 +1,4 @@
-//! The same process, stopped as it should be, and kept from starting twice.
+//! The same process, stopped cleanly, and not started twice.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -28,7 +28,7 @@ async fn sigterm_lets_a_request_finish_and_loses_no_unit() {
         assert_eq!(gate.sure(gate.get_alone("/parking/zones?limit=1", &token)).await.status, 200);
     }
 
-    // A registration of which the server has only the half when it is told to stop.
+    // A registration of which the server has received only a part when the stop begins.
     let body = r#"{ "client_name": "Last", "scope": "read:zones" }"#;
     let (half, rest) = body.split_at(body.len() / 2);
     let mut stream = site.connect();

@@ -325,6 +325,6 @@ fn without_the_kept_files_no_secret_is_replaced_unless_a_yes_says_so() {
     let refused = site.sync_with(&[], &["--yes"]);
     let said = complaint(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("two secrets that are good") && !said.contains("another run"), "{said}");
+    assert!(said.contains("two valid secrets") && !said.contains("another run"), "{said}");
     assert!(!made.exists(), "{said}");
 }

@@ -40,7 +40,7 @@ fn growth_is_bounded(target: &Target, before: u64, connections: usize) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_of_idle_connections_costs_little_and_stops_nobody() {
+async fn a_crowd_of_idle_connections_costs_little_and_blocks_no_other_client() {
     // So that none is closed for its silence while the crowd is still coming.
     let target = Target::start_on(Target::site(&[("BOOMGATE_HTTP__REQUEST_TIMEOUT_S", "300")])).await;
     let (before, witness, crowd) = (target.process.resident_bytes(), target.witness(), crowd());
@@ -107,7 +107,7 @@ async fn slow_heads_are_dropped_when_their_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_bodies_hold_no_more_than_they_sent_and_stop_nobody() {
+async fn slow_bodies_take_no_more_memory_than_they_sent_and_block_no_other_client() {
     let target = Target::start().await;
     let (before, witness, crowd) = (target.process.resident_bytes(), target.witness(), crowd());
     let mut slow = many(&target.dialer, crowd, &[b"http/1.1"]).await;

@@ -1,5 +1,5 @@
 //! Bodies that are refused before they are sent (RFC 9110 section 10.1.1): who declares too much is answered at once, and
-//! nobody is asked to send secrets in the clear.
+//! no client is asked to send secrets over plain HTTP.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

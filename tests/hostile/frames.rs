@@ -98,7 +98,7 @@ async fn flood(connection: Connection, pieces: impl Iterator<Item = Vec<u8>> + S
             }
         }
         let _flushed = tokio::io::AsyncWriteExt::flush(&mut writing).await;
-        // Kept open: whoever ends it is the server.
+        // Held open, so that the server is the one that ends it.
         std::future::pending::<()>().await;
     });
     let (mut said, mut some, mut closed) = (Vec::new(), vec![0; 64 * 1_024], false);
@@ -217,7 +217,7 @@ async fn floods_of_frames_end_with_a_goodbye_or_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rapid_reset_is_told_to_calm_down() {
+async fn a_rapid_reset_gets_enhance_your_calm() {
     let target = Target::start().await;
     let request = head("GET", &target.token);
     let connection = open(&target, &[]).await;

@@ -27,7 +27,7 @@ mod target;
 mod tls;
 mod wire;
 
-/// A number that whoever runs the tests may set.
+/// A number from a variable that the caller of the tests may set.
 fn setting(name: &str, default: usize) -> usize {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting, not the server's")]
     let Ok(value) = std::env::var(name) else { return default };

@@ -19,7 +19,7 @@ use crate::wire::Dialer;
 
 /// Connections of the driver: it has no more under way than these, however slow the server is.
 const CALLERS: usize = 16;
-/// For how long the server is measured, unless told otherwise: enough to say that all of it works.
+/// For how long the server is measured by default: enough to see that everything works.
 const SHORT_S: usize = 4;
 /// From how many seconds on the figures have to level off.
 const LONG_S: usize = 30;
@@ -169,7 +169,7 @@ impl Driver {
         asked as f64 / begun.elapsed().as_secs_f64()
     }
 
-    /// The load, until it is told to stop.
+    /// The load, until it is stopped.
     fn drive(self: &Arc<Self>, pace: Duration, between_faults: Duration) -> JoinSet<()> {
         let mut driving = JoinSet::new();
         for number in 0..CALLERS {

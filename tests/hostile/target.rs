@@ -75,14 +75,14 @@ impl Target {
         let stop = Arc::<AtomicBool>::default();
         let (stopped, token) = (stop.clone(), self.token.clone());
         let url = format!("{}/parking/zones?limit=1", self.site.base);
-        let kept = [self.site.client(false), self.site.client(true)];
+        let shared = [self.site.client(false), self.site.client(true)];
         let fresh = [self.site.client(false), self.site.client(true)];
         let asking = tokio::spawn(async move {
             let (mut served, mut slowest) = (0, Duration::ZERO);
             // At least both protocols on both kinds of connections.
             while served < 4 || !stopped.load(Ordering::Relaxed) {
                 let client = match served % 4 {
-                    kind @ 0..2 => kept[kind].clone(),
+                    kind @ 0..2 => shared[kind].clone(),
                     kind => fresh[kind - 2].clone(),
                 };
                 let waited = ask(&client, &url, &token).await;

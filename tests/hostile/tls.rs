@@ -67,7 +67,7 @@ async fn storms_of_handshakes_leave_nothing_behind() {
             let grown = target.process.resident_bytes().saturating_sub(before);
             let (served, slowest) = witness.served().await;
             assert!(grown < MOST_BYTES, "{grown} bytes");
-            // Not all: a ticket of TLS 1.3 is good once, and whoever comes first has none.
+            // Not all: a ticket of TLS 1.3 is valid once, and the first connection has none.
             assert!(if resumes { resumed > crowd() / 8 } else { resumed == 0 }, "{version:?}: {resumed} resumed");
             println!(
                 "hostile: {} handshakes of {version:?}, {resumed} resumed, {grown} bytes; {served} served meanwhile, \

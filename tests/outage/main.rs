@@ -94,7 +94,7 @@ async fn a_server_outlives_a_full_disk_a_read_only_one_and_one_with_errors() {
         ("the second write fails", shim::WRITES, shim::EIO, 1, 1, Lasts::Once),
         ("one write-back fails", shim::SYNC_RANGES, shim::EIO, 0, 1, Lasts::Once),
         ("the second write-back fails", shim::SYNC_RANGES, shim::EIO, 1, 1, Lasts::Once),
-        // sled wakes nobody when this is the first write of a batch, and all others have succeeded.
+        // sled wakes no waiter when this is the first write of a batch, and all others have succeeded.
         ("one write-back fails late", shim::LATE_SYNC_RANGES, shim::EIO, 0, 1, Lasts::Once),
         ("the disk fails while it is opened again", shim::ALL, shim::EIO, 1, 3, Lasts::Once),
         ("the disk fails late while it is opened again", shim::ALL, shim::EIO, 2, 12, Lasts::Once),
@@ -368,18 +368,18 @@ impl Server {
         // Whatever panicked: nothing was written past the log.
         assert!(complaints.iter().all(|line| line.starts_with('{')), "{}", complaints.join("\n"));
         let lines = |text: &str| complaints.iter().filter(|line| line.contains(text)).count();
-        let (told, refused) = (lines("a request was not served"), self.refused);
-        assert!(told > 0 || refused == 0, "{refused} refusals, and nothing in the log");
-        assert!(told < refused / 2 || refused < FLOOD, "{told} lines for {refused} refusals");
+        let (logged, refused) = (lines("a request was not served"), self.refused);
+        assert!(logged > 0 || refused == 0, "{refused} refusals, and nothing in the log");
+        assert!(logged < refused / 2 || refused < FLOOD, "{logged} lines for {refused} refusals");
         assert!(lines("left out") > 0 || refused < FLOOD, "{}", complaints.join("\n"));
-        println!("outage: {told} lines of the log for {refused} refused changes");
+        println!("outage: {logged} lines of the log for {refused} refused changes");
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&self.site.data_dir().join("db")).unwrap());
         let stored = Clients::open(store.clone()).await.unwrap().list(None, usize::MAX, |_| true);
         let stored: BTreeSet<String> = stored.clients.iter().map(|client| client.client_id.to_string()).collect();
         assert_eq!(shown, stored, "clients in memory, and on the disk");
         store.close().await.unwrap();
         self.facts.missing_from(&self.site.data_dir()).await.unwrap();
-        println!("outage: 0 of {} acknowledged facts were lost", self.facts.told().len());
+        println!("outage: 0 of {} acknowledged facts were lost", self.facts.acknowledged().len());
         self.site
     }
 

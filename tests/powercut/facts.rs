@@ -76,7 +76,7 @@ pub struct Facts {
     kids: Vec<String>,
     /// Changes that the audit log tells of.
     audited: u64,
-    told: Vec<Fact>,
+    acknowledged: Vec<Fact>,
 }
 
 #[derive(Clone, Default)]
@@ -113,7 +113,7 @@ impl Facts {
             | Fact::ZoneGone { .. } => false,
         };
         self.audited += u64::from(is_audited);
-        self.told.push(fact.clone());
+        self.acknowledged.push(fact.clone());
         match fact {
             Fact::Registered { client_id, secret } | Fact::SecretRotated { client_id, secret } => {
                 self.client(client_id).secrets.push(secret);
@@ -139,9 +139,9 @@ impl Facts {
         self.clients.entry(client_id).or_default()
     }
 
-    /// All of them, in the order in which they were told.
-    pub fn told(&self) -> &[Fact] {
-        &self.told
+    /// All of them, in the order in which they were acknowledged.
+    pub fn acknowledged(&self) -> &[Fact] {
+        &self.acknowledged
     }
 
     /// What this folder, opened as the server opens it, does not hold; then a whole server is opened on it.
@@ -153,7 +153,12 @@ impl Facts {
         let missing = self.missing(&store, &clock).await;
         store.close().await.map_err(|error| text(&error))?;
         if !missing.is_empty() {
-            return Err(format!("of {} facts it lacks {}: {}", self.told.len(), missing.len(), missing.join(", ")));
+            return Err(format!(
+                "of {} facts it lacks {}: {}",
+                self.acknowledged.len(),
+                missing.len(),
+                missing.join(", ")
+            ));
         }
         let mut config = Config::defaults(Edition::Sandbox);
         config.listen = vec![([127, 0, 0, 1], 0).into()];
@@ -209,10 +214,10 @@ impl Facts {
         let parking = Parking::open(store.clone(), clock.clone()).await?;
         for (id, expected) in &self.zones {
             let found = parking.get(*id).map(|zone| version(&name_in(zone.json())));
-            let is_there = |told: u64| found.is_some_and(|found| found >= told);
+            let is_there = |acknowledged: u64| found.is_some_and(|found| found >= acknowledged);
             let is_right = match expected {
-                Zone::There(told) => is_there(*told),
-                Zone::Leaving(told) => found.is_none() || is_there(*told),
+                Zone::There(acknowledged) => is_there(*acknowledged),
+                Zone::Leaving(acknowledged) => found.is_none() || is_there(*acknowledged),
                 Zone::Gone => found.is_none(),
             };
             if !is_right {

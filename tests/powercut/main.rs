@@ -136,7 +136,7 @@ impl Lives {
     async fn record(&self, known: &Facts, changes: u64, random: &mut Random) -> u64 {
         let _gone = fs::remove_file(self.recording());
         let recorder = Arc::new(Recorder::open(&self.recording()));
-        let before = recorder.begin(&self.site.folder().canonicalize().unwrap(), known.told());
+        let before = recorder.begin(&self.site.folder().canonicalize().unwrap(), known.acknowledged());
         let process = self.site.start();
         let gate = Arc::new(Gate::open(&self.site).await);
         load::run(&gate, &recorder, changes, random).await;
@@ -167,31 +167,31 @@ impl Lives {
         cuts.sort_unstable_by_key(|cut| cut.place);
 
         let mut replay = Replay::new(&recording);
-        let mut kept = Facts::default();
+        let mut acknowledged = Facts::default();
         for cut in cuts {
             replay.go_to(cut.place);
             if let Err(missing) = replay.look_at(cut, self.folder.path()).await {
-                let kept = self.folder.path().with_extension("kept");
-                fs::rename(self.recording(), &kept).unwrap();
+                let saved = self.folder.path().with_extension("kept");
+                fs::rename(self.recording(), &saved).unwrap();
                 panic!(
                     "after a power cut at record {} of {length}, {missing}\nagain, alone: \
                      BOOMGATE_POWERCUT_AGAIN={}:{}:{} cargo test --test powercut",
                     cut.place,
-                    kept.display(),
+                    saved.display(),
                     cut.place,
                     cut.seed
                 );
             }
             tally.cuts += 1;
-            tally.looks += replay.facts.told().len();
+            tally.looks += replay.facts.acknowledged().len();
             if cut == last {
-                kept = replay.facts.clone();
+                acknowledged = replay.facts.clone();
                 fs::remove_dir_all(self.site.data_dir()).unwrap();
                 replay.disk.cut(self.site.folder(), &mut Random::new(cut.seed));
             }
         }
         tally.lives += 1;
-        kept
+        acknowledged
     }
 }
 
@@ -258,7 +258,7 @@ impl<'r> Replay<'r> {
     }
 }
 
-/// Makes one cut of a recording that was kept: its path, the place, and the seed of the luck.
+/// Makes one cut of a saved recording: its path, the place, and the seed.
 async fn again_alone(again: &str) {
     let mut parts = again.rsplitn(3, ':');
     let seed = parts.next().unwrap().parse().unwrap();
@@ -297,7 +297,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// A number that whoever runs the tests may set.
+/// A number from a variable that the caller of the tests may set.
 fn number(name: &str) -> Option<u64> {
     text(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a whole number, not {text:?}")))
 }

@@ -20,7 +20,7 @@ pub enum Kind {
     Unlink,
     SyncBegin,
     SyncEnd,
-    /// Not the server's: whoever asked it for something has its answer.
+    /// Not the server's: its client has the answer.
     Acknowledged,
 }
 

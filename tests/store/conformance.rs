@@ -63,9 +63,9 @@ conformance! {
     a_transaction_is_seen_whole_or_not_at_all,
     a_watch_tells_every_commit_in_order,
     a_watch_tells_only_what_comes_after_it,
-    a_watch_that_falls_behind_is_told_to_read_afresh_and_then_only_of_what_follows,
-    a_watch_that_nobody_reads_does_not_hold_up_commits,
-    what_a_read_shows_the_watch_has_been_told,
+    a_watch_that_falls_behind_gets_a_resync_and_then_only_later_commits,
+    an_unread_watch_does_not_block_commits,
+    a_watch_has_every_commit_before_a_read_shows_it,
     a_view_holds_what_was_there_when_it_opened,
     a_view_follows_writes_and_deletes_and_can_be_waited_for,
     a_view_ignores_other_keyspaces_but_reaches_their_commits,
@@ -283,8 +283,8 @@ async fn the_last_write_of_a_transaction_for_a_key_counts(store: Arc<dyn Store>)
         .delete(key("b"));
     committed(store.commit(txn).await.unwrap());
     assert_eq!(store.scan(b"", None, 10).await.unwrap(), [(key("a"), value("2"))]);
-    let told: BTreeMap<_, _> = next_commit(&mut watch).await.1.into_iter().collect();
-    assert_eq!(told, BTreeMap::from([(key("a"), Some(value("2"))), (key("b"), None)]));
+    let changes: BTreeMap<_, _> = next_commit(&mut watch).await.1.into_iter().collect();
+    assert_eq!(changes, BTreeMap::from([(key("a"), Some(value("2"))), (key("b"), None)]));
 }
 
 async fn a_transaction_over_a_limit_is_refused_whole(store: Arc<dyn Store>) {
@@ -425,7 +425,7 @@ async fn flood(store: &dyn Store, at: &str) -> Revision {
     revisions.into_iter().max().unwrap()
 }
 
-async fn a_watch_that_falls_behind_is_told_to_read_afresh_and_then_only_of_what_follows(store: Arc<dyn Store>) {
+async fn a_watch_that_falls_behind_gets_a_resync_and_then_only_later_commits(store: Arc<dyn Store>) {
     let mut watch = store.watch();
     let last = flood(&*store, "n").await;
     assert_eq!(watch.next().await, Some(ChangeEvent::Resync { revision: last }));
@@ -433,14 +433,14 @@ async fn a_watch_that_falls_behind_is_told_to_read_afresh_and_then_only_of_what_
     assert_eq!(next_commit(&mut watch).await, (next, vec![(key("n"), Some(value("next")))]));
 }
 
-async fn a_watch_that_nobody_reads_does_not_hold_up_commits(store: Arc<dyn Store>) {
+async fn an_unread_watch_does_not_block_commits(store: Arc<dyn Store>) {
     let idle = store.watch();
     flood(&*store, "n").await;
     drop(idle);
     put(&*store, "n", "still").await;
 }
 
-async fn what_a_read_shows_the_watch_has_been_told(store: Arc<dyn Store>) {
+async fn a_watch_has_every_commit_before_a_read_shows_it(store: Arc<dyn Store>) {
     let mut watch = store.watch();
     let writer = {
         let store = Arc::clone(&store);
@@ -449,8 +449,8 @@ async fn what_a_read_shows_the_watch_has_been_told(store: Arc<dyn Store>) {
     while store.get(&key("a")).await.unwrap().is_none() {
         tokio::task::yield_now().await;
     }
-    let told = watch.next().now_or_never();
-    assert!(matches!(told, Some(Some(ChangeEvent::Committed { .. }))), "{told:?}");
+    let event = watch.next().now_or_never();
+    assert!(matches!(event, Some(Some(ChangeEvent::Committed { .. }))), "{event:?}");
     writer.await.unwrap();
 }
 
@@ -622,7 +622,7 @@ async fn a_view_opens_with_all_that_was_committed_around_its_scan(store: Arc<dyn
     while let Some(Some(ChangeEvent::Committed { revision, .. })) = watch.next().now_or_never() {
         last = revision;
     }
-    assert!(view.wait_for(last).now_or_never().is_some(), "what it has shown it must not be told again");
+    assert!(view.wait_for(last).now_or_never().is_some(), "the view already shows it");
 }
 
 async fn a_record_of_another_version_stops_a_view_from_opening(store: Arc<dyn Store>) {

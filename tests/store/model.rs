@@ -58,7 +58,7 @@ enum Answer {
     Commit(Outcome),
     Get(Option<Value>),
     Scan(Vec<(Key, Value)>),
-    Told(Vec<ChangeEvent>),
+    Events(Vec<ChangeEvent>),
 }
 
 async fn run(store: Arc<dyn Store>, steps: &[Step]) -> Vec<Answer> {
@@ -76,11 +76,11 @@ async fn run(store: Arc<dyn Store>, steps: &[Step]) -> Vec<Answer> {
     }
     answers.push(Answer::Scan(store.scan(b"", None, 1_000).await.unwrap()));
     store.close().await.unwrap();
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     while let Some(event) = watch.next().await {
-        told.push(event);
+        events.push(event);
     }
-    answers.push(Answer::Told(told));
+    answers.push(Answer::Events(events));
     answers
 }
 
@@ -98,7 +98,7 @@ proptest! {
 
         // And what it answered last is what it holds when it is opened again.
         let again = SledStore::open(&folder.path().join("db")).unwrap();
-        let kept = runtime.block_on(again.scan(b"", None, 1_000)).unwrap();
-        prop_assert_eq!(&Answer::Scan(kept), &on_disk[on_disk.len() - 2]);
+        let stored = runtime.block_on(again.scan(b"", None, 1_000)).unwrap();
+        prop_assert_eq!(&Answer::Scan(stored), &on_disk[on_disk.len() - 2]);
     }
 }

@@ -222,9 +222,9 @@ async fn no_page_ever_leaves_the_log() {
     }
     store.close().await.unwrap();
     let store = SledStore::open(&dir).unwrap();
-    let kept = store.scan(b"", None, 1_000).await.unwrap();
+    let stored = store.scan(b"", None, 1_000).await.unwrap();
     assert_eq!(
-        kept.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
+        stored.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
         expected.into_iter().map(largest).collect::<Vec<_>>()
     );
 }

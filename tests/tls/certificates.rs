@@ -1,4 +1,4 @@
-//! Who accepts the certificate, how it is kept and renewed, and what is said of files that do not do.
+//! Who accepts the certificate, how it is stored and renewed, and the errors for files that cannot be used.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -194,14 +194,14 @@ fn keys_are_readable_by_their_owner_alone() {
 #[test]
 fn a_restart_keeps_the_ca_and_the_certificate() {
     let dir = folder();
-    let kept = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let stored = |name: &str| fs::read(dir.path().join(name)).unwrap();
     open(dir.path(), &["gate.example"], &real_clock()).unwrap();
-    let before = (kept("ca.pem"), kept("leaf.pem"));
+    let before = (stored("ca.pem"), stored("leaf.pem"));
     open(dir.path(), &["gate.example"], &real_clock()).unwrap();
-    assert_eq!((kept("ca.pem"), kept("leaf.pem")), before);
+    assert_eq!((stored("ca.pem"), stored("leaf.pem")), before);
     open(dir.path(), &["other.gate.example"], &real_clock()).unwrap();
-    assert_eq!(kept("ca.pem"), before.0);
-    assert_ne!(kept("leaf.pem"), before.1, "other names need another certificate");
+    assert_eq!(stored("ca.pem"), before.0);
+    assert_ne!(stored("leaf.pem"), before.1, "other names need another certificate");
 }
 
 #[test]

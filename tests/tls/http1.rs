@@ -106,7 +106,7 @@ async fn an_answer_is_by_its_own_request_and_not_by_the_next() {
 }
 
 #[test]
-fn a_connection_goes_on_after_a_small_body_that_is_not_read() {
+fn a_connection_stays_open_after_a_small_unread_body() {
     let server = Server::start(&[], ConnectionLimits::default());
     let long = "a".repeat(300_000);
     let fields = "POST /nothing HTTP/1.1\r\nHost: a\r\n";
@@ -133,7 +133,7 @@ fn a_connection_goes_on_after_a_small_body_that_is_not_read() {
 
 /// RFC 9110 section 7.8: an offer to upgrade may be ignored. Java's client makes it on each connection.
 #[test]
-fn a_connection_goes_on_after_an_offer_to_upgrade_that_is_ignored() {
+fn a_connection_stays_open_after_an_ignored_offer_to_upgrade() {
     let server = Server::start(&[], ConnectionLimits::default());
     let fields = "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
     for (name, request, end) in [
@@ -238,7 +238,7 @@ async fn a_stop_waits_no_longer_than_the_bound_for_bodies() {
 
 /// RFC 9110 section 10.1.1: an answer that does not need the body comes in place of `100 Continue`.
 #[test]
-fn a_client_is_told_to_go_on_only_where_its_body_is_read() {
+fn a_client_gets_100_continue_only_if_its_body_is_read() {
     let server = Server::start(&[], ConnectionLimits::default());
     let mut connection = server.connect();
     let expecting = "HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";

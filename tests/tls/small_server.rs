@@ -71,7 +71,7 @@ impl Server {
                 });
                 server.await.unwrap();
             });
-            // Nobody may be waiting.
+            // The receiver may be gone.
             let _ = ended_sender.send(());
         });
         Self { dir: folder(), address, clear_address, stop: Some(stop), thread: Some(thread), ended, entered, release }
@@ -240,7 +240,7 @@ fn connect(
     rustls::StreamOwned::new(client, socket)
 }
 
-/// The certificate that a new connection is shown, whoever signed it.
+/// The certificate that a new connection gets, without a check of its issuer.
 pub(crate) fn shown(address: SocketAddr) -> CertificateDer<'static> {
     let mut connection = connect(
         address,

@@ -1,4 +1,4 @@
-//! What keeps faults of sled's own from becoming ours, when a disk fails under it.
+//! Calls of sled that survive its faults when the disk fails.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use sled::Db;
 
-/// How often a flush that has not come back is looked at: see [`flush`].
+/// How often a flush that has not returned is checked: see [`flush`].
 const FLUSH_LOOK: Duration = Duration::from_millis(500);
 
 /// Writes sled's log. Blocks until the kernel has it.
 ///
-/// When a write fails on one of sled's threads, sled may wake nobody, and whoever waits for that write would
-/// wait for ever. So it is looked whether something has failed: a second flush then returns that failure at
-/// once, and wakes the first. A disk that is only slow is waited for.
+/// When a write fails on one of sled's threads, sled may wake no waiter, and this call would wait for ever. So it checks
+/// whether sled has failed: then a second flush returns the failure at once, and wakes the first. A slow disk is waited
+/// for.
 pub(super) fn flush(db: &Db) -> io::Result<()> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut flushed = pin!(db.flush_async());
@@ -40,7 +40,7 @@ impl Wake for Unpark {
     }
 }
 
-/// What `act` returns; a panic in sled is an error like any other of the disk's.
+/// Runs `act`; a panic in sled becomes an error of the disk.
 pub(super) fn catch_panic<T>(act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(io::Error::other("sled panicked")))
 }
@@ -52,6 +52,6 @@ pub(super) fn close(db: Db) {
         Ok(())
     });
     if dropped.is_err() {
-        tracing::warn!("sled could not close its files as it should");
+        tracing::warn!("sled could not close its files cleanly");
     }
 }

@@ -1,4 +1,4 @@
-//! The folder that sled keeps its files in: who holds it, and what has to be done before and after sled opens.
+//! The folder of sled's files: its lock, and the work before and after sled opens it.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -15,39 +15,37 @@ use super::super::{MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
 use super::fence::{catch_panic, flush};
 use crate::files::{self, Reader};
 
-/// The file in the folder that a process locks to hold it.
+/// The file that a process locks for the time that it uses the folder.
 const LOCK: &str = "lock";
 
-/// The unit of sled's log, in bytes; fixed for the life of a folder. A page larger than a quarter of it
-/// is moved out of the log into a file of its own (a "blob") that sled never syncs, so the quarter has
-/// to hold the largest page that can be.
+/// The unit of sled's log, in bytes; it cannot change for a folder that exists. sled writes a page larger than a quarter of it
+/// into a file of its own (a "blob"), which sled never syncs, so a quarter must be larger than the largest possible page.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
-/// The most entries that a leaf holds: sled splits it at 17, and may first merge a neighbour of 3 into
-/// it; the rest is margin.
+/// The most entries of a leaf: sled splits it at 17, and may merge a neighbour of 3 into it before; the rest is margin.
 const LEAF_ENTRIES: usize = 28;
 /// The same for an inner page of keys and page numbers: 257 and 63.
 const INDEX_ENTRIES: usize = 384;
-/// Above what sled adds to a page, and to each entry of it.
+/// More than sled adds to a page.
 const OVERHEAD: usize = 2 * MAX_KEY_BYTES + 256;
 const _: () = {
     assert!(LEAF_ENTRIES * (MAX_KEY_BYTES + MAX_VALUE_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
     assert!(INDEX_ENTRIES * (MAX_KEY_BYTES + 32) + OVERHEAD < SEGMENT_BYTES / 4);
 };
 
-/// Pages that sled keeps in memory, in bytes. What requests read is in views; this is for the rest.
+/// The cache of pages in sled, in bytes. Requests read from views; this is for everything else.
 const CACHE_BYTES: u64 = 1024 * 1024;
 
-/// How long to wait for sled's own threads to let go of the file.
+/// How often, and with which pause, to check whether sled's threads have closed the file.
 const RELEASE_ROUNDS: u32 = 5_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// How much of the file is read at a time, in bytes.
 const PART_BYTES: usize = 256 * 1024;
-/// How many parts are worth a thread to read them.
+/// For how many parts another reading thread is worth its start.
 const READER_PARTS: usize = 64;
 
-/// The right to the folder: an advisory lock on a file of its own, so that whoever has it may tidy the
-/// folder before sled opens it.
+/// The right to use the folder: an advisory lock on a separate file, so that its owner can clean up the folder before sled
+/// opens it.
 pub(super) struct Folder {
     dir: PathBuf,
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
@@ -55,7 +53,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder, with mode 0700, if there is none, and takes it. `Held` if another process has it,
+    /// Creates the folder with mode 0700 if it does not exist, and locks it. `Held` if another process has locked it,
     /// `Exposed` if other users may enter or own it.
     pub(super) fn hold(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir)?;
@@ -68,8 +66,8 @@ impl Folder {
         }
     }
 
-    /// Whether a process holds the folder; `None` if there is none. To find out it holds it itself for a
-    /// moment where nobody does.
+    /// Whether a process has locked the folder; `None` if it does not exist. If no process has, this one locks it for a
+    /// moment to find that out.
     pub(super) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
         let file = match File::open(dir.join(LOCK)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -82,11 +80,10 @@ impl Folder {
         }
     }
 
-    /// Opens sled, with all that it relies on synced; beside it, its file, to sync it.
+    /// Opens sled, with everything synced that it relies on; returns its file too, to sync it.
     ///
-    /// Reads the whole file first. A part that cannot be read is for sled the end of its log, and it clears what
-    /// follows: one read that fails at the wrong moment would cost the store. What was read once is in the
-    /// kernel's cache, and does not fail a moment later.
+    /// Reads the whole file first. sled takes a part that cannot be read for the end of its log and clears the rest: one
+    /// failed read would cost the store. Once read, the file is in the kernel's cache, and reads do not fail.
     pub(super) fn open(&self) -> io::Result<(Db, File)> {
         catch_panic(|| {
             files::make_private_within(&self.dir)?;
@@ -102,16 +99,16 @@ impl Folder {
         })
     }
 
-    /// Writes the file over with what it holds. After a sync that failed, the kernel takes pages for written
-    /// that are not on the disk; only what is written again is sure to be synced.
+    /// Overwrites the file with its own content. After a failed sync, the kernel takes pages for written that are not on the
+    /// disk; only pages that are written again are synced.
     pub(super) fn write_again(&self) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
         each_part(&file, 0, 1, |part, at| file.write_all_at(part, at))?;
         file.sync_all()
     }
 
-    /// Waits until sled has let go of its own lock: threads of its pool may hold the database file for
-    /// a moment after the database is gone. `false` if they still do.
+    /// Waits until sled has released its own lock: threads of its pool may have the file open for a moment after the
+    /// database was dropped. `false` if they still have.
     pub(super) fn wait_for_sled(&self) -> bool {
         let Ok(db) = File::open(self.dir.join("db")) else { return true };
         for _ in 0..RELEASE_ROUNDS {
@@ -120,12 +117,12 @@ impl Folder {
                 Err(TryLockError::WouldBlock) => thread::park_timeout(RELEASE_PAUSE),
             }
         }
-        tracing::warn!("sled still holds its file; this process may be unable to open the store again");
+        tracing::warn!("sled still has its file open; this process may be unable to open the store again");
         false
     }
 }
 
-/// Reads the whole file: a large one on every core, for a start waits for it.
+/// Reads the whole file, a large one on all cores, since a start waits for it.
 fn read_whole(file: &File) -> io::Result<()> {
     let parts = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?.div_ceil(PART_BYTES);
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -139,7 +136,7 @@ fn read_whole(file: &File) -> io::Result<()> {
     })
 }
 
-/// Reads the file's parts: the first of them, and each `step` parts after that. Hands out each with its place.
+/// Reads the parts of the file from `first` on in steps of `step`, and calls `act` with each and its offset.
 fn each_part(
     file: &File,
     first: usize,
@@ -170,7 +167,7 @@ pub(super) fn unavailable(dir: &Path, cause: impl fmt::Display) -> StoreError {
     StoreError::unavailable(format_args!("{}: {cause}", dir.display()))
 }
 
-/// Makes the folder if there is none; refuses one that others may enter or own.
+/// Creates the folder if it does not exist; refuses one that other users may enter or own.
 fn make_private(dir: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| unavailable(dir, cause))?;
     let exposed = |path: &Path, exposure| StoreError::Exposed { dir: path.display().to_string().into(), exposure };
@@ -183,16 +180,16 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Removes what a crash while sled was opening can leave, and what sled then would stumble over.
+/// Removes files that a crash can leave while sled opens, and on which sled would then fail.
 fn remove_unfinished(dir: &Path) -> io::Result<()> {
-    // sled takes a snapshot that it had not finished writing for its newest, and fails.
+    // sled takes an unfinished snapshot for its newest one, and fails.
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "generating") {
             fs::remove_file(path)?;
         }
     }
-    // `conf` is synced before anything is written to `db`: beside an empty one it may be torn.
+    // `conf` is synced before the first write to `db`, so beside an empty `db` it may be incomplete.
     let nothing_written = fs::metadata(dir.join("db")).map_or(true, |db| db.len() == 0);
     let conf = dir.join("conf");
     if nothing_written && conf.exists() {
@@ -201,19 +198,19 @@ fn remove_unfinished(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts on the disk what sled made when it opened, in the order in which it will be relied on.
+/// Syncs what sled created when it opened, in the order in which it is relied on.
 fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    // What sled has just made has the modes that the umask left. Snapshots that it makes later may have them too:
-    // the folder, which nobody else may enter, guards those until the next start.
+    // The umask decides the modes of files that sled creates. Until the next start, later snapshots are protected only by
+    // the folder, which other users may not enter.
     files::make_private_within(dir)?;
     sync(&dir.join("conf"))?;
     sync(&dir.join("blobs"))?;
     sync(dir)?;
-    // The folder's own name, and its parent's, for that may be new too.
+    // The name of the folder, and that of its parent, which may be new too.
     for parent in fs::canonicalize(dir)?.ancestors().skip(1).take(2) {
         match sync(parent) {
-            // One that we may not read is not one that we made.
+            // A folder that this process may not read was not created by it.
             Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
             synced => synced?,
         }
@@ -229,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readers_read_every_byte_of_the_file_between_them_and_none_twice() {
+    fn readers_together_read_every_byte_of_the_file_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         for length in [0, 1, PART_BYTES - 1, PART_BYTES, 3 * PART_BYTES + 5] {
@@ -251,7 +248,7 @@ mod tests {
         }
         let large = File::create(&path).unwrap();
         large.set_len(u64::try_from((READER_PARTS * 3 + 1) * PART_BYTES).unwrap()).unwrap();
-        assert!(read_whole(&large).is_err(), "it is open for writing alone");
+        assert!(read_whole(&large).is_err(), "it is open for writing only");
         read_whole(&File::open(&path).unwrap()).unwrap();
     }
 }

@@ -16,7 +16,7 @@ use crate::oauth::credentials::{ClientId, ClientSecret};
 const SECRETS_AT_ONCE: usize = 50;
 
 /// What the server says to a client that has as many secrets as it may have.
-const TWO_SECRETS: &str = "has two secrets that are good";
+const TWO_SECRETS: &str = "has two valid secrets";
 
 /// Asks what the declared secrets are to the registered clients.
 pub(super) fn add_standings(
