@@ -21,7 +21,6 @@ use boomgate::oauth::token_request::TokenRequest;
 use boomgate::quota::Quota;
 use boomgate::revocation::Revocation;
 use boomgate::store::{MemoryStore, Outcome, Store, Txn};
-use boomgate::throttle::Throttle;
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tokens::Tokens;
 use zeroize::Zeroizing;
@@ -92,12 +91,12 @@ impl Gate {
         clients.wait_for(commit(&*store, clients.register(&client)?).await?).await;
         keys.wait_for(commit(&*store, key).await?).await;
 
-        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned(), 10_000));
+        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned()));
         let admission = Admission::new(
             tokens.clone(),
+            10_000,
             revocation,
             clients.clone(),
-            Throttle::new(clock.clone()),
             Quota::open(store, clock.clone()),
             clock.clone(),
             AUDIENCE.to_owned(),
@@ -111,7 +110,7 @@ impl Gate {
 
     async fn admit(&self, token: &str) -> anyhow::Result<()> {
         let authorization = format!("Bearer {token}");
-        let decision = match self.admission.admit(std::iter::once(authorization.as_bytes()), "", RIGHT) {
+        let decision = match self.admission.admit(std::iter::once(authorization.as_bytes()), "", &RIGHT) {
             Walk::Decided(decision) => decision,
             Walk::NeedsLease(lease) => self.admission.wait(lease).await,
         };

@@ -15,7 +15,7 @@ use crate::oauth::credentials::{ClientAuthentication, ClientId, Method};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
-use crate::oauth::resource::{Resource, Set};
+use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{RequestFault, TokenRequest, UnfitRequest};
 use crate::throttle::Throttle;
@@ -101,8 +101,8 @@ impl Targets {
     /// The audience that a request means by this name: an audience's own, or the identifier of a resource.
     fn audience<'n>(&'n self, named: &'n str) -> &'n str {
         match Resource::named(named, &self.issuer).map(|resource| resource.api) {
-            Some(Set::Partner) => &self.public_audience,
-            Some(Set::Administration) => ADMIN_AUDIENCE,
+            Some(Api::Public) => &self.public_audience,
+            Some(Api::Admin) => ADMIN_AUDIENCE,
             None => named,
         }
     }

@@ -51,7 +51,7 @@ impl Revocation {
     /// Whether the token of this `jti` was not revoked; without a search where it was asked for before, as long as
     /// nothing else is revoked.
     #[must_use]
-    pub fn is_in_force(&self, jti: &Uuid, since: &Epoch) -> bool {
+    pub fn is_not_revoked(&self, jti: &Uuid, since: &Epoch) -> bool {
         self.view.holds_since(since, |revoked| !revoked.contains(jti))
     }
 

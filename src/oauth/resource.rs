@@ -14,31 +14,31 @@ pub struct Resource {
     /// Its path below the issuer's address, without a slash at its end; empty for the server as a whole.
     pub path: &'static str,
     /// Which API it is a part of, and so which audience its tokens have.
-    pub api: Set,
+    pub api: Api,
 }
 
-/// An API set of this server, with an audience of its own.
+/// An API set of this server. Each has an audience of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
+pub enum Api {
     /// What partners call.
-    Partner,
+    Public,
     /// What operators call.
-    Administration,
+    Admin,
 }
 
 impl Resource {
     /// All of them, the one that contains the others first.
     pub const ALL: [Self; 10] = [
-        Self { path: "", api: Set::Partner },
-        Self { path: "/v3", api: Set::Partner },
-        Self { path: "/parking/zones", api: Set::Partner },
-        Self { path: "/shared/zones", api: Set::Partner },
-        Self { path: "/v3/parking/zones", api: Set::Partner },
-        Self { path: "/v3/shared/zones", api: Set::Partner },
-        Self { path: "/oauth2/usage", api: Set::Partner },
-        Self { path: "/v3/oauth2/usage", api: Set::Partner },
-        Self { path: "/admin", api: Set::Administration },
-        Self { path: "/metrics", api: Set::Administration },
+        Self { path: "", api: Api::Public },
+        Self { path: "/v3", api: Api::Public },
+        Self { path: "/parking/zones", api: Api::Public },
+        Self { path: "/shared/zones", api: Api::Public },
+        Self { path: "/v3/parking/zones", api: Api::Public },
+        Self { path: "/v3/shared/zones", api: Api::Public },
+        Self { path: "/oauth2/usage", api: Api::Public },
+        Self { path: "/v3/oauth2/usage", api: Api::Public },
+        Self { path: "/admin", api: Api::Admin },
+        Self { path: "/metrics", api: Api::Admin },
     ];
 
     /// The smallest resource that contains `path`.
@@ -64,9 +64,9 @@ impl Resource {
     #[must_use]
     pub fn has_scope(self, scope_token: &str) -> bool {
         match self.api {
-            // To introspect is a right at the authorization server, not at a resource.
-            Set::Partner => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].contains(&scope_token),
-            Set::Administration => [READ_ADMIN, WRITE_ADMIN].contains(&scope_token),
+            // `introspect` is a right at the authorization server, not at a resource.
+            Api::Public => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].iter().any(|other| **other == *scope_token),
+            Api::Admin => [READ_ADMIN, WRITE_ADMIN].iter().any(|own| **own == *scope_token),
         }
     }
 }
@@ -98,11 +98,11 @@ mod tests {
     fn an_identifier_names_a_resource_of_this_issuer_alone() {
         let issuer = "https://gate.example";
         for (identifier, api) in [
-            ("https://gate.example", Some(Set::Partner)),
-            ("https://gate.example/", Some(Set::Partner)),
-            ("https://gate.example/v3/parking/zones", Some(Set::Partner)),
-            ("https://gate.example/admin", Some(Set::Administration)),
-            ("https://gate.example/admin/", Some(Set::Administration)),
+            ("https://gate.example", Some(Api::Public)),
+            ("https://gate.example/", Some(Api::Public)),
+            ("https://gate.example/v3/parking/zones", Some(Api::Public)),
+            ("https://gate.example/admin", Some(Api::Admin)),
+            ("https://gate.example/admin/", Some(Api::Admin)),
             ("https://gate.example//", None),
             ("https://gate.example/admin/clients", None),
             ("https://gate.example.evil/admin", None),

@@ -6,11 +6,10 @@ use std::sync::{Arc, Barrier};
 use boomgate::admission::{Admission, Api, Denial, Right, Walk};
 use boomgate::clients::{Client, Clients, Status};
 use boomgate::keys::{Algorithm, Keys, Start};
-use boomgate::oauth::scope::Scope;
+use boomgate::oauth::scope::{READ_ZONES, Scope};
 use boomgate::quota::Quota;
 use boomgate::revocation::Revocation;
 use boomgate::store::{MemoryStore, Outcome, Store, Txn};
-use boomgate::throttle::Throttle;
 use boomgate::time::{Clock as _, ManualClock, UnixSeconds};
 use boomgate::tokens::{TokenFault, Tokens};
 use serde_json::json;
@@ -46,12 +45,11 @@ impl Gate {
         let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
         clients.wait_for(committed(&store, clients.register(&client()).unwrap()).await).await;
         let revocation = Arc::new(Revocation::open(store.clone()).await.unwrap());
-        let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), "https://localhost".to_owned(), 1_000));
+        let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), "https://localhost".to_owned()));
         let quota = Quota::open(store.clone(), clock.clone());
-        let throttle = Throttle::new(clock.clone());
         let public = "public".to_owned();
         let admission =
-            Admission::new(tokens.clone(), revocation.clone(), clients.clone(), throttle, quota, clock.clone(), public);
+            Admission::new(tokens.clone(), 1_000, revocation.clone(), clients.clone(), quota, clock.clone(), public);
         Self { store, keys, clients, revocation, tokens, admission, clock }
     }
 
@@ -62,7 +60,7 @@ impl Gate {
 
     /// Makes a change, and returns once it is in force, as the server does before it answers.
     async fn make(&self, change: Change, token: &str) {
-        let access = self.tokens.verify(token, self.clock.now());
+        let access = self.admission.verify_signature_and_expiry(token);
         match change {
             Change::Revoke => {
                 let access = access.unwrap();
@@ -172,8 +170,8 @@ fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let token = gate.tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap().access_token;
     let authorization = format!("Bearer {token}");
     runtime.block_on(gate.make(Change::Suspend, &token));
-    let right = Right { api: Api::Public, scope_token: Some("read:zones") };
-    let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", right) });
+    let right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
+    let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", &right) });
     let Walk::Decided(decision) = walk else { panic!("it waits for a quota block") };
     assert!(matches!(decision.outcome, Err(Denial::ClientSuspended)));
 }

@@ -12,6 +12,7 @@ use super::{Cause, ProblemKind, page, retry_after, sentence, without_body};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::object::Object;
 use crate::oauth::resource::{METADATA_PATH, Resource};
+use crate::oauth::scope::ScopeToken;
 
 /// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -27,7 +28,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldFault>,
     /// The scope token that the request needs, for the challenge.
-    scope_token: Option<&'static str>,
+    scope_token: Option<ScopeToken>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
 }
@@ -75,7 +76,7 @@ impl Problem {
     }
 
     /// The request needs this scope token. The challenge names it, so that a client requests no more.
-    pub(crate) fn needing(mut self, scope_token: Option<&'static str>) -> Self {
+    pub(crate) fn needing(mut self, scope_token: Option<ScopeToken>) -> Self {
         self.scope_token = scope_token;
         self
     }
@@ -137,7 +138,7 @@ impl Problem {
             parameter("error", self.kind.bearer_code()?);
             parameter("error_description", &self.detail);
         }
-        if let Some(scope_token) = self.scope_token {
+        if let Some(scope_token) = &self.scope_token {
             parameter("scope", scope_token);
         }
         Some(challenge)
