@@ -232,13 +232,13 @@ impl Gate {
     }
 
     fn time_authentication(&self, id: &str, secret: String) -> Duration {
-        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret), None);
         let now = self.clock.now();
         timed(|| self.clients.authenticate(black_box(&presented), now).is_err())
     }
 
     fn time_grant(&self, id: &str, secret: String) -> Duration {
-        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret), None);
         let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         timed(|| self.grants.authenticate(black_box(&presented), source).is_err())
     }

@@ -120,7 +120,7 @@ impl Gate {
 
     fn grant(&self) -> anyhow::Result<String> {
         let secret = Zeroizing::new(SECRET.to_owned());
-        let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret);
+        let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret, None);
         let request =
             TokenRequest { authentication, audience: Some(AUDIENCE.to_owned()), resources: Vec::new(), scope: None };
         match self.grants.grant(request, SOURCE) {

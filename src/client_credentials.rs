@@ -11,7 +11,7 @@ use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
 use crate::keys::KeyError;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, Method};
+use crate::oauth::credentials::{ClientAuthentication, ClientId};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
@@ -116,7 +116,7 @@ pub enum TokenError {
     /// The same of a client that proved who it is.
     RequestOfClient(RequestFault),
     /// No such client, or not its secret: which of both is not said. 401 `invalid_client`.
-    NotAuthenticated(Method),
+    NotAuthenticated,
     /// The same, once too often from this address; good again after this time. 429.
     TooManyFailures(Duration),
     /// The client proved who it is, but asks for too many tokens; good again after this time. 429.
@@ -245,10 +245,10 @@ impl ClientCredentials {
     ) -> Result<Arc<Client>, TokenError> {
         let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
             self.answers.failed_authentications.add_one();
-            let registered = self.clients.get(&authentication.client_id);
+            let registered = self.clients.get(authentication.client_id());
             let registered = registered.as_ref().map(|client| &client.client_id);
-            return Err(match self.failures.count(&authentication.client_id, registered, source) {
-                Ok(()) => TokenError::NotAuthenticated(authentication.method),
+            return Err(match self.failures.count(authentication.client_id(), registered, source) {
+                Ok(()) => TokenError::NotAuthenticated,
                 Err(wait) => TokenError::TooManyFailures(wait),
             });
         };
@@ -278,7 +278,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clients = Clients::open(store).await.unwrap();
         for secret in ["", "\0", "secret"] {
-            let nobody = ClientAuthentication::from_body("nobody", Zeroizing::new(secret.to_owned()));
+            let nobody = ClientAuthentication::from_body("nobody", Zeroizing::new(secret.to_owned()), None);
             assert!(clients.authenticate(&nobody, UnixSeconds::new(0)).is_err(), "{secret:?}");
         }
     }

@@ -54,7 +54,7 @@ pub struct Parameters {
     /// RFC 8707 section 2: "Multiple `resource` parameters MAY be used".
     resources: Vec<String>,
     /// `client_secret` without form-decoding, where that makes a difference.
-    secret_as_it_stands: Option<Zeroizing<String>>,
+    undecoded_secret: Option<Zeroizing<String>>,
 }
 
 const CLIENT_SECRET: &str = "client_secret";
@@ -113,7 +113,7 @@ impl Parameters {
                 None => {
                     for (name, value) in form_urlencoded::parse(pair) {
                         if name == CLIENT_SECRET {
-                            parameters.secret_as_it_stands = without_decoding(pair);
+                            parameters.undecoded_secret = without_decoding(pair);
                         }
                         parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
                     }
@@ -145,11 +145,10 @@ impl Parameters {
 
     /// Takes the client's credentials from the body, whole or in part.
     pub fn take_credentials(&mut self) -> InBody {
-        let as_it_stands = self.secret_as_it_stands.take();
+        let undecoded = self.undecoded_secret.take();
         match (self.take("client_id"), self.take(CLIENT_SECRET)) {
             (Some(client_id), Some(client_secret)) => {
-                let authentication = ClientAuthentication::from_body(&client_id, client_secret);
-                InBody::Whole(authentication.or_as_it_stands(as_it_stands))
+                InBody::Whole(ClientAuthentication::from_body(&client_id, client_secret, undecoded))
             }
             (Some(client_id), None) => InBody::Id(client_id),
             (None, Some(_)) => InBody::Secret,
@@ -416,18 +415,16 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_form_has_its_text_as_it_stands_beside_what_decoding_makes_of_it() {
-        for (form, decoded, as_it_stands) in [
+    fn a_secret_in_a_form_is_read_decoded_and_undecoded() {
+        for (form, decoded, undecoded) in [
             ("client_id=a&client_secret=b", "b", None),
             ("client_id=a&client_secret=b+c", "b c", Some("b+c")),
             ("client_id=a&client%5Fsecret=b%2Bc=d", "b+c=d", Some("b%2Bc=d")),
         ] {
-            let InBody::Whole(read) = Parameters::parse(Format::Form, form.as_bytes()).unwrap().take_credentials()
-            else {
-                panic!("both are there: {form}")
-            };
-            assert_eq!(read.client_secret.expose(), decoded, "{form}");
-            assert_eq!(read.secret_as_it_stands.as_ref().map(ClientSecret::expose), as_it_stands, "{form}");
+            let read = Parameters::parse(Format::Form, form.as_bytes()).unwrap().take_credentials();
+            let InBody::Whole(ClientAuthentication::ClientSecretPost(read)) = read else { panic!("no secret: {form}") };
+            assert_eq!(read.secret.expose(), decoded, "{form}");
+            assert_eq!(read.undecoded.as_ref().map(ClientSecret::expose), undecoded, "{form}");
         }
     }
 
