@@ -50,15 +50,7 @@ pub struct Answers {
 }
 
 impl Label for ErrorCode {
-    const ALL: &'static [Self] = &[
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::InvalidScope,
-        Self::InvalidTarget,
-        Self::TemporarilyUnavailable,
-    ];
+    const ALL: &'static [Self] = Self::OF_TOKEN_ENDPOINT;
 
     fn name(self) -> &'static str {
         self.as_str()

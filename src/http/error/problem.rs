@@ -118,7 +118,7 @@ impl Problem {
             body = body.value("violated-policies", &[policy]);
         }
         match kind.bearer_code() {
-            Some(code) => body.text("error", code),
+            Some(code) => body.text("error", code.as_str()),
             None => body.text("error", &kind.slug().replace('-', "_")),
         }
         .text("error_description", detail)
@@ -135,7 +135,7 @@ impl Problem {
         // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
         let mut parameter = |name, value| challenge.extend([", ", name, "=\"", value, "\""]);
         if self.kind != ProblemKind::TokenMissing {
-            parameter("error", self.kind.bearer_code()?);
+            parameter("error", self.kind.bearer_code()?.as_str());
             parameter("error_description", &self.detail);
         }
         if let Some(scope_token) = &self.scope_token {
