@@ -160,7 +160,7 @@ impl Gate {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await?);
-        let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
+        let first = keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
         keys.wait_for(committed(&store, first.change).await?).await;
         let clients = Arc::new(Clients::open(store.clone()).await?);
         let mut kept_secret = None;

@@ -122,7 +122,7 @@ impl Tokens {
             exp: expires_at.get(),
             jti: client.token_epoch.new_jti(),
         };
-        let access_token = key.sign(claims.to_json().as_bytes())?;
+        let access_token = key.sign(&claims.to_json().map_err(|_| KeyError::Crypto)?)?;
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }
 

@@ -30,7 +30,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let keys = runtime.block_on(async {
         let keys = Keys::open(store.clone()).await.expect("no keys yet");
-        let planned = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.expect("a first key");
+        let planned = keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.expect("a first key");
         let Outcome::Committed(revision) = store.commit(planned.change).await.expect("a commit") else { panic!() };
         keys.wait_for(revision).await;
         Arc::new(keys)

@@ -40,7 +40,7 @@ impl Gate {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_767_268_800)));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await.unwrap());
-        let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.unwrap();
+        let first = keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.unwrap();
         keys.wait_for(committed(&store, first.change).await).await;
         let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
         clients.wait_for(committed(&store, clients.register(&client()).unwrap()).await).await;
@@ -80,9 +80,10 @@ impl Gate {
             }
             Change::RemoveKey => {
                 let old = self.keys.signing(self.clock.now()).unwrap().kid().to_owned();
-                let next = self.keys.rotation(Algorithm::EdDsa, Start::Immediately, self.clock.now().plus(1)).await;
+                let next =
+                    self.keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, self.clock.now().plus(1)).await;
                 self.keys.wait_for(committed(&self.store, next.unwrap().change).await).await;
-                let removal = self.keys.removal(&old, self.clock.now().plus(1)).await.unwrap();
+                let removal = self.keys.plan_removal(&old, self.clock.now().plus(1)).await.unwrap();
                 self.keys.wait_for(committed(&self.store, removal.change).await).await;
             }
         }
