@@ -18,7 +18,7 @@ use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
-use crate::oauth::token_request::{RequestFault, TokenRequest, UnfitRequest};
+use crate::oauth::token_request::{RequestFault, TokenRequest, MalformedRequest};
 use crate::throttle::Throttle;
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
@@ -191,8 +191,8 @@ impl ClientCredentials {
 
     /// Why a malformed request from `source` is refused. Its client is authenticated first, as for any request: right
     /// credentials do not count against the address, wrong ones count as a failure.
-    pub fn refuse(&self, request: UnfitRequest, source: IpAddr) -> TokenError {
-        let UnfitRequest { fault, authentication } = request;
+    pub fn refuse(&self, request: MalformedRequest, source: IpAddr) -> TokenError {
+        let MalformedRequest { fault, authentication } = request;
         match authentication.map(|authentication| self.authenticate_to_grant(&authentication, source)) {
             None => TokenError::Request(fault),
             Some(Ok(_)) => TokenError::RequestOfClient(fault),

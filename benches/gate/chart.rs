@@ -1,4 +1,4 @@
-//! The chart of several runs: for each figure with a target, where it stands beside that target.
+//! The chart of several runs: each figure with a target, relative to that target.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ const LEFT: f64 = 600.0;
 const WIDTH: f64 = 400.0;
 const ROW: f64 = 22.0;
 const TOP: f64 = 64.0;
-/// What the right edge stands for, in targets.
+/// The right edge, in multiples of the target.
 const MOST: f64 = 1.5;
 
 /// Writes the chart of all runs so far.
@@ -53,7 +53,7 @@ fn draw(runs: &[Report]) -> String {
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" fill="#222">
 <rect width="{width}" height="{height}" fill="#fff"/>
 <text x="16" y="24" font-size="15">{title}</text>
-<text x="16" y="42" fill="#666">a dot for each run, a bar to their median; left of the line the target is kept</text>
+<text x="16" y="42" fill="#666">a dot for each run, a bar to their median; left of the line the target is met</text>
 {drawn}<line x1="{mark:.1}" x2="{mark:.1}" y1="{line_top}" y2="{top}" stroke="#222"/>
 <text x="{mark:.1}" y="{label_y}" text-anchor="middle">target</text>
 </svg>
@@ -63,7 +63,7 @@ fn draw(runs: &[Report]) -> String {
     )
 }
 
-/// A run's figure of the same name, in targets.
+/// A run's figure of the same name, in multiples of the target.
 fn share(run: &Report, line: &Line) -> Option<f64> {
     let same = run.lines.iter().find(|other| other.target == line.target && other.what == line.what)?;
     Some(same.figure / same.at_most?)

@@ -1,4 +1,4 @@
-//! What was measured: a line for each figure, with its target; a table, a JSON document, a list of misses.
+//! The report of a run: a line for each figure, with its target; a table, a JSON document, a list of missed targets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,14 +28,14 @@ pub(crate) struct Report {
 /// One figure.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Which promise it belongs to.
+    /// The number of its target.
     pub(crate) target: u8,
     pub(crate) what: String,
-    /// What it was measured beside, and what was measured; `None` where the figure says it all.
+    /// The reference and the measured value; `None` where the figure alone is enough.
     beside: Option<String>,
     ours: Option<String>,
     pub(crate) figure: f64,
-    /// The most that it may be; `None` where nothing was promised.
+    /// The target: the largest figure that meets it; `None` if the figure has no target.
     pub(crate) at_most: Option<f64>,
     unit: String,
     /// The figure of each round.
@@ -53,7 +53,7 @@ impl Line {
         self
     }
 
-    /// What was compared, with its unit.
+    /// The two values that were compared, with their unit.
     pub(crate) fn of(mut self, beside: f64, ours: f64, unit: &str) -> Self {
         self.beside = Some(shown(beside, unit));
         self.ours = Some(shown(ours, unit));
@@ -65,7 +65,7 @@ impl Line {
         self
     }
 
-    /// Whether the figure, as it is shown, keeps what was promised.
+    /// Whether the figure meets its target, as it is shown.
     fn is_met(&self) -> Option<bool> {
         self.at_most.map(|limit| rounded(self.figure, &self.unit) <= limit)
     }
@@ -74,13 +74,13 @@ impl Line {
         let dash = || "–".to_owned();
         let (beside, ours) = (self.beside.clone().unwrap_or_else(dash), self.ours.clone().unwrap_or_else(dash));
         let limit = self.at_most.map_or_else(dash, |limit| format!("≤ {}", shown(limit, &self.unit)));
-        let kept = match self.is_met() {
+        let met = match self.is_met() {
             Some(true) => "yes",
             Some(false) => "**no**",
             None => "",
         };
         let figure = shown(self.figure, &self.unit);
-        format!("| {} | {} | {beside} | {ours} | {figure} | {limit} | {kept} |", self.target, self.what)
+        format!("| {} | {} | {beside} | {ours} | {figure} | {limit} | {met} |", self.target, self.what)
     }
 }
 
@@ -94,7 +94,7 @@ fn decimals(value: f64, unit: &str) -> usize {
     }
 }
 
-/// As many digits as the table has: no target is missed by less than can be seen.
+/// Rounded to the digits of the table: a figure never misses its target by less than the table shows.
 fn rounded(value: f64, unit: &str) -> f64 {
     format!("{value:.*}", decimals(value, unit)).parse().unwrap_or(value)
 }
@@ -123,14 +123,14 @@ impl Report {
         }
     }
 
-    /// Keeps the line, and shows it at once: a run takes minutes.
+    /// Adds the line and prints it at once: a run takes minutes.
     pub(crate) fn add(&mut self, line: Line) {
         println!("{}", line.row());
         self.lines.push(line);
     }
 
     pub(crate) fn head() -> &'static str {
-        "| | what | beside | boomgate | figure | target | kept |\n|---|---|---:|---:|---:|---:|---|"
+        "| | what | beside | boomgate | figure | target | met |\n|---|---|---:|---:|---:|---:|---|"
     }
 
     /// Writes the table and the document; then prints which targets were missed.
@@ -158,12 +158,12 @@ impl Report {
         println!("\n{about}\nwritten to {FOLDER}: bench.md, bench.json");
         let missed: Vec<&Line> = self.lines.iter().filter(|line| line.is_met() == Some(false)).collect();
         if missed.is_empty() {
-            println!("every target that was measured is kept");
+            println!("every measured target is met");
         }
         for line in missed {
             let limit = shown(line.at_most.unwrap_or(f64::NAN), &line.unit);
             let figure = shown(line.figure, &line.unit);
-            println!("target {} missed: {figure}, at most {limit} was promised: {}", line.target, line.what);
+            println!("target {} missed: {figure}, the target is at most {limit}: {}", line.target, line.what);
         }
         Ok(())
     }

@@ -156,7 +156,7 @@ impl Projection for KeySet {
 #[cfg(test)]
 impl Keys {
     /// The keys of a store with one key, for the tests of other modules.
-    pub(crate) async fn with_one(store: Arc<dyn Store>, algorithm: Algorithm, now: UnixSeconds) -> Self {
+    pub(crate) async fn with_one(store: Arc<dyn Store>, algorithm: super::Algorithm, now: UnixSeconds) -> Self {
         let keys = Self::open(store.clone()).await.unwrap();
         let change = keys.plan_rotation(algorithm, super::plan::Start::WhenPublished, now).await.unwrap().change;
         let crate::store::Outcome::Committed(revision) = store.commit(change).await.unwrap() else {

@@ -1,11 +1,12 @@
 //! The protected resources of this server, as clients name them (RFC 9728 section 1.2, RFC 8707 section 2).
 //!
-//! A resource is a path below the issuer's address and all that is beneath it. Each has its own metadata, for a client
-//! accepts only metadata whose `resource` is what it asked for (RFC 9728 section 3.3).
+//! A resource is a path below the issuer's address, with all paths beneath it. Each has its own metadata, because a client
+//! accepts only metadata with the `resource` that it asked for (RFC 9728 section 3.3).
 
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, WRITE_ADMIN};
 
-/// Where the metadata of the whole server is; those of a resource are beneath, at its path (RFC 9728 section 3.1).
+/// The path of the metadata of the whole server. The metadata of a resource is beneath it, at the path of the resource
+/// (RFC 9728 section 3.1).
 pub const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// One protected resource.
@@ -13,7 +14,7 @@ pub const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 pub struct Resource {
     /// Its path below the issuer's address, without a slash at its end; empty for the server as a whole.
     pub path: &'static str,
-    /// Which API it is a part of, and so which audience its tokens have.
+    /// The API that it belongs to, which determines the audience of its tokens.
     pub api: Api,
 }
 
@@ -27,7 +28,7 @@ pub enum Api {
 }
 
 impl Resource {
-    /// All of them, the one that contains the others first.
+    /// All resources. The first contains the others.
     pub const ALL: [Self; 10] = [
         Self { path: "", api: Api::Public },
         Self { path: "/v3", api: Api::Public },
@@ -60,7 +61,7 @@ impl Resource {
         Self::ALL.into_iter().find(|resource| resource.path == path)
     }
 
-    /// Whether a scope token means something here.
+    /// Whether a scope token has a meaning for this resource.
     #[must_use]
     pub fn has_scope(self, scope_token: &str) -> bool {
         match self.api {
