@@ -1,8 +1,8 @@
-//! The two walks alone, without HTTP, any number of times: what `make bench-instructions` counts.
+//! The two walks without HTTP, any number of times, for `make bench-instructions`.
 //!
-//! `walk admit COUNT` admits requests with one token; `walk first-use COUNT` admits each of so many tokens
-//! once; `walk grant COUNT` grants tokens. What is made beforehand is the same whatever COUNT is, so the
-//! difference of two runs is what the operations cost. The store is in memory.
+//! `walk admit COUNT` admits requests with one token; `walk first-use COUNT` admits each of COUNT tokens once; `walk grant
+//! COUNT` grants tokens. The preparation is the same for every COUNT, so the difference of two runs is the cost of the
+//! operations. The store is in memory.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -32,14 +32,14 @@ const ISSUER: &str = "https://localhost:8443";
 const SECRET: &str = "a secret of this example alone, and of nothing else";
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const RIGHT: Right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
-/// No run reaches these.
+/// Limits that no run reaches.
 const LIMITS: Limits = Limits {
     requests_per_second: Rate::per_second(1_000_000),
     burst: 1_000_000,
     daily_quota: Some(1_000_000_000),
     enforce: true,
 };
-/// Tokens that every run has at hand, and the most that `first-use` takes.
+/// How many tokens every run prepares, and the most that `first-use` takes.
 const TOKENS: usize = 500;
 
 #[tokio::main(flavor = "current_thread")]
@@ -114,7 +114,7 @@ impl Gate {
             Walk::Decided(decision) => decision,
             Walk::NeedsLease(lease) => self.admission.wait(lease).await,
         };
-        ensure!(decision.outcome.is_ok(), "a good token was refused");
+        ensure!(decision.outcome.is_ok(), "a valid token was refused");
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::{TokenFault, Tokens};
 
 /// The least that an administrator may call the administration, whatever its own limits are.
-pub const MIN_ADMIN_LIMITS: Limits =
+pub(crate) const MIN_ADMIN_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(10), burst: 20, daily_quota: None, enforce: true };
 
 /// Decides whether a request may reach its handler.
@@ -155,25 +155,25 @@ impl Admission {
     }
 
     /// How often a presented token was remembered, and how often not.
-    pub fn token_lookups(&self) -> impl Iterator<Item = (Lookup, u64)> + '_ {
+    pub(crate) fn token_lookups(&self) -> impl Iterator<Item = (Lookup, u64)> + '_ {
         self.verified_tokens.lookups()
     }
 
     /// How many verified tokens are remembered.
     #[must_use]
-    pub fn remembered_tokens(&self) -> usize {
+    pub(crate) fn remembered_tokens(&self) -> usize {
         self.verified_tokens.len()
     }
 
     /// What was leased of quotas so far.
     #[must_use]
-    pub fn lease_counts(&self) -> &LeaseCounts {
+    pub(crate) fn lease_counts(&self) -> &LeaseCounts {
         self.quota.lease_counts()
     }
 
     /// How many clients have a quota counter in memory.
     #[must_use]
-    pub fn quota_counters(&self) -> usize {
+    pub(crate) fn quota_counters(&self) -> usize {
         self.quota.counters()
     }
 
@@ -325,7 +325,7 @@ impl Admission {
     }
 
     /// Forgets the counters of clients that are no longer registered.
-    pub fn forget_unregistered(&self) {
+    pub(crate) fn forget_unregistered(&self) {
         let is_registered = |client_id: &ClientId| self.clients.get(client_id.as_str()).is_some();
         self.throttle.retain(is_registered);
         self.admin_throttle.retain(is_registered);

@@ -18,7 +18,7 @@ use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
 use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
-use crate::oauth::token_request::{RequestFault, TokenRequest, MalformedRequest};
+use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
 use crate::throttle::Throttle;
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
@@ -150,7 +150,7 @@ impl ClientCredentials {
 
     /// Limits the tokens that each client may ask for in a second, after a burst, and as many revocations; 0 is no limit.
     #[must_use]
-    pub fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
+    pub(crate) fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
         let rate = requests_per_second.into();
         let limits = Limits { requests_per_second: rate, burst, daily_quota: None, enforce: true };
         Self { client_limits: (requests_per_second > 0).then_some(limits), ..self }
@@ -163,7 +163,7 @@ impl ClientCredentials {
     }
 
     /// Forgets the counters of clients that are no longer registered.
-    pub fn forget_unregistered(&self) {
+    pub(crate) fn forget_unregistered(&self) {
         for throttle in [&self.throttle, &self.revocation_throttle] {
             throttle.retain(|client_id| self.clients.get(client_id.as_str()).is_some());
         }
@@ -212,7 +212,7 @@ impl ClientCredentials {
     }
 
     /// The client that asks to revoke a token, unless it asks too often: each revocation is a write to the disk.
-    pub fn authenticate_to_revoke(
+    pub(crate) fn authenticate_to_revoke(
         &self,
         authentication: &ClientAuthentication,
         source: IpAddr,

@@ -54,7 +54,7 @@ pub struct Counter(Shards<1>);
 
 impl Counter {
     /// Adds 1.
-    pub fn add_one(&self) {
+    pub(crate) fn add_one(&self) {
         self.0.add(0, 1);
     }
 
@@ -86,7 +86,7 @@ impl<L: Label> Counts<L> {
     }
 
     /// Adds 1 to this value.
-    pub fn add_one(&self, value: L) {
+    pub(crate) fn add_one(&self, value: L) {
         self.shards.add(value.index(), 1);
     }
 
@@ -174,7 +174,7 @@ impl Histogram {
     }
 
     /// Counts one duration.
-    pub fn observe(&self, took: Duration) {
+    pub(crate) fn observe(&self, took: Duration) {
         let ns = nanoseconds(took);
         if let Some(bucket) = self.bucket(ns) {
             bucket.fetch_add(1, Ordering::Relaxed);
@@ -184,7 +184,7 @@ impl Histogram {
 
     /// The same where no other thread observes, which saves the atomic addition. If two threads did so, counts would be
     /// lost.
-    pub fn observe_alone(&self, took: Duration) {
+    pub(crate) fn observe_alone(&self, took: Duration) {
         let ns = nanoseconds(took);
         let add = |number: &AtomicU64, many: u64| {
             number.store(number.load(Ordering::Relaxed).wrapping_add(many), Ordering::Relaxed);

@@ -74,7 +74,7 @@ impl Failures {
     }
 
     /// Says that the audit log has recorded a summary.
-    pub fn mark_logged(&self, summary: &FailureSummary) {
+    pub(crate) fn mark_logged(&self, summary: &FailureSummary) {
         self.log.mark_logged(summary, self.clock.now());
     }
 }

@@ -27,9 +27,9 @@ const REMEMBERED_SECONDS: u64 = SECONDS_PER_DAY;
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 /// The shortest key to derive a secret from, in bytes: shorter keys are counters and words, which can be guessed.
-pub const MIN_BYTES_FOR_A_SECRET: usize = 16;
+pub(crate) const MIN_BYTES_FOR_A_SECRET: usize = 16;
 /// How many answers a client may have remembered, unless the settings say otherwise.
-pub const DEFAULT_MAX_KEYS: u32 = 10_000;
+pub(crate) const DEFAULT_MAX_KEYS: u32 = 10_000;
 /// How many operations delete one answer: a check and two writes.
 const OPERATIONS_TO_DELETE: usize = 3;
 
@@ -140,7 +140,7 @@ impl IdempotencyKey {
 
     /// Whether it is long enough to derive a secret from.
     #[must_use]
-    pub fn may_make_a_secret(&self) -> bool {
+    pub(crate) fn may_make_a_secret(&self) -> bool {
         self.0.len() >= MIN_BYTES_FOR_A_SECRET
     }
 }
@@ -168,7 +168,7 @@ impl<'r> Attempt<'r> {
 
     /// The same, for a creation that earlier versions remembered under its path and the bytes of its body.
     #[must_use]
-    pub fn sent_as(mut self, path: &str, body: &[u8]) -> Self {
+    pub(crate) fn sent_as(mut self, path: &str, body: &[u8]) -> Self {
         self.legacy_fingerprint = Some(fingerprint(&[path.as_bytes(), body]));
         self
     }
@@ -213,7 +213,7 @@ impl Idempotency {
 
     /// How many answers a client may have remembered.
     #[must_use]
-    pub fn max_keys(&self) -> u32 {
+    pub(crate) fn max_keys(&self) -> u32 {
         self.max_keys
     }
 

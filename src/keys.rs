@@ -21,5 +21,5 @@ pub use self::jwk::PublicKey;
 pub use self::plan::{Planned, Start};
 pub use self::provider::RING_PROVIDER;
 pub use self::registry::{Keys, VerifiedBy};
-pub use self::schedule::{JWK_SET_MAX_AGE_S, PUBLISHED_FOR_S, SCHEDULED_AHEAD_S, Schedule, VERIFIES_FOR_S};
+pub use self::schedule::{JWK_SET_MAX_AGE_S, PUBLISHED_FOR_S, Schedule, VERIFIES_FOR_S};
 pub use self::signing_key::SigningKey;

@@ -25,7 +25,8 @@ use tokio::task::JoinHandle;
 
 pub use self::counter::Units;
 use self::counter::{Count, DayCounter, Step};
-pub use self::history::{DAYS_KEPT, DayUsed, delete_days};
+pub use self::history::DayUsed;
+pub(crate) use self::history::{DAYS_KEPT, delete_days};
 use self::history::{day_key, leased_by_day};
 pub use self::lease::LeaseCounts;
 use self::lease::{lease, return_in_background, return_unspent};
@@ -72,7 +73,7 @@ impl Quota {
 
     /// The same without waiting: `None` if a block must be leased first.
     #[must_use]
-    pub fn spend_available(&self, client_id: &ClientId, limits: Limits, now: UnixSeconds) -> Option<Units> {
+    pub(crate) fn spend_available(&self, client_id: &ClientId, limits: Limits, now: UnixSeconds) -> Option<Units> {
         let counters = self.counters.pin();
         let counter = counters.get(client_id)?;
         let (step, unspent) = counter.lock().spend(now.day(), limits);
@@ -115,7 +116,7 @@ impl Quota {
 
     /// The same from memory: `None` if the client has not called today.
     #[must_use]
-    pub fn peek_in_memory(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
+    pub(crate) fn peek_in_memory(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
         let now = self.clock.now();
         let count = self.counters.pin().get(client_id)?.lock().count_on(now.day())?;
         Some(count.peek(limits, now))
@@ -164,7 +165,7 @@ impl Quota {
 
     /// What was leased so far.
     #[must_use]
-    pub fn lease_counts(&self) -> &LeaseCounts {
+    pub(crate) fn lease_counts(&self) -> &LeaseCounts {
         &self.lease_counts
     }
 
@@ -238,7 +239,7 @@ mod tests {
         record.map(|(leased, _)| leased.units)
     }
 
-    /// As if the client had used so much today.
+    /// Records that the client has used so many units today.
     async fn record(fixture: &Fixture, units: u64) {
         let record = LEASES.encode(&Leased { units }).unwrap();
         let recorded = Txn::new().put(LEASES.key("partner/2026-01-01"), record);
@@ -286,7 +287,7 @@ mod tests {
         for node in nodes {
             admitted += node.await.unwrap();
         }
-        // What one node holds when the others run dry is not lost: that node can still spend it.
+        // Units that one node has when the others run out are not lost: that node can still spend them.
         assert!((480..=500).contains(&admitted), "{admitted}");
     }
 
@@ -344,13 +345,13 @@ mod tests {
         spend(&fixture.quota, limits(None), 4_000).await;
         let forgotten = delete_days(&*fixture.store, &partner()).await.unwrap();
         assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
-        // Half of the block is gone, and the next is asked for.
+        // Half of the block is spent, so the next is leased.
         spend(&fixture.quota, limits(None), 6_001).await;
         assert_eq!(stored(&fixture, "2026-01-01").await, Some(1_000));
     }
 
     #[tokio::test]
-    async fn midnight_starts_anew_and_settles_the_day_before() {
+    async fn at_midnight_a_whole_quota_begins_and_the_unspent_units_go_back() {
         let fixture = fixture();
         let limits = limits(Some(1_000));
         spend(&fixture.quota, limits, 7).await;
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_back_over_midnight_gives_nothing_away() {
+    async fn a_clock_that_is_set_back_over_midnight_adds_no_units() {
         let fixture = fixture();
         let limits = limits(Some(10));
         assert_eq!(spend(&fixture.quota, limits, 20).await, 10);
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn days_that_are_no_longer_kept_are_deleted() {
+    async fn days_older_than_90_are_deleted() {
         let fixture = fixture();
         for _ in 0..3 {
             spend(&fixture.quota, limits(Some(10)), 1).await;
@@ -401,8 +402,8 @@ mod tests {
     }
 
     proptest! {
-        /// Requests, crashes, clean stops, days and changed quotas in any order: no day admits more than the
-        /// largest quota it had, and a quota that never changed admits all but two blocks for each crash.
+        /// Requests, crashes, clean stops and days in any order: no day admits more than its quota, and each crash costs at
+        /// most two blocks.
         #[test]
         fn no_day_ever_admits_more_than_its_quota(
             daily_quota in 1_u64..400,
@@ -441,20 +442,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_days_before_are_told_and_forgotten_with_their_client() {
+    async fn the_days_before_are_listed_and_deleted_with_their_client() {
         let fixture = fixture();
         for (spent, rest_days) in [(3, 2), (5, 1), (7, 0)] {
             spend(&fixture.quota, limits(Some(1_000)), spent).await;
             fixture.clock.advance(Duration::from_secs(rest_days * 86_400));
         }
-        // The day before is not settled while nobody calls: it is told from memory all the same.
+        // The store has the day before with its unspent units until the client calls again: memory has the exact number.
         fixture.clock.advance(Duration::from_secs(86_400));
         let days = fixture.quota.days_before(&partner(), 5).await.unwrap();
-        let told: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.used)).collect();
+        let listed: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.used)).collect();
         let expected = [("01-04", 7), ("01-03", 5), ("01-02", 0), ("01-01", 3), ("2025-12-31", 0)];
-        assert_eq!(told.len(), expected.len());
-        for ((day, used), (expected, expected_used)) in told.iter().zip(expected) {
-            assert!(day.ends_with(expected) && *used == expected_used, "{told:?}");
+        assert_eq!(listed.len(), expected.len());
+        for ((day, used), (expected, expected_used)) in listed.iter().zip(expected) {
+            assert!(day.ends_with(expected) && *used == expected_used, "{listed:?}");
         }
         let forgotten = delete_days(&*fixture.store, &partner()).await.unwrap();
         assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
@@ -462,7 +463,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_does_not_answer_admits_nobody() {
+    async fn a_store_that_does_not_answer_admits_no_request() {
         let Fixture { quota, store, .. } = fixture();
         store.close().await.unwrap();
         assert!(quota.spend(&partner(), limits(Some(10))).await.is_err());

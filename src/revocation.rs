@@ -51,7 +51,7 @@ impl Revocation {
     /// Whether the token of this `jti` was not revoked. Searches only if there was a revocation `since` the token was last
     /// found not to be revoked.
     #[must_use]
-    pub fn is_not_revoked(&self, jti: &Uuid, since: &Epoch) -> bool {
+    pub(crate) fn is_not_revoked(&self, jti: &Uuid, since: &Epoch) -> bool {
         self.view.holds_since(since, |revoked| !revoked.contains(jti))
     }
 

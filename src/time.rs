@@ -15,9 +15,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Seconds in an hour.
-pub const SECONDS_PER_HOUR: u64 = 3_600;
+pub(crate) const SECONDS_PER_HOUR: u64 = 3_600;
 /// Seconds in a UTC day; UTC as Unix counts it has no leap seconds.
-pub const SECONDS_PER_DAY: u64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
 const MAX_SECONDS: u64 = 253_402_300_799;
@@ -161,7 +161,7 @@ impl UnixSeconds {
 
     /// Reads an HTTP date, such as that of the `Date` field (RFC 9110 section 5.6.7).
     #[must_use]
-    pub fn parse_http_date(text: &str) -> Option<Self> {
+    pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
         let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(Self::new(since_epoch.as_secs()))
     }

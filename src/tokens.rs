@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_says_the_time_of_its_issue_and_carries_its_clients_epoch() {
+    async fn a_token_has_its_time_of_issue_and_the_epoch_of_its_client() {
         let fixture = fixture(Algorithm::Es256).await;
         let mut client = client();
         let (mut epochs, now) = (Vec::new(), fixture.clock.now());
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn genuine_signatures_do_not_excuse_wrong_claims() {
+    async fn wrong_claims_are_refused_under_a_genuine_signature() {
         let fixture = fixture(Algorithm::Es256).await;
         let key = fixture.keys.signing(fixture.clock.now()).unwrap();
         for (claims, fault, reason) in [
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_header_chooses_nothing() {
+    async fn the_header_does_not_choose_how_a_token_is_verified() {
         let fixture = fixture(Algorithm::Es256).await;
         let kid = fixture.keys.signing(fixture.clock.now()).unwrap().kid().to_owned();
         for (header, fault, reason) in [

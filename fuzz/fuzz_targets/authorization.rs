@@ -6,7 +6,7 @@ use boomgate::oauth::bearer::{self, MAX_TOKEN_BYTES};
 use boomgate::oauth::credentials::{ClientAuthentication, ClientId};
 use libfuzzer_sys::fuzz_target;
 
-// Lines are the values of that many headers; what follows a zero byte is the query string.
+// Each line is the value of a header; the text after a zero byte is the query string.
 fuzz_target!(|data: &[u8]| {
     let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let query = String::from_utf8_lossy(data.get(end + 1..).unwrap_or_default());

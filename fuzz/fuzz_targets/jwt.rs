@@ -1,4 +1,4 @@
-//! Access tokens: anything at all, forged ones near a genuine one, and genuine signatures over any claims.
+//! Access tokens: any text, forged tokens near a genuine one, and genuine signatures over any claims.
 
 #![no_main]
 

@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
     if let Some(scope) = &request.scope {
         form.append_pair("scope", &scope.to_string());
     }
-    // A header may leave a part empty; in a body that is none.
+    // A header may have an empty part; in a body an empty parameter counts as omitted.
     if id.is_empty() || secret.is_empty() {
         return;
     }

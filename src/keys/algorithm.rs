@@ -15,7 +15,7 @@ impl Algorithm {
 
     /// The same, as `jsonwebtoken` calls it.
     #[must_use]
-    pub const fn jws(self) -> jsonwebtoken::Algorithm {
+    pub(crate) const fn jws(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,

@@ -86,7 +86,7 @@ impl Keys {
     }
 
     /// Publishes the next key [`SCHEDULED_AHEAD_S`] before the signing key must be replaced; `None` before that time.
-    pub async fn plan_scheduled_rotation(
+    pub(crate) async fn plan_scheduled_rotation(
         &self,
         schedule: &Schedule,
         now: UnixSeconds,
@@ -106,7 +106,7 @@ impl Keys {
     }
 
     /// Imports an operator's RSA key, in PEM.
-    pub async fn plan_import(&self, pem: &str, start: Start, now: UnixSeconds) -> Result<Planned, KeyError> {
+    pub(crate) async fn plan_import(&self, pem: &str, start: Start, now: UnixSeconds) -> Result<Planned, KeyError> {
         let stored = StoredKey::import(pem, now)?;
         let kid = SigningKey::parse(&stored).ok_or(KeyError::Crypto)?.kid().to_owned();
         let mut snapshot = Snapshot::read(&*self.store, now).await?;
@@ -134,7 +134,7 @@ impl Keys {
     }
 
     /// Removes the oldest key once all its tokens have expired; `None` before that time.
-    pub async fn plan_expired_removal(&self, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
+    pub(crate) async fn plan_expired_removal(&self, now: UnixSeconds) -> Result<Option<Planned>, KeyError> {
         let is_over = |until: Option<UnixSeconds>| until.is_some_and(|until| until <= now);
         // This runs every minute: memory can tell that it is too early.
         if !self.list(now).first().is_some_and(|oldest| is_over(oldest.verifies_until)) {

@@ -58,7 +58,7 @@ impl Keys {
     /// The key whose tokens have this encoded header. All tokens of a key have the same header, to the byte, so it need
     /// not be parsed.
     #[must_use]
-    pub fn of_header(&self, header: &str) -> Option<Arc<SigningKey>> {
+    pub(crate) fn of_header(&self, header: &str) -> Option<Arc<SigningKey>> {
         self.view.load().in_order.iter().find(|key| key.header() == header).cloned()
     }
 
@@ -108,7 +108,7 @@ impl Keys {
     /// When the signing key must be replaced; `None` is never: the schedule says so, the next key is already published,
     /// or the key was imported, and then only an operator can import the next.
     #[must_use]
-    pub fn replaced_at(&self, schedule: &Schedule, now: UnixSeconds) -> Option<UnixSeconds> {
+    pub(crate) fn replaced_at(&self, schedule: &Schedule, now: UnixSeconds) -> Option<UnixSeconds> {
         let keys = self.list(now);
         let last = keys.last().filter(|key| key.state == KeyState::Signing && !key.imported)?;
         let signs_for_s = schedule.rotation_days.checked_mul(SECONDS_PER_DAY).filter(|seconds| *seconds > 0)?;

@@ -10,7 +10,7 @@ pub const JWK_SET_MAX_AGE_S: u64 = 300;
 pub const PUBLISHED_FOR_S: u64 = 3 * JWK_SET_MAX_AGE_S;
 /// How long before its `signs_from` a scheduled key is published, in seconds: for resource servers that read the JWK Set
 /// less often than they should.
-pub const SCHEDULED_AHEAD_S: u64 = SECONDS_PER_DAY;
+pub(crate) const SCHEDULED_AHEAD_S: u64 = SECONDS_PER_DAY;
 /// For how long a key verifies after its last signature, in seconds: the longest life of a token, and an hour for clocks
 /// that differ.
 pub const VERIFIES_FOR_S: u64 = SECONDS_PER_DAY + 3_600;

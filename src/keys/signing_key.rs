@@ -153,7 +153,7 @@ impl SigningKey {
 
     /// The public key that verifies its signatures.
     #[must_use]
-    pub fn decoding(&self) -> &DecodingKey {
+    pub(crate) fn decoding(&self) -> &DecodingKey {
         &self.decoding
     }
 

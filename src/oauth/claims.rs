@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The media type in the header's `typ` (RFC 9068 section 2.1): no ID token passes for an access token.
-pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 /// Room for the claims of most tokens, in bytes: one allocation is enough for them.
 const USUAL_BYTES: usize = 512;
@@ -42,7 +42,7 @@ pub struct Claims<'c> {
 
 impl Claims<'_> {
     /// The claims as a token carries them.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+    pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let mut json = Vec::with_capacity(USUAL_BYTES);
         serde_json::to_writer(&mut json, self)?;
         Ok(json)

@@ -11,5 +11,6 @@ mod strength;
 
 pub use self::authentication::{AuthenticationFault, ClientAuthentication, PresentedSecret};
 pub use self::client_id::{ClientId, ClientIdFault};
-pub use self::client_secret::{ClientSecret, SECRET_PREFIX, WeakSecret};
+pub(crate) use self::client_secret::SECRET_PREFIX;
+pub use self::client_secret::{ClientSecret, WeakSecret};
 pub use self::digest::{DigestKey, Fingerprint, PlainDigest, SecretDigest};

@@ -30,7 +30,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// The codes of a token endpoint's answers (RFC 6749 section 5.2, RFC 8707 section 2).
-    pub const OF_TOKEN_ENDPOINT: &'static [Self] = &[
+    pub(crate) const OF_TOKEN_ENDPOINT: &'static [Self] = &[
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::UnauthorizedClient,

@@ -140,12 +140,12 @@ impl Parameters {
     }
 
     /// Takes every value of `resource` that is not empty, in order.
-    pub fn take_resources(&mut self) -> Vec<String> {
+    pub(crate) fn take_resources(&mut self) -> Vec<String> {
         std::mem::take(&mut self.resources)
     }
 
     /// Takes the client's credentials from the body, complete or in part.
-    pub fn take_credentials(&mut self) -> InBody {
+    pub(crate) fn take_credentials(&mut self) -> InBody {
         let undecoded = self.undecoded_secret.take();
         match (self.take("client_id"), self.take(CLIENT_SECRET)) {
             (Some(client_id), Some(client_secret)) => {

@@ -7,7 +7,7 @@ use crate::oauth::scope::{INTROSPECT, READ_ADMIN, WRITE_ADMIN};
 
 /// The path of the metadata of the whole server. The metadata of a resource is beneath it, at the path of the resource
 /// (RFC 9728 section 3.1).
-pub const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// One protected resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Resource {
 
     /// The smallest resource that contains `path`.
     #[must_use]
-    pub fn of_path(path: &str) -> Self {
+    pub(crate) fn of_path(path: &str) -> Self {
         let contains = |resource: &Self| {
             path.strip_prefix(resource.path).is_some_and(|beneath| beneath.is_empty() || beneath.starts_with('/'))
         };
@@ -63,7 +63,7 @@ impl Resource {
 
     /// Whether a scope token has a meaning for this resource.
     #[must_use]
-    pub fn has_scope(self, scope_token: &str) -> bool {
+    pub(crate) fn has_scope(self, scope_token: &str) -> bool {
         match self.api {
             // `introspect` is a right at the authorization server, not at a resource.
             Api::Public => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].iter().any(|other| **other == *scope_token),

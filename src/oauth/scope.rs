@@ -14,18 +14,18 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest scope that is parsed, in bytes.
-pub const MAX_SCOPE_BYTES: usize = 1_024;
+pub(crate) const MAX_SCOPE_BYTES: usize = 1_024;
 
 /// Reads client registrations, keys and the audit log.
-pub const READ_ADMIN: ScopeToken = ScopeToken::of_static("read:admin");
+pub(crate) const READ_ADMIN: ScopeToken = ScopeToken::of_static("read:admin");
 /// Registers and changes clients and keys.
-pub const WRITE_ADMIN: ScopeToken = ScopeToken::of_static("write:admin");
+pub(crate) const WRITE_ADMIN: ScopeToken = ScopeToken::of_static("write:admin");
 /// Introspects tokens of other clients, for the API sets that the client was granted (RFC 7662).
-pub const INTROSPECT: ScopeToken = ScopeToken::of_static("introspect");
+pub(crate) const INTROSPECT: ScopeToken = ScopeToken::of_static("introspect");
 /// Reads zones.
 pub const READ_ZONES: ScopeToken = ScopeToken::of_static("read:zones");
 /// Creates, changes and deletes zones.
-pub const WRITE_ZONES: ScopeToken = ScopeToken::of_static("write:zones");
+pub(crate) const WRITE_ZONES: ScopeToken = ScopeToken::of_static("write:zones");
 
 /// One scope token, of this program or of its configuration. Cheap to clone and to compare.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ enum Text {
 impl ScopeToken {
     /// A scope token that the program itself names. Panics on other text; in a constant, that is a compile error.
     #[must_use]
-    pub const fn of_static(text: &'static str) -> Self {
+    pub(crate) const fn of_static(text: &'static str) -> Self {
         assert!(is_scope_token(text.as_bytes()), "not a scope token by RFC 6749 section 3.3");
         Self(Text::Static(text))
     }
@@ -119,7 +119,7 @@ impl Scope {
 
     /// Whether every scope token of this set is in `other` too.
     #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         // Most requests ask for all that was assigned.
         self == other || self.iter().all(|scope_token| other.contains(scope_token))
     }

@@ -25,7 +25,7 @@ impl TokenEpoch {
 
     /// A `jti` of this epoch.
     #[must_use]
-    pub fn new_jti(self) -> Uuid {
+    pub(crate) fn new_jti(self) -> Uuid {
         let mut bytes = *Uuid::new_v4().as_bytes();
         let [_, _, epoch @ ..] = self.0.to_be_bytes();
         bytes.iter_mut().zip(epoch).for_each(|(byte, of_epoch)| *byte = of_epoch);
@@ -34,7 +34,7 @@ impl TokenEpoch {
 
     /// The epoch in a `jti`; `None` for a token that is older than epochs.
     #[must_use]
-    pub fn of_jti(jti: &Uuid) -> Option<Self> {
+    pub(crate) fn of_jti(jti: &Uuid) -> Option<Self> {
         (jti.get_version_num() == 8).then(|| Self::of(jti.as_bytes()))
     }
 

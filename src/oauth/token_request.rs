@@ -59,7 +59,9 @@ impl TokenRequest {
         let authentication = match (grant_type, authentication(authorization, &mut parameters)) {
             (Ok(()), Ok(authentication)) => authentication,
             (Ok(()), Err(fault)) => return Err(MalformedRequest { fault, authentication: None }),
-            (Err(fault), authentication) => return Err(MalformedRequest { fault, authentication: authentication.ok() }),
+            (Err(fault), authentication) => {
+                return Err(MalformedRequest { fault, authentication: authentication.ok() });
+            }
         };
         let audience = parameters.take("audience").map(|audience| audience.to_string());
         let resources = parameters.take_resources();

@@ -8,7 +8,7 @@ use crate::store::{Key, Store, StoreError, Txn};
 use crate::time::Day;
 
 /// How many days of usage the store keeps, today included.
-pub const DAYS_KEPT: u64 = 90;
+pub(crate) const DAYS_KEPT: u64 = 90;
 /// The most expired days that one lease deletes.
 const MAX_EXPIRED: usize = 16;
 /// The most days that are deleted with their client: the days that the store keeps, and some that have expired.
@@ -24,7 +24,7 @@ pub struct DayUsed {
 }
 
 /// The write that deletes all days of a client.
-pub async fn delete_days(store: &dyn Store, client_id: &ClientId) -> Result<Txn, StoreError> {
+pub(crate) async fn delete_days(store: &dyn Store, client_id: &ClientId) -> Result<Txn, StoreError> {
     let days = store.scan(&prefix(client_id), None, MAX_DELETED).await?;
     Ok(days.into_iter().fold(Txn::new(), |txn, (key, _)| txn.delete(key)))
 }

@@ -1,4 +1,4 @@
-//! The cache of verified tokens: a change that is in force beats a verification that is being remembered.
+//! The cache of verified tokens: a change that is in force wins over a verification that is being remembered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -53,12 +53,12 @@ impl Gate {
         Self { store, keys, clients, revocation, tokens, admission, clock }
     }
 
-    /// The walk up to the throttle: nothing that a limit decides.
+    /// The walk up to the throttle, without limits.
     fn admit(&self, authorization: &str) -> Result<(), Denial> {
         self.admission.identify(std::iter::once(authorization.as_bytes()), "", Api::Public).map(drop)
     }
 
-    /// Makes a change, and returns once it is in force, as the server does before it answers.
+    /// Makes a change, and returns when it is in force, as the server does before it answers.
     async fn make(&self, change: Change, token: &str) {
         let access = self.admission.verify_signature_and_expiry(token);
         match change {
@@ -93,7 +93,7 @@ impl Gate {
 async fn committed(store: &Arc<dyn Store>, txn: Txn) -> boomgate::store::Revision {
     match store.commit(txn).await.unwrap() {
         Outcome::Committed(revision) => revision,
-        Outcome::Conflict => panic!("nobody else writes"),
+        Outcome::Conflict => panic!("no other task writes"),
     }
 }
 
@@ -114,8 +114,8 @@ fn fits(change: Change, denial: &Denial) -> bool {
     }
 }
 
-/// Callers present a token for the first time, so that each may be verifying and remembering it, while the change
-/// is made. Whoever begins once the change is in force is refused, and so is everybody for good.
+/// Callers present a token for the first time while a change is made, so that each of them may be verifying and remembering
+/// it. A request that begins after the change is in force is refused, and so are all later requests.
 #[test]
 fn a_change_beats_a_verification_that_is_being_remembered() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -163,7 +163,7 @@ fn a_change_beats_a_verification_that_is_being_remembered() {
     );
 }
 
-/// The right that the walk is asked for plays no part here; that it can be asked is what `Walk` is for.
+/// The whole walk, with any right.
 #[test]
 fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();

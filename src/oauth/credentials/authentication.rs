@@ -33,15 +33,15 @@ pub struct PresentedSecret {
     pub undecoded: Option<ClientSecret>,
 }
 
-/// Why a request's client authentication cannot be read.
+/// Why a request's client authentication is malformed or missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticationFault {
-    /// There is none.
+    /// The request has none.
     Missing,
     /// The `Authorization` header is not `Basic`, or not base64 of `client_id:client_secret`.
     Malformed,
-    /// The header is there more than once, or the body has credentials too (RFC 6749 section 2.3: "MUST
-    /// NOT use more than one authentication method in each request").
+    /// There is more than one header, or the body has credentials too (RFC 6749 section 2.3: "MUST NOT use more than one
+    /// authentication method in each request").
     Repeated,
 }
 

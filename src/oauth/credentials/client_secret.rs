@@ -14,7 +14,7 @@ use super::client_id::ClientId;
 use super::strength::Strength;
 
 /// What every client secret starts with, so that secret scanners find it.
-pub const SECRET_PREFIX: &str = "bg_secret_";
+pub(crate) const SECRET_PREFIX: &str = "bg_secret_";
 /// Base62 digits for 256 random bits.
 const RANDOM_DIGITS: usize = 43;
 /// Base62 digits for the CRC-32 that ends a secret.
@@ -77,7 +77,7 @@ impl ClientSecret {
     }
 
     /// A secret of the right form, even if it is easy to guess.
-    pub fn of_form(text: Zeroizing<String>) -> Result<Self, WeakSecret> {
+    pub(crate) fn of_form(text: Zeroizing<String>) -> Result<Self, WeakSecret> {
         let fits = (MIN_CHOSEN_CHARS..=MAX_CHOSEN_CHARS).contains(&text.len());
         let is_mistyped = |secret: &Self| secret.0.starts_with(SECRET_PREFIX) && !secret.is_well_formed();
         let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -90,14 +90,14 @@ impl ClientSecret {
 
     /// Why it is easy to guess for an attacker who knows the client's identifier; `None` if it is not.
     #[must_use]
-    pub fn weakness(&self, client_id: Option<&ClientId>) -> Option<WeakSecret> {
+    pub(crate) fn weakness(&self, client_id: Option<&ClientId>) -> Option<WeakSecret> {
         let strength = Strength::of(&self.0, client_id);
         (!strength.is_enough()).then_some(WeakSecret::Guessable { counted: strength.counted, needed: strength.needed })
     }
 
     /// A warning for people who write the secret into a request by hand; `None` if it needs no encoding.
     #[must_use]
-    pub fn spelling_warning(&self) -> Option<String> {
+    pub(crate) fn spelling_warning(&self) -> Option<String> {
         let in_form = self.0.contains('&').then_some(
             "in a form body form-encode it, for it would end at its & \
              (curl: --data-urlencode)",
@@ -116,7 +116,7 @@ impl ClientSecret {
 
     /// Whether it has the form that [`generate`](Self::generate) gives, check digits included.
     #[must_use]
-    pub fn is_well_formed(&self) -> bool {
+    pub(crate) fn is_well_formed(&self) -> bool {
         let Some((body, _)) = self.0.split_at_checked(SECRET_PREFIX.len() + RANDOM_DIGITS) else { return false };
         let mut expected = Zeroizing::new(body.to_owned());
         push_check_digits(&mut expected);

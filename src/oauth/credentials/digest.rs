@@ -39,7 +39,7 @@ impl DigestKey {
 
     /// The digest of the secret that has this SHA-256.
     #[must_use]
-    pub fn of_plain_digest(&self, digest: &PlainDigest) -> SecretDigest {
+    pub(crate) fn of_plain_digest(&self, digest: &PlainDigest) -> SecretDigest {
         let mut bytes = [0; DIGEST_BYTES];
         bytes.copy_from_slice(hmac::sign(&self.0, &digest.0).as_ref());
         SecretDigest(bytes)
@@ -47,7 +47,7 @@ impl DigestKey {
 
     /// The fingerprint of the secret that had this fingerprint before the installation had a key.
     #[must_use]
-    pub fn of_plain_fingerprint(&self, fingerprint: Fingerprint) -> Fingerprint {
+    pub(crate) fn of_plain_fingerprint(&self, fingerprint: Fingerprint) -> Fingerprint {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(FINGERPRINT_OF);
         context.update(&fingerprint.0);
@@ -87,7 +87,7 @@ pub struct SecretDigest([u8; DIGEST_BYTES]);
 
 impl SecretDigest {
     /// A digest of no secret, to compare with where a client has none.
-    pub const NONE: Self = Self([0; DIGEST_BYTES]);
+    pub(crate) const NONE: Self = Self([0; DIGEST_BYTES]);
 }
 
 const FINGERPRINT_BYTES: usize = 8;
