@@ -25,6 +25,7 @@ impl PublicKey {
         // Only this one is parsed: the other keys of the set may be of any kind.
         let mut keys = jwk_set.get("keys")?.as_array()?.iter();
         let jwk = Jwk::deserialize(keys.find(|key| key.get("kid").and_then(Json::as_str) == Some(kid))?).ok()?;
+        #[allow(clippy::wildcard_enum_match_arm, reason = "other kinds of keys may be added, and none is used here")]
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::Es256,
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDsa,

@@ -30,9 +30,9 @@ pub static RING_PROVIDER: CryptoProvider = CryptoProvider {
         Ok(Box::new(RingVerifier { algorithm: *algorithm, key }))
     },
     key_utils: KeyUtils {
-        compute_digest: |data, hash| match hash {
-            ThumbprintHash::SHA256 => Ok(digest(&SHA256, data).as_ref().to_vec()),
-            _ => Err(ErrorKind::UnsupportedAlgorithm.into()),
+        compute_digest: |data, hash| {
+            let is_sha256 = hash == ThumbprintHash::SHA256;
+            is_sha256.then(|| digest(&SHA256, data).as_ref().to_vec()).ok_or(ErrorKind::UnsupportedAlgorithm.into())
         },
         // The others read private keys, which this server never passes to `jsonwebtoken`.
         ..KeyUtils::new_unimplemented()
