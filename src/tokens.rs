@@ -122,6 +122,7 @@ impl Tokens {
             exp: expires_at.get(),
             jti: client.token_epoch.new_jti(),
         };
+        // Texts and numbers always serialize.
         let access_token = key.sign(&claims.to_json().map_err(|_| KeyError::Crypto)?)?;
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }

@@ -112,9 +112,9 @@ impl Equivalent<Text> for Presented<'_> {
     }
 }
 
-/// Compares two texts in a time that tells nothing about where they differ. Texts that differ in their last 16 bytes, as
-/// any two genuine tokens do, are told apart at once; all others only after their last byte. Eight bytes at a time:
-/// `subtle` compares single bytes, which takes as long as the rest of the walk.
+/// Compares two texts in a time that does not depend on where they differ. Only texts that differ in their last 16 bytes,
+/// as any two genuine tokens do, take less time than equal ones. Eight bytes at a time: `subtle` compares single bytes,
+/// which would take as long as the rest of the walk.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let (Some(tail), Some(other_tail)) = (one.last_chunk::<16>(), other.last_chunk::<16>()) else {
         return one == other;

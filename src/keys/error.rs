@@ -18,18 +18,18 @@ pub enum KeyError {
     #[error("no signing key has this kid")]
     Unknown,
     /// The key to import is already here.
-    #[error("this key is here already, with the kid {0}")]
+    #[error("this server already has the key, with the kid {0}")]
     AlreadyHere(String),
     /// A key waits to sign already, and at most one may.
-    #[error("the key {0} waits to sign already: revoke it, or wait until it signs, and import then")]
+    #[error("the key {0} waits to sign already: revoke it or wait until it signs, then import this one")]
     AnotherWaits(String),
     /// Without this key, no key would sign.
     #[error(
-        "this key signs, and no other is there to follow it: rotate first, then revoke this one. Rotating \
-         immediately lets the new key sign at once"
+        "this key signs, and no other key can replace it: rotate first, then revoke this one. If the rotation is \
+         immediate, the new key signs at once"
     )]
     NoSuccessor,
     /// Other changes to the keys came first, again and again.
-    #[error("the signing keys are being changed by somebody else: try again")]
+    #[error("other requests change the signing keys at the same time: try again")]
     Busy,
 }

@@ -24,7 +24,7 @@ pub enum ClientAuthentication {
 /// A client identifier and a secret, as presented.
 #[derive(Clone, Debug)]
 pub struct PresentedSecret {
-    /// It may be no client's, or no `client_id` at all.
+    /// Any text: it may belong to no client.
     pub client_id: String,
     /// The secret, form-decoded where it came form-encoded.
     pub secret: ClientSecret,

@@ -160,9 +160,8 @@ pub enum WeakSecret {
     Form,
     /// Made of text that an attacker tries first.
     #[error(
-        "is easy to guess: a part that is repeated, counts, or is a common word, a row of a keyboard or the client_id \
-         counts as one character, so that it has {counted} of the {needed} it needs; `openssl rand -hex 32` makes one \
-         that is not"
+        "is easy to guess: a repeated part, a series, a common word, a row of a keyboard and the client_id each count \
+         as one character, so it has {counted} of the {needed} it needs; `openssl rand -hex 32` makes a strong secret"
     )]
     Guessable {
         /// How many of its characters count.
