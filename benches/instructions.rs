@@ -1,9 +1,9 @@
 //! `make bench-instructions`: how many instructions the two walks take, without HTTP and without a clock.
 //!
-//! `valgrind --tool=callgrind` counts what `examples/walk.rs` executes, twice for each operation, and the
-//! difference is the operations' own. The figures hardly depend on what else the machine does, so a change
-//! of a few percent is a change of the code; they do depend on the compiler and on what the processor can.
-//! `benches/instructions.json` has the last figures that were kept; `--save` keeps these.
+//! `valgrind --tool=callgrind` counts the instructions of `examples/walk.rs`, for two counts of each operation; the
+//! difference is the cost of the operations. The figures hardly depend on other load, so a change of a few percent is a
+//! change of the code. They do depend on the compiler and the processor. `benches/instructions.json` has the saved
+//! figures; `--save` replaces them.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads its own arguments")]
 
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 /// An operation of `examples/walk.rs`, and two counts of it.
 const OPERATIONS: [(&str, u64, u64); 3] = [("admit", 10_000, 30_000), ("first-use", 100, 400), ("grant", 100, 400)];
 
-/// From how many percent on a figure is marked.
+/// The increase from which on a figure is marked, in percent.
 const MARKED_FROM: f64 = 5.0;
 
-/// What is kept from one run to the next.
+/// The figures of one run.
 #[derive(Default, Serialize, Deserialize)]
-struct Kept {
-    /// What compiled it.
+struct Figures {
+    /// The compiler.
     rustc: String,
     /// Instructions of one operation.
     instructions: BTreeMap<String, u64>,
@@ -35,35 +35,35 @@ fn main() -> anyhow::Result<()> {
     let save = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => false,
         ["--save"] => true,
-        _ => bail!("only --save is known"),
+        _ => bail!("the only argument is --save"),
     };
     if Command::new("valgrind").arg("--version").output().is_err() {
         bail!("this needs valgrind: apt-get install -y valgrind");
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.json");
-    let kept: Kept = match fs::read(&path) {
+    let saved: Figures = match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).context(path.display().to_string())?,
-        Err(_) => Kept::default(),
+        Err(_) => Figures::default(),
     };
-    let mut now = Kept { rustc: rustc()?, instructions: BTreeMap::new() };
-    println!("| walk | instructions | kept | change |\n|---|---:|---:|---:|");
+    let mut now = Figures { rustc: rustc()?, instructions: BTreeMap::new() };
+    println!("| walk | instructions | saved | change |\n|---|---:|---:|---:|");
     for (operation, few, many) in OPERATIONS {
         let difference = executed(operation, many)?.saturating_sub(executed(operation, few)?);
         let each = difference / (many - few);
         ensure!(each > 0, "{operation} took no instructions");
         now.instructions.insert(operation.to_owned(), each);
-        let (before, change) = match kept.instructions.get(operation) {
+        let (before, change) = match saved.instructions.get(operation) {
             Some(before) => (before.to_string(), changed(*before, each)),
             None => ("–".to_owned(), "–".to_owned()),
         };
         println!("| {operation} | {each} | {before} | {change} |");
     }
-    if !kept.rustc.is_empty() && kept.rustc != now.rustc {
-        println!("\nkept figures are of {}, these of {}", kept.rustc, now.rustc);
+    if !saved.rustc.is_empty() && saved.rustc != now.rustc {
+        println!("\nthe saved figures are of {}, these of {}", saved.rustc, now.rustc);
     }
     if save {
         fs::write(&path, serde_json::to_string_pretty(&now)? + "\n")?;
-        println!("\nkept in benches/instructions.json");
+        println!("\nsaved in benches/instructions.json");
     }
     Ok(())
 }

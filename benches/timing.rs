@@ -1,20 +1,19 @@
-//! `make timing`: whether the time of a refusal tells a stranger anything (dudect's test, Reparaz et al., 2017).
+//! `make timing`: whether the time of a refusal leaks information (dudect's test, Reparaz et al., 2017).
 //!
-//! For each question two kinds of input, of one length and made the same way, are tried in random order; Welch's
-//! t-test then says whether the times of both could be of one distribution. It is made over all trials and over
-//! the faster 90, 50 and 10 % of them, for a leak may drown in what the machine does beside it. Each line has the
-//! largest |t| and the difference of the means, without the slowest tenth. `--trials N` after `--`.
+//! For each question two kinds of input, of the same length and made in the same way, are tried in random order. Welch's
+//! t-test then says whether both kinds of times can be of one distribution. It runs over all trials and over the fastest
+//! 90, 50 and 10 %, because other load on the machine can hide a leak. Each line has the largest |t| and the difference of
+//! the means, without the slowest tenth. `--trials N` after `--`.
 //!
-//! A difference fails the run where it is sure (|t| over [`SURE`]) and above what its question allows. Nothing
-//! is allowed where a secret is compared but what measuring itself brings in ([`SAME_NS`]; [`CHECK_NS`] beside a
-//! signature check). Where the question is only
-//! which names exist, a difference below [`NOTICEABLE_NS`] is let through: the best measurements over a network
-//! that are published tell apart some 100 ns, with all else equal, and a `client_id` opens nothing.
+//! A difference fails the run if it is certain (|t| over [`SURE`]) and larger than its question allows. A comparison of
+//! secrets allows only the error of the measurement ([`SAME_NS`]; [`CHECK_NS`] next to a signature check). The question
+//! which names exist allows [`NOTICEABLE_NS`]: the best published measurements over a network distinguish some 100 ns, and
+//! a `client_id` is no secret.
 //!
-//! One question is for whoever holds the last 16 characters of a token's signature: a forgery that ends so is
-//! compared with the token, if it is remembered, and the text of that comes from memory that nothing else reads
-//! ([`FETCHED_NS`]). It would tell that this token was used here not long ago. It tells nothing of the token's other
-//! characters, whether they are like those of the forgery for long or not.
+//! One question is about an attacker who has the last 16 characters of a token's signature. A forgery that ends with them
+//! is compared with the token, if it is remembered, and the text of the token comes from memory that nothing else reads
+//! ([`FETCHED_NS`]). The time would show that this token was used here not long ago. It shows nothing about the other
+//! characters of the token.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock")]
 #![allow(clippy::cast_precision_loss, reason = "counts of trials and nanoseconds are small")]
@@ -25,12 +24,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use boomgate::admission::Admission;
 use boomgate::client_credentials::{ClientCredentials, Targets};
 use boomgate::clients::{Client, Clients, Secret};
 use boomgate::failures::Failures;
 use boomgate::keys::{Algorithm, Keys, Start};
 use boomgate::oauth::credentials::{ClientAuthentication, ClientSecret};
 use boomgate::oauth::scope::Scope;
+use boomgate::quota::Quota;
+use boomgate::revocation::Revocation;
 use boomgate::store::{MemoryStore, Outcome, Store, Txn};
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tokens::Tokens;
@@ -38,21 +40,21 @@ use ring::rand::SystemRandom;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// From here on a difference is not chance: with as many questions as here, in one of 20,000 runs.
+/// The |t| from which on a difference is certain: with as many questions as here, chance exceeds it in 1 of 20,000 runs.
 const SURE: f64 = 5.0;
-/// A few instructions: where code and data lie in memory makes that much.
+/// A few instructions: the layout of code and data in memory makes that much.
 const SAME_NS: f64 = 2.0;
-/// A thousandth of a signature check, which every forgery costs, and whose own time hangs on the forgery.
+/// A thousandth of a signature check, which every forgery costs, and whose time depends on the forgery.
 const CHECK_NS: f64 = 50.0;
-/// What a network lets nobody see.
+/// Less than can be measured over a network.
 const NOTICEABLE_NS: f64 = 20.0;
-/// What a processor may need to fetch a remembered token from memory, to compare a forgery with it.
+/// The time to fetch a remembered token from memory, to compare a forgery with it.
 const FETCHED_NS: f64 = 1_000.0;
-/// The shares of the fastest trials that are looked at.
+/// The shares of the fastest trials that are tested.
 const SHARES: [f64; 4] = [1.0, 0.9, 0.5, 0.1];
-/// Clients that are registered beside the one that is asked for.
+/// How many clients are registered.
 const CLIENTS: usize = 1_000;
-/// Clients that are asked for: few enough that what is known of them stays in the processor's caches.
+/// How many clients requests name: so few that their data stays in the processor's caches.
 const NAMES: usize = 16;
 /// Tokens of each kind that forgeries are made of.
 const TOKENS: usize = 256;
@@ -73,41 +75,41 @@ fn main() -> anyhow::Result<()> {
             verdict.t,
             verdict.difference_ns,
             verdict.median_ns,
-            if leaks_here { "TELLS" } else { "tells nothing" }
+            if leaks_here { "LEAKS" } else { "no leak" }
         );
         if leaks_here {
             leaks.push(question.to_owned());
         }
     };
 
-    // The floor of all that follows: twice the same.
+    // The baseline: the same input twice.
     ask("nothing: the same wrong secret twice", trials, SAME_NS, &mut |_| {
-        gate.time_authentication(gate.known(), gate.wrong_secret(false))
+        gate.time_authentication(gate.client_id(), gate.wrong_secret(false))
     });
     ask(
         "a wrong secret: right but for its last character, or wrong from the first on",
         trials,
         SAME_NS,
-        &mut |near_one| gate.time_authentication(gate.known(), gate.wrong_secret(near_one)),
+        &mut |near_one| gate.time_authentication(gate.client_id(), gate.wrong_secret(near_one)),
     );
-    // How long it takes to find a name, or its place, hangs on where among all names that is: so there are several,
-    // and beside each one that nobody has.
+    // The time to find a name, or its absence, depends on its place among all names: so there are several names, and next
+    // to each a name that no client has.
     let mut naming = Lots(0x2545_f491_4f6c_dd1d);
-    ask("a client: unknown, or known and the secret wrong", trials, NOTICEABLE_NS, &mut |is_known| {
-        gate.time_authentication(gate.name(is_known, &mut naming), gate.wrong_secret(false))
+    ask("a client: unknown, or registered and the secret wrong", trials, NOTICEABLE_NS, &mut |is_registered| {
+        gate.time_authentication(gate.name(is_registered, &mut naming), gate.wrong_secret(false))
     });
-    ask("the same, with its failures counted", trials, NOTICEABLE_NS, &mut |is_known| {
-        gate.time_grant(gate.name(is_known, &mut naming), gate.wrong_secret(false))
+    ask("the same, with its failures counted", trials, NOTICEABLE_NS, &mut |is_registered| {
+        gate.time_grant(gate.name(is_registered, &mut naming), gate.wrong_secret(false))
     });
     ask("a wrong secret, with its failures counted: near, or far", trials, SAME_NS, &mut |near_one| {
-        gate.time_grant(gate.known(), gate.wrong_secret(near_one))
+        gate.time_grant(gate.client_id(), gate.wrong_secret(near_one))
     });
 
-    // What verification costs hangs on the forgery itself, all of which its maker knows; so each trial has another
-    // one, and what is compared is where it comes from: a token that is remembered, or one that is not.
+    // The cost of a verification depends on the forgery, all of which the attacker knows. So each trial has another
+    // forgery, and the two kinds differ in where it comes from: a token that is remembered, or one that is not.
     let (remembered, others) = (gate.issued(true)?, gate.issued(false)?);
     for (what, part) in [("signature", Part::Signature), ("payload", Part::Payload)] {
-        for (end, allowed_ns) in [(End::Another, CHECK_NS), (End::Kept, FETCHED_NS)] {
+        for (end, allowed_ns) in [(End::Another, CHECK_NS), (End::Same, FETCHED_NS)] {
             let mut forging = Lots(0x2545_f491_4f6c_dd1d);
             let question = format!("a forged {what}, its end {}: of a remembered token, or of another", end.name());
             ask(&question, trials, allowed_ns, &mut |near_one| {
@@ -121,7 +123,7 @@ fn main() -> anyhow::Result<()> {
         });
     }
 
-    ensure!(leaks.is_empty(), "time tells: {}", leaks.join("; "));
+    ensure!(leaks.is_empty(), "the time leaks: {}", leaks.join("; "));
     Ok(())
 }
 
@@ -139,14 +141,15 @@ fn trials() -> anyhow::Result<usize> {
     Ok(trials)
 }
 
-/// What is asked, in this process.
+/// The server's rooms, in this process.
 struct Gate {
-    /// Names of some clients, and beside each one that is nobody's.
+    /// Names of some clients, and next to each a name that no client has.
     names: Vec<[String; 2]>,
     secret: ClientSecret,
     clients: Arc<Clients>,
     grants: ClientCredentials,
     tokens: Arc<Tokens>,
+    admission: Admission,
     client: Client,
     clock: SharedClock,
 }
@@ -156,46 +159,51 @@ impl Gate {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await?);
-        let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
+        let first = keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await?;
         keys.wait_for(committed(&store, first.change).await?).await;
         let clients = Arc::new(Clients::open(store.clone()).await?);
-        let mut kept_secret = None;
+        let mut one_secret = None;
         let mut one = None;
         for number in 0..CLIENTS {
             let secret = ClientSecret::generate(&SystemRandom::new())
                 .map_err(|_| anyhow::anyhow!("the system gives no randomness"))?;
-            let kept = Secret::from_plaintext(clients.digest_key(), &secret, clock.now());
+            let record = Secret::from_plaintext(clients.digest_key(), &secret, clock.now());
             let client: Client = serde_json::from_value(json!({
                 "client_id": name_of(number), "client_name": format!("Client {number}"),
                 "scope": "read:zones", "audience": ["public"], "token_ttl": 3600,
                 "limits": { "requests_per_second": 1, "burst": 1, "daily_quota": null, "enforce": true },
-                "status": "active", "secrets": [kept],
+                "status": "active", "secrets": [record],
                 "created_at": "2021-01-25T15:13:21Z", "updated_at": "2021-01-25T15:13:21Z",
             }))?;
             clients.wait_for(committed(&store, clients.register(&client)?).await?).await;
             if number == CLIENTS / 2 {
-                (kept_secret, one) = (Some(secret), Some(client));
+                (one_secret, one) = (Some(secret), Some(client));
             }
         }
-        let (secret, client) = kept_secret.zip(one).context("there are clients")?;
-        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned(), 10_000));
+        let (secret, client) = one_secret.zip(one).context("there are clients")?;
+        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned()));
         let failures = Arc::new(Failures::new(clock.clone(), 6, 10));
         let targets =
             Targets { issuer: ISSUER.to_owned(), public_audience: "public".to_owned(), default_audience: None };
         let grants = ClientCredentials::new(clients.clone(), tokens.clone(), failures, clock.clone(), targets);
         let names = (0..NAMES).map(|place| name_of(place * CLIENTS / NAMES + place * 3));
-        let names = names.map(|known| [known[..known.len() - 1].to_owned() + "x", known]).collect();
-        Ok(Self { names, secret, clients, grants, tokens, client, clock })
+        let names = names.map(|name| [name[..name.len() - 1].to_owned() + "x", name]).collect();
+        let revocation = Arc::new(Revocation::open(store.clone()).await?);
+        let quota = Quota::open(store, clock.clone());
+        let public = "public".to_owned();
+        let admission =
+            Admission::new(tokens.clone(), 10_000, revocation, clients.clone(), quota, clock.clone(), public);
+        Ok(Self { names, secret, clients, grants, tokens, admission, client, clock })
     }
 
-    /// A client's name, or one that nobody has.
-    fn name(&self, is_known: bool, lots: &mut Lots) -> &str {
+    /// The name of a client, or a name that no client has.
+    fn name(&self, is_registered: bool, lots: &mut Lots) -> &str {
         let beside = self.names.get(lots.below(self.names.len()));
-        beside.and_then(|names| names.get(usize::from(is_known))).map_or("", String::as_str)
+        beside.and_then(|names| names.get(usize::from(is_registered))).map_or("", String::as_str)
     }
 
-    /// The name of the client whose secret is known here.
-    fn known(&self) -> &str {
+    /// The client whose secret this program has.
+    fn client_id(&self) -> &str {
         self.client.client_id.as_str()
     }
 
@@ -215,7 +223,7 @@ impl Gate {
         let issue = || {
             let token = self.tokens.issue(&self.client, "public", scope.clone())?.access_token;
             if remembered {
-                self.tokens.verify(token.as_str(), self.clock.now())?;
+                self.admission.verify_signature_and_expiry(&token)?;
             }
             Ok(token)
         };
@@ -223,20 +231,20 @@ impl Gate {
     }
 
     fn time_authentication(&self, id: &str, secret: String) -> Duration {
-        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret), None);
         let now = self.clock.now();
         timed(|| self.clients.authenticate(black_box(&presented), now).is_err())
     }
 
     fn time_grant(&self, id: &str, secret: String) -> Duration {
-        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret));
+        let presented = ClientAuthentication::from_body(id, Zeroizing::new(secret), None);
         let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         timed(|| self.grants.authenticate(black_box(&presented), source).is_err())
     }
 
     fn time_verification(&self, token: &str) -> Duration {
-        let (token, now) = (token.to_owned(), self.clock.now());
-        timed(|| self.tokens.verify(black_box(token.as_str()), now).is_err())
+        let token = token.to_owned();
+        timed(|| self.admission.verify_signature_and_expiry(black_box(&token)).is_err())
     }
 }
 
@@ -248,27 +256,27 @@ fn name_of(number: usize) -> String {
 /// What of a token is forged.
 #[derive(Clone, Copy)]
 enum Part {
-    /// The half of the signature that is a point: the other is a number, which is refused before anything is
-    /// reckoned where it is too large, whoever sends it.
+    /// The half of the signature that is a point. The other half is a number, which is refused before any computation if it
+    /// is too large.
     Signature,
-    /// The claims, in the `jti`, which all tokens have in one place.
+    /// The claims: the `jti`, which is at the same place in all tokens.
     Payload,
 }
 
-/// What becomes of the end of a forgery, by which a remembered token is found.
+/// The end of a forgery, by which a remembered token is found.
 #[derive(Clone, Copy)]
 enum End {
-    /// Another, as whoever does not know the token's would send.
+    /// Another end, as an attacker sends who does not know the token's.
     Another,
-    /// That of the token.
-    Kept,
+    /// The end of the token.
+    Same,
 }
 
 impl End {
     fn name(self) -> &'static str {
         match self {
             Self::Another => "another's",
-            Self::Kept => "kept",
+            Self::Same => "the token's",
         }
     }
 
@@ -277,7 +285,7 @@ impl End {
         let at = forgery.len().saturating_sub(3 + lots.below(12));
         match self {
             Self::Another => with_another(forgery, at, lots),
-            Self::Kept => forgery,
+            Self::Same => forgery,
         }
     }
 }
@@ -299,8 +307,8 @@ fn forge(tokens: &[String], part: Part, late: Option<bool>, lots: &mut Lots) -> 
     with_another(token.to_owned(), at, lots)
 }
 
-/// The text with another character of base64url in this place, any of them: what a check takes hangs on each, and a
-/// few forgeries that are tried again and again would differ by that.
+/// The text with any other base64url character in this place. The time of a check depends on the character, so a few
+/// forgeries that are tried again and again would differ by that.
 fn with_another(text: String, at: usize, lots: &mut Lots) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bytes = text.into_bytes();
@@ -315,7 +323,7 @@ fn with_another(text: String, at: usize, lots: &mut Lots) -> String {
 async fn committed(store: &Arc<dyn Store>, txn: Txn) -> anyhow::Result<boomgate::store::Revision> {
     match store.commit(txn).await? {
         Outcome::Committed(revision) => Ok(revision),
-        Outcome::Conflict => bail!("nobody else writes"),
+        Outcome::Conflict => bail!("no other task writes"),
     }
 }
 
@@ -328,7 +336,7 @@ fn timed(refuses: impl FnOnce() -> bool) -> Duration {
     taken
 }
 
-/// What became of a comparison.
+/// The result of a comparison.
 struct Verdict {
     /// The largest |t| of Welch's test over the shares.
     t: f64,
@@ -337,10 +345,10 @@ struct Verdict {
     median_ns: f64,
 }
 
-/// Tries both kinds of input, in an order that nobody can foresee.
+/// Tries both kinds of input in random order.
 fn compare(trials: usize, lots: &mut Lots, sample: &mut dyn FnMut(bool) -> Duration) -> Verdict {
     let mut times = [Vec::with_capacity(trials), Vec::with_capacity(trials)];
-    // The first ones find caches cold and memory not yet given.
+    // The first trials find cold caches and unallocated memory.
     for _ in 0..trials / 100 {
         sample(lots.draw());
     }
@@ -368,13 +376,13 @@ fn compare(trials: usize, lots: &mut Lots, sample: &mut dyn FnMut(bool) -> Durat
     }
 }
 
-/// Of sorted values: the mean without the slowest tenth, which is the machine's.
+/// The mean of sorted values without the slowest tenth, which other load on the machine causes.
 fn mean_of_most(sorted: &[f64]) -> f64 {
     let most = sorted.len() - sorted.len() / 10;
     sorted.iter().take(most).sum::<f64>() / most.max(1) as f64
 }
 
-/// Of sorted values.
+/// A quantile of sorted values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is an index")]
@@ -398,7 +406,7 @@ fn welch(one: &[f64], other: &[f64]) -> f64 {
     if error > 0.0 { (mean - other_mean) / error.sqrt() } else { 0.0 }
 }
 
-/// Marsaglia's xorshift: fair enough to toss for each trial, and costs nothing.
+/// Marsaglia's xorshift: random enough to choose the kind of each trial, and cheap.
 struct Lots(u64);
 
 impl Lots {

@@ -1,12 +1,11 @@
-//! The limit that `make bench` measures against: handlers that do nothing but what the protocol asks for,
-//! on the very TLS settings and listener that Boomgate itself runs on.
+//! The lower limit that `make bench` compares Boomgate with: handlers that do only what the protocol needs, on the same TLS
+//! settings and listener as Boomgate.
 //!
 //! `bare zone|signature|jwt|token PORT WORKERS TLS_DIR BODY_FILE` prints `ready` once it accepts. `zone` answers every
-//! request with the file; `signature` after one look at the signature of the token which came, by a key that did not
-//! make it, which takes no less; `jwt` after `jsonwebtoken` has read the token and checked its signature and expiry,
-//! with the first key of a JWK Set, whose file is named last; `token` reads a form and makes one signature. None looks
-//! at the path: actix-web matches a pattern such as `{id}` with a regular expression, which costs 3 µs, and nobody
-//! need pay for that. A default service is the cheapest that actix-web has.
+//! request with the file; `signature` first checks the signature of the token, with a key that did not make it, which
+//! takes as long; `jwt` first lets `jsonwebtoken` read the token and check its signature and expiry, with the first key of
+//! the JWK Set in the last file; `token` reads a form and makes one signature. None of them looks at the path: actix-web
+//! matches a pattern such as `{id}` with a regular expression, which costs 3 µs, and its default service is the cheapest.
 
 use std::future::ready;
 use std::io::Write;
@@ -41,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     let limits = ConnectionLimits { workers: workers.parse().context("WORKERS")?, ..ConnectionLimits::default() };
     let listener = vec![TcpListener::bind(("127.0.0.1", port.parse().context("PORT")?))?];
     let refuse = || App::new().default_service(web::to(HttpResponse::Forbidden));
-    // Else each of HTTP/2's spans asks whether anybody listens by now.
+    // Without a subscriber, each span of HTTP/2 would ask whether there is one by now.
     tracing::subscriber::set_global_default(NoSubscriber::new())?;
     let body = web::Bytes::from(std::fs::read(body_file).context(body_file.clone())?);
     let signer = web::Data::new(Signer::new()?);
@@ -85,7 +84,7 @@ fn zone(body: web::Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(body)
 }
 
-/// Whether a token is good.
+/// Whether a token is accepted.
 type Check = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 fn checked(request: &HttpRequest, check: &Check, body: web::Bytes) -> HttpResponse {
@@ -95,8 +94,8 @@ fn checked(request: &HttpRequest, check: &Check, body: web::Bytes) -> HttpRespon
     }
 }
 
-/// What `jsonwebtoken` looks at in any token: that the first key of the JWK Set signed it, and that it has not expired;
-/// and whether it may read zones.
+/// Checks with `jsonwebtoken` that the first key of the JWK Set signed the token and that it has not expired; and that it
+/// may read zones.
 fn jwt(jwk_set_file: &str) -> anyhow::Result<impl Fn(&[u8]) -> bool + use<>> {
     let _already = RING_PROVIDER.install_default();
     let jwk_set: JwkSet = serde_json::from_slice(&std::fs::read(jwk_set_file)?)?;
@@ -172,7 +171,7 @@ impl Signer {
         Ok(format!("{}.{}", self.input, URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Whether the JWT has a signature of 64 bytes, which is not this key's.
+    /// Whether the JWT has a signature of 64 bytes that is not this key's.
     fn is_by_another(&self, token: &[u8]) -> bool {
         let parts = token.iter().rposition(|&byte| byte == b'.').map(|dot| token.split_at(dot));
         let Some((signed, [_dot, signature @ ..])) = parts else { return false };

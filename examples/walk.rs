@@ -1,8 +1,8 @@
-//! The two walks alone, without HTTP, any number of times: what `make bench-instructions` counts.
+//! The two walks without HTTP, any number of times, for `make bench-instructions`.
 //!
-//! `walk admit COUNT` admits requests with one token; `walk first-use COUNT` admits each of so many tokens
-//! once; `walk grant COUNT` grants tokens. What is made beforehand is the same whatever COUNT is, so the
-//! difference of two runs is what the operations cost. The store is in memory.
+//! `walk admit COUNT` admits requests with one token; `walk first-use COUNT` admits each of COUNT tokens once; `walk grant
+//! COUNT` grants tokens. The preparation is the same for every COUNT, so the difference of two runs is the cost of the
+//! operations. The store is in memory.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -21,7 +21,6 @@ use boomgate::oauth::token_request::TokenRequest;
 use boomgate::quota::Quota;
 use boomgate::revocation::Revocation;
 use boomgate::store::{MemoryStore, Outcome, Store, Txn};
-use boomgate::throttle::Throttle;
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tokens::Tokens;
 use zeroize::Zeroizing;
@@ -33,14 +32,14 @@ const ISSUER: &str = "https://localhost:8443";
 const SECRET: &str = "a secret of this example alone, and of nothing else";
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const RIGHT: Right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
-/// No run reaches these.
+/// Limits that no run reaches.
 const LIMITS: Limits = Limits {
     requests_per_second: Rate::per_second(1_000_000),
     burst: 1_000_000,
     daily_quota: Some(1_000_000_000),
     enforce: true,
 };
-/// Tokens that every run has at hand, and the most that `first-use` takes.
+/// How many tokens every run prepares, and the most that `first-use` takes.
 const TOKENS: usize = 500;
 
 #[tokio::main(flavor = "current_thread")]
@@ -92,12 +91,12 @@ impl Gate {
         clients.wait_for(commit(&*store, clients.register(&client)?).await?).await;
         keys.wait_for(commit(&*store, key).await?).await;
 
-        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned(), 10_000));
+        let tokens = Arc::new(Tokens::new(keys, clock.clone(), ISSUER.to_owned()));
         let admission = Admission::new(
             tokens.clone(),
+            10_000,
             revocation,
             clients.clone(),
-            Throttle::new(clock.clone()),
             Quota::open(store, clock.clone()),
             clock.clone(),
             AUDIENCE.to_owned(),
@@ -111,17 +110,17 @@ impl Gate {
 
     async fn admit(&self, token: &str) -> anyhow::Result<()> {
         let authorization = format!("Bearer {token}");
-        let decision = match self.admission.admit(std::iter::once(authorization.as_bytes()), "", RIGHT) {
+        let decision = match self.admission.admit(std::iter::once(authorization.as_bytes()), "", &RIGHT) {
             Walk::Decided(decision) => decision,
             Walk::NeedsLease(lease) => self.admission.wait(lease).await,
         };
-        ensure!(decision.outcome.is_ok(), "a good token was refused");
+        ensure!(decision.outcome.is_ok(), "a valid token was refused");
         Ok(())
     }
 
     fn grant(&self) -> anyhow::Result<String> {
         let secret = Zeroizing::new(SECRET.to_owned());
-        let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret);
+        let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret, None);
         let request =
             TokenRequest { authentication, audience: Some(AUDIENCE.to_owned()), resources: Vec::new(), scope: None };
         match self.grants.grant(request, SOURCE) {

@@ -1,7 +1,8 @@
 //! The walk of a token request: the client credentials grant (RFC 6749, section 4.4).
 //!
-//! Who asks, or whether it has failed too often; whether it asks too often; for which API and scope; one signature.
-//! What fails first is the [`TokenError`]; `http::error` says it in HTTP. No right secret is refused for what others do.
+//! Authenticate the client, and count its failures; limit how often it asks; choose the API and the scope; sign the token.
+//! The first step that fails is the [`TokenError`], which `http::error` turns into HTTP. A client with the right secret is
+//! never refused because of what others do.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,54 +12,46 @@ use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
 use crate::keys::KeyError;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, Method};
+use crate::oauth::credentials::{ClientAuthentication, ClientId};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::limits::Limits;
 use crate::oauth::registration::ADMIN_AUDIENCE;
-use crate::oauth::resource::{Resource, Set};
+use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
-use crate::oauth::token_request::{RequestFault, TokenRequest, UnfitRequest};
+use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
 use crate::throttle::Throttle;
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
 
-/// Grants access tokens to clients that prove who they are.
+/// Grants access tokens to clients that authenticate.
 pub struct ClientCredentials {
     clients: Arc<Clients>,
     tokens: Arc<Tokens>,
     failures: Arc<Failures>,
     clock: SharedClock,
     throttle: Throttle,
-    /// Apart from token requests: a client that asks for too many tokens can still revoke one that leaked.
+    /// Apart from that of token requests: a client that asks for too many tokens can still revoke a leaked one.
     revocation_throttle: Throttle,
-    /// How often one client may ask for tokens, and as often revoke some; `None` is as often as it wants.
+    /// How often one client may ask for tokens, and how often it may revoke tokens; `None` is no limit.
     client_limits: Option<Limits>,
     targets: Targets,
     answers: Answers,
 }
 
-/// What token requests were answered so far.
+/// How token requests were answered so far.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// Tokens that were issued.
     pub issued: Counter,
-    /// Token requests that got none, by the code that they were answered: whoever answers counts them,
-    /// for some are refused before the walk begins.
+    /// Token requests that were refused, by the error code of the answer. The endpoint counts them, because it refuses
+    /// some before the walk begins.
     pub refused: Counts<ErrorCode>,
-    /// Client authentications that failed, at the token endpoint or at another.
+    /// Client authentications that failed, at any endpoint.
     pub failed_authentications: Counter,
 }
 
 impl Label for ErrorCode {
-    const ALL: &'static [Self] = &[
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::InvalidScope,
-        Self::InvalidTarget,
-        Self::TemporarilyUnavailable,
-    ];
+    const ALL: &'static [Self] = Self::OF_TOKEN_ENDPOINT;
 
     fn name(self) -> &'static str {
         self.as_str()
@@ -72,7 +65,7 @@ impl Label for ErrorCode {
 /// What a token request may name as its target.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// This server's address: what its resources' identifiers start with, which name its API sets too.
+    /// This server's address. The identifiers of its resources start with it (see [`Resource`]).
     pub issuer: String,
     /// The audience of the partner API.
     pub public_audience: String,
@@ -81,8 +74,8 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The audience of the token: the one that the request names, or the first of its resources that the client was
-    /// granted. A token is for one.
+    /// The one audience of the token: the audience that the request names, or the first of its resources that the client
+    /// was granted.
     fn choose<'t>(&'t self, request: &'t TokenRequest, client: &Client) -> Result<&'t str, TokenError> {
         let TokenRequest { audience, resources, .. } = request;
         let mut resources = resources.iter().map(|resource| self.audience(resource));
@@ -98,11 +91,11 @@ impl Targets {
         chosen.filter(is_granted).ok_or(TokenError::AudienceNotGranted)
     }
 
-    /// The audience that a request means by this name: an audience's own, or the identifier of a resource.
+    /// The audience of this name, which is an audience itself or the identifier of a resource.
     fn audience<'n>(&'n self, named: &'n str) -> &'n str {
         match Resource::named(named, &self.issuer).map(|resource| resource.api) {
-            Some(Set::Partner) => &self.public_audience,
-            Some(Set::Administration) => ADMIN_AUDIENCE,
+            Some(Api::Public) => &self.public_audience,
+            Some(Api::Admin) => ADMIN_AUDIENCE,
             None => named,
         }
     }
@@ -111,24 +104,23 @@ impl Targets {
 /// Why there is no token.
 #[derive(Debug)]
 pub enum TokenError {
-    /// The request cannot be read: the client's fault. RFC 6749 section 5.2 has a code for each.
+    /// The request is malformed: the client's fault. RFC 6749 section 5.2 has a code for each fault.
     Request(RequestFault),
-    /// The same of a client that proved who it is.
+    /// The same, from a client that authenticated.
     RequestOfClient(RequestFault),
-    /// No such client, or not its secret: which of both is not said. 401 `invalid_client`.
-    NotAuthenticated(Method),
-    /// The same, once too often from this address; good again after this time. 429.
+    /// The client is unknown or the secret is wrong; the answer does not say which. 401 `invalid_client`.
+    NotAuthenticated,
+    /// The same, once too often from this address; the time until the next attempt. 429.
     TooManyFailures(Duration),
-    /// The client proved who it is, but asks for too many tokens; good again after this time. 429.
+    /// The client authenticated, but asks for too many tokens; the time until the next request. 429.
     TooManyTokens(Duration),
-    /// The same of a client that revokes too many; good again after this time. 429.
+    /// The client authenticated, but revokes too many tokens; the time until the next request. 429.
     TooManyRevocations(Duration),
-    /// The client proved who it is, but is suspended. 400 `unauthorized_client`.
+    /// The client authenticated, but is suspended. 400 `unauthorized_client`.
     Suspended,
     /// Neither `audience` nor `resource`, and no default. 400 `invalid_request`.
     AudienceMissing,
-    /// An API set that the client was not granted, or several of which it was granted none. 400 `invalid_target`
-    /// (RFC 8707 section 2).
+    /// The client was granted none of the API sets that the request names. 400 `invalid_target` (RFC 8707 section 2).
     AudienceNotGranted,
     /// `audience` names none of the API sets that `resource` names. 400 `invalid_target`.
     TwoTargets,
@@ -137,12 +129,12 @@ pub enum TokenError {
         /// What it was assigned.
         assigned: Scope,
     },
-    /// No signature could be made: ours to mend. 503.
+    /// The token could not be signed: the server's fault. 503.
     Signing(KeyError),
 }
 
 impl ClientCredentials {
-    /// Brings together what the walk asks.
+    /// Brings together the rooms that the walk asks.
     #[must_use]
     pub fn new(
         clients: Arc<Clients>,
@@ -156,9 +148,9 @@ impl ClientCredentials {
         Self { clients, tokens, failures, clock, throttle, revocation_throttle, client_limits, targets, answers }
     }
 
-    /// Lets each client ask for so many tokens in a second, after a burst, and revoke as many; 0 is no limit.
+    /// Limits the tokens that each client may ask for in a second, after a burst, and as many revocations; 0 is no limit.
     #[must_use]
-    pub fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
+    pub(crate) fn limit_clients(self, requests_per_second: u32, burst: u32) -> Self {
         let rate = requests_per_second.into();
         let limits = Limits { requests_per_second: rate, burst, daily_quota: None, enforce: true };
         Self { client_limits: (requests_per_second > 0).then_some(limits), ..self }
@@ -171,13 +163,13 @@ impl ClientCredentials {
     }
 
     /// Forgets the counters of clients that are no longer registered.
-    pub fn forget_unregistered(&self) {
+    pub(crate) fn forget_unregistered(&self) {
         for throttle in [&self.throttle, &self.revocation_throttle] {
             throttle.retain(|client_id| self.clients.get(client_id.as_str()).is_some());
         }
     }
 
-    /// What token requests were answered so far.
+    /// How token requests were answered so far.
     #[must_use]
     pub fn answers(&self) -> &Answers {
         &self.answers
@@ -197,10 +189,10 @@ impl ClientCredentials {
         Ok((client, issued))
     }
 
-    /// Why a request from `source` that cannot be granted is refused. Who sends it is looked at first, as with any
-    /// other: right credentials count against no address, and wrong ones are a failure to be the client.
-    pub fn refuse(&self, request: UnfitRequest, source: IpAddr) -> TokenError {
-        let UnfitRequest { fault, authentication } = request;
+    /// Why a malformed request from `source` is refused. Its client is authenticated first, as for any request: right
+    /// credentials do not count against the address, wrong ones count as a failure.
+    pub fn refuse(&self, request: MalformedRequest, source: IpAddr) -> TokenError {
+        let MalformedRequest { fault, authentication } = request;
         match authentication.map(|authentication| self.authenticate_to_grant(&authentication, source)) {
             None => TokenError::Request(fault),
             Some(Ok(_)) => TokenError::RequestOfClient(fault),
@@ -208,7 +200,7 @@ impl ClientCredentials {
         }
     }
 
-    /// Who asks for a token, unless it does so too often.
+    /// The client that asks for a token, unless it asks too often.
     fn authenticate_to_grant(
         &self,
         authentication: &ClientAuthentication,
@@ -219,8 +211,8 @@ impl ClientCredentials {
         Ok(client)
     }
 
-    /// Who asks to revoke a token, unless it does so too often: each one is a write to the disk.
-    pub fn authenticate_to_revoke(
+    /// The client that asks to revoke a token, unless it asks too often: each revocation is a write to the disk.
+    pub(crate) fn authenticate_to_revoke(
         &self,
         authentication: &ClientAuthentication,
         source: IpAddr,
@@ -235,9 +227,9 @@ impl ClientCredentials {
         wait.map_or(Ok(()), Err)
     }
 
-    /// Who asks. Takes the same time for an unknown client and a wrong secret. A right secret passes
-    /// however many wrong ones came before it, from wherever: the limit on failures protects no secret of 256 bits,
-    /// it only spares work and logs.
+    /// The client that sends the request. Takes the same time for an unknown client and a wrong secret. A right secret
+    /// passes even after many wrong ones, wherever they came from: a secret of 256 bits needs no protection from guessing,
+    /// and the limit on failures only saves work and log lines.
     pub fn authenticate(
         &self,
         authentication: &ClientAuthentication,
@@ -245,10 +237,10 @@ impl ClientCredentials {
     ) -> Result<Arc<Client>, TokenError> {
         let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
             self.answers.failed_authentications.add_one();
-            let registered = self.clients.get(&authentication.client_id);
+            let registered = self.clients.get(authentication.client_id());
             let registered = registered.as_ref().map(|client| &client.client_id);
-            return Err(match self.failures.count(&authentication.client_id, registered, source) {
-                Ok(()) => TokenError::NotAuthenticated(authentication.method),
+            return Err(match self.failures.count(authentication.client_id(), registered, source) {
+                Ok(()) => TokenError::NotAuthenticated,
                 Err(wait) => TokenError::TooManyFailures(wait),
             });
         };
@@ -274,17 +266,17 @@ mod tests {
     use crate::time::UnixSeconds;
 
     #[tokio::test]
-    async fn nobody_is_proved_by_whatever_an_unknown_client_is_compared_with() {
+    async fn no_secret_authenticates_an_unknown_client() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clients = Clients::open(store).await.unwrap();
         for secret in ["", "\0", "secret"] {
-            let nobody = ClientAuthentication::from_body("nobody", Zeroizing::new(secret.to_owned()));
-            assert!(clients.authenticate(&nobody, UnixSeconds::new(0)).is_err(), "{secret:?}");
+            let unknown = ClientAuthentication::from_body("unknown", Zeroizing::new(secret.to_owned()), None);
+            assert!(clients.authenticate(&unknown, UnixSeconds::new(0)).is_err(), "{secret:?}");
         }
     }
 
     #[test]
-    fn every_error_code_stands_at_its_index() {
+    fn every_error_code_has_its_index() {
         for (place, code) in ErrorCode::ALL.iter().enumerate() {
             assert_eq!(code.index(), place, "{}", code.as_str());
         }

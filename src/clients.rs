@@ -25,7 +25,9 @@ pub use self::secret::Secret;
 use self::uses::SecretUses;
 pub use crate::api::client::Status;
 pub use crate::api::secret::SecretStanding;
-use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret, DigestKey, SecretDigest};
+use crate::oauth::credentials::{
+    ClientAuthentication, ClientId, ClientSecret, DigestKey, PresentedSecret, SecretDigest,
+};
 use crate::store::{Key, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
@@ -136,17 +138,19 @@ impl Clients {
         now: UnixSeconds,
     ) -> Result<Arc<Client>, NotAuthenticated> {
         let digest = |secret| self.digest_key.digest(secret);
-        let presented = digest(&authentication.client_secret);
-        let as_it_stands = authentication.secret_as_it_stands.as_ref().map(digest);
+        let (ClientAuthentication::ClientSecretBasic(presented) | ClientAuthentication::ClientSecretPost(presented)) =
+            authentication;
+        let PresentedSecret { client_id, secret, undecoded } = presented;
+        let (presented, undecoded) = (digest(secret), undecoded.as_ref().map(digest));
         let registry = self.view.load();
-        let client = registry.by_id.get(authentication.client_id.as_str());
+        let client = registry.by_id.get(client_id.as_str());
         let secrets = client.map_or(&self.decoy[..], |client| &client.secrets);
         let mut proof = None;
         for index in 0..MAX_SECRETS {
             let secret = secrets.get(index);
             let live = secret.is_some_and(|secret| secret.is_live(now));
             let stored = secret.map_or(&SecretDigest::NONE, |secret| &secret.digest);
-            let another = as_it_stands.as_ref().map_or(Choice::from(0), |another| stored.ct_eq(another));
+            let another = undecoded.as_ref().map_or(Choice::from(0), |another| stored.ct_eq(another));
             if bool::from((stored.ct_eq(&presented) | another) & Choice::from(u8::from(live))) {
                 proof = secret;
             }

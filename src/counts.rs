@@ -1,10 +1,9 @@
-//! Numbers that many threads add to and one reader sums: what an operator's metrics are made of.
+//! Counters for metrics: many threads add, one reader sums.
 //!
-//! Each room of the program owns the numbers of what it decides, and `http::metrics` reads them all. A
-//! [`Counter`], or [`Counts`] by a label of a closed set, is one number for each of some threads, apart in
-//! memory, so that workers never wait for each other's cache lines: to add is one uncontended atomic, and
-//! to read is a sum that may miss what is being added. No lock, no allocation, and no series that grows
-//! with what callers send.
+//! Each room of the program owns the counters of what it decides, and `http::metrics` reads them all. A [`Counter`], or
+//! [`Counts`] by a label of a closed set, is one number for each of some threads, on separate cache lines, so that workers
+//! never wait for each other: an addition is one uncontended atomic, and a total may miss additions that happen at the same
+//! time. No locks, no allocations, and no series that grows with what callers send.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +19,10 @@ pub trait Label: Copy + 'static {
     /// Every value, in the order of their indices.
     const ALL: &'static [Self];
 
-    /// The value as metrics have it.
+    /// The value in the metrics.
     fn name(self) -> &'static str;
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// The index in [`ALL`](Self::ALL).
     fn index(self) -> usize;
 }
 
@@ -54,24 +53,24 @@ pub(crate) use label;
 pub struct Counter(Shards<1>);
 
 impl Counter {
-    /// One more.
-    pub fn add_one(&self) {
+    /// Adds 1.
+    pub(crate) fn add_one(&self) {
         self.0.add(0, 1);
     }
 
-    /// So many more.
+    /// Adds `many`.
     pub fn add(&self, many: u64) {
         self.0.add(0, many);
     }
 
-    /// What was added so far.
+    /// The sum of all additions.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.total(0)
     }
 }
 
-/// One number for each value of a label; all are there from the start.
+/// A number for each value of a label, all 0 at first.
 #[derive(Debug)]
 pub struct Counts<L> {
     shards: Shards<MAX_VALUES>,
@@ -79,19 +78,19 @@ pub struct Counts<L> {
 }
 
 impl<L: Label> Counts<L> {
-    /// All of them 0.
+    /// Starts with 0 everywhere.
     #[must_use]
     pub fn new() -> Self {
         const { assert!(L::ALL.len() <= MAX_VALUES, "a label has more values than there is room for") };
         Self { shards: Shards::default(), label: PhantomData }
     }
 
-    /// One more of this value.
-    pub fn add_one(&self, value: L) {
+    /// Adds 1 to this value.
+    pub(crate) fn add_one(&self, value: L) {
         self.shards.add(value.index(), 1);
     }
 
-    /// What was added so far, of every value.
+    /// The sum of all additions to each value.
     pub fn totals(&self) -> impl Iterator<Item = (L, u64)> + '_ {
         L::ALL.iter().map(|value| (*value, self.shards.total(value.index())))
     }
@@ -103,7 +102,7 @@ impl<L: Label> Default for Counts<L> {
     }
 }
 
-/// The numbers of each thread, on cache lines of their own: two, for processors fetch them in pairs.
+/// The numbers of one thread, on two cache lines of their own: processors fetch cache lines in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard<const N: usize>([AtomicU64; N]);
@@ -139,30 +138,30 @@ fn own_shard() -> usize {
     SHARD.with(|shard| *shard)
 }
 
-/// How many of the things that were timed took how long: a count for each bound, as Prometheus keeps it.
+/// A histogram of durations: a count for each bound, as in Prometheus.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [f64],
     /// The bounds again, in nanoseconds.
     bounds_ns: Box<[u64]>,
-    /// What was over the bound before and not over this one; the last is over all.
+    /// How many exceeded the bound before and not this one; the last bucket exceeded all bounds.
     buckets: Box<[AtomicU64]>,
     sum_ns: AtomicU64,
 }
 
-/// What a [`Histogram`] holds.
+/// The values of a [`Histogram`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
     /// The bounds, in seconds.
     pub bounds: &'static [f64],
-    /// How many took no longer than each bound; the last of them is all.
+    /// How many took no longer than each bound; the last number counts all.
     pub cumulative: Vec<u64>,
-    /// How long all of them took together, in seconds.
+    /// The sum of all durations, in seconds.
     pub sum_s: f64,
 }
 
 impl Histogram {
-    /// One with these bounds in seconds, in ascending order.
+    /// A histogram with these bounds in seconds, in ascending order.
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
         let ns = |bound: &f64| u64::try_from(Duration::from_secs_f64(*bound).as_nanos()).unwrap_or(u64::MAX);
@@ -174,8 +173,8 @@ impl Histogram {
         }
     }
 
-    /// One more, which took so long.
-    pub fn observe(&self, took: Duration) {
+    /// Counts one duration.
+    pub(crate) fn observe(&self, took: Duration) {
         let ns = nanoseconds(took);
         if let Some(bucket) = self.bucket(ns) {
             bucket.fetch_add(1, Ordering::Relaxed);
@@ -183,9 +182,9 @@ impl Histogram {
         self.sum_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
-    /// The same where no other thread observes: without the price of an atomic addition. Two threads that
-    /// did so would lose counts, and nothing else.
-    pub fn observe_alone(&self, took: Duration) {
+    /// The same where no other thread observes, which saves the atomic addition. If two threads did so, counts would be
+    /// lost.
+    pub(crate) fn observe_alone(&self, took: Duration) {
         let ns = nanoseconds(took);
         let add = |number: &AtomicU64, many: u64| {
             number.store(number.load(Ordering::Relaxed).wrapping_add(many), Ordering::Relaxed);
@@ -196,7 +195,7 @@ impl Histogram {
         add(&self.sum_ns, ns);
     }
 
-    /// What was observed so far.
+    /// The values so far.
     #[must_use]
     pub fn times(&self) -> Times {
         let mut all = 0_u64;
@@ -211,7 +210,7 @@ impl Histogram {
         }
     }
 
-    /// The first bucket whose bound is not exceeded: nearly always the first, so they are tried in turn.
+    /// The first bucket whose bound is not exceeded. Nearly always it is the first of all, so they are tried in order.
     fn bucket(&self, ns: u64) -> Option<&AtomicU64> {
         let place = self.bounds_ns.iter().position(|bound| ns <= *bound).unwrap_or(self.bounds_ns.len());
         self.buckets.get(place)
@@ -223,13 +222,13 @@ fn nanoseconds(took: Duration) -> u64 {
 }
 
 impl Times {
-    /// Nothing yet, with these bounds.
+    /// No durations, with these bounds.
     #[must_use]
     pub fn none(bounds: &'static [f64]) -> Self {
         Self { bounds, cumulative: vec![0; bounds.len() + 1], sum_s: 0.0 }
     }
 
-    /// Both together; they have the same bounds.
+    /// The sum of both, which have the same bounds.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         for (mine, theirs) in self.cumulative.iter_mut().zip(&other.cumulative) {
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_all_threads_are_summed_and_every_value_is_there_from_the_start() {
+    fn counts_of_all_threads_are_summed_and_every_value_starts_at_0() {
         let (counts, counter) = (Counts::<Fruit>::new(), Counter::default());
         assert_eq!(
             counts.totals().map(|(fruit, total)| (fruit.name(), total)).collect::<Vec<_>>(),
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_a_label_stand_at_their_index() {
+    fn every_value_of_a_label_is_at_its_index() {
         for (place, fruit) in Fruit::ALL.iter().enumerate() {
             assert_eq!(fruit.index(), place);
         }

@@ -1,20 +1,21 @@
-//! How often an address has failed to authenticate as a client, and what the audit log is told of it.
+//! Failed client authentications: how often an address may fail, and what the audit log records of it.
 //!
-//! Counts failures only, for each pair of client and address, so a right secret is never turned away
-//! because somebody else used a wrong one. Memory is bounded: the pairs that have been quiet longest are
-//! forgotten first. Whether the client exists makes no difference.
+//! Only failures count, for each pair of client and address: so a client with the right secret is never refused because
+//! another client at its address failed. It makes no difference whether the client exists. Memory is bounded: the pairs
+//! whose last failure is oldest are forgotten first.
 
 mod failure_log;
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use self::failure_log::FailureLog;
@@ -22,11 +23,8 @@ pub use self::failure_log::{FailureSummary, Pair};
 use crate::oauth::credentials::ClientId;
 use crate::time::{Monotonic, SharedClock};
 
-/// The most pairs of client and address that are counted at a time.
-const MAX_PAIRS: usize = 16_384;
-
-/// The most addresses that are counted at a time.
-const MAX_ADDRESSES: usize = 16_384;
+/// The most pairs of client and address, and the most addresses, that are counted at a time.
+const MAX_KEYS: usize = 16_384;
 /// How many clients' failures one address may have.
 const CLIENTS_OF_AN_ADDRESS: u32 = 10;
 
@@ -35,10 +33,8 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Du
 /// The failures of all addresses.
 pub struct Failures {
     clock: SharedClock,
-    quota: Quota,
-    pairs: Cache<(Box<str>, IpAddr), Arc<Limiter>>,
-    address_quota: Quota,
-    addresses: Cache<IpAddr, Arc<Limiter>>,
+    of_pairs: Limiters<(Box<str>, IpAddr)>,
+    of_addresses: Limiters<IpAddr>,
     log: FailureLog,
 }
 
@@ -47,69 +43,69 @@ impl Failures {
     /// least 1, and [`CLIENTS_OF_AN_ADDRESS`] times as many for an address whatever client it names.
     #[must_use]
     pub fn new(clock: SharedClock, per_minute: u32, burst: u32) -> Self {
-        let at_least_one = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
-        let quota = |times| {
-            let limit = |limit: u32| at_least_one(limit.saturating_mul(times));
-            Quota::per_minute(limit(per_minute)).allow_burst(limit(burst))
-        };
         Self {
-            clock,
-            quota: quota(1),
-            pairs: Cache::new(MAX_PAIRS),
-            address_quota: quota(CLIENTS_OF_AN_ADDRESS),
-            addresses: Cache::new(MAX_ADDRESSES),
+            of_pairs: Limiters::new(clock.clone(), per_minute, burst, 1),
+            of_addresses: Limiters::new(clock.clone(), per_minute, burst, CLIENTS_OF_AN_ADDRESS),
             log: FailureLog::default(),
+            clock,
         }
     }
 
-    /// Counts one failure to be `client_id`, which is `registered` if any client is; `Err` is the time until
-    /// the next one is allowed.
+    /// Counts a failure to authenticate as `client_id`; `registered` is that client, if it exists. `Err` is the time
+    /// until the next failure is allowed.
     pub fn count(&self, client_id: &str, registered: Option<&ClientId>, source: IpAddr) -> Result<(), Duration> {
         let address = network(source);
         self.log.add(Pair { client_id: registered.cloned(), source: Some(address) }, self.clock.now());
-        let of_address = self.addresses.get(&address).unwrap_or_else(|| {
-            let limiter = self.limiter(self.address_quota);
-            self.addresses.insert(address, limiter.clone());
-            limiter
-        });
-        // First, so that an address which names ever new clients does not push other pairs out of memory.
-        count(&of_address)?;
-        let pair = (client_id.into(), address);
-        let of_pair = self.pairs.get(&pair).unwrap_or_else(|| {
-            let limiter = self.limiter(self.quota);
-            self.pairs.insert(pair, limiter.clone());
-            limiter
-        });
-        count(&of_pair)
+        // The address first: one that names ever new clients must not push the pairs of others out of memory.
+        self.of_addresses.count(&address)?;
+        self.of_pairs.count(&(client_id.into(), address))
     }
 
-    /// What the audit log is to be told now; it stays until it is [`told`](Self::told).
+    /// What the audit log should record now. A summary is due until it is [logged](Self::mark_logged).
     #[must_use]
     pub fn due(&self) -> Vec<FailureSummary> {
         self.log.due(self.clock.now())
     }
 
-    /// All that the audit log was not told yet, for a stop.
+    /// Everything that the audit log has not recorded yet, for a stop.
     #[must_use]
     pub fn remaining(&self) -> Vec<FailureSummary> {
         self.log.remaining()
     }
 
-    /// A sum is in the audit log.
-    pub fn told(&self, sum: &FailureSummary) {
-        self.log.told(sum, self.clock.now());
-    }
-
-    fn limiter(&self, quota: Quota) -> Arc<Limiter> {
-        Arc::new(Limiter::new(quota, InMemoryState::default(), Monotonic(self.clock.clone())))
+    /// Says that the audit log has recorded a summary.
+    pub(crate) fn mark_logged(&self, summary: &FailureSummary) {
+        self.log.mark_logged(summary, self.clock.now());
     }
 }
 
-fn count(limiter: &Limiter) -> Result<(), Duration> {
-    limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+/// A limiter for each key that has failed.
+struct Limiters<K> {
+    clock: SharedClock,
+    rate: governor::Quota,
+    by_key: Cache<K, Arc<Limiter>>,
 }
 
-/// What one subscriber holds, as limits by address count it: an IPv4 address, or an IPv6 /64.
+impl<K: Clone + Eq + Hash> Limiters<K> {
+    /// Allows `times` as many failures as `per_minute` and `burst`.
+    fn new(clock: SharedClock, per_minute: u32, burst: u32, times: u32) -> Self {
+        let limit = |limit: u32| NonZeroU32::new(limit.saturating_mul(times)).unwrap_or(NonZeroU32::MIN);
+        let rate = governor::Quota::per_minute(limit(per_minute)).allow_burst(limit(burst));
+        Self { clock, rate, by_key: Cache::new(MAX_KEYS) }
+    }
+
+    fn count(&self, key: &K) -> Result<(), Duration> {
+        let limiter = self.by_key.get(key).unwrap_or_else(|| {
+            let limiter = Limiter::new(self.rate, InMemoryState::default(), Monotonic(self.clock.clone()));
+            let limiter = Arc::new(limiter);
+            self.by_key.insert(key.clone(), limiter.clone());
+            limiter
+        });
+        limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+    }
+}
+
+/// The network of one subscriber, which the limits by address count as one: an IPv4 address, or an IPv6 /64.
 #[must_use]
 pub fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
@@ -124,7 +120,7 @@ mod tests {
     use crate::time::{ManualClock, UnixSeconds};
 
     #[test]
-    fn failures_are_counted_by_client_and_address_and_time_forgives_them() {
+    fn failures_are_counted_by_client_and_address_and_expire() {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(0)));
         let failures = Failures::new(clock.clone(), 6, 2);
         let source: IpAddr = "192.0.2.1".parse().unwrap();
@@ -146,7 +142,7 @@ mod tests {
             assert_eq!(failures.count(&client.to_string(), None, source), Ok(()), "{client}");
         }
         assert_eq!(failures.count("20", None, source), Err(Duration::from_secs(1)));
-        assert_eq!(failures.pairs.len(), 20);
+        assert_eq!(failures.of_pairs.by_key.len(), 20);
         assert_eq!(failures.count("20", None, "192.0.2.2".parse().unwrap()), Ok(()), "another address");
     }
 

@@ -1,9 +1,9 @@
 //! `Idempotency-Key`: what makes it safe to send a `POST` again (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! Owns the keys under `idempotency/` and `idempotency-slots/`. Keys are each client's own, and a client has a bounded
-//! number of them. What is remembered, for 24 hours, is the whole answer and a digest of the request that got it, as
-//! it was read: the same request in other words, or at another address of the same collection, is the same request.
-//! The same key with another request is a mistake, and is answered as one. Only success is remembered.
+//! Owns the keys under `idempotency/` and `idempotency-slots/`. Each client has keys of its own, a bounded number of them.
+//! For 24 hours a record remembers the answer, and a digest of the request as it was parsed: the same values in another
+//! JSON text, or sent to another address of the same collection, are the same request. Another request under the same key
+//! is an error. Only success is remembered.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,18 +26,18 @@ const IDEMPOTENCY: Keyspace<Remembered> = Keyspace::new("idempotency");
 const REMEMBERED_SECONDS: u64 = SECONDS_PER_DAY;
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
-/// The shortest key that a secret is derived from, in bytes: shorter ones are counters and words, which can be guessed.
-pub const MIN_BYTES_FOR_A_SECRET: usize = 16;
+/// The shortest key to derive a secret from, in bytes: shorter keys are counters and words, which can be guessed.
+pub(crate) const MIN_BYTES_FOR_A_SECRET: usize = 16;
 /// How many answers a client may have remembered, unless the settings say otherwise.
-pub const DEFAULT_MAX_KEYS: u32 = 10_000;
-/// What forgetting one answer takes: a check and two writes.
-const OPERATIONS_TO_FORGET: usize = 3;
+pub(crate) const DEFAULT_MAX_KEYS: u32 = 10_000;
+/// How many operations delete one answer: a check and two writes.
+const OPERATIONS_TO_DELETE: usize = 3;
 
 /// 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(Box<str>);
 
-/// Not an idempotency key.
+/// The text is no idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an Idempotency-Key is 1 to {MAX_KEY_BYTES} visible ASCII characters")]
 pub struct InvalidKey;
@@ -47,8 +47,8 @@ pub struct InvalidKey;
 pub struct Attempt<'r> {
     client_id: &'r ClientId,
     key: IdempotencyKey,
-    /// Its digest as earlier versions made it: of the path and the bytes.
-    as_sent: Option<String>,
+    /// The digest that earlier versions made: of the path and the bytes.
+    legacy_fingerprint: Option<String>,
 }
 
 /// The answer to a creation.
@@ -58,9 +58,9 @@ pub struct Answer {
     pub location: String,
     /// The tag of its state.
     pub etag: EntityTag,
-    /// The body of the answer, without what is a secret.
+    /// The body of the answer, without the secret.
     pub body: String,
-    /// What the secret in the answer was derived with, beside the key itself.
+    /// The salt with which the secret in the answer was derived from the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<Salt>,
 }
@@ -69,14 +69,14 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Salt(String);
 
-/// The answer to a creation, and to which request it was given.
+/// The record: the answer to a creation, and the fingerprint of its request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Remembered {
     fingerprint: String,
     #[serde(flatten)]
     answer: Answer,
     expires_at: UnixSeconds,
-    /// Its slot; records of earlier versions have none, and count for nobody.
+    /// Its slot; records of earlier versions have none, and do not count against their client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slot: Option<u32>,
 }
@@ -86,26 +86,26 @@ pub struct Idempotency {
     store: Arc<dyn Store>,
     slots: Slots<Keys>,
     max_keys: u32,
-    /// Up to where the last sweep came; `None` to start anew.
+    /// The last key that the last sweep looked at; `None` to start anew.
     swept: Mutex<Option<Key>>,
 }
 
-/// What takes a slot here.
+/// The kind of slot that a remembered answer takes.
 enum Keys {}
 
 impl SlotKind for Keys {
     const PREFIX: &'static str = "idempotency-slots";
 }
 
-/// What is known of an attempt.
+/// What the store has for an attempt.
 pub enum Place<'s> {
-    /// Nothing: its answer may be written here.
+    /// No answer: one may be written here.
     Free(Free<'s>),
-    /// The answer that the same request got, and the condition that it is still remembered.
+    /// The answer to the same request, and the check that it is still remembered.
     Answered(Answer, Txn),
-    /// Another request came under the key.
+    /// The answer to another request under the same key.
     Reused,
-    /// The client has as many answers remembered as it may have.
+    /// The client has the most answers that it may have.
     Full,
 }
 
@@ -119,13 +119,13 @@ pub struct Free<'s> {
 }
 
 enum FreeSlot<'s> {
-    /// That of an expired answer under the same key.
-    Kept(u32),
+    /// The slot of an expired answer under the same key.
+    OfExpired(u32),
     New(Slot<'s, Keys>),
 }
 
 impl IdempotencyKey {
-    /// Reads the field's value: the key as it is, or, as the draft has it, in double quotes.
+    /// Reads the field's value: the key, with or without the double quotes of the draft.
     pub fn parse(value: &[u8]) -> Result<Self, InvalidKey> {
         let unquoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
         if !(1..=MAX_KEY_BYTES).contains(&unquoted.len()) || !unquoted.iter().all(u8::is_ascii_graphic) {
@@ -134,27 +134,25 @@ impl IdempotencyKey {
         str::from_utf8(unquoted).map(|key| Self(key.into())).map_err(|_| InvalidKey)
     }
 
-    /// The key itself.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
     /// Whether it is long enough to derive a secret from.
     #[must_use]
-    pub fn may_make_a_secret(&self) -> bool {
+    pub(crate) fn may_make_a_secret(&self) -> bool {
         self.0.len() >= MIN_BYTES_FOR_A_SECRET
     }
 }
 
 impl Salt {
-    /// Of these random bytes.
+    /// A salt of these random bytes.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// What was random.
+    /// The random bytes, in base64url.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
@@ -162,16 +160,16 @@ impl Salt {
 }
 
 impl<'r> Attempt<'r> {
-    /// An attempt of this client's.
+    /// An attempt of this client.
     #[must_use]
     pub fn new(client_id: &'r ClientId, key: IdempotencyKey) -> Self {
-        Self { client_id, key, as_sent: None }
+        Self { client_id, key, legacy_fingerprint: None }
     }
 
-    /// The same, for a creation that earlier versions remembered by its path and the bytes of its body.
+    /// The same, for a creation that earlier versions remembered under its path and the bytes of its body.
     #[must_use]
-    pub fn sent_as(mut self, path: &str, body: &[u8]) -> Self {
-        self.as_sent = Some(fingerprint(&[path.as_bytes(), body]));
+    pub(crate) fn sent_as(mut self, path: &str, body: &[u8]) -> Self {
+        self.legacy_fingerprint = Some(fingerprint(&[path.as_bytes(), body]));
         self
     }
 
@@ -181,14 +179,14 @@ impl<'r> Attempt<'r> {
         &self.key
     }
 
-    /// Where the answer is remembered: below the client, under a digest, for a key may hold anything.
+    /// The id of the record: a digest below the client, because a key may hold any character.
     fn id(&self) -> String {
         let digest = digest(&SHA256, self.key.as_bytes());
         format!("{}/{}", self.client_id, URL_SAFE_NO_PAD.encode(digest))
     }
 }
 
-/// A digest of `parts`, of which only the last may hold a zero byte: no others give the same.
+/// A digest of `parts`. Only the last part may hold a zero byte, so that different parts have different digests.
 fn fingerprint(parts: &[&[u8]]) -> String {
     let mut context = Context::new(&SHA256);
     for (index, part) in parts.iter().enumerate() {
@@ -207,7 +205,7 @@ impl Remembered {
 }
 
 impl Idempotency {
-    /// Reads how many answers each client has, and follows it.
+    /// Reads how many answers each client has, and follows the store.
     pub async fn open(store: Arc<dyn Store>, max_keys: u32) -> Result<Self, StoreError> {
         let slots = Slots::open(store.clone()).await?;
         Ok(Self { store, slots, max_keys, swept: Mutex::new(None) })
@@ -215,11 +213,11 @@ impl Idempotency {
 
     /// How many answers a client may have remembered.
     #[must_use]
-    pub fn max_keys(&self) -> u32 {
+    pub(crate) fn max_keys(&self) -> u32 {
         self.max_keys
     }
 
-    /// What is known of an attempt to create `what` as `read` says. Waits while others may take the last place.
+    /// Looks up an attempt to create `what` with the values `read`. Waits while other attempts may take the last slot.
     pub async fn place(
         &self,
         attempt: &Attempt<'_>,
@@ -231,27 +229,27 @@ impl Idempotency {
         let read = serde_json::to_vec(read).unwrap_or_default();
         let fingerprint = fingerprint(&[what.as_bytes(), &read]);
         let key = IDEMPOTENCY.key(&id);
-        let mut asked_again = false;
+        let mut looked_twice = false;
         loop {
             let stored = IDEMPOTENCY.get(&*self.store, &id).await?;
-            let (expired, kept) = match stored {
+            let (expired, own_slot) = match stored {
                 Some((remembered, value)) if !remembered.has_expired(now) => {
                     let is_same = remembered.fingerprint == fingerprint
-                        || attempt.as_sent.as_ref().is_some_and(|as_sent| *as_sent == remembered.fingerprint);
+                        || attempt.legacy_fingerprint.as_ref() == Some(&remembered.fingerprint);
                     let same = || Place::Answered(remembered.answer, Txn::new().equals(key, value));
                     return Ok(if is_same { same() } else { Place::Reused });
                 }
                 Some((remembered, value)) => (Some(value), remembered.slot),
                 None => (None, None),
             };
-            let slot = match kept {
-                Some(number) => FreeSlot::Kept(number),
+            let slot = match own_slot {
+                Some(number) => FreeSlot::OfExpired(number),
                 None => match self.slots.reserve(attempt.client_id.as_str(), self.max_keys).await {
                     Reservation::Reserved(slot) => FreeSlot::New(slot),
-                    Reservation::Full if asked_again => return Ok(Place::Full),
-                    // The last place may have gone to this very attempt, which came twice at once.
+                    Reservation::Full if looked_twice => return Ok(Place::Full),
+                    // The same attempt may have come twice at once and taken the last slot itself.
                     Reservation::Full => {
-                        asked_again = true;
+                        looked_twice = true;
                         continue;
                     }
                 },
@@ -260,13 +258,13 @@ impl Idempotency {
         }
     }
 
-    /// Returns once what is in memory has come to that commit.
+    /// Waits until the slots in memory include that commit.
     pub async fn wait_for(&self, revision: Revision) {
         self.slots.wait_for(revision).await;
     }
 
-    /// Forgets answers that were remembered for long enough; says how many. A call looks at no more
-    /// than 1,000 of them and goes on where the one before stopped.
+    /// Deletes expired answers and returns how many. One call looks at no more than 1,000 answers, and the next call goes
+    /// on from there.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
         let after = self.swept().take();
         let page = self.store.scan(&IDEMPOTENCY.prefix(), after.as_ref(), MAX_SCAN).await?;
@@ -275,7 +273,7 @@ impl Idempotency {
         }
         let mut expired = Vec::new();
         for (key, value) in page {
-            // One that a newer program wrote is that program's to forget.
+            // Only a newer version can delete a record of a newer version.
             if let Ok(remembered) = IDEMPOTENCY.decode(&key, &value)
                 && remembered.has_expired(now)
             {
@@ -285,7 +283,7 @@ impl Idempotency {
         self.delete(&expired).await
     }
 
-    /// Forgets every answer of a client that is deleted.
+    /// Deletes every answer of a deleted client.
     pub async fn forget(&self, client_id: &ClientId) -> Result<(), StoreError> {
         let of_client = IDEMPOTENCY.key(format_args!("{client_id}/"));
         let mut after = None;
@@ -305,22 +303,22 @@ impl Idempotency {
     }
 
     async fn delete(&self, entries: &[(Key, Value, Option<u32>)]) -> Result<usize, StoreError> {
-        let mut forgotten = 0;
-        for chunk in entries.chunks(MAX_OPERATIONS / OPERATIONS_TO_FORGET) {
-            let forget = |txn: Txn, (key, value, slot): &(Key, Value, Option<u32>)| {
+        let mut deleted = 0;
+        for chunk in entries.chunks(MAX_OPERATIONS / OPERATIONS_TO_DELETE) {
+            let delete = |txn: Txn, (key, value, slot): &(Key, Value, Option<u32>)| {
                 let owner = IDEMPOTENCY.id(key).and_then(|id| id.rsplit_once('/')).map(|(owner, _)| owner);
-                let forgotten = txn.equals(key.clone(), value.clone()).delete(key.clone());
+                let txn = txn.equals(key.clone(), value.clone()).delete(key.clone());
                 match owner.zip(*slot) {
-                    Some((owner, number)) => forgotten.delete(Slots::<Keys>::key(owner, number)),
-                    None => forgotten,
+                    Some((owner, number)) => txn.delete(Slots::<Keys>::key(owner, number)),
+                    None => txn,
                 }
             };
-            // A conflict: one of the keys is in use again. The next sweep takes the others.
-            if let Outcome::Committed(_) = self.store.commit(chunk.iter().fold(Txn::new(), forget)).await? {
-                forgotten += chunk.len();
+            // A conflict means that one of the keys is in use again. The next sweep deletes the others.
+            if let Outcome::Committed(_) = self.store.commit(chunk.iter().fold(Txn::new(), delete)).await? {
+                deleted += chunk.len();
             }
         }
-        Ok(forgotten)
+        Ok(deleted)
     }
 
     fn swept(&self) -> MutexGuard<'_, Option<Key>> {
@@ -329,10 +327,10 @@ impl Idempotency {
 }
 
 impl Free<'_> {
-    /// The write that remembers `answer`, on the condition that the place is still free.
+    /// The write that remembers `answer`, and the check that the place is still free.
     pub fn remember(&self, answer: &Answer, now: UnixSeconds) -> Result<Txn, StoreError> {
         let (number, taken) = match &self.slot {
-            FreeSlot::Kept(number) => (*number, Txn::new()),
+            FreeSlot::OfExpired(number) => (*number, Txn::new()),
             FreeSlot::New(slot) => (slot.number(), slot.take(&*self.id)?),
         };
         let remembered = Remembered {

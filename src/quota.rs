@@ -1,146 +1,90 @@
-//! How much a client may call in a UTC day, exactly, without the disk on a request's way.
+//! How many requests a client may make in a UTC day: exact, and without the disk on a request's way.
 //!
-//! Owns the keys under `quota/`: for each client and day, the units that are spent or held. A request
-//! spends a unit that this process holds in memory; the process holds only what the store had recorded
-//! as leased, durably, before. So whatever dies, no unit is ever spent twice: a crash loses at most the
-//! two blocks that were held, a clean stop returns them, and the same record makes one quota hold for
-//! many nodes.
+//! Owns the keys under `quota/`: one record for each client and day, with the units that were leased. A process spends
+//! only units that the store has durably recorded as leased before. So no crash lets a unit be spent twice: a crash
+//! loses at most two blocks, a clean stop returns them, and one record makes the quota hold for many nodes.
 //!
-//! A block is 1 % of the quota, at least 1 and at most 1,000 units. From 100,000 units a day on it is 1 % of
-//! what was used, at most 100,000: each lease is a commit that wakes a dozen threads, and who calls the most would ask for
-//! the most of them. When half of one is gone the next is leased in the background; a request waits only when none is
-//! left. A node knows what others have leased from its own last lease, so it may spend what it holds of a quota that was
-//! lowered meanwhile.
+//! A block is 1 % of the quota, from 1 to 1,000 units. From 100,000 units a day on it is 1 % of what was used, at most
+//! 100,000 units: each lease is a commit that wakes a dozen threads, and the busiest clients would cause the most of
+//! them. When half of a block is spent, the next lease starts in the background; a request waits only when no unit is
+//! left. A node learns what others have leased from its own next lease, so after a quota was lowered it may still spend
+//! the units that it has.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod counter;
+mod history;
+mod lease;
+mod record;
+
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use futures_util::{StreamExt as _, stream};
 use papaya::HashMap;
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
-use crate::counts;
+pub use self::counter::Units;
+use self::counter::{Count, DayCounter, Step};
+pub use self::history::DayUsed;
+pub(crate) use self::history::{DAYS_KEPT, delete_days};
+use self::history::{day_key, leased_by_day};
+pub use self::lease::LeaseCounts;
+use self::lease::{lease, return_in_background, return_unspent};
+use self::record::{LEASES, lease_id};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
-use crate::store::{Keyspace, Outcome, Store, StoreError, Txn};
+use crate::store::{Store, StoreError};
 use crate::time::{Day, SharedClock, UnixSeconds};
 
-/// The largest block, in units, of a client that has used no hundred of such blocks today.
-const MAX_FIRST_BLOCK: u64 = 1_000;
-/// The largest block, in units.
-const MAX_BLOCK: u64 = 100_000;
-/// How often a lost race for a record is run again before the store counts as not answering.
-const MAX_RACES: usize = 64;
-/// Days of usage that are kept, today's included.
-pub const DAYS_KEPT: u64 = 90;
-/// How many outdated days one lease deletes.
-const OUTDATED_BATCH: usize = 16;
-/// How many days are forgotten with their client: all that are kept, and some that are overdue.
-const FORGOTTEN_AT_ONCE: usize = 100;
-/// How many counters are settled at a time on a clean stop: they share the store's syncs.
+/// How many counters a clean stop settles at a time: they share the store's syncs.
 const SETTLED_AT_ONCE: usize = 128;
-
-const LEASES: Keyspace<Leased> = Keyspace::new("quota");
-
-/// What the store knows of one client's day.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Leased {
-    /// Units that are spent, or held by a process that may spend them.
-    units: u64,
-}
 
 /// The counters of all clients that have called today.
 #[derive(Clone)]
 pub struct Quota {
     store: Arc<dyn Store>,
     clock: SharedClock,
-    counters: Arc<HashMap<ClientId, Arc<Counter>, RandomState>>,
-    /// Where leases are taken: a caller that goes away must not take a leased block with it.
-    leasing: Handle,
-    leases: Arc<Leases>,
-}
-
-/// What was leased so far.
-#[derive(Debug, Default)]
-pub struct Leases {
-    /// Blocks that the store has recorded.
-    pub blocks: counts::Counter,
-    /// Units in them.
-    pub units: counts::Counter,
-    /// Units of them that were not spent and went back.
-    pub returned: counts::Counter,
-    /// Blocks that could not be leased, because the store did not answer.
-    pub failed: counts::Counter,
-}
-
-/// Where a client stands today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Units {
-    /// Whether this request was within the quota; of a peek, whether the next one is.
-    pub admitted: bool,
-    /// Units in a day; `None` is unlimited.
-    pub daily_quota: Option<u64>,
-    /// Units spent today. Units that other nodes hold count as spent.
-    pub used: u64,
-    /// Units left today.
-    pub remaining: Option<u64>,
-    /// When the day ends and all units are there again.
-    pub resets_at: UnixSeconds,
-    /// Seconds until then.
-    pub resets_in_s: u64,
-}
-
-/// What a client used on one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DayUsed {
-    /// The UTC day.
-    pub day: Day,
-    /// Units spent on it.
-    pub used: u64,
-}
-
-/// The write that forgets all days of a client that is deleted.
-pub async fn forget(store: &dyn Store, client_id: &ClientId) -> Result<Txn, StoreError> {
-    let days = store.scan(&of_client(client_id), None, FORGOTTEN_AT_ONCE).await?;
-    Ok(days.into_iter().fold(Txn::new(), |txn, (key, _)| txn.delete(key)))
+    counters: Arc<HashMap<ClientId, Arc<DayCounter>, RandomState>>,
+    /// Runs the leases: a caller that goes away must not take a leased block with it.
+    runtime: Handle,
+    lease_counts: Arc<LeaseCounts>,
 }
 
 impl Quota {
-    /// Counters that are read from the store as clients call. Must be called on the runtime that lives
-    /// as long as the server: leases run there.
+    /// Starts without counters: each is read from the store when its client calls. Must be called on the runtime that
+    /// lives as long as the server: leases run there.
     #[must_use]
     pub fn open(store: Arc<dyn Store>, clock: SharedClock) -> Self {
-        Self { store, clock, counters: Arc::default(), leasing: Handle::current(), leases: Arc::default() }
+        Self { store, clock, counters: Arc::default(), runtime: Handle::current(), lease_counts: Arc::default() }
     }
 
-    /// Spends one unit of the client's day, if one is left. Waits for the store only when this process
-    /// holds none: at the first request of a day, or when requests outrun the leases.
+    /// Spends one unit of the client's day, if one is left. Waits for the store only if this process has no unit
+    /// available: at the first request of a day, or when requests are faster than the leases.
     pub async fn spend(&self, client_id: &ClientId, limits: Limits) -> Result<Units, StoreError> {
         loop {
-            if let Some(units) = self.spend_held(client_id, limits, self.clock.now()) {
+            if let Some(units) = self.spend_available(client_id, limits, self.clock.now()) {
                 return Ok(units);
             }
             let (today, counter) = (self.clock.now().day(), self.counter(client_id));
-            let leased = self.lease(client_id, counter, today, limits).await;
+            let leased = self.spawn_lease(client_id, counter, today, limits).await;
             leased.map_err(|stopped| StoreError::Unavailable(stopped.to_string().into()))??;
         }
     }
 
-    /// The same at `now`, without a wait: `None` when a block has to be leased first.
+    /// The same without waiting: `None` if a block must be leased first.
     #[must_use]
-    pub fn spend_held(&self, client_id: &ClientId, limits: Limits, now: UnixSeconds) -> Option<Units> {
+    pub(crate) fn spend_available(&self, client_id: &ClientId, limits: Limits, now: UnixSeconds) -> Option<Units> {
         let counters = self.counters.pin();
         let counter = counters.get(client_id)?;
-        let (step, outdated) = counter.lock().spend(now.day(), limits);
-        if let Some(outdated) = outdated {
-            self.leasing.spawn(settle_logged(self.store.clone(), client_id.clone(), outdated, self.leases.clone()));
+        let (step, unspent) = counter.lock().spend(now.day(), limits);
+        if let Some(unspent) = unspent {
+            let (store, counts) = (self.store.clone(), self.lease_counts.clone());
+            self.runtime.spawn(return_in_background(store, client_id.clone(), unspent, counts));
         }
         match step {
             Step::Spent { count, then_lease } => {
                 if then_lease {
-                    drop(self.lease(client_id, counter.clone(), now.day(), limits));
+                    drop(self.spawn_lease(client_id, counter.clone(), now.day(), limits));
                 }
                 Some(count.units(true, limits, now))
             }
@@ -151,350 +95,100 @@ impl Quota {
 
     /// Where the client stands; spends nothing. Reads the store if the client has not called today.
     pub async fn peek(&self, client_id: &ClientId, limits: Limits) -> Result<Units, StoreError> {
-        if let Some(units) = self.known(client_id, limits) {
+        if let Some(units) = self.peek_in_memory(client_id, limits) {
             return Ok(units);
         }
         let counter = self.counter(client_id);
-        // One reader at a time, and what it found is kept: whoever asks often reads the store once.
-        let _turn = counter.turn.lock().await;
+        // One reader at a time, and the others use what it has read.
+        let _one_at_a_time = counter.lease_lock.lock().await;
         let now = self.clock.now();
-        let known = counter.lock().count_of(now.day());
-        let count = if let Some(count) = known {
+        let read_before = counter.lock().count_on(now.day());
+        let count = if let Some(count) = read_before {
             count
         } else {
             let stored = LEASES.get(&*self.store, lease_id(client_id, now.day())).await?;
-            let count = Count { leased: stored.map_or(0, |(record, _)| record.units), held: 0 };
-            // Nothing was granted, so there is nothing to settle.
-            let _none = counter.lock().hold(now.day(), count.leased, 0);
-            count
+            let leased = stored.map_or(0, |(record, _)| record.units);
+            let _no_block_to_return = counter.lock().credit(now.day(), leased, 0);
+            Count { leased, available: 0 }
         };
-        Ok(count.units(count.used() < limit(limits), limits, now))
+        Ok(count.peek(limits, now))
     }
 
-    /// The same, from memory alone: `None` if the client has not called today.
+    /// The same from memory: `None` if the client has not called today.
     #[must_use]
-    pub fn known(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
+    pub(crate) fn peek_in_memory(&self, client_id: &ClientId, limits: Limits) -> Option<Units> {
         let now = self.clock.now();
-        let count = self.counters.pin().get(client_id)?.lock().count_of(now.day())?;
-        Some(count.units(count.used() < limit(limits), limits, now))
+        let count = self.counters.pin().get(client_id)?.lock().count_on(now.day())?;
+        Some(count.peek(limits, now))
     }
 
     /// What the client used on each of the `days` before today, the last first. Reads the store.
     pub async fn days_before(&self, client_id: &ClientId, days: u64) -> Result<Vec<DayUsed>, StoreError> {
         let today = self.clock.now().day();
         let days = days.min(DAYS_KEPT - 1);
-        let before_all = LEASES.key(lease_id(client_id, today.before(days + 1)));
-        let kept = usize::try_from(DAYS_KEPT).unwrap_or(usize::MAX);
-        let stored = self.store.scan(&of_client(client_id), Some(&before_all), kept).await?;
-        let mut used_on = BTreeMap::new();
-        for (key, value) in stored {
-            used_on.insert(key.clone(), LEASES.decode(&key, &value)?.units);
-        }
+        let leased = leased_by_day(&*self.store, client_id, today, days).await?;
         let counter = self.counters.pin().get(client_id).cloned();
         let used = |day: Day| {
-            // A day that this process has not settled yet is known better here.
-            let held_on = counter.as_ref().and_then(|counter| counter.lock().count_of(day));
-            let stored = used_on.get(&LEASES.key(lease_id(client_id, day))).copied();
-            held_on.map(Count::used).or(stored).unwrap_or_default()
+            // The counter may still be at a past day whose unspent units the store counts as leased.
+            let in_memory = counter.as_ref().and_then(|counter| counter.lock().count_on(day));
+            let stored = leased.get(&day_key(client_id, day)).copied();
+            in_memory.map(Count::used).or(stored).unwrap_or_default()
         };
         let days = (1..=days).map(|back| today.before(back));
         Ok(days.map(|day| DayUsed { day, used: used(day) }).collect())
     }
 
-    /// Returns every unit that is held and not spent. For a clean stop: after it, nothing may be spent.
+    /// Returns every unspent unit to the store. For a clean stop: after it, no request may spend a unit.
     pub async fn close(&self) -> Result<(), StoreError> {
         let counters: Vec<_> =
             self.counters.pin().iter().map(|(client_id, counter)| (client_id.clone(), counter.clone())).collect();
         let settled = stream::iter(counters).map(|(client_id, counter)| async move {
-            // Waits for a lease under way: its units are held from then on.
-            let _turn = counter.turn.lock().await;
-            let outdated = counter.lock().close();
-            settle(&*self.store, &client_id, outdated, &self.leases).await
+            // Waits for a lease that is under way, whose units are unspent too.
+            let _one_at_a_time = counter.lease_lock.lock().await;
+            let unspent = counter.lock().close();
+            return_unspent(&*self.store, &client_id, unspent, &self.lease_counts).await
         });
         let outcomes: Vec<_> = settled.buffer_unordered(SETTLED_AT_ONCE).collect().await;
         outcomes.into_iter().collect()
     }
 
-    /// Forgets clients that `keep` does not know any more.
-    pub fn retain(&self, keep: impl Fn(&ClientId) -> bool) {
-        self.counters.pin().retain(|client_id, _| keep(client_id));
+    /// Forgets the clients that `is_registered` does not find.
+    pub fn retain(&self, is_registered: impl Fn(&ClientId) -> bool) {
+        self.counters.pin().retain(|client_id, _| is_registered(client_id));
     }
 
-    /// Forgets what is held of a client that was deleted, so that whoever is registered under its identifier
-    /// again starts anew. What the store has of it is forgotten with [`forget`].
-    pub fn forget_held(&self, client_id: &ClientId) {
+    /// Forgets the counter of a deleted client, so that a client which is later registered under the same identifier
+    /// starts anew. [`delete_days`] deletes what the store has.
+    pub fn forget(&self, client_id: &ClientId) {
         self.counters.pin().remove(client_id);
     }
 
     /// What was leased so far.
     #[must_use]
-    pub fn leases(&self) -> &Leases {
-        &self.leases
+    pub(crate) fn lease_counts(&self) -> &LeaseCounts {
+        &self.lease_counts
     }
 
-    /// How many clients' units are held here.
+    /// How many clients have a counter in memory.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn counters(&self) -> usize {
         self.counters.len()
     }
 
-    fn counter(&self, client_id: &ClientId) -> Arc<Counter> {
+    fn counter(&self, client_id: &ClientId) -> Arc<DayCounter> {
         let today = self.clock.now().day();
-        self.counters.pin().get_or_insert_with(client_id.clone(), || Arc::new(Counter::new(today))).clone()
+        self.counters.pin().get_or_insert_with(client_id.clone(), || Arc::new(DayCounter::new(today))).clone()
     }
 
-    fn lease(
+    fn spawn_lease(
         &self,
         client_id: &ClientId,
-        counter: Arc<Counter>,
+        counter: Arc<DayCounter>,
         day: Day,
         limits: Limits,
-    ) -> tokio::task::JoinHandle<Result<(), StoreError>> {
-        let (store, client_id, tally) = (self.store.clone(), client_id.clone(), self.leases.clone());
-        self.leasing.spawn(async move {
-            let _turn = counter.turn.lock().await;
-            // Whoever had the turn before may have leased enough.
-            let wanted = counter.lock().wanted(day, limits);
-            let leased = match wanted {
-                None => Err(StoreError::Unavailable("the server is stopping".into())),
-                Some(false) => Ok(()),
-                Some(true) => lease_block(&*store, &client_id, &counter, day, limits, &tally).await,
-            };
-            counter.lock().leasing = false;
-            if let Err(error) = &leased {
-                tally.failed.add_one();
-                tracing::error!(%client_id, %error, "no quota block could be leased");
-            }
-            leased
-        })
-    }
-}
-
-/// Records a block more of the day's units as leased, or what is left, then holds them. How many are in it follows
-/// from the record alone: that of a client that was deleted and registered again begins anew.
-async fn lease_block(
-    store: &dyn Store,
-    client_id: &ClientId,
-    counter: &Counter,
-    day: Day,
-    limits: Limits,
-    tally: &Leases,
-) -> Result<(), StoreError> {
-    for _ in 0..MAX_RACES {
-        let id = lease_id(client_id, day);
-        let stored = LEASES.get(store, &id).await?;
-        let leased = stored.as_ref().map_or(0, |(record, _)| record.units);
-        let granted = block(limits, leased).min(limit(limits).saturating_sub(leased));
-        if granted == 0 {
-            // Nothing to settle: nothing was granted.
-            let _none = counter.lock().hold(day, leased, 0);
-            return Ok(());
-        }
-        let key = LEASES.key(&id);
-        let txn = match stored {
-            Some((_, value)) => Txn::new().equals(key.clone(), value),
-            None => forget_outdated(store, client_id, day).await?.absent(key.clone()),
-        };
-        let record = Leased { units: leased.saturating_add(granted) };
-        if let Outcome::Committed(_) = store.commit(txn.put(key, LEASES.encode(&record)?)).await? {
-            tally.blocks.add_one();
-            tally.units.add(granted);
-            let outdated = counter.lock().hold(day, record.units, granted);
-            return match outdated {
-                Some(outdated) => settle(store, client_id, outdated, tally).await,
-                None => Ok(()),
-            };
-        }
-    }
-    Err(lost_races())
-}
-
-/// The write that deletes this client's days that are no longer kept.
-async fn forget_outdated(store: &dyn Store, client_id: &ClientId, today: Day) -> Result<Txn, StoreError> {
-    let oldest_kept = LEASES.key(lease_id(client_id, today.before(DAYS_KEPT - 1)));
-    let days = store.scan(&of_client(client_id), None, OUTDATED_BATCH).await?;
-    let outdated = days.into_iter().map(|(key, _)| key).filter(|key| *key < oldest_kept);
-    Ok(outdated.fold(Txn::new(), Txn::delete))
-}
-
-/// Records that the units still held of a day were not spent.
-async fn settle(store: &dyn Store, client_id: &ClientId, outdated: Outdated, tally: &Leases) -> Result<(), StoreError> {
-    if outdated.held == 0 {
-        return Ok(());
-    }
-    let id = lease_id(client_id, outdated.day);
-    for _ in 0..MAX_RACES {
-        let Some((record, value)) = LEASES.get(store, &id).await? else { return Ok(()) };
-        let returned = Leased { units: record.units.saturating_sub(outdated.held) };
-        let key = LEASES.key(&id);
-        let txn = Txn::new().equals(key.clone(), value).put(key, LEASES.encode(&returned)?);
-        if let Outcome::Committed(_) = store.commit(txn).await? {
-            tally.returned.add(outdated.held.min(record.units));
-            return Ok(());
-        }
-    }
-    Err(lost_races())
-}
-
-async fn settle_logged(store: Arc<dyn Store>, client_id: ClientId, outdated: Outdated, tally: Arc<Leases>) {
-    if let Err(error) = settle(&*store, &client_id, outdated, &tally).await {
-        tracing::warn!(%client_id, day = %outdated.day, units = outdated.held, %error, "a past day's unspent units stay counted as used");
-    }
-}
-
-fn lost_races() -> StoreError {
-    StoreError::Unavailable("the quota record changed under every attempt".into())
-}
-
-fn lease_id(client_id: &ClientId, day: Day) -> String {
-    format!("{client_id}/{day}")
-}
-
-/// What the keys of all of a client's days start with.
-fn of_client(client_id: &ClientId) -> Vec<u8> {
-    LEASES.key(format!("{client_id}/")).as_bytes().to_vec()
-}
-
-fn limit(limits: Limits) -> u64 {
-    limits.daily_quota.filter(|_| limits.enforce).unwrap_or(u64::MAX)
-}
-
-/// The units of the next block, of which a crash may cost two: 2 % of what the client may use, or two units; of
-/// what is only counted 2 %, or 2,000 units.
-fn block(limits: Limits, used: u64) -> u64 {
-    let first = limits.daily_quota.map_or(MAX_FIRST_BLOCK, |quota| (quota / 100).clamp(1, MAX_FIRST_BLOCK));
-    first.max((used / 100).min(MAX_BLOCK))
-}
-
-/// One client's units. The lock is held for a few instructions, and only this client's requests take it.
-struct Counter {
-    today: Mutex<Today>,
-    /// Held while a block is leased: one lease at a time.
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Counter {
-    fn new(day: Day) -> Self {
-        let today = Today { day, count: Count { leased: 0, held: 0 }, known: false, leasing: false, closed: false };
-        Self { today: Mutex::new(today), turn: tokio::sync::Mutex::new(()) }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Today> {
-        // Nothing panics while it is held; were it so, the numbers would still be whole.
-        self.today.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Today {
-    day: Day,
-    count: Count,
-    /// Whether `count` has been read from the store.
-    known: bool,
-    /// Whether the next block is being leased in the background.
-    leasing: bool,
-    /// Whether what was held has been returned for good: a lease after that would be lost.
-    closed: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Count {
-    /// Units that the store had recorded when this process last looked.
-    leased: u64,
-    /// Those of them that this process may still spend.
-    held: u64,
-}
-
-/// Units of a day that this process held when it was done with that day.
-#[derive(Clone, Copy)]
-struct Outdated {
-    day: Day,
-    held: u64,
-}
-
-enum Step {
-    Spent { count: Count, then_lease: bool },
-    Exhausted(Count),
-    Empty,
-}
-
-impl Today {
-    fn spend(&mut self, day: Day, limits: Limits) -> (Step, Option<Outdated>) {
-        let outdated = (self.day != day).then(|| self.start(day)).filter(|outdated| outdated.held > 0);
-        (self.step(limits), outdated)
-    }
-
-    fn step(&mut self, limits: Limits) -> Step {
-        if self.known && self.count.used() >= limit(limits) {
-            return Step::Exhausted(self.count);
-        }
-        if self.count.held == 0 {
-            let exhausted = self.known && self.count.leased >= limit(limits);
-            return if exhausted { Step::Exhausted(self.count) } else { Step::Empty };
-        }
-        self.count.held -= 1;
-        let then_lease = !self.leasing && self.wanted(self.day, limits) == Some(true);
-        self.leasing |= then_lease;
-        Step::Spent { count: self.count, then_lease }
-    }
-
-    /// Whether to lease a block now: when half of one is gone; `None` once all is settled.
-    fn wanted(&self, day: Day, limits: Limits) -> Option<bool> {
-        if self.closed {
-            return None;
-        }
-        let plenty = self.count.held > block(limits, self.count.used()) / 2;
-        let exhausted = self.known && self.count.leased >= limit(limits);
-        Some(self.day == day && !plenty && !exhausted)
-    }
-
-    /// Takes in what the store said; returns what was granted for a day that is over.
-    #[must_use]
-    fn hold(&mut self, day: Day, leased: u64, granted: u64) -> Option<Outdated> {
-        if self.day != day {
-            return Some(Outdated { day, held: granted });
-        }
-        self.count = Count { leased, held: self.count.held + granted };
-        self.known = true;
-        None
-    }
-
-    fn count_of(&self, day: Day) -> Option<Count> {
-        (self.known && self.day == day).then_some(self.count)
-    }
-
-    fn start(&mut self, day: Day) -> Outdated {
-        let outdated = self.take();
-        (self.day, self.count, self.known) = (day, Count { leased: 0, held: 0 }, false);
-        outdated
-    }
-
-    fn close(&mut self) -> Outdated {
-        self.closed = true;
-        self.take()
-    }
-
-    fn take(&mut self) -> Outdated {
-        let held = std::mem::take(&mut self.count.held);
-        self.count.leased = self.count.leased.saturating_sub(held);
-        Outdated { day: self.day, held }
-    }
-}
-
-impl Count {
-    fn used(self) -> u64 {
-        self.leased.saturating_sub(self.held)
-    }
-
-    fn units(self, admitted: bool, limits: Limits, now: UnixSeconds) -> Units {
-        let resets_at = now.day().end();
-        Units {
-            admitted,
-            daily_quota: limits.daily_quota,
-            used: self.used(),
-            remaining: limits.daily_quota.map(|quota| quota.saturating_sub(self.used())),
-            resets_at,
-            resets_in_s: resets_at.since(now),
-        }
+    ) -> JoinHandle<Result<(), StoreError>> {
+        let (store, counts) = (self.store.clone(), self.lease_counts.clone());
+        self.runtime.spawn(lease(store, client_id.clone(), counter, day, limits, counts))
     }
 }
 
@@ -504,8 +198,10 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::counter::block_size;
+    use super::record::Leased;
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::store::{MemoryStore, Outcome, Txn};
     use crate::time::{Clock as _, ManualClock};
 
     const NOON: UnixSeconds = UnixSeconds::new(1_767_268_800); // 2026-01-01T12:00:00Z
@@ -543,7 +239,7 @@ mod tests {
         record.map(|(leased, _)| leased.units)
     }
 
-    /// As if the client had used so much today.
+    /// Records that the client has used so many units today.
     async fn record(fixture: &Fixture, units: u64) {
         let record = LEASES.encode(&Leased { units }).unwrap();
         let recorded = Txn::new().put(LEASES.key("partner/2026-01-01"), record);
@@ -591,7 +287,7 @@ mod tests {
         for node in nodes {
             admitted += node.await.unwrap();
         }
-        // What one node holds when the others run dry is not lost: that node can still spend it.
+        // Units that one node has when the others run out are not lost: that node can still spend them.
         assert!((480..=500).contains(&admitted), "{admitted}");
     }
 
@@ -614,7 +310,7 @@ mod tests {
             let fixture = fixture();
             let limits = limits(Some(1_000));
             assert_eq!(spend(&fixture.quota, limits, spent).await, spent);
-            // No close: what the first process held is gone.
+            // No close: the units that the first process had are lost.
             let reopened = Quota::open(fixture.store.clone(), fixture.clock.clone());
             let left = spend(&reopened, limits, 1_000).await;
             assert!(spent + left <= 1_000 && spent + left >= 980, "spent {spent}, then {left}");
@@ -647,15 +343,15 @@ mod tests {
         let fixture = fixture();
         record(&fixture, 1_000_000).await;
         spend(&fixture.quota, limits(None), 4_000).await;
-        let forgotten = forget(&*fixture.store, &partner()).await.unwrap();
+        let forgotten = delete_days(&*fixture.store, &partner()).await.unwrap();
         assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
-        // Half of the block is gone, and the next is asked for.
+        // Half of the block is spent, so the next is leased.
         spend(&fixture.quota, limits(None), 6_001).await;
         assert_eq!(stored(&fixture, "2026-01-01").await, Some(1_000));
     }
 
     #[tokio::test]
-    async fn midnight_starts_anew_and_settles_the_day_before() {
+    async fn at_midnight_a_whole_quota_begins_and_the_unspent_units_go_back() {
         let fixture = fixture();
         let limits = limits(Some(1_000));
         spend(&fixture.quota, limits, 7).await;
@@ -668,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_back_over_midnight_gives_nothing_away() {
+    async fn a_clock_that_is_set_back_over_midnight_adds_no_units() {
         let fixture = fixture();
         let limits = limits(Some(10));
         assert_eq!(spend(&fixture.quota, limits, 20).await, 10);
@@ -691,7 +387,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn days_that_are_no_longer_kept_are_deleted() {
+    async fn days_older_than_90_are_deleted() {
         let fixture = fixture();
         for _ in 0..3 {
             spend(&fixture.quota, limits(Some(10)), 1).await;
@@ -706,8 +402,8 @@ mod tests {
     }
 
     proptest! {
-        /// Requests, crashes, clean stops, days and changed quotas in any order: no day admits more than the
-        /// largest quota it had, and a quota that never changed admits all but two blocks for each crash.
+        /// Requests, crashes, clean stops and days in any order: no day admits more than its quota, and each crash costs at
+        /// most two blocks.
         #[test]
         fn no_day_ever_admits_more_than_its_quota(
             daily_quota in 1_u64..400,
@@ -738,7 +434,7 @@ mod tests {
                     }
                     crashes += u64::from(step == 0);
                     assert!(admitted <= daily_quota, "{admitted} of {daily_quota}");
-                    let lost = crashes * 2 * block(limits, daily_quota);
+                    let lost = crashes * 2 * block_size(limits, daily_quota);
                     assert!(admitted >= asked.min(daily_quota).saturating_sub(lost), "{admitted} of {asked}, {crashes} crashes");
                 }
             });
@@ -746,28 +442,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_days_before_are_told_and_forgotten_with_their_client() {
+    async fn the_days_before_are_listed_and_deleted_with_their_client() {
         let fixture = fixture();
         for (spent, rest_days) in [(3, 2), (5, 1), (7, 0)] {
             spend(&fixture.quota, limits(Some(1_000)), spent).await;
             fixture.clock.advance(Duration::from_secs(rest_days * 86_400));
         }
-        // The day before is not settled while nobody calls: it is told from memory all the same.
+        // The store has the day before with its unspent units until the client calls again: memory has the exact number.
         fixture.clock.advance(Duration::from_secs(86_400));
         let days = fixture.quota.days_before(&partner(), 5).await.unwrap();
-        let told: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.used)).collect();
+        let listed: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.used)).collect();
         let expected = [("01-04", 7), ("01-03", 5), ("01-02", 0), ("01-01", 3), ("2025-12-31", 0)];
-        assert_eq!(told.len(), expected.len());
-        for ((day, used), (expected, expected_used)) in told.iter().zip(expected) {
-            assert!(day.ends_with(expected) && *used == expected_used, "{told:?}");
+        assert_eq!(listed.len(), expected.len());
+        for ((day, used), (expected, expected_used)) in listed.iter().zip(expected) {
+            assert!(day.ends_with(expected) && *used == expected_used, "{listed:?}");
         }
-        let forgotten = forget(&*fixture.store, &partner()).await.unwrap();
+        let forgotten = delete_days(&*fixture.store, &partner()).await.unwrap();
         assert!(matches!(fixture.store.commit(forgotten).await.unwrap(), Outcome::Committed(_)));
         assert!(fixture.store.scan(b"quota/", None, 100).await.unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn a_store_that_does_not_answer_admits_nobody() {
+    async fn a_store_that_does_not_answer_admits_no_request() {
         let Fixture { quota, store, .. } = fixture();
         store.close().await.unwrap();
         assert!(quota.spend(&partner(), limits(Some(10))).await.is_err());

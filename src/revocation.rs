@@ -1,9 +1,9 @@
-//! Which access tokens are dead before their time.
+//! Which access tokens were revoked before they expired.
 //!
-//! Owns the keys under `revocations/`: one for each revoked `jti`, kept until a day after the token's own
-//! expiry and then swept. Where there are many, those that expire in one hour are packed together now and then, so that
-//! a start reads few records and memory holds few bytes of each. A revocation is durable before it is
-//! answered, and in memory from then on; the question on every request is a look into memory.
+//! Owns the keys under `revocations/`: a record for each revoked `jti`, deleted a day after the token's expiry. When there
+//! are many, the revocations that end in the same hour are packed into larger records from time to time, so that a start
+//! reads few records and each revocation takes few bytes of memory. A revocation is durable before its request is
+//! answered, and in memory from then on: a protected request only looks into memory.
 
 mod record;
 mod revoked_tokens;
@@ -18,16 +18,16 @@ use self::revoked_tokens::RevokedTokens;
 use crate::store::{Epoch, MAX_OPERATIONS, Outcome, Revision, Store, StoreError, Txn, View};
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 
-/// How long a revocation is kept after its token has expired, in seconds: a clock that runs ahead for a
-/// while, and is set right, brings no revoked token back.
-const KEPT_FOR_S: u64 = SECONDS_PER_DAY;
-/// How many forgotten revocations one sweep deletes in one commit.
+/// For how long after its token's expiry a revocation stays, in seconds: so no revoked token becomes valid again when a
+/// clock that was fast is set right.
+const STAYS_FOR_S: u64 = SECONDS_PER_DAY;
+/// How many records a sweep deletes in one commit.
 const SWEEP_BATCH: usize = 100;
-/// How many revocations have a record each before any are packed: so many are read in some milliseconds.
+/// How many revocations may have a record each before any are packed. A start reads so many in some milliseconds.
 const MAX_SINGLE: usize = 4_096;
-/// How many are packed together: each is checked and deleted where it stood, in the commit that writes the pack.
+/// How many revocations make a pack: the commit that writes the pack checks and deletes the record of each.
 const PACK: usize = (MAX_OPERATIONS - 1) / 2;
-/// How many packs are made at a time: about a second of a disk's time.
+/// How many packs are made at a time: about a second of the disk's time.
 const MAX_PACKS: usize = 1_000;
 
 /// All revocations in force.
@@ -37,7 +37,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Loads the revocations in force, and follows it.
+    /// Reads the revocations in force, and follows the store.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         Ok(Self { view: View::open(store.clone()).await?, store })
     }
@@ -48,10 +48,10 @@ impl Revocation {
         self.view.load().contains(jti)
     }
 
-    /// Whether the token of this `jti` was not revoked; without a search where it was asked for before, as long as
-    /// nothing else is revoked.
+    /// Whether the token of this `jti` was not revoked. Searches only if there was a revocation `since` the token was last
+    /// found not to be revoked.
     #[must_use]
-    pub fn is_in_force(&self, jti: &Uuid, since: &Epoch) -> bool {
+    pub(crate) fn is_not_revoked(&self, jti: &Uuid, since: &Epoch) -> bool {
         self.view.holds_since(since, |revoked| !revoked.contains(jti))
     }
 
@@ -61,27 +61,26 @@ impl Revocation {
         self.view.load().count()
     }
 
-    /// The write that revokes the token of this `jti`, which expires at `expires_at`. To revoke it again
-    /// changes nothing.
+    /// The write that revokes the token of this `jti`, which expires at `expires_at`. A second revocation changes nothing.
     pub fn revoke(&self, jti: &Uuid, expires_at: UnixSeconds) -> Result<Txn, StoreError> {
         Ok(Txn::new().put(REVOCATIONS.key(jti), REVOCATIONS.encode(&Revoked::single(expires_at))?))
     }
 
-    /// Waits until a commit of this store is in force here.
+    /// Waits until the revocations in memory include that commit.
     pub async fn wait_for(&self, revision: Revision) {
         self.view.wait_for(revision).await;
     }
 
-    /// Forgets the revocations of tokens that had expired a day before `now`; returns how many records went.
+    /// Deletes the revocations of tokens that had expired a day before `now`; returns how many records.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
-        let is_over = |expires_at: UnixSeconds| expires_at.plus(KEPT_FOR_S) <= now;
+        let is_over = |expires_at: UnixSeconds| expires_at.plus(STAYS_FOR_S) <= now;
         let mut keys: Vec<_> = {
             let tokens = self.view.load();
             let over = tokens.single().filter(|(_, expires_at)| is_over(**expires_at));
             over.map(|(jti, _)| REVOCATIONS.key(jti)).collect()
         };
         let mut after = None;
-        // Packs stand in the order in which they end.
+        // The keys of packs are in the order in which the packs end.
         loop {
             let page = self.store.scan(&PackId::prefix(), after.as_ref(), SWEEP_BATCH).await?;
             let ends = |key| REVOCATIONS.id(key).and_then(PackId::parse).map(|pack| pack.ends_at);
@@ -101,8 +100,8 @@ impl Revocation {
         Ok(keys.len())
     }
 
-    /// Packs revocations together where many have a record each; returns how many it packed, at most
-    /// [`MAX_PACKS`] times [`PACK`]. What is in force does not change.
+    /// Packs revocations if many have a record each; returns how many it packed, at most [`MAX_PACKS`] times [`PACK`]. The
+    /// same tokens stay revoked.
     pub async fn pack(&self) -> Result<usize, StoreError> {
         let mut by_end: BTreeMap<UnixSeconds, Vec<(Uuid, UnixSeconds)>> = BTreeMap::new();
         {
@@ -114,7 +113,7 @@ impl Revocation {
                 by_end.entry(PackId::end_for(*expires_at)).or_default().push((*jti, *expires_at));
             }
         }
-        // Those that make no full pack stay as they are until others come.
+        // Revocations that do not fill a pack wait for others.
         let packs = by_end.iter().flat_map(|(end, tokens)| tokens.chunks_exact(PACK).map(move |tokens| (*end, tokens)));
         let mut packed = 0;
         for (ends_at, tokens) in packs.take(MAX_PACKS) {
@@ -125,7 +124,7 @@ impl Revocation {
                 let key = REVOCATIONS.key(jti);
                 txn = txn.equals(key.clone(), REVOCATIONS.encode(&Revoked::single(*expires_at))?).delete(key);
             }
-            // A conflict: another node has packed one of them, or it was revoked again for longer.
+            // A conflict means that another node packed one of them, or that one was revoked again with a later expiry.
             if let Outcome::Committed(_) = self.store.commit(txn).await? {
                 packed += tokens.len();
             }
@@ -142,11 +141,11 @@ mod tests {
     const EXPIRY: UnixSeconds = UnixSeconds::new(1_700_000_000);
 
     async fn wait_for(revocation: &Revocation, outcome: Outcome) {
-        let Outcome::Committed(revision) = outcome else { panic!("nothing is checked") };
+        let Outcome::Committed(revision) = outcome else { panic!("the write has no check") };
         revocation.wait_for(revision).await;
     }
 
-    /// Waits until all that was committed is in force.
+    /// Waits until all commits are in memory.
     async fn settle(revocation: &Revocation) {
         let nothing = revocation.store.commit(Txn::new()).await.unwrap();
         wait_for(revocation, nothing).await;
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revocation_outlives_its_token_by_a_day_and_then_is_forgotten() {
+    async fn a_revocation_is_deleted_a_day_after_its_token_expired() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let revocation = Revocation::open(store.clone()).await.unwrap();
         let jti = Uuid::new_v4();
@@ -171,7 +170,7 @@ mod tests {
         wait_for(&revocation, revoked).await;
 
         assert_eq!(revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY - 1)).await.unwrap(), 0);
-        assert!(revocation.is_revoked(&jti), "also while the clock was a day ahead");
+        assert!(revocation.is_revoked(&jti), "even if the clock was a day fast");
         assert_eq!(revocation.sweep(EXPIRY.plus(SECONDS_PER_DAY)).await.unwrap(), 1);
         assert_eq!(records(&store).await, 0);
     }
@@ -190,9 +189,9 @@ mod tests {
         let packed = revocation.pack().await.unwrap();
         assert!(packed > 2 * MAX_SINGLE, "{packed}");
         settle(&revocation).await;
-        assert_eq!(revocation.pack().await.unwrap(), 0, "what is left is too little to pack");
+        assert_eq!(revocation.pack().await.unwrap(), 0, "too few are left for a pack");
 
-        // As followed, and as a start reads it.
+        // As the view followed it, and as a new start reads it.
         for revocation in [&revocation, &Revocation::open(store.clone()).await.unwrap()] {
             assert_eq!(revocation.count(), revoked.len());
             assert!(revoked.iter().all(|(jti, _)| revocation.is_revoked(jti)));
@@ -200,7 +199,7 @@ mod tests {
         }
         assert_eq!(records(&store).await, packed / PACK + revoked.len() - packed);
 
-        // Half of them expire in the first hour: a day later these may go, and no other.
+        // Half of them expire in the first hour: a day later only these may be deleted.
         for now in [EXPIRY, EXPIRY.plus(3_600), EXPIRY.plus(SECONDS_PER_DAY + 3_600)] {
             revocation.sweep(now).await.unwrap();
             settle(&revocation).await;
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_was_revoked_again_for_longer_while_it_was_packed_stays() {
+    async fn a_token_that_is_revoked_again_with_a_later_expiry_while_it_is_packed_stays_revoked() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let revocation = Revocation::open(store.clone()).await.unwrap();
         let jtis: Vec<_> = (0..=MAX_SINGLE).map(|_| Uuid::new_v4()).collect();
@@ -223,7 +222,7 @@ mod tests {
             let outcome = store.commit(revocation.revoke(jti, EXPIRY).unwrap()).await.unwrap();
             wait_for(&revocation, outcome).await;
         }
-        // The view has not heard of these when the packs are made: nothing is awaited in between.
+        // No await in between: the view does not have these when the packs are made.
         for jti in &jtis {
             let _ = store.commit(revocation.revoke(jti, EXPIRY.plus(SECONDS_PER_DAY)).unwrap()).await.unwrap();
         }

@@ -1,7 +1,7 @@
 //! How fast a client may call: the generic cell rate algorithm, one cell for each client.
 //!
-//! Lives in memory alone: a restart gives every client its burst back. Time is the monotonic clock's, so
-//! that setting the system's clock neither stalls nor frees anybody.
+//! Only in memory: a restart gives every client its burst back. Uses monotonic time, so a change of the system's clock
+//! neither delays nor frees any client.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
-use governor::{Quota, RateLimiter};
 use papaya::HashMap;
 
 use crate::oauth::credentials::ClientId;
@@ -29,20 +29,20 @@ pub struct Throttle {
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permits {
-    /// The most that may be used at once.
+    /// The most requests at once.
     pub burst: u32,
-    /// The seconds in which a whole burst comes back, rounded up.
+    /// The seconds in which a whole burst is restored, rounded up.
     pub window_s: u64,
-    /// How many may be used now.
+    /// How many requests are left now.
     pub remaining: u32,
-    /// Seconds until the burst is whole again, rounded up.
+    /// Seconds until the whole burst is restored, rounded up.
     pub full_in_s: u64,
-    /// `None` if this request was within the rate; else the time until the next one is.
+    /// The time until the next request is within the rate; `None` if this one is.
     pub wait: Option<Duration>,
 }
 
 impl Throttle {
-    /// No client has called yet.
+    /// Starts without clients.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
         Self { clock, cells: HashMap::default() }
@@ -60,9 +60,9 @@ impl Throttle {
         self.apply(client_id, limits, Mode::Peek)
     }
 
-    /// Forgets clients that `keep` does not know any more.
-    pub fn retain(&self, keep: impl Fn(&ClientId) -> bool) {
-        self.cells.pin().retain(|client_id, _| keep(client_id));
+    /// Forgets the clients that `is_registered` does not find.
+    pub fn retain(&self, is_registered: impl Fn(&ClientId) -> bool) {
+        self.cells.pin().retain(|client_id, _| is_registered(client_id));
     }
 
     /// Forgets a client that was deleted.
@@ -78,9 +78,9 @@ impl Throttle {
             return cell.apply(mode);
         }
         let fresh = Arc::new(Cell::new(limits, self.clock.clone()));
-        // Another request may have made one meanwhile: then that one counts.
-        let keep = |cell: &Arc<Cell>| if cell.is_of(limits) { cell.clone() } else { fresh.clone() };
-        cells.update_or_insert(client_id.clone(), keep, fresh.clone()).apply(mode)
+        // Another request may have inserted a cell in the meantime: then that cell counts.
+        let current = |cell: &Arc<Cell>| if cell.is_of(limits) { cell.clone() } else { fresh.clone() };
+        cells.update_or_insert(client_id.clone(), current, fresh.clone()).apply(mode)
     }
 }
 
@@ -94,9 +94,10 @@ impl Cell {
     fn new(limits: Limits, clock: SharedClock) -> Self {
         let (rate, burst) = (limits.requests_per_second, at_least_one(limits.burst));
         let period = Duration::from_nanos(rate.nanos_per_request());
-        // No rate is so high that a period is none.
-        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
-        let limiter = RateLimiter::new(quota, FullAt(AtomicU64::new(0)), Monotonic(clock));
+        // The highest rate has a period of more than zero.
+        let rate_limit = governor::Quota::with_period(period).unwrap_or(governor::Quota::per_second(NonZeroU32::MIN));
+        let rate_limit = rate_limit.allow_burst(burst);
+        let limiter = RateLimiter::new(rate_limit, FullAt(AtomicU64::new(0)), Monotonic(clock));
         Self { rate, burst, limiter }
     }
 
@@ -107,7 +108,7 @@ impl Cell {
     fn apply(&self, mode: Mode) -> Permits {
         let (remaining, wait) = match (self.limiter.check_key(&mode), mode) {
             (Ok(after), Mode::Use) => (after.remaining_burst_capacity(), None),
-            // What would be left after a use, and the one that was not used.
+            // The limiter tells what a use would leave, and this is no use.
             (Ok(after), Mode::Peek) => (after.remaining_burst_capacity().saturating_add(1), None),
             (Err(not_until), _) => (0, Some(not_until.wait_time_from(self.limiter.clock().now()))),
         };
@@ -126,14 +127,14 @@ fn at_least_one(limit: u32) -> NonZeroU32 {
     NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
 }
 
-/// The limiter's "key": it keeps one cell, and this says what to do with it.
+/// The limiter's "key". The limiter has one cell, and the key says what to do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Mode {
     Use,
     Peek,
 }
 
-/// The cell: when the burst will be whole again, in nanoseconds since the limiter was made; 0 is unused.
+/// The cell: when the whole burst is restored, in nanoseconds since the limiter was made; 0 before the first use.
 struct FullAt(AtomicU64);
 
 impl StateStore for FullAt {
@@ -196,9 +197,9 @@ mod tests {
     fn a_rate_below_one_gives_one_request_in_several_seconds() {
         let (clock, throttle) = throttle();
         let (id, limits) = (client_id(), Limits { requests_per_second: "0.4".parse().unwrap(), ..limits(1, 2) });
-        let whole = Permits { burst: 2, window_s: 5, remaining: 2, full_in_s: 0, wait: None };
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 1, full_in_s: 3, ..whole });
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 0, full_in_s: 5, ..whole });
+        let full = Permits { burst: 2, window_s: 5, remaining: 2, full_in_s: 0, wait: None };
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 1, full_in_s: 3, ..full });
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 0, full_in_s: 5, ..full });
         assert_eq!(throttle.check(&id, limits).wait, Some(Duration::from_millis(2_500)));
         clock.advance(Duration::from_millis(2_499));
         assert!(throttle.check(&id, limits).wait.is_some());
@@ -219,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn to_peek_uses_nothing() {
+    fn a_peek_uses_nothing() {
         let (_, throttle) = throttle();
         let (id, limits) = (client_id(), limits(10, 20));
-        let whole = Permits { burst: 20, window_s: 2, remaining: 20, full_in_s: 0, wait: None };
-        assert_eq!(throttle.peek(&id, limits), whole);
-        assert_eq!(throttle.peek(&id, limits), whole);
-        assert_eq!(throttle.check(&id, limits), Permits { remaining: 19, full_in_s: 1, ..whole });
-        assert_eq!(throttle.peek(&id, limits), Permits { remaining: 19, full_in_s: 1, ..whole });
+        let full = Permits { burst: 20, window_s: 2, remaining: 20, full_in_s: 0, wait: None };
+        assert_eq!(throttle.peek(&id, limits), full);
+        assert_eq!(throttle.peek(&id, limits), full);
+        assert_eq!(throttle.check(&id, limits), Permits { remaining: 19, full_in_s: 1, ..full });
+        assert_eq!(throttle.peek(&id, limits), Permits { remaining: 19, full_in_s: 1, ..full });
     }
 
     #[test]
@@ -249,7 +250,7 @@ mod tests {
     }
 
     proptest! {
-        /// The model is a bucket of `burst` permits in which one grows back every `1 / rate` seconds.
+        /// The model is a bucket of `burst` permits that regains one every `1 / rate` seconds.
         #[test]
         fn it_admits_what_a_slow_model_admits(
             rate in 1_u32..50,
@@ -258,15 +259,15 @@ mod tests {
         ) {
             let (clock, throttle) = throttle();
             let period = 1_000_000_000 / u64::from(rate);
-            let (mut now, mut whole_at) = (0_u64, 0_u64);
+            let (mut now, mut full_at) = (0_u64, 0_u64);
             for pause_ms in pauses {
                 clock.advance(Duration::from_millis(pause_ms));
                 now += pause_ms * 1_000_000;
-                let missing = whole_at.saturating_sub(now).div_ceil(period);
+                let missing = full_at.saturating_sub(now).div_ceil(period);
                 let admitted = throttle.check(&client_id(), limits(rate, burst)).wait.is_none();
                 prop_assert_eq!(admitted, missing < u64::from(burst));
                 if admitted {
-                    whole_at = whole_at.max(now) + period;
+                    full_at = full_at.max(now) + period;
                 }
             }
         }

@@ -1,8 +1,8 @@
-//! The one reader of the system's clock.
+//! Time: the only code that reads the system's clock.
 //!
-//! Every rule that depends on time (expiry, throttle, quota day, overlap of secrets) asks a [`Clock`],
-//! so that a test or the sandbox moves them all together. Wall time is whole seconds, as tokens and
-//! the API carry it; throttling uses the monotonic side, which never runs backwards.
+//! Every rule that depends on time (expiry, throttle, quota day, overlap of secrets) asks a [`Clock`], so that a test or
+//! the sandbox can move the time for all of them. Wall time is whole seconds, as in tokens and the API. The throttle uses
+//! monotonic time, which never runs backwards.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::{Rfc2822, Rfc3339};
+use time::format_description::well_known::Rfc3339;
 
 /// Seconds in an hour.
-pub const SECONDS_PER_HOUR: u64 = 3_600;
+pub(crate) const SECONDS_PER_HOUR: u64 = 3_600;
 /// Seconds in a UTC day; UTC as Unix counts it has no leap seconds.
-pub const SECONDS_PER_DAY: u64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
 const MAX_SECONDS: u64 = 253_402_300_799;
 
-/// Where the time comes from.
+/// Tells the time.
 pub trait Clock: Send + Sync + 'static {
     /// Wall time now; may jump either way when the system's clock is set.
     fn now(&self) -> UnixSeconds;
@@ -31,7 +31,7 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
 }
 
-/// A clock that every part of the server shares.
+/// One clock for all parts of the server.
 pub type SharedClock = Arc<dyn Clock>;
 
 /// The system's own clock.
@@ -67,7 +67,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved; wall and monotonic time advance together.
+/// A clock that moves only when it is advanced or set.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_ms: AtomicU64,
@@ -81,14 +81,14 @@ impl ManualClock {
         Self { wall_ms: AtomicU64::new(start.get().saturating_mul(1_000)), monotonic_ms: AtomicU64::new(0) }
     }
 
-    /// Moves both sides forward; `by` counts in whole milliseconds.
+    /// Moves wall and monotonic time forward, by whole milliseconds.
     pub fn advance(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.wall_ms.fetch_add(by_ms, Ordering::SeqCst);
         self.monotonic_ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 
-    /// Sets wall time alone, as an operator or NTP would: the monotonic side does not move.
+    /// Sets wall time, as an operator or NTP would; monotonic time does not move.
     pub fn set_wall(&self, to: UnixSeconds) {
         self.wall_ms.store(to.get().saturating_mul(1_000), Ordering::SeqCst);
     }
@@ -104,7 +104,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The monotonic side of a clock, as the `governor` crate asks for it.
+/// The monotonic time of a clock, for the `governor` crate.
 #[derive(Clone)]
 pub struct Monotonic(pub SharedClock);
 
@@ -116,8 +116,8 @@ impl governor::clock::Clock for Monotonic {
     }
 }
 
-/// A moment: whole seconds since 1970-01-01T00:00:00Z. Displayed, and carried in the API's JSON, as
-/// RFC 3339 in UTC with `Z`; in a token it is the number.
+/// A moment: whole seconds since 1970-01-01T00:00:00Z. It is RFC 3339 in UTC with `Z` in text and in the API's JSON, and
+/// the number in a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixSeconds(u64);
 
@@ -161,9 +161,9 @@ impl UnixSeconds {
 
     /// Reads an HTTP date, such as that of the `Date` field (RFC 9110 section 5.6.7).
     #[must_use]
-    pub fn parse_http_date(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-        u64::try_from(moment.unix_timestamp()).ok().map(Self::new)
+    pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
+        let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(Self::new(since_epoch.as_secs()))
     }
 }
 
@@ -201,13 +201,13 @@ impl Day {
         UnixSeconds::new(self.0 * SECONDS_PER_DAY)
     }
 
-    /// The day `days` earlier; the first of all at the earliest.
+    /// The day `days` earlier; 1970-01-01 at the earliest.
     #[must_use]
     pub const fn before(self, days: u64) -> Self {
         Self(self.0.saturating_sub(days))
     }
 
-    /// The first second of the day after: when a daily quota starts anew.
+    /// The first second of the next day, when a daily quota starts anew.
     #[must_use]
     pub const fn end(self) -> UnixSeconds {
         UnixSeconds::new((self.0 + 1) * SECONDS_PER_DAY)
@@ -238,9 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn an_http_date_is_a_moment() {
-        let moment = UnixSeconds::parse_http_date("Mon, 25 Jan 2021 15:13:21 GMT");
-        assert_eq!(moment, UnixSeconds::parse("2021-01-25T15:13:21Z"));
+    fn an_http_date_is_a_moment_in_each_of_its_three_forms() {
+        for text in ["Mon, 25 Jan 2021 15:13:21 GMT", "Monday, 25-Jan-21 15:13:21 GMT", "Mon Jan 25 15:13:21 2021"] {
+            assert_eq!(UnixSeconds::parse_http_date(text), UnixSeconds::parse("2021-01-25T15:13:21Z"), "{text}");
+        }
         assert_eq!(UnixSeconds::parse_http_date("yesterday"), None);
     }
 

@@ -1,32 +1,25 @@
-//! Access tokens: issued as JWTs of RFC 9068, verified once, remembered.
+//! Access tokens: issued as JWTs of RFC 9068, and verified.
 //!
-//! A verified token is cached under its whole text, so its signature is checked once; only verify_signature_and_expiry ones
-//! enter, and the cache is bounded, so forgeries cost a check each and no memory. A text is hashed by its
-//! end alone. What a token cannot
-//! say of itself (revoked, its client suspended) is not asked here, and is asked again at each request.
+//! Says what a token itself proves: that this server signed it, and until when it is valid. Whether the token was revoked
+//! or its client suspended is for [`admission`](crate::admission) to ask, at each request; that is also where verified
+//! tokens are remembered.
 
 use std::borrow::Cow;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto;
-use quick_cache::Equivalent;
-use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use crate::clients::{CachedClient, Client};
-use crate::counts::{Counts, label};
+use crate::clients::Client;
 use crate::keys::{KeyError, Keys, SigningKey, VerifiedBy};
-use crate::oauth::bearer::Presented;
 use crate::oauth::claims::{ACCESS_TOKEN_TYPE, Claims};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_epoch::TokenEpoch;
-use crate::store::Epoch;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Issues and verifies access tokens.
@@ -34,87 +27,30 @@ pub struct Tokens {
     keys: Arc<Keys>,
     clock: SharedClock,
     issuer: String,
-    verified: Cache<Text, Arc<AccessToken>>,
-    lookups: Counts<Lookup>,
 }
 
-label! {
-    /// Whether a token that came was remembered.
-    pub enum Lookup {
-        /// It was: no signature to check.
-        Hit = "hit",
-        /// It was not: its signature, if it had one, was checked.
-        Miss = "miss",
-    }
-}
-
-/// An access token that is verify_signature_and_expiry: this server issued it.
+/// What an access token of this server says.
 #[derive(Debug)]
 pub struct AccessToken {
-    /// Its own name.
+    /// Its identifier.
     pub jti: Uuid,
-    /// Whom it was issued to.
+    /// The client that it was issued to.
     pub client_id: ClientId,
-    /// The API set that it is good for.
+    /// The one API set that it is for.
     pub audience: String,
     /// What it may do there.
     pub scope: Scope,
     /// When it was issued.
     pub issued_at: UnixSeconds,
-    /// Until when it is refused (RFC 7519 section 4.1.5); the epoch's start for a token that does not say.
+    /// The first moment at which it is valid (RFC 7519 section 4.1.5); the start of 1970 if it names none.
     pub not_before: UnixSeconds,
-    /// From when on it is refused.
+    /// The first moment at which it is no longer valid.
     pub expires_at: UnixSeconds,
-    /// The epoch of its client's tokens that it was issued in.
+    /// The epoch of its client's tokens in which it was issued.
     pub epoch: Option<TokenEpoch>,
-    key: VerifiedBy,
-    /// Up to which change of the revocations it is known not to be revoked.
-    pub in_force: Epoch,
-    /// Whom it was issued to, as registered when this token was last looked at.
-    pub client: CachedClient,
 }
 
-/// The text of a verified token, as the cache's key. The end of it is of a signature: as good as random, and
-/// no attacker's choice, for nothing enters that this server did not sign. So a few of its last bytes are
-/// hash enough, while all of it is compared.
-#[derive(PartialEq, Eq)]
-struct Text(Box<[u8]>);
-
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Presented::new(&self.0).hash(state);
-    }
-}
-
-impl Hash for Presented<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.as_bytes().last_chunk().copied().map_or(0, u128::from_ne_bytes));
-    }
-}
-
-impl Equivalent<Text> for Presented<'_> {
-    fn equivalent(&self, text: &Text) -> bool {
-        is_same(self.as_bytes(), &text.0)
-    }
-}
-
-/// Equal or not, and no word of how far: texts that differ in their last 16 bytes, as two verify_signature_and_expiry ones do, are let
-/// go of at once, all others after the last byte.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let (Some(tail), Some(other_tail)) = (one.last_chunk::<16>(), other.last_chunk::<16>()) else {
-        return one == other;
-    };
-    if one.len() != other.len() || u128::from_ne_bytes(*tail) != u128::from_ne_bytes(*other_tail) {
-        return false;
-    }
-    // What does not fill a chunk is of the tail.
-    let (chunks, _) = one.as_chunks::<8>();
-    let (other_chunks, _) = other.as_chunks::<8>();
-    let pairs = chunks.iter().zip(other_chunks);
-    pairs.fold(0, |unlike, (one, other)| unlike | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))) == 0
-}
-
-/// What is read of a token's JWS header (RFC 7515 section 4.1). What is missing is empty, which fits nothing.
+/// What is read of a token's JWS header (RFC 7515 section 4.1). A missing member is empty, which no check accepts.
 #[derive(Deserialize)]
 struct Header<'t> {
     #[serde(borrow, default)]
@@ -130,11 +66,11 @@ struct Header<'t> {
 pub struct Issued {
     /// The token itself. Never logged.
     pub access_token: String,
-    /// Its own name.
+    /// Its identifier.
     pub jti: Uuid,
-    /// How long it lives, in seconds.
+    /// How long it is valid, in seconds.
     pub expires_in: u64,
-    /// From when on it is refused.
+    /// The first moment at which it is no longer valid.
     pub expires_at: UnixSeconds,
     /// What it may do.
     pub scope: Scope,
@@ -143,31 +79,31 @@ pub struct Issued {
 /// Why a token is not accepted (all `invalid_token`, RFC 6750 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
-    /// It is no JWT of this server's making: not a JWT, of another type, or with other claims.
+    /// Not a JWT, a JWT of another type, or one with other claims than this server writes.
     #[error("the access token is malformed")]
     Malformed,
     /// No key of this server has its `kid`.
     #[error("the access token was signed with a key that this server does not know")]
     UnknownKey,
-    /// The signature does not fit, or is by another algorithm than the key's.
-    #[error("the access token's signature is not verify_signature_and_expiry")]
+    /// The signature does not verify, or its algorithm is not the key's.
+    #[error("the access token's signature is not genuine")]
     BadSignature,
     /// Another server issued it.
     #[error("the access token was issued by another server")]
     WrongIssuer,
-    /// Its time is over.
+    /// Its `exp` has passed.
     #[error("the access token expired: fetch a new one")]
     Expired,
-    /// Its time has not begun.
+    /// Its `nbf` has not come.
     #[error("the access token is not valid yet: nbf says from when on it is")]
     NotYetValid,
 }
 
 impl Tokens {
-    /// Issues in the name of `issuer`, and remembers up to `cache_entries` verified tokens.
+    /// Issues tokens in the name of `issuer`, and accepts no others.
     #[must_use]
-    pub fn new(keys: Arc<Keys>, clock: SharedClock, issuer: String, cache_entries: usize) -> Self {
-        Self { keys, clock, issuer, verified: Cache::new(cache_entries), lookups: Counts::new() }
+    pub fn new(keys: Arc<Keys>, clock: SharedClock, issuer: String) -> Self {
+        Self { keys, clock, issuer }
     }
 
     /// A new token for `client`: one signature.
@@ -186,50 +122,21 @@ impl Tokens {
             exp: expires_at.get(),
             jti: client.token_epoch.new_jti(),
         };
-        let access_token = key.sign(claims.to_json().as_bytes())?;
+        // Texts and numbers always serialize.
+        let access_token = key.sign(&claims.to_json().map_err(|_| KeyError::Crypto)?)?;
         Ok(Issued { access_token, jti: claims.jti, expires_in: expires_at.since(now), expires_at, scope })
     }
 
-    /// What `token` says, if this server issued it and it has not expired at `now`. A signature check the
-    /// first time, a look into memory from then on.
-    pub fn verify<'t>(
-        &self,
-        token: impl Into<Presented<'t>>,
-        now: UnixSeconds,
-    ) -> Result<Arc<AccessToken>, TokenFault> {
-        let token = token.into();
-        // A key that is gone takes its tokens with it, remembered or not: they are looked at as if they were new.
-        if let Some(verified) = self.verified.get(&token).filter(|verified| self.keys.holds(&verified.key)) {
-            self.lookups.add_one(Lookup::Hit);
-            return current(verified, now);
-        }
-        self.lookups.add_one(Lookup::Miss);
-        let verified = Arc::new(self.check(token.text().ok_or(TokenFault::Malformed)?)?);
-        let current = current(verified, now)?;
-        self.verified.insert(Text(token.as_bytes().into()), current.clone());
-        Ok(current)
-    }
-
-    /// How often a token that came was remembered, and how often not.
-    pub fn lookups(&self) -> impl Iterator<Item = (Lookup, u64)> + '_ {
-        self.lookups.totals()
-    }
-
-    /// How many verified tokens are remembered.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
-        self.verified.len()
-    }
-
-    /// RFC 9068 section 4: the type, the issuer, the signature by the key's own algorithm.
-    fn check(&self, token: &str) -> Result<AccessToken, TokenFault> {
+    /// Reads `token` and verifies its type, issuer, signature (RFC 9068 section 4) and expiry at `now`. Also returns the
+    /// key that verified it.
+    pub fn verify(&self, token: &str, now: UnixSeconds) -> Result<(AccessToken, VerifiedBy), TokenFault> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
         let key = match self.keys.of_header(header) {
             Some(key) => key,
             None => self.key_of(&object(&decoded(header)?)?)?,
         };
-        // `jsonwebtoken` checks the signature alone. Its `decode` would parse the header twice more and the claims
+        // Only the signature check is `jsonwebtoken`'s. Its `decode` would parse the header twice more and the claims
         // once more, and read the system's clock for `exp`.
         match crypto::verify(signature, signed.as_bytes(), key.decoding(), key.algorithm().jws()) {
             Ok(true) => (),
@@ -241,11 +148,18 @@ impl Tokens {
         if claims.iss != self.issuer {
             return Err(TokenFault::WrongIssuer);
         }
-        AccessToken::parse(claims, &key).ok_or(TokenFault::Malformed)
+        let token = AccessToken::parse(claims).ok_or(TokenFault::Malformed)?;
+        token.check_expiry(now)?;
+        Ok((token, (&key).into()))
     }
 
-    /// The key that `kid` names. The header's `alg` is never a choice: another than the key's is a
-    /// forgery (RFC 8725 section 3.1); `jku`, `jwk` and `x5u` are not even read.
+    /// Whether the key that verified a token still verifies.
+    pub(crate) fn has_key(&self, verified_by: &VerifiedBy) -> bool {
+        self.keys.holds(verified_by)
+    }
+
+    /// The key that `kid` names. The header never chooses the algorithm: an `alg` that is not the key's is a forgery
+    /// (RFC 8725 section 3.1). `jku`, `jwk` and `x5u` are not even read.
     fn key_of(&self, header: &Header<'_>) -> Result<Arc<SigningKey>, TokenFault> {
         if !is_access_token_type(&header.typ) || header.crit {
             return Err(TokenFault::Malformed);
@@ -258,10 +172,6 @@ impl Tokens {
     }
 }
 
-fn current(verified: Arc<AccessToken>, now: UnixSeconds) -> Result<Arc<AccessToken>, TokenFault> {
-    if verified.expires_at > now { Ok(verified) } else { Err(TokenFault::Expired) }
-}
-
 /// RFC 9068 section 4: "`at+jwt`" or "`application/at+jwt`", case-insensitive as media types are.
 fn is_access_token_type(typ: &str) -> bool {
     let (prefix, rest) = typ.split_at_checked("application/".len()).unwrap_or(("", typ));
@@ -269,8 +179,8 @@ fn is_access_token_type(typ: &str) -> bool {
     subtype.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)
 }
 
-/// Whether a member is there, whatever its value. RFC 7515 section 4.1.11: `crit` is a non-empty array that names
-/// extensions which must be understood, and none is here; so a right `crit` is refused like a wrong one.
+/// Whether a member is present, whatever its value. RFC 7515 section 4.1.11: `crit` is a non-empty array of extensions
+/// that must be understood. This server understands none, so it refuses a well-formed `crit` like a malformed one.
 fn is_present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
@@ -280,8 +190,8 @@ fn decoded(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }
 
-/// Members of a JSON object, all of which is UTF-8 (RFC 7519 section 7.2). serde would take them from an array as
-/// well, and would not look at the text of a member that it does not know.
+/// Members of a JSON object that is all UTF-8 (RFC 7519 section 7.2). serde alone would also take the members from an
+/// array, and would not check the text of members that it ignores.
 fn object<'t, T: Deserialize<'t>>(json: &'t [u8]) -> Result<T, TokenFault> {
     let json = str::from_utf8(json).map_err(|_| TokenFault::Malformed)?;
     if !json.trim_start().starts_with('{') {
@@ -291,7 +201,7 @@ fn object<'t, T: Deserialize<'t>>(json: &'t [u8]) -> Result<T, TokenFault> {
 }
 
 impl AccessToken {
-    fn parse(claims: Claims<'_>, key: &Arc<SigningKey>) -> Option<Self> {
+    fn parse(claims: Claims<'_>) -> Option<Self> {
         Some(Self {
             jti: claims.jti,
             client_id: ClientId::parse(&claims.client_id).ok()?,
@@ -301,23 +211,23 @@ impl AccessToken {
             not_before: UnixSeconds::new(claims.nbf),
             expires_at: UnixSeconds::new(claims.exp),
             epoch: TokenEpoch::of_jti(&claims.jti),
-            key: key.into(),
-            in_force: Epoch::default(),
-            client: CachedClient::default(),
         })
+    }
+
+    pub(crate) fn check_expiry(&self, now: UnixSeconds) -> Result<(), TokenFault> {
+        if self.expires_at > now { Ok(()) } else { Err(TokenFault::Expired) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::clients::Status;
     use crate::keys::Algorithm;
     use crate::oauth::limits::Limits;
-    use crate::store::{MemoryStore, Outcome, Store, Txn};
+    use crate::store::{MemoryStore, Store};
     use crate::time::{Clock as _, ManualClock};
 
     const ISSUER: &str = "https://localhost:8443";
@@ -329,8 +239,8 @@ mod tests {
     }
 
     impl Fixture {
-        fn verify(&self, token: &str) -> Result<Arc<AccessToken>, TokenFault> {
-            self.tokens.verify(token, self.clock.now())
+        fn verify(&self, token: &str) -> Result<AccessToken, TokenFault> {
+            self.tokens.verify(token, self.clock.now()).map(|(token, _)| token)
         }
     }
 
@@ -338,7 +248,7 @@ mod tests {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000)));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::with_one(store, algorithm, clock.now()).await);
-        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), 100);
+        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned());
         Fixture { clock, keys, tokens }
     }
 
@@ -400,14 +310,12 @@ mod tests {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let fixture = fixture(algorithm).await;
             let issued = issue(&fixture);
-            for _ in 0..2 {
-                let token = fixture.verify(&issued.access_token).unwrap();
-                assert_eq!(
-                    (token.jti, token.audience.as_str(), token.client_id.as_str()),
-                    (issued.jti, "public", "partner")
-                );
-                assert_eq!((token.scope.clone(), token.expires_at), (issued.scope.clone(), issued.expires_at));
-            }
+            let token = fixture.verify(&issued.access_token).unwrap();
+            assert_eq!(
+                (token.jti, token.audience.as_str(), token.client_id.as_str()),
+                (issued.jti, "public", "partner")
+            );
+            assert_eq!((token.scope, token.expires_at), (issued.scope, issued.expires_at));
             fixture.clock.advance(std::time::Duration::from_secs(3_599));
             assert!(fixture.verify(&issued.access_token).is_ok());
             fixture.clock.advance(std::time::Duration::from_secs(1));
@@ -416,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_says_the_time_of_its_issue_and_carries_its_clients_epoch() {
+    async fn a_token_has_its_time_of_issue_and_the_epoch_of_its_client() {
         let fixture = fixture(Algorithm::Es256).await;
         let mut client = client();
         let (mut epochs, now) = (Vec::new(), fixture.clock.now());
@@ -444,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn genuine_signatures_do_not_excuse_wrong_claims() {
+    async fn wrong_claims_are_refused_under_a_genuine_signature() {
         let fixture = fixture(Algorithm::Es256).await;
         let key = fixture.keys.signing(fixture.clock.now()).unwrap();
         for (claims, fault, reason) in [
@@ -482,30 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_that_is_read_anew_keeps_its_tokens_and_one_that_is_gone_takes_them_along() {
-        let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_700_000_000)));
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let keys = Arc::new(Keys::with_one(store.clone(), Algorithm::Es256, clock.now()).await);
-        let tokens = Tokens::new(keys.clone(), clock.clone(), ISSUER.to_owned(), 100);
-        let token = tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap().access_token;
-        let verify = || tokens.verify(token.as_str(), clock.now()).map(|_| tokens.lookups().map(|(_, n)| n).collect());
-        assert_eq!((verify(), verify()), (Ok(vec![0, 1]), Ok(vec![1, 1])));
-
-        let (key, value) = store.scan(b"keys/", None, 1).await.unwrap().remove(0);
-        for (change, then) in [
-            (Txn::new().put(key.clone(), value), [Ok(vec![1, 2]), Ok(vec![2, 2])]),
-            (Txn::new().delete(key), [Err(TokenFault::UnknownKey), Err(TokenFault::UnknownKey)]),
-        ] {
-            let Outcome::Committed(revision) = store.commit(change).await.unwrap() else {
-                panic!("nobody else writes")
-            };
-            keys.wait_for(revision).await;
-            assert_eq!([verify(), verify()], then);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_header_chooses_nothing() {
+    async fn the_header_does_not_choose_how_a_token_is_verified() {
         let fixture = fixture(Algorithm::Es256).await;
         let kid = fixture.keys.signing(fixture.clock.now()).unwrap().kid().to_owned();
         for (header, fault, reason) in [
@@ -538,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_token_is_not_genuine_and_enters_no_cache() {
+    async fn a_changed_token_is_not_genuine() {
         let fixture = fixture(Algorithm::Es256).await;
         let token = issue(&fixture).access_token;
         let (head, signature) = token.rsplit_once('.').unwrap();
@@ -558,20 +443,6 @@ mod tests {
         ] {
             let found = fixture.verify(&forged).unwrap_err();
             assert!(found == fault || found == TokenFault::BadSignature, "{found:?} {forged:.60}");
-        }
-        assert_eq!(fixture.tokens.verified.len(), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn texts_are_the_same_if_every_byte_is(text in proptest::collection::vec(any::<u8>(), 0..80), at: usize, bit in 0..8) {
-            prop_assert!(is_same(&text, &text.clone()));
-            prop_assert!(!is_same(&text, &[text.as_slice(), b"a"].concat()));
-            let mut other = text.clone();
-            if let Some(byte) = at.checked_rem(text.len()).and_then(|at| other.get_mut(at)) {
-                *byte ^= 1_u8 << bit;
-                prop_assert!(!is_same(&text, &other));
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The chart of several runs: for each figure with a target, where it stands beside that target.
+//! The chart of several runs: each figure with a target, relative to that target.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ const LEFT: f64 = 600.0;
 const WIDTH: f64 = 400.0;
 const ROW: f64 = 22.0;
 const TOP: f64 = 64.0;
-/// What the right edge stands for, in targets.
+/// The right edge, in multiples of the target.
 const MOST: f64 = 1.5;
 
 /// Writes the chart of all runs so far.
@@ -63,7 +63,7 @@ fn draw(runs: &[Report]) -> String {
     )
 }
 
-/// A run's figure of the same name, in targets.
+/// A run's figure of the same name, in multiples of the target.
 fn share(run: &Report, line: &Line) -> Option<f64> {
     let same = run.lines.iter().find(|other| other.target == line.target && other.what == line.what)?;
     Some(same.figure / same.at_most?)

@@ -1,4 +1,4 @@
-//! Targets 1 to 3: a guarded request and a token beside handlers that do nothing.
+//! Targets 1 to 3: a guarded request and a token, compared with handlers that do nothing.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     Ok(())
 }
 
-/// What a request may cost beside another, and what was found of it.
+/// The cost of a request relative to another: the target and the measurements.
 pub(crate) struct Cost {
     pub(crate) target: u8,
     pub(crate) what: &'static str,
@@ -44,7 +44,7 @@ impl Cost {
     }
 }
 
-/// What all starts so far found, and what one more did of the same.
+/// The measurements of all starts so far, and those of one more start.
 pub(crate) fn together(costs: Vec<Cost>, more: Vec<Cost>) -> Vec<Cost> {
     if costs.is_empty() {
         return more;
@@ -93,7 +93,7 @@ async fn of_one_start(
         let form = Script::post(work, "form.lua", "application/x-www-form-urlencoded", &form)?;
         let json = Script::post(work, "json.lua", "application/json", &json)?;
         for (what, script) in [("a token, asked for by a form", &form), ("a token, asked for in JSON", &json)] {
-            // One bare handler for both: a form and one signature are the limit of either.
+            // One bare handler for both: parsing a form and one signature are the lower limit of both.
             let base = Load { server, path: "/shared/access-tokens", sender: Sender::Wrk(&form) };
             let ours = Load { server: &gate.process, sender: Sender::Wrk(script), ..base };
             add(2, what, TOKEN_AT_MOST, &base, &ours)?;

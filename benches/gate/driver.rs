@@ -1,4 +1,4 @@
-//! A client of our own, for what `wrk` cannot do: many tokens, an even pace, the time of each answer.
+//! An HTTP client for what `wrk` cannot do: many tokens, an even pace, the time of each answer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Driver {
         stream.set_nodelay(true)?;
         let stream = self.tls.connect(ServerName::try_from("localhost")?, stream).await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Ends with the connection; what it fails with, the sender is told.
+        // Ends with the connection. The sender gets its errors.
         tokio::spawn(connection);
         Ok(Connection { sender, authority: format!("localhost:{port}") })
     }
@@ -166,7 +166,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The time, in milliseconds, within which this part of the answers came.
+    /// The time, in milliseconds, within which this share of the answers came.
     pub(crate) fn quantile_ms(&mut self, part: f64) -> f64 {
         self.0.sort_unstable();
         #[allow(
@@ -180,9 +180,9 @@ impl Times {
     }
 }
 
-/// Beats at an even pace, and says from when on each counts: for who was still busy, from when it was due, so that a
-/// server that stalls is charged for all that it kept waiting; for who waited, from when the timer woke it, for a
-/// timer that is a millisecond late is none of the server's.
+/// Beats at an even pace, each with the moment from which its time counts. If the sender was still busy, that is when the
+/// beat was due: so a server that stalls is charged for all requests that it delays. If the sender waited for the beat, it
+/// is when the timer fired, because a late timer is not the server's fault.
 pub(crate) struct Pace {
     next: Instant,
     every: Duration,

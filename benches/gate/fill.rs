@@ -1,4 +1,4 @@
-//! Puts records into a data folder by the thousand, through the store itself, while no server holds it.
+//! Writes thousands of records into a data folder, through the store itself, while no server has it open.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::gate::{Credentials, PUBLIC};
 /// Commits that are under way at a time: they share the store's syncs.
 const AT_ONCE: usize = 8;
 
-/// How many tokens are revoked in what stands for a minute.
+/// How many revocations stand for those of a minute.
 const REVOKED_AT_ONCE: usize = 50_000;
 
 const CLIENTS: Keyspace<Client> = Keyspace::new("clients");
@@ -36,11 +36,11 @@ pub(crate) struct Filler {
     now: UnixSeconds,
 }
 
-/// Around where zones are put: a city of the sample zones, which the queries look at.
+/// The centre of the new zones: a city of the sample zones, which the queries look at.
 pub(crate) const CITY: (f64, f64) = (34.7118, -76.6391);
-/// No zone is put nearer than this, in degrees, so that a query there is answered as before: 1.1 km.
+/// The least distance of a new zone from the centre, in degrees (1.1 km), so that a query there has the same answer.
 const CLEAR_DEGREES: f64 = 0.01;
-/// Zones are put on a grid of this width, in degrees: 320 by 320 of them are a square of 107 by 88 km.
+/// The width of the grid of zones, in degrees: 320 by 320 zones are a square of 107 by 88 km.
 const STEP_DEGREES: f64 = 0.003;
 const GRID: usize = 320;
 
@@ -84,7 +84,7 @@ impl Filler {
         let revocation = Revocation::open(self.store.clone()).await?;
         let expires_at = self.now.day().end().plus(86_400);
         for first in (0..count).step_by(REVOKED_AT_ONCE) {
-            // In order, which the store takes in many times faster than at random.
+            // In order: the store writes many times faster than in random order.
             let mut jtis: Vec<Uuid> = (first..count.min(first + REVOKED_AT_ONCE)).map(|_| Uuid::new_v4()).collect();
             jtis.sort_unstable();
             self.commit(jtis.iter().map(|jti| Ok(revocation.revoke(jti, expires_at)?)), 1).await?;
@@ -97,8 +97,7 @@ impl Filler {
         Ok(())
     }
 
-    /// Zones in a grid around [`CITY`]. Their ids come behind those of all others, so that a first page of
-    /// all zones stays what it was.
+    /// Zones in a grid around [`CITY`]. Their ids sort after all others, so that the first page of all zones stays the same.
     pub(crate) async fn zones(&self, count: usize) -> anyhow::Result<()> {
         let places = (0..GRID * GRID).map(|number| {
             #[allow(clippy::cast_precision_loss, reason = "at most 320")]
@@ -106,7 +105,7 @@ impl Filler {
             (place(number / GRID), place(number % GRID))
         });
         let outside = places.filter(|(north, east)| north.abs().max(east.abs()) > CLEAR_DEGREES);
-        // Fewer than all places are still spread over the whole square.
+        // Fewer zones than places are spread over the whole square.
         let outside = outside.step_by((GRID * GRID / count.max(1)).max(1));
         let txns = outside.take(count).enumerate().map(|(number, (north, east))| {
             let id = Uuid::from_u128(0xffff_ffff_ffff_7fff_8000_0000_0000_0000 + number as u128);
@@ -134,7 +133,7 @@ impl Filler {
         self.commit(txns.map(|id| Ok(Txn::new().put(USAGE.key(id), used.clone()))), 1).await
     }
 
-    /// How many bytes of JSON the records under this prefix are, for each of `count` facts.
+    /// The bytes of JSON under this prefix, for each of `count` facts.
     #[allow(clippy::cast_precision_loss, reason = "at most some hundred megabytes")]
     pub(crate) async fn json_bytes(&self, prefix: &str, count: usize) -> anyhow::Result<f64> {
         let (mut bytes, mut after) = (0, None);
@@ -144,16 +143,16 @@ impl Filler {
             let Some((last, _)) = page.into_iter().next_back() else { break };
             after = Some(last);
         }
-        ensure!(bytes > 0, "nothing is under {prefix}");
+        ensure!(bytes > 0, "there is no record under {prefix}");
         Ok(bytes as f64 / count as f64)
     }
 
-    /// Commits all, as many as fit into one commit at a time.
+    /// Commits all writes, in as few commits as possible.
     async fn commit(&self, txns: impl Iterator<Item = anyhow::Result<Txn>>, writes_each: usize) -> anyhow::Result<()> {
         let batches = Batches { txns, at_once: MAX_OPERATIONS / writes_each };
         let commits = stream::iter(batches).map(|batch| async {
             let outcome = self.store.commit(batch?).await?;
-            ensure!(matches!(outcome, Outcome::Committed(_)), "the store refused what checks nothing");
+            ensure!(matches!(outcome, Outcome::Committed(_)), "the store refused a write without checks");
             anyhow::Ok(())
         });
         commits.buffer_unordered(AT_ONCE).try_collect().await
@@ -174,7 +173,7 @@ impl<I: Iterator<Item = anyhow::Result<Txn>>> Iterator for Batches<I> {
     }
 }
 
-/// What the client of this number proves itself with.
+/// The credentials of the client of this number.
 pub(crate) fn credentials(number: usize) -> Credentials {
     Credentials {
         id: format!("partner-{number:06}"),

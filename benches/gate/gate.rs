@@ -1,4 +1,4 @@
-//! Boomgate itself, and the bare handlers that it is measured against, as processes of one worker each.
+//! Boomgate, and the bare handlers that it is compared with, as processes of one worker each.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -15,13 +15,13 @@ use crate::driver::{Call, Connection, Driver};
 use crate::options::Options;
 use crate::process::{Process, quiet};
 
-/// The audience of the partner API, as the settings have it by default.
+/// The default audience of the partner API.
 pub(crate) const PUBLIC: &str = "public.api.passportinc.com";
 const ADMIN: &str = "admin.api.boomgate";
 
-/// How long a start may take before the run gives up: far above what is promised.
+/// How long a start may take before the run gives up: far above the target.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a start is asked whether it is done.
+/// How often to ask whether the server has started.
 const POLL: Duration = Duration::from_millis(1);
 
 /// `boomgate serve` on a data folder.
@@ -39,10 +39,10 @@ pub(crate) struct Credentials {
     pub(crate) secret: String,
 }
 
-/// Requests a second and at once that no load here reaches.
+/// A rate and a burst that no load here reaches.
 pub(crate) const FREE: u64 = 1_000_000;
 
-/// A day's units, which are counted, leased and told, and which no load here uses up.
+/// A daily quota that no load here uses up.
 pub(crate) const DAILY_QUOTA: u64 = 1_000_000_000;
 
 impl Gate {
@@ -76,7 +76,7 @@ impl Gate {
         bail!("boomgate serve did not answer within {} s", PATIENCE.as_secs());
     }
 
-    /// Starts on a new folder, so that keys, certificates and the administrator are there from then on.
+    /// Starts once on a new folder, which makes keys, certificates and the administrator.
     pub(crate) async fn start_anew(options: &Options, data_dir: &Path) -> anyhow::Result<Self> {
         Self::start(options, data_dir).await?.process.stop()?;
         Self::start(options, data_dir).await
@@ -94,7 +94,7 @@ impl Gate {
         self.token_for(&client, ADMIN).await
     }
 
-    /// Registers a client that may read and write zones, unlimited but for `daily_quota`.
+    /// Registers a client that may read and write zones, without limits except `daily_quota`.
     pub(crate) async fn register(&self, name: &str, daily_quota: Option<u64>) -> anyhow::Result<Credentials> {
         let call = registration(name, daily_quota).with_token(&self.admin_token().await?);
         let made: Value = serde_json::from_slice(&self.connect().await?.expect(&call, 201).await?)?;
@@ -110,7 +110,7 @@ impl Gate {
         access_token(&self.connect().await?.expect(&client.grant(audience), 200).await?)
     }
 
-    /// The path and the representation of the first zone there is.
+    /// The path and the representation of the first zone.
     pub(crate) async fn any_zone(&self, token: &str) -> anyhow::Result<(String, Vec<u8>)> {
         let mut connection = self.connect().await?;
         let list = connection.expect(&Call::get("/parking/zones?limit=1").with_token(token), 200).await?;
@@ -159,7 +159,7 @@ impl Credentials {
     }
 }
 
-/// `examples/bare.rs`, answering every request in one way, which may ask for more `files` than the body.
+/// `examples/bare.rs`, which answers every request in one way; some ways need more `files` than the body.
 pub(crate) fn bare(answer: &str, work: &Path, files: &[&Path]) -> anyhow::Result<Process> {
     let program = Path::new(env!("CARGO_BIN_EXE_boomgate")).with_file_name("examples").join("bare");
     let port = free_port()?;

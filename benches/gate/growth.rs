@@ -1,4 +1,4 @@
-//! Target 5: what a request, a start and a record cost when there are many of everything.
+//! Target 5: the cost of a request, a start and a record when there are many records.
 
 use std::fs;
 use std::path::Path;
@@ -18,17 +18,17 @@ const ZONES: usize = 100_000;
 /// Clients with usage on 90 days.
 const USERS: usize = 1_000;
 
-/// What a request may cost beside the same among few.
+/// The most that a request may cost, relative to the same request among few records.
 const GROWN_AT_MOST: f64 = 1.05;
 const READY_MS: f64 = 1_000.0;
-/// How often it is started at most, to see when it is ready.
+/// The most starts, to measure when the server is ready.
 const READY_STARTS: usize = 7;
-/// Bytes of memory for a record, over its JSON.
+/// The most bytes of memory for a record, beyond its JSON.
 const CLIENT_BYTES: f64 = 400.0;
 const REVOCATION_BYTES: f64 = 64.0;
 const ZONE_BYTES: f64 = 600.0;
 
-/// The limits of a client that nobody measures.
+/// The limits of a client that is not measured.
 pub(crate) const USUAL: Limits =
     Limits { requests_per_second: Rate::per_second(10), burst: 20, daily_quota: Some(10_000), enforce: true };
 
@@ -83,7 +83,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         ("revocation", revocation_json, revocation_bytes, REVOCATION_BYTES),
         ("zone", zone_json, zone_bytes, ZONE_BYTES),
     ] {
-        let line = Line::new(5, format!("memory of a {what} over its JSON, which is beside"), bytes, "bytes");
+        let line = Line::new(5, format!("memory of a {what} beyond its JSON, whose size is beside"), bytes, "bytes");
         report.add(line.at_most(limit).of(json, json + bytes, "bytes"));
     }
 
@@ -107,7 +107,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     Ok(())
 }
 
-/// What requests cost where there is much of everything, beside the same where there is little.
+/// The cost of requests among many records, compared with the same among few.
 async fn beside_few(
     options: &Options,
     start: usize,
@@ -138,8 +138,8 @@ async fn beside_few(
     Ok(costs)
 }
 
-/// The server on what was put into the folder. The first start after that reads a log that sled has not tidied
-/// yet; what a restart costs is what the next one costs.
+/// The server on the filled folder. The first start reads a log that sled has not compacted yet, so the next start is the
+/// cost of a restart.
 async fn restarted(options: &Options, data_dir: &Path) -> anyhow::Result<Gate> {
     Gate::start(options, data_dir).await
 }

@@ -1,4 +1,4 @@
-//! Target 8: how long requests take under half of the load that there could be, while all else goes on.
+//! Target 8: how long requests take under half of the highest load, while clients, keys and zones change.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::report::{Line, Report};
 
 const CONNECTIONS: usize = 32;
 const P999_MS: f64 = 10.0;
-/// How many rounds there are at most, and how long each is. A machine that is not there for 30 ms keeps more than a
-/// thousandth of a round's requests waiting.
+/// The most rounds, and the length of each. A machine that pauses for 30 ms delays more than a thousandth of the requests
+/// of a round.
 const ROUNDS: usize = 9;
 const LENGTH: Duration = Duration::from_secs(3);
 /// Between two rotations of the signing key: at most a few dozen keys come together.
@@ -50,8 +50,8 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         all.extend(times);
         changes += made;
     }
-    ensure!(changes > 0, "nothing was changed meanwhile");
-    let what = "p99.9 at half of what driver and server can do together; beside, without changes";
+    ensure!(changes > 0, "no change was made during the measurement");
+    let what = "p99.9 at half of the highest load of driver and server; beside, without changes";
     let figure = median(&busy);
     let line = Line::new(8, what, figure, "ms").at_most(P999_MS).rounds(&busy);
     report.add(line.of(median(&quiet), figure, "ms"));
@@ -68,12 +68,12 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     Ok(())
 }
 
-/// A token of a client that has called little so far: a block of a thousand units is leased many times a second.
+/// A token of a client that has called little: it leases a block of a thousand units many times a second.
 async fn fresh(gate: &Gate) -> anyhow::Result<String> {
     gate.token(&gate.register("bench", Some(DAILY_QUOTA)).await?).await
 }
 
-/// What `times` comes to while clients, secrets, tokens, keys and zones change; and how many changes were made.
+/// `times` while clients, secrets, tokens, keys and zones change; and how many changes were made.
 async fn while_changing(
     gate: &Gate,
     token: &str,

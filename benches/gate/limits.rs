@@ -1,4 +1,4 @@
-//! Target 7: a thousand clients at their limits get what these allow, and disturb nobody.
+//! Target 7: a thousand clients at their limits get what the limits allow, and do not slow down other clients.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ const SHARING: usize = 20;
 const REQUESTS_PER_SECOND: u32 = 2;
 const LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(REQUESTS_PER_SECOND), burst: 5, daily_quota: None, enforce: true };
-/// What each asks for in a second: more than it may.
+/// How much each asks for in a second: more than it may.
 const ASKED_PER_SECOND: f64 = 3.0;
 const SECONDS: u64 = 60;
-/// How far what was admitted may be from what the limits allow: 1 %.
+/// How far the admitted requests may be off the limits: 1 %.
 const OFF_AT_MOST: f64 = 1.0;
 
 /// A neighbour that asks for far more than it may, and one that stays within its limits.
@@ -63,7 +63,7 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     Ok(())
 }
 
-/// What each client was admitted beside what its limits allow in the time that it asked.
+/// How many requests of each client were admitted, compared with its limits in the time that it asked.
 async fn admitted(options: &Options, gate: &Gate, calls: &[Call], report: &mut Report) -> anyhow::Result<()> {
     let length = Duration::from_secs(if options.quick { SECONDS / 3 } else { SECONDS });
     let mut askers = Vec::new();
@@ -79,7 +79,7 @@ async fn admitted(options: &Options, gate: &Gate, calls: &[Call], report: &mut R
     let (mut allowed, mut admitted, mut above) = (0.0, 0.0, 0_u32);
     for asker in askers {
         for asked in asker.await?? {
-            // What the server may have measured lies between these two.
+            // The server measured a time between these two.
             above += u32::from(f64::from(asked.admitted) > admits(asked.last_answered - asked.first_sent));
             allowed += admits(asked.last_sent.saturating_duration_since(asked.first_answered));
             admitted += f64::from(asked.admitted);
@@ -103,7 +103,7 @@ struct Asked {
     admitted: u32,
 }
 
-/// The generic cell rate algorithm: the burst, and what comes back in this time, whole.
+/// The generic cell rate algorithm: the burst, and the whole permits that this time restores.
 fn admits(time: Duration) -> f64 {
     (f64::from(LIMITS.burst) + f64::from(REQUESTS_PER_SECOND) * time.as_secs_f64()).floor()
 }
@@ -133,7 +133,7 @@ async fn ask(
     Ok(asked.into_iter().flatten().collect())
 }
 
-/// The 99th percentile of a client's answers while another, if there is one, is at its limit.
+/// The 99th percentile of a client's answers while its neighbour, if it has one, is at its limit.
 async fn p99_ms(gate: &Gate, call: &Call, greedy: Option<&Call>, length: Duration) -> anyhow::Result<f64> {
     let neighbour = match greedy {
         Some(call) => {

@@ -27,14 +27,14 @@ pub(crate) enum Sender<'a> {
     H2load(u32, u32, &'a str),
 }
 
-/// What one run found.
+/// The measurements of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     pub(crate) cpu_us_per_request: f64,
 }
 
-/// Two loads that ran in turns: what each round found.
+/// Two loads that ran in turns: the measurements of each round.
 pub(crate) struct Compared {
     base: Vec<Sample>,
     ours: Vec<Sample>,
@@ -48,13 +48,13 @@ impl Compared {
         median(&self.ratios)
     }
 
-    /// What a request costs, in microseconds of CPU: the medians of the two.
+    /// The cost of a request, in microseconds of CPU: the medians of the two.
     pub(crate) fn cpu_us_per_request(&self) -> (f64, f64) {
         let of = |samples: &[Sample]| Sample::median(samples).cpu_us_per_request;
         (of(&self.base), of(&self.ours))
     }
 
-    /// These rounds and more of them.
+    /// Adds more rounds.
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.base.extend(more.base);
         self.ours.extend(more.ours);
@@ -63,7 +63,7 @@ impl Compared {
     }
 }
 
-/// Loads both in turns, so that whatever else the machine does falls on both. The rounds are those of one of [`STARTS`].
+/// Loads both in turns, so that other load on the machine affects both. The rounds are those of one of [`STARTS`].
 pub(crate) fn compare(options: &Options, start: usize, base: &Load<'_>, ours: &Load<'_>) -> anyhow::Result<Compared> {
     let _apart = Apart::from(&[base.server, ours.server])?;
     // The first run pays for cold caches and for growing buffers.
@@ -71,7 +71,7 @@ pub(crate) fn compare(options: &Options, start: usize, base: &Load<'_>, ours: &L
     ours.run(1)?;
     let mut compared = Compared { base: Vec::new(), ours: Vec::new(), ratios: Vec::new() };
     for round in 0..options.rounds_of_costs() / STARTS {
-        // Who is first takes turns too.
+        // Each is first in turn.
         let (one, other) = if (start + round).is_multiple_of(2) {
             let one = base.run(options.seconds)?;
             (one, ours.run(options.seconds)?)
@@ -132,7 +132,7 @@ impl Sample {
     }
 }
 
-/// The one in the middle, or between the two in the middle; not a number if there is none.
+/// The median; not a number if there are no values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

@@ -1,11 +1,11 @@
-//! `make bench`: what Boomgate promises of its cost, each promise a line with its figure and its target.
+//! `make bench`: the cost of Boomgate, a line for each figure with its target.
 //!
-//! A server and the bare handlers of `examples/bare.rs`, one worker each, the same TLS and the same bytes,
-//! answer the same requests in turns, so that whatever else the machine does falls on both. What counts is
-//! the server's CPU time for a request: it does not depend on how fast the client is. Under load the server has a
-//! core of its own, and what drives it the others. The order: `options` says what to do, `gate` starts the
-//! servers, `load` and `driver` send, each of the other modules measures a promise, `report` prints and writes the
-//! figures, and `chart` draws them.
+//! The server and the bare handlers of `examples/bare.rs` have one worker each, the same TLS and the same bytes, and answer
+//! the same requests in turns, so that other load on the machine affects both. The measure is the server's CPU time for a
+//! request, which does not depend on the speed of the client. Under load the server has one core, and the driver has the
+//! others. In order: `options` says what to measure, `gate` starts the servers, `load` and `driver` send requests, each of
+//! the other modules measures a target, `report` prints and writes the figures, and
+//! `chart` draws them.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the real clock, and waits for processes to come up")]
 

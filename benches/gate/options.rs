@@ -1,4 +1,4 @@
-//! What a run is told.
+//! The arguments of a run.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use anyhow::{Context, bail, ensure};
 
 const USAGE: &str = "--quick, --rounds N, --seconds N, --target N (1 to 8, may be repeated), --binary PATH";
 
-/// How often servers that are compared start anew. Where their code and memory lie differs from start to start, and is
-/// worth some hundredths.
+/// How often compared servers start anew. The layout of code and memory differs from start to start, and changes the cost
+/// by some percent.
 pub(crate) const STARTS: usize = 5;
 
 /// How long and how much to measure.
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// Seconds of one load in one turn.
     pub(crate) seconds: u32,
-    /// A tenth of the records, and shorter loads: to see whether all works.
+    /// A tenth of the records and shorter loads, to see whether everything works.
     pub(crate) quick: bool,
     /// The program that is measured.
     pub(crate) binary: PathBuf,
@@ -36,9 +36,9 @@ impl Options {
                 "--seconds" => options.seconds = value()?.parse().context("--seconds")?,
                 "--target" => options.targets.push(value()?.parse().context("--target")?),
                 "--binary" => options.binary = std::path::absolute(value()?)?,
-                // What cargo adds by itself.
+                // An argument that cargo adds.
                 "--bench" => {}
-                _ => bail!("{argument} is not known: {USAGE}"),
+                _ => bail!("{argument} is unknown: {USAGE}"),
             }
         }
         if options.rounds == 0 {
@@ -51,8 +51,8 @@ impl Options {
         Ok(options)
     }
 
-    /// What a request costs is compared in more, as many in each of [`STARTS`]: what one round finds is off by a tenth, and
-    /// the limits are closer.
+    /// The cost of a request needs more rounds, as many in each of [`STARTS`]: one round is off by a tenth, and the targets
+    /// are closer than that.
     pub(crate) fn rounds_of_costs(&self) -> usize {
         (self.rounds * 3).next_multiple_of(STARTS)
     }
@@ -62,7 +62,7 @@ impl Options {
         self.targets.is_empty() || self.targets.contains(&target)
     }
 
-    /// Whether all of them are.
+    /// Whether all targets are measured, in full length.
     pub(crate) fn is_whole(&self) -> bool {
         self.targets.is_empty() && !self.quick
     }

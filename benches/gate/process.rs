@@ -38,7 +38,7 @@ impl Process {
         let mut threads = HashMap::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let path = task?.path();
-            // A thread may end between the two reads; so may not the one that serves.
+            // A thread may end between the two reads, but not the thread that serves.
             if let Ok(seconds) = thread_seconds(&path) {
                 threads.insert(path.to_string_lossy().into_owned(), seconds);
             }
@@ -65,7 +65,7 @@ impl Process {
     /// Asks it to stop, as systemd would, and waits until it has.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
-        ensure!(kill.success(), "process {} could not be told to stop", self.child.id());
+        ensure!(kill.success(), "process {} could not be stopped", self.child.id());
         let status = self.child.wait()?;
         ensure!(status.success(), "the server did not stop cleanly: {status}");
         Ok(())
@@ -74,14 +74,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Either may fail only because the process has gone already.
+        // Either can fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// In nanoseconds where the kernel counts so, else in ticks: fields 14 and 15 of `stat`, counted from
-/// behind the name in parentheses, which may hold anything.
+/// In nanoseconds if the kernel counts them, else in ticks: fields 14 and 15 of `stat`, counted from the end of the name in
+/// parentheses, which may contain any text.
 pub(crate) fn thread_seconds(task: &Path) -> anyhow::Result<f64> {
     if let Ok(schedstat) = fs::read_to_string(task.join("schedstat"))
         && let Some(on_cpu) = schedstat.split_whitespace().next().and_then(|field| field.parse::<f64>().ok())
@@ -96,8 +96,8 @@ pub(crate) fn thread_seconds(task: &Path) -> anyhow::Result<f64> {
     Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
-/// Servers on one core and what drives them on the others, while this lives: what is measured of a server is not
-/// how long its driver let it wait. On a single core they share it.
+/// While this lives, servers run on one core and their drivers on the others, so that a server never waits for its driver.
+/// On a machine with a single core they share it.
 pub(crate) struct Apart {
     servers: Vec<u32>,
     cores: CpuSet,
@@ -123,7 +123,7 @@ impl Apart {
             for task in fs::read_dir(format!("/proc/{id}/task"))? {
                 let thread = task?.file_name().to_string_lossy().parse()?;
                 match sched_setaffinity(Pid::from_raw(thread), cores) {
-                    // A thread may end meanwhile.
+                    // The thread may have ended.
                     Ok(()) | Err(Errno::SRCH) => {}
                     Err(cause) => return Err(cause.into()),
                 }
@@ -135,12 +135,12 @@ impl Apart {
 
 impl Drop for Apart {
     fn drop(&mut self) {
-        // A server may have ended, and then has nothing to go back to.
+        // A server may have ended.
         let _ = self.set(&self.cores, &self.cores);
     }
 }
 
-/// A command without a terminal of its own.
+/// A command that reads no input and prints no output.
 pub(crate) fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

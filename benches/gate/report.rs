@@ -1,4 +1,4 @@
-//! What was measured: a line for each figure, with its target; a table, a JSON document, a list of misses.
+//! The report of a run: a line for each figure, with its target; a table, a JSON document, a list of missed targets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,14 +28,14 @@ pub(crate) struct Report {
 /// One figure.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Which promise it belongs to.
+    /// The number of its target.
     pub(crate) target: u8,
     pub(crate) what: String,
-    /// What it was measured beside, and what was measured; `None` where the figure says it all.
+    /// The reference and the measured value; `None` where the figure alone is enough.
     beside: Option<String>,
     ours: Option<String>,
     pub(crate) figure: f64,
-    /// The most that it may be; `None` where nothing was promised.
+    /// The target: the largest figure that meets it; `None` if the figure has no target.
     pub(crate) at_most: Option<f64>,
     unit: String,
     /// The figure of each round.
@@ -53,7 +53,7 @@ impl Line {
         self
     }
 
-    /// What was compared, with its unit.
+    /// The two values that were compared, with their unit.
     pub(crate) fn of(mut self, beside: f64, ours: f64, unit: &str) -> Self {
         self.beside = Some(shown(beside, unit));
         self.ours = Some(shown(ours, unit));
@@ -94,7 +94,7 @@ fn decimals(value: f64, unit: &str) -> usize {
     }
 }
 
-/// As many digits as the table has: no target is missed by less than can be seen.
+/// Rounded to the digits of the table: a figure never misses its target by less than the table shows.
 fn rounded(value: f64, unit: &str) -> f64 {
     format!("{value:.*}", decimals(value, unit)).parse().unwrap_or(value)
 }
@@ -123,7 +123,7 @@ impl Report {
         }
     }
 
-    /// Keeps the line, and shows it at once: a run takes minutes.
+    /// Adds the line and prints it at once: a run takes minutes.
     pub(crate) fn add(&mut self, line: Line) {
         println!("{}", line.row());
         self.lines.push(line);
@@ -163,7 +163,7 @@ impl Report {
         for line in missed {
             let limit = shown(line.at_most.unwrap_or(f64::NAN), &line.unit);
             let figure = shown(line.figure, &line.unit);
-            println!("target {} missed: {figure}, at most {limit} was promised: {}", line.target, line.what);
+            println!("target {} missed: {figure}, the target is at most {limit}: {}", line.target, line.what);
         }
         Ok(())
     }

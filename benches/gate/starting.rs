@@ -1,4 +1,4 @@
-//! Target 6: how soon it is there, and what it takes at rest.
+//! Target 6: how soon the server answers, and how much memory it takes at rest.
 
 use std::path::Path;
 

@@ -1,9 +1,8 @@
 //! Target 4: the first use of a token, and a flood of forged ones.
 //!
-//! One signature check is what it costs a bare handler that gets the same requests, over one that checks nothing: in
-//! a server as busy with everything else as the gate is. In a loop of its own it would cost less, out of caches that
-//! hold nothing else. It reads nothing of the token; so beside the first use stands what `jsonwebtoken` costs, which
-//! reads what it checks.
+//! The unit is one signature check: the difference between a bare handler that makes one and a bare handler that does not,
+//! under the same requests. In a loop it would cost less, because the caches would hold nothing else. This check does not
+//! parse the token, so the first use is also compared with `jsonwebtoken`, which does.
 
 use std::fs;
 use std::path::Path;
@@ -23,11 +22,11 @@ use crate::report::{Line, Report};
 
 /// Tokens of one round: fewer than the cache holds.
 const TOKENS: usize = 4_000;
-/// What a token may cost that is not known, in signature checks: one.
+/// The most that a token may cost that is not remembered: one signature check.
 const CHECKS: f64 = 1.0;
-/// What the good and the forged may cost together beside what they cost apart.
+/// The most that genuine and forged tokens may cost together, relative to their costs apart.
 const TOGETHER_AT_MOST: f64 = 1.05;
-/// What a flood may leave in memory, in MB: room for the allocator to err.
+/// The most memory that a flood may leave, in MB: a margin for the allocator.
 const GROWTH_MB: f64 = 1.0;
 
 pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report) -> anyhow::Result<()> {
@@ -45,9 +44,9 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
     let bare_driver = Driver::trusting(&work.join("bare-tls/ca.pem"))?;
     let get = |token: &str| Call::get(zone.clone()).with_token(token);
     let (mut whole, mut signature) = (vec![], vec![]);
-    let (mut first, mut known, mut forged, mut together, mut grown) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut first, mut remembered, mut forged, mut together, mut grown) = (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..options.rounds {
-        // Anew in each round: in a cache that is full of the last round's tokens, known ones are soon unknown.
+        // Anew in each round: in a cache that is full of the last round's tokens, remembered tokens are soon forgotten.
         let gate = Gate::start(options, &data_dir).await?;
         let grants = vec![client.grant(PUBLIC); count];
         let answers = gate.driver.send_each(gate.process.port, grants, 200).await?;
@@ -57,34 +56,35 @@ pub(crate) async fn measure(options: &Options, work: &Path, report: &mut Report)
         whole.push(cost_us(&read, &bare_driver, &[(&good, 200)]).await? - without);
         signature.push(cost_us(&unread, &bare_driver, &[(&good, 200)]).await? - without);
         first.push(cost_us(&gate.process, &gate.driver, &[(&good, 200)]).await?);
-        known.push(cost_us(&gate.process, &gate.driver, &[(&good, 200)]).await?);
+        remembered.push(cost_us(&gate.process, &gate.driver, &[(&good, 200)]).await?);
         let forge =
             || -> anyhow::Result<Vec<Call>> { tokens.iter().map(|token| Ok(get(&forged_from(token)?))).collect() };
         let flood = forge()?;
         forged.push(cost_us(&gate.process, &gate.driver, &[(&flood, 401)]).await?);
-        // The first flood pays for buffers: what counts is whether the next adds to it.
+        // The first flood allocates buffers: only what the next one adds counts.
         let rss = gate.process.rss()?;
         cost_us(&gate.process, &gate.driver, &[(&forge()?, 401)]).await?;
         grown.push((gate.process.rss()? - rss) / 1e6);
         together.push(cost_us(&gate.process, &gate.driver, &[(&good, 200), (&forge()?, 401)]).await?);
     }
-    let known_us = median(&known);
-    let beyond_known = |what: &str, costs: &[f64], checks: &[f64]| {
+    let remembered_us = median(&remembered);
+    let beyond_remembered = |what: &str, costs: &[f64], checks: &[f64]| {
         let check = median(checks);
-        let figures: Vec<f64> = costs.iter().zip(&known).map(|(cost, known)| (cost - known) / check).collect();
+        let figures: Vec<f64> =
+            costs.iter().zip(&remembered).map(|(cost, remembered)| (cost - remembered) / check).collect();
         let what = format!("{what}; beside, both of these");
-        Line::new(4, what, median(&figures), "×").rounds(&figures).of(known_us + check, median(costs), "µs")
+        Line::new(4, what, median(&figures), "×").rounds(&figures).of(remembered_us + check, median(costs), "µs")
     };
-    let what = "first use of a token, beyond a known one, in signature checks";
-    report.add(beyond_known(what, &first, &signature).at_most(CHECKS));
-    let what = "first use of a token, beyond a known one, in checks by `jsonwebtoken`";
-    report.add(beyond_known(what, &first, &whole));
-    let what = "a forged token, beyond a known one, in signature checks";
-    report.add(beyond_known(what, &forged, &signature).at_most(CHECKS));
-    let apart = median(&known) + median(&forged);
-    // Half of the requests are of either kind: the cost of a pair is twice that of one of them.
+    let what = "first use of a token, beyond a remembered one, in signature checks";
+    report.add(beyond_remembered(what, &first, &signature).at_most(CHECKS));
+    let what = "first use of a token, beyond a remembered one, in checks by `jsonwebtoken`";
+    report.add(beyond_remembered(what, &first, &whole));
+    let what = "a forged token, beyond a remembered one, in signature checks";
+    report.add(beyond_remembered(what, &forged, &signature).at_most(CHECKS));
+    let apart = median(&remembered) + median(&forged);
+    // Half of the requests are of each kind: a pair costs twice the average.
     let pairs: Vec<f64> = together.iter().map(|cost| cost * 2.0 / apart).collect();
-    let what = "a good and a forged request at once, beside one after the other";
+    let what = "a genuine and a forged request at once, beside one after the other";
     let line = Line::new(4, what, median(&pairs), "×").at_most(TOGETHER_AT_MOST).rounds(&pairs);
     report.add(line.of(apart, median(&together) * 2.0, "µs"));
     let what = format!("memory that {count} more distinct forged tokens take");
@@ -102,7 +102,7 @@ async fn cost_us(server: &Process, driver: &Driver, kinds: &[(&Vec<Call>, u16)])
     Ok(server.cpu_since(&before)? * 1e6 / count as f64)
 }
 
-/// The token with another `jti`, under the signature that it had.
+/// The token with another `jti` and the old signature.
 fn forged_from(token: &str) -> anyhow::Result<String> {
     let mut parts = token.split('.');
     let (Some(header), Some(payload), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {

@@ -6,7 +6,7 @@ use boomgate::oauth::bearer::{self, MAX_TOKEN_BYTES};
 use boomgate::oauth::credentials::{ClientAuthentication, ClientId};
 use libfuzzer_sys::fuzz_target;
 
-// Lines are the values of that many headers; what follows a zero byte is the query string.
+// Each line is the value of a header; the text after a zero byte is the query string.
 fuzz_target!(|data: &[u8]| {
     let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let query = String::from_utf8_lossy(data.get(end + 1..).unwrap_or_default());
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(data[..end].windows(token.len()).any(|window| window == token.as_bytes()));
     }
     if let Ok(Some(basic)) = ClientAuthentication::from_headers(headers()) {
-        assert!(basic.client_id.chars().count() <= 65, "what is longer is cut");
+        assert!(basic.client_id().chars().count() <= 65, "what is longer is cut");
     }
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(client_id) = ClientId::parse(text)

@@ -12,7 +12,7 @@ use boomgate::oauth::registration::RegistrationPolicy;
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
 
-/// In memory where there is such a folder: a file is written for each input.
+/// A folder in memory, if the system has one: each input is written to a file.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let in_memory = std::path::Path::new("/dev/shm");
     let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
@@ -28,12 +28,12 @@ static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolic
 });
 
 fuzz_target!(|data: &[u8]| {
-    // A file may name any other, and some of those never end.
+    // A clients file may name any other file, and some files never end.
     if data.windows(4).any(|window| window == b"/dev" || window == b"/pro" || window == b"/sys") {
         return;
     }
     let variable = |name: &str| (name == "SECRET").then(|| Zeroizing::new("bg_secret_not_one".to_owned()));
-    let setting = Setting { secrets_dir: FOLDER.path(), policy: &POLICY, variable: &variable };
+    let setting = Setting { secrets_dir: Some(FOLDER.path()), policy: &POLICY, variable: &variable };
     for name in ["clients.toml", "clients.json"] {
         let path = FOLDER.path().join(name);
         std::fs::File::create(&path).and_then(|mut file| file.write_all(data)).expect("a file");

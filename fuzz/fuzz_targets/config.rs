@@ -1,4 +1,4 @@
-//! Configuration files: every fault has its line, and none repeats bytes that a terminal would obey.
+//! Configuration files: every fault has its line, and no message repeats control characters.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use boomgate::config::{Config, Edition, Environment, Flags};
 use libfuzzer_sys::fuzz_target;
 
-/// In memory where there is such a folder: a file is written for each input.
+/// A folder in memory, if the system has one: each input is written to a file.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let in_memory = std::path::Path::new("/dev/shm");
     let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };

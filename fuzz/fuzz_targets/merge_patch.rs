@@ -1,4 +1,4 @@
-//! Merge patches of zones and of clients, and registrations, against RFC 7396 as it is written.
+//! Merge patches of zones and of clients, and registrations, compared with RFC 7396 word for word.
 
 #![no_main]
 
@@ -51,7 +51,7 @@ fn merge_patch(target: Value, patch: &Value) -> Value {
 fuzz_target!(|data: &[u8]| {
     let Ok(patch) = Document::parse(data) else { return };
     let as_value: Value = serde_json::from_slice(data).expect("a document is JSON");
-    // In the one form that numbers have in a document.
+    // Numbers have one form in a document.
     let current = serde_json::to_vec(&ZONE.fields).expect("JSON");
     let current = Value::Object(Document::parse(&current).expect("JSON").into_members().expect("an object"));
     let merged = merge_patch(current.clone(), &as_value);

@@ -26,7 +26,7 @@ static ZONES: LazyLock<(Parking, tokio::runtime::Runtime)> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let query = String::from_utf8_lossy(data);
     let Ok(mut request) = ListRequest::parse(&query) else { return };
-    // From page to page to the end: no zone twice, each after the one before.
+    // All pages: no zone twice, each after the one before.
     let mut seen = BTreeSet::new();
     for _ in 0..=ZONES.0.count() {
         let page = ZONES.0.list(&request);
@@ -37,8 +37,8 @@ fuzz_target!(|data: &[u8]| {
         }
         let Some(cursor) = page.next else { return };
         let mut next = form_urlencoded::Serializer::new(String::new());
-        let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
-        next.extend_pairs(kept).append_pair("cursor", &cursor.to_string());
+        let filters = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+        next.extend_pairs(filters).append_pair("cursor", &cursor.to_string());
         request = ListRequest::parse(&next.finish()).expect("a cursor of this list");
     }
     panic!("a list without an end: {query}");

@@ -1,4 +1,4 @@
-//! Records as a damaged or newer store may hold them: what opens it says so, or leaves them out.
+//! Records of a damaged or newer store: each room refuses to open, or leaves them out.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ use boomgate::store::{Key, MemoryStore, Store, Txn, Value};
 use boomgate::time::{Clock as _, ManualClock, UnixSeconds};
 use libfuzzer_sys::fuzz_target;
 
-/// Where records are. The first byte of each line of the input chooses one.
+/// The prefixes of the records. The first byte of each line of the input chooses one.
 const PREFIXES: [&str; 14] = [
     "clients/",
     "keys/",
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
             let prefix = PREFIXES[usize::from(*choice) % PREFIXES.len()].as_bytes();
             let equals = rest.iter().position(|byte| *byte == b'=').unwrap_or(rest.len());
             let (name, value) = (&rest[..equals], rest.get(equals + 1..).unwrap_or_default());
-            // Too long for a key or a value: the store says so.
+            // The store refuses a key or a value that is too long.
             let _ = store.commit(Txn::new().put(Key::new(&[prefix, name].concat()), Value::new(value))).await;
         }
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_767_268_800)));

@@ -2,9 +2,16 @@
 
 #![no_main]
 
+use boomgate::oauth::credentials::ClientAuthentication;
 use boomgate::oauth::parameters::{Format, Parameters};
 use boomgate::oauth::token_request::{InspectionRequest, TokenRequest};
 use libfuzzer_sys::fuzz_target;
+
+fn presented(authentication: &ClientAuthentication) -> (&str, &str) {
+    let (ClientAuthentication::ClientSecretBasic(presented) | ClientAuthentication::ClientSecretPost(presented)) =
+        authentication;
+    (&presented.client_id, presented.secret.expose())
+}
 
 // The first byte chooses the media type; the `Authorization` header goes up to the first zero byte.
 fuzz_target!(|data: &[u8]| {
@@ -24,11 +31,12 @@ fuzz_target!(|data: &[u8]| {
     let Ok(parameters) = Parameters::parse(format, body) else { return };
     let Ok(request) = TokenRequest::parse(header.into_iter(), parameters) else { return };
 
-    // What was understood, said again as a form, is understood the same.
+    let (id, secret) = presented(&request.authentication);
+    // The same request, written as a form, reads the same.
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", &request.authentication.client_id)
-        .append_pair("client_secret", request.authentication.client_secret.expose());
+        .append_pair("client_id", id)
+        .append_pair("client_secret", secret);
     if let Some(audience) = &request.audience {
         form.append_pair("audience", audience);
     }
@@ -38,14 +46,12 @@ fuzz_target!(|data: &[u8]| {
     if let Some(scope) = &request.scope {
         form.append_pair("scope", &scope.to_string());
     }
-    let (id, secret) = (&request.authentication.client_id, request.authentication.client_secret.expose());
-    // A header may leave a part empty; in a body that is none.
+    // A header may have an empty part; in a body an empty parameter counts as omitted.
     if id.is_empty() || secret.is_empty() {
         return;
     }
     let parameters = Parameters::parse(Format::Form, form.finish().as_bytes()).expect("a form");
     let again = TokenRequest::parse(std::iter::empty(), parameters).expect("the same request");
-    assert_eq!(&again.authentication.client_id, id);
-    assert_eq!(again.authentication.client_secret.expose(), secret);
+    assert_eq!(presented(&again.authentication), (id, secret));
     assert_eq!((again.audience, again.resources, again.scope), (request.audience, request.resources, request.scope));
 });

@@ -1,4 +1,4 @@
-//! Bodies that create or replace a zone, and the preconditions and keys that come with them.
+//! Bodies that create or replace a zone, and the headers that come with them.
 
 #![no_main]
 
@@ -17,10 +17,10 @@ fuzz_target!(|data: &[u8]| {
     let condition = Condition { if_match: Some(Tags::parse(&[data])), if_none_match: None };
     assert!(
         !condition.allows_write(&current) || data.trim_ascii() == b"*" || data.len() >= current.as_bytes().len(),
-        "matched by nothing"
+        "no tag matches"
     );
     let exact = Condition { if_match: Some(Tags::parse(&[current.as_bytes()])), if_none_match: None };
-    assert!(exact.allows_write(&current), "what was told as the tag matches");
+    assert!(exact.allows_write(&current), "the tag of the answer matches");
 
     // As a body.
     let Ok(body) = Document::parse(data) else { return };
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
             return;
         }
     };
-    // What is shown can be sent back, and means the same.
+    // A zone as shown can be sent back, and is the same zone.
     let moment = UnixSeconds::new(1_700_000_000);
     let zone = Zone { id: Uuid::nil(), fields, created_at: moment, updated_at: moment };
     let shown = serde_json::to_vec(&zone).expect("JSON");

@@ -50,7 +50,7 @@ impl Administration {
             let stored = Clients::stored(&*self.store, client_id).await?;
             let (client, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
             meets(condition, &client)?;
-            let mut change = Clients::delete(&client, stored).and(quota::forget(&*self.store, client_id).await?);
+            let mut change = Clients::delete(&client, stored).and(quota::delete_days(&*self.store, client_id).await?);
             if is_administrator(&client) {
                 change = change.and(self.another_administrator(client_id).await?);
             }

@@ -27,18 +27,18 @@ impl Administration {
         start: Start,
         actor: &Actor,
     ) -> Result<String, ChangeError> {
-        let keys = || self.keys.rotation(algorithm, start, self.clock.now());
+        let keys = || self.keys.plan_rotation(algorithm, start, self.clock.now());
         self.change_keys(Action::KeyCreated, actor, keys).await
     }
 
     /// Lets an operator's RSA key, in PEM, sign; returns its `kid`.
     pub(crate) async fn import_key(&self, pem: &str, start: Start, actor: &Actor) -> Result<String, ChangeError> {
-        self.change_keys(Action::KeyImported, actor, || self.keys.import(pem, start, self.clock.now())).await
+        self.change_keys(Action::KeyImported, actor, || self.keys.plan_import(pem, start, self.clock.now())).await
     }
 
     /// Revokes a key: every token that it signed is refused from the next request on.
     pub(crate) async fn revoke_key(&self, kid: &str, actor: &Actor) -> Result<(), ChangeError> {
-        self.change_keys(Action::KeyRevoked, actor, || self.keys.removal(kid, self.clock.now())).await?;
+        self.change_keys(Action::KeyRevoked, actor, || self.keys.plan_removal(kid, self.clock.now())).await?;
         Ok(())
     }
 
@@ -46,12 +46,12 @@ impl Administration {
     pub(crate) async fn maintain_keys(&self, schedule: &Schedule) -> Result<(), ChangeError> {
         let now = self.clock.now();
         // If another node does the same meanwhile, it writes the entry, and this commit fails.
-        if let Some(planned) = self.keys.plan_rotation(schedule, now).await?
+        if let Some(planned) = self.keys.plan_scheduled_rotation(schedule, now).await?
             && let Some(kid) = self.commit_keys(Action::KeyCreated, planned, &Actor::default()).await?
         {
             tracing::info!(%kid, "the next signing key is published");
         }
-        while let Some(planned) = self.keys.plan_removal(now).await? {
+        while let Some(planned) = self.keys.plan_expired_removal(now).await? {
             self.commit_keys(Action::KeyForgotten, planned, &Actor::default()).await?;
         }
         Ok(())

@@ -79,7 +79,7 @@ impl Client {
     /// secret that is accepted.
     #[must_use]
     pub(crate) fn is_for_administration(&self) -> bool {
-        self.may_call(ADMIN_AUDIENCE, WRITE_ADMIN)
+        self.may_call(ADMIN_AUDIENCE, &WRITE_ADMIN)
     }
 
     /// Whether it was assigned the scope token and granted the audience: a right needs both.

@@ -190,7 +190,8 @@ mod tests {
         assert!(!records.contains("\"sha256\""), "{records:.400}");
         for number in [0, BATCH, 2 * BATCH] {
             let client_id = format!("client-{number}");
-            let authentication = |secret: &str| ClientAuthentication::from_body(&client_id, secret.to_owned().into());
+            let authentication =
+                |secret: &str| ClientAuthentication::from_body(&client_id, secret.to_owned().into(), None);
             assert!(clients.authenticate(&authentication(SECRET), UnixSeconds::new(0)).is_ok(), "{client_id}");
             assert!(clients.authenticate(&authentication(FORMER), UnixSeconds::new(0)).is_err(), "{client_id}");
             let client = clients.get(&client_id).unwrap();
@@ -213,7 +214,7 @@ mod tests {
         put(&*store, 1).await;
         let clients = Clients::open(store.clone()).await.unwrap();
         assert!(all_records(&*store).await.starts_with(&before), "a rewritten record is not changed");
-        let second = ClientAuthentication::from_body("client-1", SECRET.to_owned().into());
+        let second = ClientAuthentication::from_body("client-1", SECRET.to_owned().into(), None);
         assert!(clients.authenticate(&second, UnixSeconds::new(0)).is_ok());
         assert!(DIGEST_KEY.get(&*store, "").await.unwrap().unwrap().0.complete);
     }

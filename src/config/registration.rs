@@ -6,7 +6,7 @@ use super::edition::Edition;
 use super::raw::Raw;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::oauth::limits::Rate;
-use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, Scope, WRITE_ADMIN, WRITE_ZONES};
+use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, ScopeToken, WRITE_ADMIN, WRITE_ZONES};
 
 /// The API set of the partner API, unless `audiences` says otherwise.
 pub(crate) const PUBLIC_AUDIENCE: &str = "public.api.passportinc.com";
@@ -60,11 +60,11 @@ pub(super) fn read_audiences(raw: &mut Raw) -> (Vec<String>, Option<String>) {
 
 /// `scopes`, with the scope tokens that every server has.
 pub(super) fn read_scopes(raw: &mut Raw) -> BTreeSet<String> {
-    let one_token = |text: &str| Scope::parse(text).is_ok_and(|_| !text.contains(' ')).then(|| text.to_owned());
+    let one_token = |text: &str| ScopeToken::parse(text).ok();
     let given = raw.list("scopes", "one scope token such as read:zones (RFC 6749 section 3.3)", one_token);
-    let given = given.unwrap_or_else(|| [READ_ZONES, WRITE_ZONES].map(str::to_owned).to_vec());
-    let always = [INTROSPECT, READ_ADMIN, WRITE_ADMIN].map(str::to_owned);
-    let scopes: BTreeSet<String> = given.into_iter().chain(always).collect();
+    let given = given.unwrap_or_else(|| vec![READ_ZONES, WRITE_ZONES]);
+    let all = given.into_iter().chain([INTROSPECT, READ_ADMIN, WRITE_ADMIN]);
+    let scopes: BTreeSet<String> = all.map(|scope_token| scope_token.to_string()).collect();
     raw.set_effective("scopes", scopes.iter().cloned().collect::<Vec<_>>());
     scopes
 }

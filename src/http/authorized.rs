@@ -94,7 +94,7 @@ impl<R: Required> FromRequest for Authorized<R> {
         let Some(admission) = request.app_data::<web::Data<Admission>>() else {
             return AdmitFuture::Decided(Some(Err(Problem::not_found())));
         };
-        match admission.admit(authorization(request), request.query_string(), R::RIGHT) {
+        match admission.admit(authorization(request), request.query_string(), &R::RIGHT) {
             Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(decision, request))),
             Walk::NeedsLease(lease) => {
                 let (admission, request) = (admission.clone(), request.clone());

@@ -16,7 +16,7 @@ use crate::http::error::{Problem, ProblemKind};
 use crate::http::response::Site;
 use crate::keys::{Algorithm, JWK_SET_MAX_AGE_S, Keys};
 use crate::oauth::registration::RegistrationPolicy;
-use crate::oauth::resource::{METADATA_PATH, Resource, Set};
+use crate::oauth::resource::{Api, METADATA_PATH, Resource};
 
 /// For how long a client may keep a document, in seconds.
 const MAX_AGE: &str = "public, max-age=300";
@@ -102,8 +102,8 @@ pub(super) async fn protected_resource(
     let issuer = &site.issuer;
     let scopes: Vec<_> = policy.scopes.iter().filter(|scope_token| resource.has_scope(scope_token)).collect();
     let name = match resource.api {
-        Set::Partner => "Partner API",
-        Set::Administration => "Administration",
+        Api::Public => "Partner API",
+        Api::Admin => "Administration",
     };
     Ok(document(MAX_AGE).body(body::json_line(&json!({
         "resource": format!("{issuer}{}", resource.path),

@@ -31,7 +31,6 @@ use crate::parking::Parking;
 use crate::revocation::Revocation;
 use crate::store::TimedStore;
 use crate::time::{SharedClock, UnixSeconds};
-use crate::tokens::Tokens;
 
 /// What the floors above this one count, such as connections: they tell it themselves.
 pub(crate) type ExtraMetrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
@@ -52,8 +51,6 @@ pub(crate) struct Metrics {
     pub(crate) revocation: Arc<Revocation>,
     /// Signing keys.
     pub(crate) keys: Data<Keys>,
-    /// Verified tokens.
-    pub(crate) tokens: Arc<Tokens>,
     /// Zones.
     pub(crate) parking: Data<Parking>,
     /// Commits.
@@ -151,9 +148,9 @@ impl Metrics {
             "boomgate_token_lookups_total",
             "Access tokens that were looked for among the verified ones.",
             "result",
-            self.tokens.lookups(),
+            self.admission.token_lookups(),
         );
-        let remembered = self.tokens.remembered();
+        let remembered = self.admission.remembered_tokens();
         exposition.gauge("boomgate_verified_tokens", "Verified access tokens that are remembered.", remembered);
         exposition.gauge("boomgate_revocations", "Revocations of single tokens in force.", self.revocation.count());
         let keys = self.keys.list(self.clock.now());
@@ -168,7 +165,7 @@ impl Metrics {
     }
 
     fn write_quotas(&self, exposition: &mut Exposition) {
-        let leases = self.admission.leases();
+        let leases = self.admission.lease_counts();
         exposition.counter(
             "boomgate_quota_blocks_leased_total",
             "Blocks of quota that were leased from the store.",
@@ -194,8 +191,8 @@ impl Metrics {
             "Requests that waited for a block.",
             self.admission.decisions().waited.total(),
         );
-        let held = self.admission.quotas_held();
-        exposition.gauge("boomgate_quotas_held", "Clients whose quota is held in memory.", held);
+        let counters = self.admission.quota_counters();
+        exposition.gauge("boomgate_quotas_held", "Clients whose quota is held in memory.", counters);
     }
 
     fn write_audit(&self, exposition: &mut Exposition) {

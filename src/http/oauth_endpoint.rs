@@ -105,7 +105,7 @@ impl OauthEndpoint {
         };
         let Some((client_secret, undecoded)) = parameter("client_secret") else { return Ok(()) };
         let (client_id, _) = parameter("client_id").unwrap_or_default();
-        let authentication = ClientAuthentication::from_body(&client_id, client_secret).or_as_it_stands(undecoded);
+        let authentication = ClientAuthentication::from_body(&client_id, client_secret, undecoded);
         if let Ok(client) = self.client_credentials.authenticate(&authentication, source(request)) {
             let client_id = &client.client_id;
             self.administration.secret_exposed(client_id, &actor(Some(client_id), request)).await?;

@@ -155,7 +155,6 @@ mod tests {
     use crate::quota::Quota;
     use crate::revocation::Revocation;
     use crate::store::{MemoryStore, Outcome, Store};
-    use crate::throttle::Throttle;
     use crate::time::{ManualClock, UnixSeconds};
     use crate::tokens::Tokens;
 
@@ -206,14 +205,14 @@ mod tests {
                 panic!("the client is not registered");
             };
             clients.wait_for(revision).await;
-            let tokens = Arc::new(Tokens::new(Arc::new(keys), clock.clone(), "https://here".to_owned(), 16));
+            let tokens = Arc::new(Tokens::new(Arc::new(keys), clock.clone(), "https://here".to_owned()));
             let issue = |scope| tokens.issue(&client, AUDIENCE, Scope::parse(scope).unwrap()).unwrap().access_token;
             let issued = [issue("read:zones write:zones"), issue("read:zones")];
             let admission = Admission::new(
                 tokens,
+                16,
                 Arc::new(Revocation::open(store.clone()).await.unwrap()),
                 Arc::new(clients),
-                Throttle::new(clock.clone()),
                 Quota::open(store.clone(), clock.clone()),
                 clock.clone(),
                 AUDIENCE.to_owned(),

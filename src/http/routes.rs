@@ -143,7 +143,7 @@ pub struct Operation {
 }
 
 /// Who may call an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anybody.
     Public,
@@ -295,7 +295,7 @@ impl Route {
 
     /// Who may call it: each of its operations has a right of the same kind.
     pub(super) fn access(&self) -> Access {
-        self.operations.first().map_or(Access::Public, |operation| operation.access)
+        self.operations.first().map_or(Access::Public, |operation| operation.access.clone())
     }
 
     /// Its methods, as the field `Allow` lists them.

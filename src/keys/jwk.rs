@@ -1,55 +1,38 @@
-//! A public key as others get it: out of a JWK Set (RFC 7517), to verify a token with.
+//! A public key as others get it: from a JWK Set (RFC 7517), to verify a token with.
 //!
-//! The server itself never reads a JWK: it verifies with the keys that it signs with.
+//! For clients of this server. The server itself never reads a JWK: it verifies with the keys that it signs with.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 
-use super::Algorithm;
+use super::algorithm::Algorithm;
+use super::provider::RING_PROVIDER;
 
 /// One key of a JWK Set.
 #[derive(Debug)]
 pub struct PublicKey {
     algorithm: Algorithm,
-    parts: Parts,
-}
-
-#[derive(Debug)]
-enum Parts {
-    /// An EC point (SEC 1 section 2.3.3) or an Ed25519 key.
-    Bytes(Vec<u8>),
-    Rsa {
-        modulus: Vec<u8>,
-        exponent: Vec<u8>,
-    },
+    key: DecodingKey,
 }
 
 impl PublicKey {
-    /// The key that `kid` names in a JWK Set; `None` if there is none, or one of a kind that this program
-    /// does not use.
+    /// The key of this `kid` in a JWK Set; `None` if the set has no such key, or it is of a kind that this program does
+    /// not use.
     #[must_use]
     pub fn find(jwk_set: &Json, kid: &str) -> Option<Self> {
-        let keys = jwk_set.get("keys")?.as_array()?;
-        Self::parse(keys.iter().find(|key| text(key, "kid") == Some(kid))?)
-    }
-
-    /// RFC 7518 section 6, RFC 8037 section 2.
-    fn parse(jwk: &Json) -> Option<Self> {
-        let bytes = |member| URL_SAFE_NO_PAD.decode(text(jwk, member)?).ok();
-        let (algorithm, parts) = match (text(jwk, "kty")?, text(jwk, "crv")) {
-            ("EC", Some("P-256")) => {
-                let point = [vec![0x04], bytes("x")?, bytes("y")?].concat();
-                (Algorithm::Es256, Parts::Bytes(point))
-            }
-            ("OKP", Some("Ed25519")) => (Algorithm::EdDsa, Parts::Bytes(bytes("x")?)),
-            ("RSA", _) => (Algorithm::Rs256, Parts::Rsa { modulus: bytes("n")?, exponent: bytes("e")? }),
+        // Only this one is parsed: the other keys of the set may be of any kind.
+        let mut keys = jwk_set.get("keys")?.as_array()?.iter();
+        let jwk = Jwk::deserialize(keys.find(|key| key.get("kid").and_then(Json::as_str) == Some(kid))?).ok()?;
+        #[allow(clippy::wildcard_enum_match_arm, reason = "other kinds of keys may be added, and none is used here")]
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::Es256,
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDsa,
+            AlgorithmParameters::RSA(_) => Algorithm::Rs256,
             _ => return None,
         };
-        Some(Self { algorithm, parts })
+        Some(Self { algorithm, key: DecodingKey::from_jwk(&jwk).ok()? })
     }
 
     /// The only algorithm that it verifies (RFC 8725 section 3.1).
@@ -58,29 +41,20 @@ impl PublicKey {
         self.algorithm
     }
 
-    /// Whether `signature` is this key's, of this JWS signing input (RFC 7515 section 5.2).
+    /// Whether `signature` is this key's signature of this JWS signing input (RFC 7515 section 5.2).
     #[must_use]
     pub fn verifies(&self, signing_input: &str, signature: &[u8]) -> bool {
-        let message = signing_input.as_bytes();
-        let verified = match (&self.parts, self.algorithm) {
-            (Parts::Bytes(key), Algorithm::EdDsa) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
-            (Parts::Bytes(key), _) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(message, signature),
-            (Parts::Rsa { modulus: n, exponent: e }, _) => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-            }
-        };
-        verified.is_ok()
+        let verifier = (RING_PROVIDER.verifier_factory)(&self.algorithm.jws(), &self.key);
+        verifier.is_ok_and(|verifier| verifier.verify(signing_input.as_bytes(), &signature.to_vec()).is_ok())
     }
-}
-
-fn text<'j>(jwk: &'j Json, member: &str) -> Option<&'j str> {
-    jwk.get(member)?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
     use super::super::{Keys, SigningKey};
@@ -98,13 +72,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_key_has_signed_its_jwk_verifies_and_nothing_else() {
+    async fn a_jwk_verifies_what_its_key_signed_and_nothing_else() {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
             let (keys, key) = key(algorithm).await;
             let token = key.sign(b"{}").unwrap();
             let (signed, signature) = token.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-            let public = PublicKey::find(&keys.jwk_set(), key.kid()).unwrap();
+            let public = PublicKey::find(&serde_json::to_value(keys.jwk_set()).unwrap(), key.kid()).unwrap();
             assert_eq!(public.algorithm(), algorithm);
             assert!(public.verifies(signed, &signature));
             assert!(!public.verifies(&signed[1..], &signature));
@@ -114,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_of_ours_is_none() {
+    fn a_jwk_of_another_kind_is_not_found() {
         let point = json!({ "kid": "a", "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA" });
         for set in [json!({}), json!({ "keys": "a" }), json!({ "keys": [{}, 7] }), json!({ "keys": [point] })] {
             assert!(PublicKey::find(&set, "a").is_none(), "{set}");

@@ -1,11 +1,11 @@
-//! Audience: the API sets that a client may call, and one of which each of its access tokens is for.
+//! Audience: the API sets that a client may call. Each access token is for one of them.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Names of API sets, in the order in which they were granted. Cheap to clone: most clients have the same.
+/// Names of API sets, in the order in which they were granted. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Vec<String>")]
 pub struct Audience(Arc<[String]>);

@@ -5,40 +5,40 @@
 //! b64token    = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 //! ```
 //!
-//! Only the `Authorization` header is a place for a token. One in the query string lands in logs and
-//! histories, and two tokens leave open which of them counts: both are refused.
+//! Only the `Authorization` header may carry a token. A token in the query string ends up in logs and browser histories,
+//! and with two tokens it is open which of them counts: both are refused.
 
 use std::borrow::Cow;
 
-/// The longest token that is looked at, in bytes; Boomgate's own are under 1,024.
+/// The longest token that is verified, in bytes. Boomgate's own tokens are shorter than 1,024 bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1_024;
 
-/// Why there is no one bearer token in the request.
+/// Why a request does not carry exactly one bearer token in the right place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerFault {
-    /// None was presented, or another authentication scheme was.
+    /// No token, or another authentication scheme.
     Missing,
-    /// Nothing follows `Bearer`.
+    /// No text after `Bearer`.
     Malformed,
-    /// It is in the query string.
+    /// A token in the query string.
     InQuery,
-    /// More than one was presented.
+    /// More than one token.
     Repeated,
 }
 
-/// A token as it was presented: any bytes, until somebody asks for its [`text`](Self::text). A token that is
-/// remembered was looked at once, and is found by its bytes alone.
+/// A token as presented: any bytes. [`text`](Self::text) checks their form, which is not needed to find a remembered
+/// token: that was checked before, and is found by its bytes.
 #[derive(Clone, Copy)]
 pub struct Presented<'r>(&'r [u8]);
 
 impl<'r> Presented<'r> {
-    /// These bytes, as presented.
+    /// A token of these bytes.
     #[must_use]
     pub const fn new(bytes: &'r [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, whatever they are.
+    /// The bytes, unchecked.
     #[must_use]
     pub const fn as_bytes(self) -> &'r [u8] {
         self.0
@@ -57,7 +57,7 @@ impl<'r> From<&'r str> for Presented<'r> {
     }
 }
 
-/// The request's bearer token: from the values of all its `Authorization` headers and its query string.
+/// The bearer token of a request, from the values of all its `Authorization` headers and its query string.
 pub fn parse<'r>(mut authorization: impl Iterator<Item = &'r [u8]>, query: &str) -> Result<Presented<'r>, BearerFault> {
     if !query.is_empty() && in_query(query).is_some() {
         return Err(BearerFault::InQuery);
@@ -69,7 +69,7 @@ pub fn parse<'r>(mut authorization: impl Iterator<Item = &'r [u8]>, query: &str)
     from_credentials(credentials)
 }
 
-/// The value of the query string's `access_token` (RFC 6750 section 2.3), which is no place for it.
+/// The value of the query string's `access_token` (RFC 6750 section 2.3), where a token must not be.
 #[must_use]
 pub fn in_query(query: &str) -> Option<Cow<'_, str>> {
     form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "access_token").map(|(_, value)| value)
@@ -95,7 +95,7 @@ fn is_b64token(text: &[u8]) -> bool {
     (1..=MAX_TOKEN_BYTES).contains(&text.len()) && !token.is_empty() && is_all_b64token(token)
 }
 
-/// Goes to the end, so that many bytes are looked at in one instruction.
+/// Does not stop at the first wrong byte: so the compiler can check many bytes in one instruction.
 fn is_all_b64token(token: &[u8]) -> bool {
     token.iter().fold(0, |found, byte| found | u8::from(!is_b64token_byte(*byte))) == 0
 }
@@ -108,20 +108,20 @@ const fn is_b64token_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// `None` for a token that is presented, but cannot be one.
+    /// `None` for presented text that is no token.
     fn parse_one(header: &str) -> Result<Option<&str>, BearerFault> {
         parse(std::iter::once(header.as_bytes()), "").map(Presented::text)
     }
 
     #[test]
-    fn the_scheme_is_case_insensitive_and_the_token_is_not_touched() {
+    fn the_scheme_is_case_insensitive_and_the_token_is_taken_as_it_is() {
         for header in ["Bearer aB.c-d_e~f+g/h==", "bearer aB.c-d_e~f+g/h==", "BEARER   aB.c-d_e~f+g/h=="] {
             assert_eq!(parse_one(header), Ok(Some("aB.c-d_e~f+g/h==")), "{header}");
         }
     }
 
     #[test]
-    fn everything_else_is_refused_by_its_name() {
+    fn everything_else_is_refused_with_its_fault() {
         let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
         for (header, fault) in [
             ("Basic YTpi", BearerFault::Missing),

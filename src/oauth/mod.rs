@@ -1,8 +1,8 @@
-//! The words of the field: what RFC 6749, 6750, 7617 and 9068 put on the wire, and the little of HTTP and
-//! JSON that every floor speaks of, parsed into types.
+//! The protocol: what RFC 6749, 6750, 7617 and 9068 put on the wire, and the parts of HTTP and JSON that every floor needs,
+//! parsed into types.
 //!
-//! Nothing here waits, reads a file or a clock, or knows actix. What is parsed once at the edge needs
-//! no second check further in.
+//! Nothing here waits, reads a file or a clock, or uses actix. A value is parsed once, at the edge, and needs no second
+//! check further in.
 
 pub mod audience;
 pub mod bearer;

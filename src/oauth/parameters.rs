@@ -1,8 +1,8 @@
 //! The parameters of a request to an OAuth endpoint, from a form or from JSON.
 //!
-//! RFC 6749 section 3.2: a parameter without a value counts as omitted, an unknown one is ignored, and
-//! none may be there twice, but for `resource` (RFC 8707). JSON, which the RFC does not know, follows the same
-//! rules: one object of strings, and `resource` may be an array of them.
+//! RFC 6749 section 3.2: a parameter without a value counts as omitted, an unknown parameter is ignored, and only `resource`
+//! (RFC 8707) may appear more than once. The RFC has no JSON; here JSON follows the same rules: one object of strings, and
+//! `resource` may be an array of strings.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::text;
 
-/// How the body is written.
+/// The format of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `application/x-www-form-urlencoded`.
@@ -22,13 +22,14 @@ pub enum Format {
     Json,
 }
 
-/// Why a body's parameters cannot be read.
+/// Why a body's parameters are malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterFault {
     /// The media type is neither of the two.
     #[error("send application/json or application/x-www-form-urlencoded")]
     MediaType,
-    /// It is not what its media type says. Where, counted from 1; a text of the parser's may quote what was sent.
+    /// The body does not have the form of its media type. Only the place, counted from 1: the parser's own message may
+    /// quote the body.
     #[error("the body is not one JSON object of strings: line {line} column {column} is not as it must be")]
     Syntax {
         /// The line.
@@ -36,33 +37,33 @@ pub enum ParameterFault {
         /// The column.
         column: usize,
     },
-    /// It is text in another encoding than UTF-8 (RFC 8259 section 8.1).
+    /// The body is not UTF-8 (RFC 8259 section 8.1).
     #[error("the body is UTF-16: send UTF-8")]
     Utf16,
-    /// A member is there, but is not a string; nor, of `resource`, an array of strings.
+    /// A member is not a string; `resource` is neither a string nor an array of strings.
     #[error("{0} is not a string")]
     NotText(&'static str),
-    /// A parameter is there more than once.
+    /// A parameter appears more than once.
     #[error("{0} is there more than once")]
     Repeated(&'static str),
 }
 
-/// The parameters that the endpoints know; all others are ignored.
+/// The parameters that the endpoints use; all others are ignored.
 #[derive(Default)]
 pub struct Parameters {
     values: [Option<Zeroizing<String>>; NAMES.len()],
     /// RFC 8707 section 2: "Multiple `resource` parameters MAY be used".
     resources: Vec<String>,
     /// `client_secret` without form-decoding, where that makes a difference.
-    secret_as_it_stands: Option<Zeroizing<String>>,
+    undecoded_secret: Option<Zeroizing<String>>,
 }
 
 const CLIENT_SECRET: &str = "client_secret";
-/// The one parameter that may be there more than once.
+/// The one parameter that may appear more than once.
 const RESOURCE: &str = "resource";
 
-/// RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0's `audience`, RFC 7009 and RFC 7662; and RFC 6750 section 2.2,
-/// which is no place for a token here, but may hold one.
+/// From RFC 6749 (4.4.2, 2.3.1), RFC 8707, Auth0 (`audience`), RFC 7009 and RFC 7662; and from RFC 6750 section 2.2:
+/// `access_token` is not accepted, but may contain a token.
 const NAMES: [&str; 9] = [
     "grant_type",
     "client_id",
@@ -76,8 +77,8 @@ const NAMES: [&str; 9] = [
 ];
 
 impl Format {
-    /// The format of `body`: its media type decides; without one, or with the type that curl sends by
-    /// itself on a body that starts with `{`, it is JSON.
+    /// The format of `body`, by its media type. It is also JSON without a media type, or if it starts with `{` under the
+    /// media type that curl sends by default.
     pub fn of(content_type: Option<&[u8]>, body: &[u8]) -> Result<Self, ParameterFault> {
         let Some(content_type) = content_type else { return Ok(Self::Json) };
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
@@ -93,7 +94,7 @@ impl Format {
 }
 
 impl Parameters {
-    /// Reads `body`; a byte order mark before it is left out.
+    /// Reads `body`, without its byte order mark.
     pub fn parse(format: Format, body: &[u8]) -> Result<Self, ParameterFault> {
         if text::is_utf16(body) {
             return Err(ParameterFault::Utf16);
@@ -108,12 +109,12 @@ impl Parameters {
     fn from_form(body: &[u8]) -> Result<Self, ParameterFault> {
         let mut parameters = Self::default();
         for pair in body.split(|&byte| byte == b'&') {
-            match as_it_stands(pair) {
+            match plain_pair(pair) {
                 Some((name, value)) => parameters.insert(name, Zeroizing::new(value.to_owned()))?,
                 None => {
                     for (name, value) in form_urlencoded::parse(pair) {
                         if name == CLIENT_SECRET {
-                            parameters.secret_as_it_stands = without_decoding(pair);
+                            parameters.undecoded_secret = without_decoding(pair);
                         }
                         parameters.insert(&name, Zeroizing::new(value.into_owned()))?;
                     }
@@ -134,22 +135,21 @@ impl Parameters {
 
     /// Takes the value of `name`; `None` when it is absent or empty.
     pub fn take(&mut self, name: &'static str) -> Option<Zeroizing<String>> {
-        let index = NAMES.iter().position(|known| *known == name)?;
+        let index = NAMES.iter().position(|one| *one == name)?;
         self.values.get_mut(index)?.take().filter(|value| !value.is_empty())
     }
 
-    /// Takes every value of `resource` that is not empty, in the order in which they came.
-    pub fn take_resources(&mut self) -> Vec<String> {
+    /// Takes every value of `resource` that is not empty, in order.
+    pub(crate) fn take_resources(&mut self) -> Vec<String> {
         std::mem::take(&mut self.resources)
     }
 
-    /// Takes the client's credentials from the body, whole or in part.
-    pub fn take_credentials(&mut self) -> InBody {
-        let as_it_stands = self.secret_as_it_stands.take();
+    /// Takes the client's credentials from the body, complete or in part.
+    pub(crate) fn take_credentials(&mut self) -> InBody {
+        let undecoded = self.undecoded_secret.take();
         match (self.take("client_id"), self.take(CLIENT_SECRET)) {
             (Some(client_id), Some(client_secret)) => {
-                let authentication = ClientAuthentication::from_body(&client_id, client_secret);
-                InBody::Whole(authentication.or_as_it_stands(as_it_stands))
+                InBody::Whole(ClientAuthentication::from_body(&client_id, client_secret, undecoded))
             }
             (Some(client_id), None) => InBody::Id(client_id),
             (None, Some(_)) => InBody::Secret,
@@ -162,7 +162,7 @@ impl Parameters {
             self.resources.extend(Some(value.to_string()).filter(|value| !value.is_empty()));
             return Ok(());
         }
-        let Some(index) = NAMES.iter().position(|known| *known == name) else { return Ok(()) };
+        let Some(index) = NAMES.iter().position(|one| *one == name) else { return Ok(()) };
         let (Some(slot), Some(name)) = (self.values.get_mut(index), NAMES.get(index)) else { return Ok(()) };
         if slot.replace(value).is_some() {
             return Err(ParameterFault::Repeated(name));
@@ -171,7 +171,7 @@ impl Parameters {
     }
 }
 
-/// What a body has of a client's credentials.
+/// The parts of a client's credentials that a body contains.
 pub enum InBody {
     /// `client_id` and `client_secret`.
     Whole(ClientAuthentication),
@@ -183,19 +183,19 @@ pub enum InBody {
     Nothing,
 }
 
-/// The value of a pair as it was sent.
+/// The value of a pair, undecoded.
 fn without_decoding(pair: &[u8]) -> Option<Zeroizing<String>> {
     let (_, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
     Some(Zeroizing::new(value.to_owned()))
 }
 
-/// A pair of a form of which nothing is encoded, as most are.
-fn as_it_stands(pair: &[u8]) -> Option<(&str, &str)> {
+/// The name and value of a pair in which no character is encoded, as in most pairs.
+fn plain_pair(pair: &[u8]) -> Option<(&str, &str)> {
     let encoded = pair.iter().fold(0, |found, byte| found | u8::from(matches!(byte, b'%' | b'+' | 0x80..)));
     if encoded == 0 { std::str::from_utf8(pair).ok()?.split_once('=') } else { None }
 }
 
-/// A JSON object, read member by member: a map would keep only the last of two equal names.
+/// A JSON object, read member by member: a map would hide the first of two equal names.
 struct Members(Result<Parameters, ParameterFault>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -216,19 +216,19 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut parameters = Ok(Parameters::default());
         while let Some(name) = map.next_key::<Name>()? {
-            let Some(known) = name.0 else {
+            let Some(name) = name.0 else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             let value = map.next_value::<Text>()?;
             if let Ok(read) = &mut parameters {
                 let fault = match value {
-                    Text::Is(text) => read.insert(known, text).err(),
+                    Text::Is(text) => read.insert(name, text).err(),
                     Text::Null => None,
-                    Text::List(texts) if known == RESOURCE => {
-                        texts.into_iter().try_for_each(|text| read.insert(known, text)).err()
+                    Text::List(texts) if name == RESOURCE => {
+                        texts.into_iter().try_for_each(|text| read.insert(name, text)).err()
                     }
-                    Text::List(_) | Text::Not => Some(ParameterFault::NotText(known)),
+                    Text::List(_) | Text::Not => Some(ParameterFault::NotText(name)),
                 };
                 parameters = fault.map_or(parameters, Err);
             }
@@ -237,7 +237,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// A member's name, kept only when it is one of [`NAMES`].
+/// A member's name, if it is one of [`NAMES`].
 struct Name(Option<&'static str>);
 
 impl<'de> Deserialize<'de> for Name {
@@ -256,14 +256,14 @@ impl Visitor<'_> for NameVisitor {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-        Ok(Name(NAMES.iter().copied().find(|known| *known == name)))
+        Ok(Name(NAMES.iter().copied().find(|one| *one == name)))
     }
 }
 
 /// A member's value.
 enum Text {
     Is(Zeroizing<String>),
-    /// An array of strings and of nothing else.
+    /// An array of strings.
     List(Vec<Zeroizing<String>>),
     Null,
     Not,
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_there_once_as_text_or_not_at_all() {
+    fn a_parameter_appears_at_most_once_and_is_text() {
         use Format::{Form, Json};
         for (format, body, scope) in [
             (Form, "scope=read%3Azones+write:zones", Ok(Some("read:zones write:zones"))),
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn resource_alone_may_be_there_more_than_once() {
+    fn only_resource_may_appear_more_than_once() {
         use Format::{Form, Json};
         let not_text = ParameterFault::NotText("resource");
         for (format, body, resources) in [
@@ -416,18 +416,16 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_form_has_its_text_as_it_stands_beside_what_decoding_makes_of_it() {
-        for (form, decoded, as_it_stands) in [
+    fn a_secret_in_a_form_is_read_decoded_and_undecoded() {
+        for (form, decoded, undecoded) in [
             ("client_id=a&client_secret=b", "b", None),
             ("client_id=a&client_secret=b+c", "b c", Some("b+c")),
             ("client_id=a&client%5Fsecret=b%2Bc=d", "b+c=d", Some("b%2Bc=d")),
         ] {
-            let InBody::Whole(read) = Parameters::parse(Format::Form, form.as_bytes()).unwrap().take_credentials()
-            else {
-                panic!("both are there: {form}")
-            };
-            assert_eq!(read.client_secret.expose(), decoded, "{form}");
-            assert_eq!(read.secret_as_it_stands.as_ref().map(ClientSecret::expose), as_it_stands, "{form}");
+            let read = Parameters::parse(Format::Form, form.as_bytes()).unwrap().take_credentials();
+            let InBody::Whole(ClientAuthentication::ClientSecretPost(read)) = read else { panic!("no secret: {form}") };
+            assert_eq!(read.secret.expose(), decoded, "{form}");
+            assert_eq!(read.undecoded.as_ref().map(ClientSecret::expose), undecoded, "{form}");
         }
     }
 

@@ -1,49 +1,50 @@
 //! The protected resources of this server, as clients name them (RFC 9728 section 1.2, RFC 8707 section 2).
 //!
-//! A resource is a path below the issuer's address and all that is beneath it. Each has its own metadata, for a client
-//! accepts only metadata whose `resource` is what it asked for (RFC 9728 section 3.3).
+//! A resource is a path below the issuer's address, with all paths beneath it. Each has its own metadata, because a client
+//! accepts only metadata with the `resource` that it asked for (RFC 9728 section 3.3).
 
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, WRITE_ADMIN};
 
-/// Where the metadata of the whole server is; those of a resource are beneath, at its path (RFC 9728 section 3.1).
-pub const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+/// The path of the metadata of the whole server. The metadata of a resource is beneath it, at the path of the resource
+/// (RFC 9728 section 3.1).
+pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// One protected resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// Its path below the issuer's address, without a slash at its end; empty for the server as a whole.
     pub path: &'static str,
-    /// Which API it is a part of, and so which audience its tokens have.
-    pub api: Set,
+    /// The API that it belongs to, which determines the audience of its tokens.
+    pub api: Api,
 }
 
-/// An API set of this server, with an audience of its own.
+/// An API set of this server. Each has an audience of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
+pub enum Api {
     /// What partners call.
-    Partner,
+    Public,
     /// What operators call.
-    Administration,
+    Admin,
 }
 
 impl Resource {
-    /// All of them, the one that contains the others first.
+    /// All resources. The first contains the others.
     pub const ALL: [Self; 10] = [
-        Self { path: "", api: Set::Partner },
-        Self { path: "/v3", api: Set::Partner },
-        Self { path: "/parking/zones", api: Set::Partner },
-        Self { path: "/shared/zones", api: Set::Partner },
-        Self { path: "/v3/parking/zones", api: Set::Partner },
-        Self { path: "/v3/shared/zones", api: Set::Partner },
-        Self { path: "/oauth2/usage", api: Set::Partner },
-        Self { path: "/v3/oauth2/usage", api: Set::Partner },
-        Self { path: "/admin", api: Set::Administration },
-        Self { path: "/metrics", api: Set::Administration },
+        Self { path: "", api: Api::Public },
+        Self { path: "/v3", api: Api::Public },
+        Self { path: "/parking/zones", api: Api::Public },
+        Self { path: "/shared/zones", api: Api::Public },
+        Self { path: "/v3/parking/zones", api: Api::Public },
+        Self { path: "/v3/shared/zones", api: Api::Public },
+        Self { path: "/oauth2/usage", api: Api::Public },
+        Self { path: "/v3/oauth2/usage", api: Api::Public },
+        Self { path: "/admin", api: Api::Admin },
+        Self { path: "/metrics", api: Api::Admin },
     ];
 
     /// The smallest resource that contains `path`.
     #[must_use]
-    pub fn of_path(path: &str) -> Self {
+    pub(crate) fn of_path(path: &str) -> Self {
         let contains = |resource: &Self| {
             path.strip_prefix(resource.path).is_some_and(|beneath| beneath.is_empty() || beneath.starts_with('/'))
         };
@@ -60,13 +61,13 @@ impl Resource {
         Self::ALL.into_iter().find(|resource| resource.path == path)
     }
 
-    /// Whether a scope token means something here.
+    /// Whether a scope token has a meaning for this resource.
     #[must_use]
-    pub fn has_scope(self, scope_token: &str) -> bool {
+    pub(crate) fn has_scope(self, scope_token: &str) -> bool {
         match self.api {
-            // To introspect is a right at the authorization server, not at a resource.
-            Set::Partner => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].contains(&scope_token),
-            Set::Administration => [READ_ADMIN, WRITE_ADMIN].contains(&scope_token),
+            // `introspect` is a right at the authorization server, not at a resource.
+            Api::Public => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].iter().any(|other| **other == *scope_token),
+            Api::Admin => [READ_ADMIN, WRITE_ADMIN].iter().any(|own| **own == *scope_token),
         }
     }
 }
@@ -98,11 +99,11 @@ mod tests {
     fn an_identifier_names_a_resource_of_this_issuer_alone() {
         let issuer = "https://gate.example";
         for (identifier, api) in [
-            ("https://gate.example", Some(Set::Partner)),
-            ("https://gate.example/", Some(Set::Partner)),
-            ("https://gate.example/v3/parking/zones", Some(Set::Partner)),
-            ("https://gate.example/admin", Some(Set::Administration)),
-            ("https://gate.example/admin/", Some(Set::Administration)),
+            ("https://gate.example", Some(Api::Public)),
+            ("https://gate.example/", Some(Api::Public)),
+            ("https://gate.example/v3/parking/zones", Some(Api::Public)),
+            ("https://gate.example/admin", Some(Api::Admin)),
+            ("https://gate.example/admin/", Some(Api::Admin)),
             ("https://gate.example//", None),
             ("https://gate.example/admin/clients", None),
             ("https://gate.example.evil/admin", None),

@@ -7,28 +7,85 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest scope that is parsed, in bytes.
-pub const MAX_SCOPE_BYTES: usize = 1_024;
+pub(crate) const MAX_SCOPE_BYTES: usize = 1_024;
 
 /// Reads client registrations, keys and the audit log.
-pub const READ_ADMIN: &str = "read:admin";
+pub(crate) const READ_ADMIN: ScopeToken = ScopeToken::of_static("read:admin");
 /// Registers and changes clients and keys.
-pub const WRITE_ADMIN: &str = "write:admin";
+pub(crate) const WRITE_ADMIN: ScopeToken = ScopeToken::of_static("write:admin");
 /// Introspects tokens of other clients, for the API sets that the client was granted (RFC 7662).
-pub const INTROSPECT: &str = "introspect";
+pub(crate) const INTROSPECT: ScopeToken = ScopeToken::of_static("introspect");
 /// Reads zones.
-pub const READ_ZONES: &str = "read:zones";
+pub const READ_ZONES: ScopeToken = ScopeToken::of_static("read:zones");
 /// Creates, changes and deletes zones.
-pub const WRITE_ZONES: &str = "write:zones";
+pub(crate) const WRITE_ZONES: ScopeToken = ScopeToken::of_static("write:zones");
 
-/// A set of scope tokens; written in ascending order, whatever order it was read in. Cheap to clone.
+/// One scope token, of this program or of its configuration. Cheap to clone and to compare.
+#[derive(Clone)]
+pub struct ScopeToken(Text);
+
+#[derive(Clone)]
+enum Text {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl ScopeToken {
+    /// A scope token that the program itself names. Panics on other text; in a constant, that is a compile error.
+    #[must_use]
+    pub(crate) const fn of_static(text: &'static str) -> Self {
+        assert!(is_scope_token(text.as_bytes()), "not a scope token by RFC 6749 section 3.3");
+        Self(Text::Static(text))
+    }
+
+    /// Reads one scope token, such as the configuration names.
+    pub fn parse(text: &str) -> Result<Self, ScopeFault> {
+        let fits = text.len() <= MAX_SCOPE_BYTES && is_scope_token(text.as_bytes());
+        if fits { Ok(Self(Text::Shared(text.into()))) } else { Err(ScopeFault) }
+    }
+}
+
+impl Deref for ScopeToken {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Text::Static(text) => text,
+            Text::Shared(text) => text,
+        }
+    }
+}
+
+impl PartialEq for ScopeToken {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for ScopeToken {}
+
+impl fmt::Debug for ScopeToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, out)
+    }
+}
+
+impl fmt::Display for ScopeToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self)
+    }
+}
+
+/// A set of scope tokens, in ascending order whatever the order of its text was. Cheap to clone.
 ///
-/// Kept as it is written: a set is a handful of short words, and every client has one.
+/// Held as text: a set is a few short words, and every client has one.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Scope(Arc<str>);
 
@@ -46,7 +103,7 @@ impl Scope {
         if text.len() > MAX_SCOPE_BYTES || !scope_tokens().all(is_scope_token) {
             return Err(ScopeFault);
         }
-        // As every record has it, there being one way to write a set.
+        // True of every stored record: there is one way to write a set.
         if scope_tokens().is_sorted_by(|one, next| one < next) {
             return Ok(Self(text.into()));
         }
@@ -62,8 +119,8 @@ impl Scope {
 
     /// Whether every scope token of this set is in `other` too.
     #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
-        // What was not narrowed is all that was assigned.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        // Most requests ask for all that was assigned.
         self == other || self.iter().all(|scope_token| other.contains(scope_token))
     }
 
@@ -79,8 +136,12 @@ impl Scope {
     }
 }
 
-fn is_scope_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+const fn is_scope_token(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let [0x21 | 0x23..=0x5B | 0x5D..=0x7E, after @ ..] = rest {
+        rest = after;
+    }
+    !text.is_empty() && rest.is_empty()
 }
 
 impl fmt::Display for Scope {
@@ -122,15 +183,23 @@ mod tests {
             ("read:zones\0", "no control characters"),
         ] {
             assert_eq!(Scope::parse(text), Err(ScopeFault), "{reason}: {text:?}");
+            assert_eq!(ScopeToken::parse(text), Err(ScopeFault), "{reason}: {text:?}");
         }
         assert_eq!(Scope::parse(&"a ".repeat(600).trim_end().repeat(2)), Err(ScopeFault), "bounded");
+    }
+
+    #[test]
+    fn a_scope_token_of_the_configuration_is_like_one_of_the_program() {
+        assert_eq!(ScopeToken::parse("read:zones"), Ok(READ_ZONES));
+        assert_ne!(ScopeToken::parse("read:zone"), Ok(READ_ZONES));
+        assert_eq!(ScopeToken::parse("read:zones write:zones"), Err(ScopeFault), "one scope token");
     }
 
     #[test]
     fn order_and_repetition_do_not_matter() {
         let scope = Scope::parse("write:zones read:zones write:zones").unwrap();
         assert_eq!(scope.to_string(), "read:zones write:zones");
-        assert!(scope.contains(READ_ZONES) && !scope.contains("zones"));
+        assert!(scope.contains(&READ_ZONES) && !scope.contains("zones"));
         assert!(Scope::parse("read:zones").unwrap().is_within(&scope));
         assert!(!scope.is_within(&Scope::parse("read:zones").unwrap()));
     }

@@ -1,8 +1,8 @@
-//! Which of a client's tokens are alive: those of its present epoch.
+//! Token epochs: only the tokens of a client's current epoch are valid.
 //!
-//! An epoch begins when a client is registered and each time that all its tokens are revoked. A token carries the
-//! epoch that it was issued in, in its `jti`: so no clock decides whether it was issued before a revocation or after,
-//! and its `iat` is the plain time.
+//! An epoch begins when a client is registered, and each time all its tokens are revoked. The `jti` of a token contains the
+//! epoch in which it was issued. So the clock does not decide whether a token was issued before or after a revocation, and
+//! its `iat` is the plain time.
 
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
@@ -11,12 +11,12 @@ use uuid::{Builder, Uuid};
 /// bits are left, so no two tokens of one epoch have the same `jti`.
 const EPOCH_BYTES: usize = 6;
 
-/// A random number of 48 bits; 0 for a client whose record is from before there were epochs.
+/// A random number of 48 bits; 0 for a client whose record is older than epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenEpoch(u64);
 
 impl TokenEpoch {
-    /// A new epoch: another one than any before it, but for one case in 2^48.
+    /// A new epoch. The chance that it equals an earlier epoch is 1 in 2^48.
     #[must_use]
     pub fn random() -> Self {
         // The first 48 bits of a UUID of version 4 are random.
@@ -25,16 +25,16 @@ impl TokenEpoch {
 
     /// A `jti` of this epoch.
     #[must_use]
-    pub fn new_jti(self) -> Uuid {
+    pub(crate) fn new_jti(self) -> Uuid {
         let mut bytes = *Uuid::new_v4().as_bytes();
         let [_, _, epoch @ ..] = self.0.to_be_bytes();
         bytes.iter_mut().zip(epoch).for_each(|(byte, of_epoch)| *byte = of_epoch);
         Builder::from_custom_bytes(bytes).into_uuid()
     }
 
-    /// The epoch in a `jti`; `None` for a token that was issued before there were epochs.
+    /// The epoch in a `jti`; `None` for a token that is older than epochs.
     #[must_use]
-    pub fn of_jti(jti: &Uuid) -> Option<Self> {
+    pub(crate) fn of_jti(jti: &Uuid) -> Option<Self> {
         (jti.get_version_num() == 8).then(|| Self::of(jti.as_bytes()))
     }
 
@@ -50,13 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_jti_tells_its_epoch_and_is_like_no_other() {
+    fn a_jti_contains_its_epoch_and_is_unique() {
         for epoch in [TokenEpoch::default(), TokenEpoch::random(), TokenEpoch(0xFFFF_FFFF_FFFF)] {
             let jtis: HashSet<Uuid> = (0..100).map(|_| epoch.new_jti()).collect();
             assert_eq!(jtis.len(), 100);
             assert!(jtis.iter().all(|jti| TokenEpoch::of_jti(jti) == Some(epoch)), "{epoch:?}");
         }
-        assert_eq!(TokenEpoch::of_jti(&Uuid::new_v4()), None, "a token from before there were epochs");
+        assert_eq!(TokenEpoch::of_jti(&Uuid::new_v4()), None, "a token that is older than epochs");
         assert_ne!(TokenEpoch::random(), TokenEpoch::random());
     }
 }

@@ -6,42 +6,42 @@ use crate::oauth::credentials::{AuthenticationFault, ClientAuthentication};
 use crate::oauth::parameters::{InBody, ParameterFault, Parameters};
 use crate::oauth::scope::Scope;
 
-/// What a client asks for: well-formed, not yet believed.
+/// A well-formed request. Its client is not authenticated yet.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// Who asks.
+    /// How the client authenticates.
     pub authentication: ClientAuthentication,
-    /// The API set it wants to call; `None`, without a resource, leaves it to the configuration's default.
+    /// The API set that it wants to call; `None`, without a resource, means the configured default.
     pub audience: Option<String>,
-    /// The same by the name that RFC 8707 gives it. Of several, one that the client may call will do.
+    /// The same under the name of RFC 8707. If there are several, the client must be granted one of them.
     pub resources: Vec<String>,
-    /// The scope it wants; `None` for all that it was assigned.
+    /// The scope that it wants; `None` means all that it was assigned.
     pub scope: Option<Scope>,
 }
 
-/// Why a request to an OAuth endpoint cannot be read.
+/// Why a request to an OAuth endpoint is malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestFault {
-    /// The body's parameters cannot be read.
+    /// The body's parameters are malformed.
     Parameters(ParameterFault),
-    /// The client authentication cannot be read.
+    /// The client authentication is malformed or missing.
     Authentication(AuthenticationFault),
-    /// There is no `grant_type`.
+    /// `grant_type` is missing.
     GrantTypeMissing,
     /// `grant_type` is not `client_credentials`.
     GrantTypeUnsupported,
     /// `scope` is not a scope.
     Scope,
-    /// There is no `token` to revoke or introspect.
+    /// `token`, to revoke or introspect, is missing.
     TokenMissing,
 }
 
-/// A token request that nobody can be granted. Who sends it may prove itself all the same.
+/// A malformed token request. Its client may still authenticate.
 #[derive(Clone, Debug)]
-pub struct UnfitRequest {
-    /// What is wrong with it.
+pub struct MalformedRequest {
+    /// The fault.
     pub fault: RequestFault,
-    /// Who asks, where that can be read.
+    /// How the client authenticates, if that part is well-formed.
     pub authentication: Option<ClientAuthentication>,
 }
 
@@ -50,7 +50,7 @@ impl TokenRequest {
     pub fn parse<'r>(
         authorization: impl Iterator<Item = &'r [u8]>,
         mut parameters: Parameters,
-    ) -> Result<Self, UnfitRequest> {
+    ) -> Result<Self, MalformedRequest> {
         let grant_type = match parameters.take("grant_type") {
             None => Err(RequestFault::GrantTypeMissing),
             Some(grant_type) if *grant_type != "client_credentials" => Err(RequestFault::GrantTypeUnsupported),
@@ -58,14 +58,16 @@ impl TokenRequest {
         };
         let authentication = match (grant_type, authentication(authorization, &mut parameters)) {
             (Ok(()), Ok(authentication)) => authentication,
-            (Ok(()), Err(fault)) => return Err(UnfitRequest { fault, authentication: None }),
-            (Err(fault), authentication) => return Err(UnfitRequest { fault, authentication: authentication.ok() }),
+            (Ok(()), Err(fault)) => return Err(MalformedRequest { fault, authentication: None }),
+            (Err(fault), authentication) => {
+                return Err(MalformedRequest { fault, authentication: authentication.ok() });
+            }
         };
         let audience = parameters.take("audience").map(|audience| audience.to_string());
         let resources = parameters.take_resources();
         match parameters.take("scope").map(|scope| Scope::parse(&scope)).transpose() {
             Ok(scope) => Ok(Self { authentication, audience, resources, scope }),
-            Err(_) => Err(UnfitRequest { fault: RequestFault::Scope, authentication: Some(authentication) }),
+            Err(_) => Err(MalformedRequest { fault: RequestFault::Scope, authentication: Some(authentication) }),
         }
     }
 }
@@ -73,9 +75,9 @@ impl TokenRequest {
 /// A revocation or introspection request (RFC 7009 section 2.1, RFC 7662 section 2.1). Does not print: it
 /// holds a token.
 pub struct InspectionRequest {
-    /// Who asks.
+    /// How the client authenticates.
     pub authentication: ClientAuthentication,
-    /// The token in question, if the request names one. `token_type_hint` is read and ignored: there is one type.
+    /// The token to revoke or introspect, if there is one. `token_type_hint` is ignored: this server has one type of token.
     pub token: Option<Zeroizing<String>>,
 }
 
@@ -90,8 +92,8 @@ impl InspectionRequest {
     }
 }
 
-/// The request's one client authentication: Basic, or in the body. A `client_id` beside Basic is
-/// allowed when it is the same (RFC 6749 section 3.2.1 lets a client identify itself so).
+/// The one client authentication of a request: Basic, or in the body. With Basic, the body may contain the same
+/// `client_id` (RFC 6749 section 3.2.1 lets a client identify itself so).
 fn authentication<'r>(
     authorization: impl Iterator<Item = &'r [u8]>,
     parameters: &mut Parameters,
@@ -99,7 +101,7 @@ fn authentication<'r>(
     let from_headers = ClientAuthentication::from_headers(authorization).map_err(RequestFault::Authentication)?;
     match (from_headers, parameters.take_credentials()) {
         (Some(basic), InBody::Nothing) => Ok(basic),
-        (Some(basic), InBody::Id(client_id)) if *client_id == basic.client_id => Ok(basic),
+        (Some(basic), InBody::Id(client_id)) if *client_id == basic.client_id() => Ok(basic),
         (Some(_), _) => Err(RequestFault::Authentication(AuthenticationFault::Repeated)),
         (None, InBody::Whole(authentication)) => Ok(authentication),
         (None, _) => Err(RequestFault::Authentication(AuthenticationFault::Missing)),
@@ -109,14 +111,13 @@ fn authentication<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::credentials::Method;
     use crate::oauth::parameters::Format;
 
     const BASIC: &str = "Basic YTpi"; // a:b
 
     fn parse(basic: Option<&str>, form: &str) -> Result<TokenRequest, RequestFault> {
         let parameters = Parameters::parse(Format::Form, form.as_bytes()).unwrap();
-        TokenRequest::parse(basic.map(str::as_bytes).into_iter(), parameters).map_err(|unfit| unfit.fault)
+        TokenRequest::parse(basic.map(str::as_bytes).into_iter(), parameters).map_err(|malformed| malformed.fault)
     }
 
     #[test]
@@ -124,9 +125,9 @@ mod tests {
         let repeated = RequestFault::Authentication(AuthenticationFault::Repeated);
         let missing = RequestFault::Authentication(AuthenticationFault::Missing);
         for (basic, form, outcome) in [
-            (Some(BASIC), "", Ok(Method::Basic)),
-            (Some(BASIC), "&client_id=a", Ok(Method::Basic)),
-            (None, "&client_id=a&client_secret=b", Ok(Method::Post)),
+            (Some(BASIC), "", Ok("basic")),
+            (Some(BASIC), "&client_id=a", Ok("basic")),
+            (None, "&client_id=a&client_secret=b", Ok("post")),
             (Some(BASIC), "&client_id=a&client_secret=b", Err(repeated.clone())),
             (Some(BASIC), "&client_id=other", Err(repeated.clone())),
             (Some(BASIC), "&client_secret=b", Err(repeated)),
@@ -135,7 +136,11 @@ mod tests {
             (None, "&client_id=a&client_secret=", Err(missing)),
         ] {
             let read = parse(basic, &format!("grant_type=client_credentials{form}"));
-            assert_eq!(read.map(|request| request.authentication.method), outcome, "{basic:?} {form}");
+            let method = read.map(|request| match request.authentication {
+                ClientAuthentication::ClientSecretBasic(_) => "basic",
+                ClientAuthentication::ClientSecretPost(_) => "post",
+            });
+            assert_eq!(method, outcome, "{basic:?} {form}");
         }
     }
 

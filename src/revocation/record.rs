@@ -12,15 +12,15 @@ use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 
 pub(super) const REVOCATIONS: Keyspace<Revoked> = Keyspace::new("revocations");
 
-/// What the ids of packs start with, which no `jti` does.
+/// The prefix of the ids of packs. No `jti` starts with it.
 const PACKED: &str = "packed/";
 
 /// One or more tokens that were revoked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Revoked {
-    /// When the token expires; of a pack, when all of its tokens have.
+    /// When the token expires; for a pack, when the last of its tokens has.
     pub(super) expires_at: UnixSeconds,
-    /// The tokens of a pack; a record without them is of the token that its key names.
+    /// The tokens of a pack; a record without them is for the token that its key names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) packed: Option<Jtis>,
 }
@@ -35,7 +35,7 @@ impl Revoked {
     }
 }
 
-/// Tokens by their `jti`: 16 bytes of each, one after another, as base64url.
+/// The `jti`s of a pack: 16 bytes each, one after the other, as base64url.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Jtis(Vec<Uuid>);
@@ -70,7 +70,7 @@ impl From<Jtis> for String {
     }
 }
 
-/// The id of a pack: when it ends, so that packs stand in that order, and a name of its own.
+/// The id of a pack: when it ends, so that the packs are in that order, and a random name.
 pub(super) struct PackId {
     /// The end of the hour in which its tokens expire.
     pub(super) ends_at: UnixSeconds,
@@ -82,25 +82,25 @@ impl PackId {
         Self { ends_at, name: Uuid::new_v4() }
     }
 
-    /// `None` for what is no pack's id, such as a `jti`.
+    /// `None` if the id is not a pack's, such as a `jti`.
     pub(super) fn parse(id: &str) -> Option<Self> {
         let (ends_at, name) = id.strip_prefix(PACKED)?.split_once('/')?;
         Some(Self { ends_at: UnixSeconds::new(ends_at.parse().ok()?), name: name.parse().ok()? })
     }
 
-    /// When a pack ends that holds a token which expires at `expires_at`.
+    /// When the pack of a token with this expiry ends.
     pub(super) fn end_for(expires_at: UnixSeconds) -> UnixSeconds {
         UnixSeconds::new(expires_at.get().next_multiple_of(SECONDS_PER_HOUR))
     }
 
-    /// What the keys of all packs start with.
+    /// The prefix of the keys of all packs.
     pub(super) fn prefix() -> Vec<u8> {
         [REVOCATIONS.prefix().as_slice(), PACKED.as_bytes()].concat()
     }
 }
 
 impl fmt::Display for PackId {
-    /// Seconds as twenty digits: the order of texts is that of numbers.
+    /// The seconds have twenty digits, so that the order of the texts is the order of the numbers.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{PACKED}{:020}/{}", self.ends_at.get(), self.name)
     }

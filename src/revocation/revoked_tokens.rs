@@ -9,10 +9,10 @@ use super::record::{PackId, REVOCATIONS, Revoked};
 use crate::store::{Keyspace, Projection, QuickMap};
 use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 
-/// Into how many tables packed tokens are dealt; a change copies the tables that it touches.
+/// Over how many tables the packed tokens are spread; a change copies the tables that it touches.
 const TABLES: usize = 4_096;
 
-/// Those with a record each, and those in packs. Cloning it is cheap, and a clone never changes.
+/// The tokens with a record each, and the tokens in packs. A clone is cheap, and never changes.
 #[derive(Clone, Default)]
 pub(super) struct RevokedTokens {
     single: QuickMap<Uuid, UnixSeconds>,
@@ -21,18 +21,18 @@ pub(super) struct RevokedTokens {
 
 /// When each packed token's pack ends, by `jti`.
 ///
-/// A token takes 22 to 44 bytes; in a map that shares its structure entry by entry it would take 135.
+/// A token takes 22 to 44 bytes here, and would take 135 in a map that shares its structure entry by entry.
 #[derive(Clone)]
 struct Packed {
     tables: Box<[Arc<Table>]>,
     count: usize,
-    /// None of them ends at this time or before: the packs of an hour go together, and one look is enough.
-    forgotten_to: Hour,
+    /// No token ends at this hour or before: the packs of an hour are removed together, and one pass is enough.
+    removed_to: Hour,
 }
 
 type Table = HashMap<Uuid, Hour, foldhash::fast::RandomState>;
 
-/// The end of an hour, in hours since 1970: half as long as a time in seconds.
+/// The end of an hour, in hours since 1970: half the size of a time in seconds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Hour(u32);
 
@@ -41,12 +41,12 @@ impl RevokedTokens {
         self.single.contains_key(jti) || self.packed.contains(jti)
     }
 
-    /// One that was revoked twice at a time, on two nodes, may count twice.
+    /// A token that two nodes revoke at the same time may count twice.
     pub(super) fn count(&self) -> usize {
         self.single.len() + self.packed.count
     }
 
-    /// Those with a record each, and when they expire.
+    /// The tokens with a record each, and when they expire.
     pub(super) fn single(&self) -> impl ExactSizeIterator<Item = (&Uuid, &UnixSeconds)> {
         self.single.iter()
     }
@@ -72,8 +72,8 @@ impl Projection for RevokedTokens {
         if let Ok(jti) = id.parse::<Uuid>() {
             self.single.remove(&jti);
         } else if let Some(pack) = PackId::parse(id) {
-            // A pack goes when its time is over: so it is for all that end no later.
-            Arc::make_mut(&mut self.packed).forget(Hour::of(pack.ends_at));
+            // A pack is deleted after it ends, and then every earlier pack has ended too.
+            Arc::make_mut(&mut self.packed).remove(Hour::of(pack.ends_at));
         }
     }
 }
@@ -86,23 +86,23 @@ impl Packed {
     fn insert(&mut self, jti: Uuid, ends_at: Hour) {
         let Some(table) = self.tables.get_mut(table_of(&jti)) else { return };
         let mut is_new = false;
-        let kept = Arc::make_mut(table).entry(jti).or_insert_with(|| {
+        let end = Arc::make_mut(table).entry(jti).or_insert_with(|| {
             is_new = true;
             ends_at
         });
-        *kept = ends_at.max(*kept);
+        *end = ends_at.max(*end);
         self.count += usize::from(is_new);
-        if ends_at <= self.forgotten_to {
-            self.forgotten_to = Hour::default();
+        if ends_at <= self.removed_to {
+            self.removed_to = Hour::default();
         }
     }
 
-    /// Drops those that end at `end` or before.
-    fn forget(&mut self, end: Hour) {
-        if end <= self.forgotten_to {
+    /// Removes the tokens that end at `end` or before.
+    fn remove(&mut self, end: Hour) {
+        if end <= self.removed_to {
             return;
         }
-        self.forgotten_to = end;
+        self.removed_to = end;
         for table in &mut self.tables {
             let over = table.values().filter(|ends_at| **ends_at <= end).count();
             if over > 0 {
@@ -116,7 +116,7 @@ impl Packed {
 }
 
 impl Hour {
-    /// The hour in which `time` is, or that it ends.
+    /// The hour that ends at `time`, or at the next full hour.
     fn of(time: UnixSeconds) -> Self {
         Self(u32::try_from(time.get().div_ceil(SECONDS_PER_HOUR)).unwrap_or(u32::MAX))
     }
@@ -124,11 +124,11 @@ impl Hour {
 
 impl Default for Packed {
     fn default() -> Self {
-        Self { tables: std::iter::repeat_n(Arc::default(), TABLES).collect(), count: 0, forgotten_to: Hour::default() }
+        Self { tables: std::iter::repeat_n(Arc::default(), TABLES).collect(), count: 0, removed_to: Hour::default() }
     }
 }
 
-/// By its last bytes, which are random in every identifier that is made for a token.
+/// Which table a token is in, by its last bytes: they are random in every `jti`.
 fn table_of(jti: &Uuid) -> usize {
     let [.., high, low] = *jti.as_bytes();
     usize::from(u16::from_be_bytes([high, low])) % TABLES

@@ -25,7 +25,6 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
 use crate::store::{Store, TimedStore};
-use crate::throttle::Throttle;
 use crate::time::{Clock as _, SharedClock, SystemClock};
 use crate::tokens::Tokens;
 
@@ -71,12 +70,12 @@ pub(super) async fn assemble(
     let policy = policy(config);
     let public_audience = policy.audiences.first().cloned();
     let public_audience = public_audience.ok_or_else(|| StartError::Setting("audiences is empty".to_owned()))?;
-    let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), issuer.to_owned(), config.token_cache_entries));
+    let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), issuer.to_owned()));
     let admission = Data::new(Admission::new(
         tokens.clone(),
+        config.token_cache_entries,
         revocation.clone(),
         clients.clone(),
-        Throttle::new(clock.clone()),
         Quota::open(store.clone(), clock.clone()),
         clock.clone(),
         public_audience.clone(),
@@ -86,7 +85,7 @@ pub(super) async fn assemble(
     let endpoint = &config.token_endpoint;
     let client_credentials = ClientCredentials::new(
         clients.clone(),
-        tokens.clone(),
+        tokens,
         failures.clone(),
         clock.clone(),
         Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
@@ -130,7 +129,6 @@ pub(super) async fn assemble(
         clients: clients.clone(),
         revocation: revocation.clone(),
         keys: keys.clone(),
-        tokens,
         parking: parking.clone(),
         store: timed,
         durations: durations.clone(),

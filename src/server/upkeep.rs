@@ -88,7 +88,7 @@ pub(super) async fn close(parts: &Parts, store: &dyn Store) -> Result<(), StoreE
 async fn write_summaries(parts: &Parts, failures: Vec<FailureSummary>) -> Result<(), StoreError> {
     for sum in failures {
         parts.administration.authentications_failed(&sum).await?;
-        parts.failures.told(&sum);
+        parts.failures.mark_logged(&sum);
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) fn calls() -> Vec<Call> {
         for operation in route.operations() {
             let head = (operation.method == "GET").then_some(Method::HEAD);
             for method in [operation.method.as_str().parse().unwrap()].into_iter().chain(head) {
-                calls.push(Call { method, path: path.clone(), access: operation.access, allow: route.allow() });
+                calls.push(Call { method, path: path.clone(), access: operation.access.clone(), allow: route.allow() });
             }
         }
     }
@@ -40,7 +40,7 @@ fn other_calls() -> Vec<Call> {
     for (route, path) in paths() {
         let allow = route.allow();
         for method in methods.iter().filter(|method| !allow.split(", ").any(|allowed| allowed == **method)) {
-            let access = route.operations()[0].access;
+            let access = route.operations()[0].access.clone();
             calls.push(Call { method: method.parse().unwrap(), path: path.clone(), access, allow: allow.clone() });
         }
     }
@@ -146,7 +146,7 @@ async fn each_operation_asks_for_the_right_that_its_row_names() {
                 assert_asks_for_a_token(&server, &asked, &without_token);
                 assert_eq!(call(&server, &asked, Some(&tokens.any)).await.status, 200, "{method} {path}");
             }
-            Access::Token(Right { scope_token: Some(scope_token), .. }) => {
+            Access::Token(Right { scope_token: Some(ref scope_token), .. }) => {
                 assert_asks_for_a_token(&server, &asked, &without_token);
                 let refused = call(&server, &asked, Some(tokens.without(scope_token))).await;
                 assert_eq!(refused.status, 403, "{method} {path}");

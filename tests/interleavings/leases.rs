@@ -1,4 +1,4 @@
-//! The quota's leases: whatever comes between a request and its block, no unit is given twice.
+//! The quota's leases: in no order of events is a unit spent twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::schedule::{Run, Scenario, SteppedStore, every_order, one_order};
 
-/// More than any scene here has: what every `cargo test` can try.
+/// More orders than any scene here has, and few enough for every `cargo test`.
 const MOST_ORDERS: usize = 20_000;
 
 const NOON: UnixSeconds = UnixSeconds::new(1_767_268_800); // 2026-01-01T12:00:00Z
@@ -24,7 +24,7 @@ fn limits(daily_quota: u64) -> Limits {
     Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(daily_quota), enforce: true }
 }
 
-/// Asks so many times, each in its turn; how often it was admitted. Ends where the quota is closed.
+/// Asks so many times, one after the other, and returns how often it was admitted. Ends when the quota is closed.
 async fn spend(store: Arc<SteppedStore>, quota: Quota, daily_quota: u64, times: u64) -> u64 {
     let mut admitted = 0;
     for _ in 0..times {
@@ -35,9 +35,9 @@ async fn spend(store: Arc<SteppedStore>, quota: Quota, daily_quota: u64, times: 
     admitted
 }
 
-/// Some nodes, on each of them some callers, and what happens to them.
+/// Some nodes with some callers each, and the events that happen to them.
 #[derive(Clone, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is something that may happen or not")]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that may happen")]
 struct Scene {
     daily_quota: u64,
     nodes: usize,
@@ -89,7 +89,7 @@ impl Scenario for Scene {
         self.clock = Some(clock);
     }
 
-    /// Everything that is held goes back, and a new process finds what is left.
+    /// All unspent units go back, and a new process spends what is left.
     fn end(&mut self, run: &mut Run, given: u64) {
         self.admitted = given;
         let (quotas, clock) = (std::mem::take(&mut self.quotas), self.clock.clone().unwrap());
@@ -108,11 +108,11 @@ impl Scenario for Scene {
         let of_all_days = self.daily_quota * if self.midnight { 2 } else { 1 };
         assert!(self.admitted <= of_all_days, "{} of {of_all_days}", self.admitted);
         if self.midnight {
-            // What was left of the day that the clock says is spent in the end.
+            // The rest of the current day is spent in the end.
             assert!(self.admitted + left <= of_all_days, "{} and {left} of {of_all_days}", self.admitted);
             return;
         }
-        // Who gave up may have been given a unit that nobody counted, one for each time that it had asked.
+        // A caller that gave up may have spent one unit for each time that it asked, without counting it.
         let uncounted = if self.given_up { asked } else { 0 };
         let all = self.admitted + left;
         assert!(all <= self.daily_quota, "{} and {left} of {}", self.admitted, self.daily_quota);
@@ -163,7 +163,7 @@ fn in_every_order_midnight_gives_nothing_twice() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// More of everything, in random orders.
+    /// More nodes, callers and events, in random orders.
     #[test]
     fn in_any_order_no_unit_is_given_twice(
         daily_quota in 1_u64..260,

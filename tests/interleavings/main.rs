@@ -1,12 +1,10 @@
-//! What happens at the same time, in every order: the quota's leases, step by step over a store whose answers
-//! come when the test says so, and the cache of verified tokens, on real threads.
+//! Concurrency: the quota's leases in every order of the store's steps, and the cache of verified tokens on real threads.
 //!
-//! The first part runs the real [`boomgate::quota::Quota`] on one thread. All that it waits for is the store and
-//! itself, so the order of the store's steps decides everything between two waits, and those orders are tried: all
-//! of them for a few requests ([`every_order`](schedule::every_order)), random ones for many. It does not try
-//! what threads may see of each other between two waits: that is one mutex for each client, held without a wait,
-//! and the tests with real threads beside `quota.rs`. The second part cannot say that it tried all orders; it
-//! holds what began after a change was in force against that change, many times.
+//! The first part runs the real [`boomgate::quota::Quota`] on one thread, over a store that takes a step when the test says
+//! so. The quota waits only for the store and for itself, so the order of the steps decides everything. All orders are
+//! tried for a few requests ([`every_order`](schedule::every_order)), random orders for many. Threads between two waits are
+//! not tried here: they share one mutex for each client, and the tests in `quota.rs` use real threads. The second part
+//! cannot try all orders: it checks many times that a request which begins after a change sees the change.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 

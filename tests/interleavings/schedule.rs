@@ -1,4 +1,4 @@
-//! A store that takes a step when it is told to, and the orders in which it may be told.
+//! A store that takes a step when the test says so, and the orders of these steps.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,20 +7,20 @@ use boomgate::store::{Key, MemoryStore, Outcome, Store, StoreError, Txn, Value, 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// What is under way is at rest after so many turns of the runtime: a task waits for at most a few others.
+/// After so many turns of the runtime all tasks wait for the store: a task waits for at most a few others.
 const TURNS: usize = 12;
 /// More steps than any run here has.
 const MOST_STEPS: usize = 10_000;
 
-/// A store in memory, and the turns of whoever else is to take them. Each call waits for a step before it reads or writes, and a commit for another before it
-/// answers: what was made and not yet told.
+/// A store in memory. Each call waits for a step before it reads or writes. A commit waits for another step before it
+/// answers: it is then made, and its caller does not know it yet. Tasks may wait for steps too.
 pub(crate) struct SteppedStore {
     inner: MemoryStore,
     waiting: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl SteppedStore {
-    /// Waits until it is this one's turn.
+    /// Waits for a step.
     pub(crate) async fn step(&self) {
         let (go, gone) = oneshot::channel();
         self.waiting.lock().unwrap().push(go);
@@ -73,18 +73,18 @@ impl Run {
         Self { store: Arc::new(store), tasks: JoinSet::new(), events: Vec::new() }
     }
 
-    /// A task that answers how much it was given.
+    /// Adds a task, which returns how much it was given.
     pub(crate) fn task(&mut self, task: impl Future<Output = u64> + Send + 'static) {
         self.tasks.spawn(task);
     }
 
-    /// Something that happens between two steps; events keep their order.
+    /// Adds an event, which happens between two steps; events stay in order.
     pub(crate) fn event(&mut self, event: impl FnOnce(&mut JoinSet<u64>) + 'static) {
         self.events.push(Box::new(event));
     }
 
-    /// Lets everything happen in the order that `choose` says: of so many choices, which. Answers the sum of what
-    /// the tasks were given, once nothing is left to happen.
+    /// Runs all steps and events in the order that `choose` chooses: given the number of choices, it returns one. Returns
+    /// the sum of what the tasks were given.
     async fn until_rest(&mut self, choose: &mut impl FnMut(usize) -> usize) -> u64 {
         let mut events = std::mem::take(&mut self.events).into_iter();
         for _ in 0..MOST_STEPS {
@@ -106,7 +106,7 @@ impl Run {
             let chosen = if choices == 1 { 0 } else { choose(choices) };
             if chosen < steps {
                 let go = self.store.waiting.lock().unwrap().remove(chosen);
-                // An error means that whoever waited has gone.
+                // An error means that the waiting task was cancelled.
                 let _gone = go.send(());
             } else if let Some(event) = events.next() {
                 event(&mut self.tasks);
@@ -116,8 +116,8 @@ impl Run {
     }
 }
 
-/// Sets a run up, lets it happen in one order, and asks whether what came of it is right. The second call gets the
-/// sum of what the tasks were given and may add tasks, which then happen in the first order that offers itself.
+/// Sets up a run, which happens in one order, and checks the result. `end` gets the sum of what the tasks were given and
+/// may add tasks, which then run in any order.
 pub(crate) trait Scenario {
     fn begin(&mut self, run: &mut Run);
     fn end(&mut self, run: &mut Run, given: u64);
@@ -136,9 +136,9 @@ fn once<S: Scenario>(mut scenario: S, choose: &mut impl FnMut(usize) -> usize) {
     });
 }
 
-/// Tries every order there is; answers how many there are. At most `most`, or the test is too large to be one.
+/// Tries every order, and returns how many there are: at most `most`, or the test is too large.
 pub(crate) fn every_order<S: Scenario>(most: usize, scenario: impl Fn() -> S) -> usize {
-    // The choices of one run, each with how many there were; the next run differs in the last that can.
+    // The choices of one run, each with the number of alternatives. The next run differs in the last choice that can differ.
     let mut path: Vec<(usize, usize)> = Vec::new();
     for tried in 1..=most {
         let mut depth = 0;

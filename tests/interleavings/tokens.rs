@@ -1,4 +1,4 @@
-//! The cache of verified tokens: a change that is in force beats a verification that is being remembered.
+//! The cache of verified tokens: a change that is in force wins over a verification that is being remembered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -6,11 +6,10 @@ use std::sync::{Arc, Barrier};
 use boomgate::admission::{Admission, Api, Denial, Right, Walk};
 use boomgate::clients::{Client, Clients, Status};
 use boomgate::keys::{Algorithm, Keys, Start};
-use boomgate::oauth::scope::Scope;
+use boomgate::oauth::scope::{READ_ZONES, Scope};
 use boomgate::quota::Quota;
 use boomgate::revocation::Revocation;
 use boomgate::store::{MemoryStore, Outcome, Store, Txn};
-use boomgate::throttle::Throttle;
 use boomgate::time::{Clock as _, ManualClock, UnixSeconds};
 use boomgate::tokens::{TokenFault, Tokens};
 use serde_json::json;
@@ -41,28 +40,27 @@ impl Gate {
         let clock = Arc::new(ManualClock::new(UnixSeconds::new(1_767_268_800)));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keys = Arc::new(Keys::open(store.clone()).await.unwrap());
-        let first = keys.rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.unwrap();
+        let first = keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, clock.now()).await.unwrap();
         keys.wait_for(committed(&store, first.change).await).await;
         let clients = Arc::new(Clients::open(store.clone()).await.unwrap());
         clients.wait_for(committed(&store, clients.register(&client()).unwrap()).await).await;
         let revocation = Arc::new(Revocation::open(store.clone()).await.unwrap());
-        let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), "https://localhost".to_owned(), 1_000));
+        let tokens = Arc::new(Tokens::new(keys.clone(), clock.clone(), "https://localhost".to_owned()));
         let quota = Quota::open(store.clone(), clock.clone());
-        let throttle = Throttle::new(clock.clone());
         let public = "public".to_owned();
         let admission =
-            Admission::new(tokens.clone(), revocation.clone(), clients.clone(), throttle, quota, clock.clone(), public);
+            Admission::new(tokens.clone(), 1_000, revocation.clone(), clients.clone(), quota, clock.clone(), public);
         Self { store, keys, clients, revocation, tokens, admission, clock }
     }
 
-    /// The walk up to the throttle: nothing that a limit decides.
+    /// The walk up to the throttle, without limits.
     fn admit(&self, authorization: &str) -> Result<(), Denial> {
         self.admission.identify(std::iter::once(authorization.as_bytes()), "", Api::Public).map(drop)
     }
 
-    /// Makes a change, and returns once it is in force, as the server does before it answers.
+    /// Makes a change, and returns when it is in force, as the server does before it answers.
     async fn make(&self, change: Change, token: &str) {
-        let access = self.tokens.verify(token, self.clock.now());
+        let access = self.admission.verify_signature_and_expiry(token);
         match change {
             Change::Revoke => {
                 let access = access.unwrap();
@@ -82,9 +80,10 @@ impl Gate {
             }
             Change::RemoveKey => {
                 let old = self.keys.signing(self.clock.now()).unwrap().kid().to_owned();
-                let next = self.keys.rotation(Algorithm::EdDsa, Start::Immediately, self.clock.now().plus(1)).await;
+                let next =
+                    self.keys.plan_rotation(Algorithm::EdDsa, Start::Immediately, self.clock.now().plus(1)).await;
                 self.keys.wait_for(committed(&self.store, next.unwrap().change).await).await;
-                let removal = self.keys.removal(&old, self.clock.now().plus(1)).await.unwrap();
+                let removal = self.keys.plan_removal(&old, self.clock.now().plus(1)).await.unwrap();
                 self.keys.wait_for(committed(&self.store, removal.change).await).await;
             }
         }
@@ -94,7 +93,7 @@ impl Gate {
 async fn committed(store: &Arc<dyn Store>, txn: Txn) -> boomgate::store::Revision {
     match store.commit(txn).await.unwrap() {
         Outcome::Committed(revision) => revision,
-        Outcome::Conflict => panic!("nobody else writes"),
+        Outcome::Conflict => panic!("no other task writes"),
     }
 }
 
@@ -115,8 +114,8 @@ fn fits(change: Change, denial: &Denial) -> bool {
     }
 }
 
-/// Callers present a token for the first time, so that each may be verifying and remembering it, while the change
-/// is made. Whoever begins once the change is in force is refused, and so is everybody for good.
+/// Callers present a token for the first time while a change is made, so that each of them may be verifying and remembering
+/// it. A request that begins after the change is in force is refused, and so are all later requests.
 #[test]
 fn a_change_beats_a_verification_that_is_being_remembered() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -164,7 +163,7 @@ fn a_change_beats_a_verification_that_is_being_remembered() {
     );
 }
 
-/// The right that the walk is asked for plays no part here; that it can be asked is what `Walk` is for.
+/// The whole walk, with any right.
 #[test]
 fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
@@ -172,8 +171,8 @@ fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let token = gate.tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap().access_token;
     let authorization = format!("Bearer {token}");
     runtime.block_on(gate.make(Change::Suspend, &token));
-    let right = Right { api: Api::Public, scope_token: Some("read:zones") };
-    let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", right) });
+    let right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
+    let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", &right) });
     let Walk::Decided(decision) = walk else { panic!("it waits for a quota block") };
     assert!(matches!(decision.outcome, Err(Denial::ClientSuspended)));
 }

@@ -189,7 +189,7 @@ impl Facts {
                 continue;
             };
             for secret in &expected.secrets {
-                let presented = ClientAuthentication::from_body(client_id, secret.clone().into());
+                let presented = ClientAuthentication::from_body(client_id, secret.clone().into(), None);
                 if clients.authenticate(&presented, clock.now()).is_err() {
                     missing.push(format!("a secret of {client_id}"));
                 }

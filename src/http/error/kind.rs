@@ -240,18 +240,20 @@ impl ProblemKind {
             ErrorCode::InvalidScope => Self::InvalidScope,
             ErrorCode::InvalidTarget => Self::InvalidTarget,
             ErrorCode::TemporarilyUnavailable => Self::Unavailable,
+            ErrorCode::InvalidToken => Self::TokenInvalid,
+            ErrorCode::InsufficientScope => Self::InsufficientScope,
         }
     }
 
     /// `error` of a challenge, where RFC 6750 section 3.1 has a code for the kind.
     #[must_use]
-    pub(crate) const fn bearer_code(self) -> Option<&'static str> {
+    pub(crate) const fn bearer_code(self) -> Option<ErrorCode> {
         if matches!(self, Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked) {
-            Some("invalid_token")
+            Some(ErrorCode::InvalidToken)
         } else if matches!(self, Self::TokenMisplaced) {
-            Some("invalid_request")
+            Some(ErrorCode::InvalidRequest)
         } else if matches!(self, Self::InsufficientScope) {
-            Some("insufficient_scope")
+            Some(ErrorCode::InsufficientScope)
         } else {
             None
         }

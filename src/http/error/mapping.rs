@@ -178,7 +178,7 @@ impl From<TokenError> for OauthError {
         match error {
             TokenError::Request(fault) => fault.into(),
             TokenError::RequestOfClient(fault) => Self::from(fault).of_client(),
-            TokenError::NotAuthenticated(_) => Self::invalid_client(
+            TokenError::NotAuthenticated => Self::invalid_client(
                 "No client has this client_id, or the secret is wrong: check client_id and client_secret.",
             ),
             TokenError::TooManyFailures(wait) => Self::too_many_requests(

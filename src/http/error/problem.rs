@@ -12,6 +12,7 @@ use super::{Cause, ProblemKind, page, retry_after, sentence, without_body};
 use crate::oauth::fault::FieldFault;
 use crate::oauth::object::Object;
 use crate::oauth::resource::{METADATA_PATH, Resource};
+use crate::oauth::scope::ScopeToken;
 
 /// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -27,7 +28,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldFault>,
     /// The scope token that the request needs, for the challenge.
-    scope_token: Option<&'static str>,
+    scope_token: Option<ScopeToken>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
 }
@@ -77,7 +78,7 @@ impl Problem {
     }
 
     /// The request needs this scope token. The challenge names it, so that a client requests no more.
-    pub(crate) fn needing(mut self, scope_token: Option<&'static str>) -> Self {
+    pub(crate) fn needing(mut self, scope_token: Option<ScopeToken>) -> Self {
         self.scope_token = scope_token;
         self
     }
@@ -119,7 +120,7 @@ impl Problem {
             body = body.value("violated-policies", &[policy]);
         }
         match kind.bearer_code() {
-            Some(code) => body.text("error", code),
+            Some(code) => body.text("error", code.as_str()),
             None => body.text("error", &kind.slug().replace('-', "_")),
         }
         .text("error_description", detail)
@@ -136,10 +137,10 @@ impl Problem {
         // The details of these kinds are constant, and without the characters that RFC 6750 excludes.
         let mut parameter = |name, value| challenge.extend([", ", name, "=\"", value, "\""]);
         if self.kind != ProblemKind::TokenMissing {
-            parameter("error", self.kind.bearer_code()?);
+            parameter("error", self.kind.bearer_code()?.as_str());
             parameter("error_description", &self.detail);
         }
-        if let Some(scope_token) = self.scope_token {
+        if let Some(scope_token) = &self.scope_token {
             parameter("scope", scope_token);
         }
         Some(challenge)

@@ -1,20 +1,20 @@
-//! Whether a secret of somebody's own making is easy to guess.
+//! Whether a chosen secret is easy to guess.
 //!
-//! A secret is kept as a digest that is quick to make, so its own randomness must protect it. Nobody can measure that
-//! in one text; what can be found is what a guesser tries first: a part that is repeated, counting, a row of a
-//! keyboard, a common word, the client's own identifier. Each such part counts as one character.
+//! Records hold a digest that is quick to compute, so the randomness of the secret must protect it. Randomness cannot be
+//! measured in one text. What can be found is text that an attacker tries first: a repeated part, a series, a row of a
+//! keyboard, a common word, the identifier of the client. Each such part counts as one character.
 
 use crate::oauth::credentials::ClientId;
 
-/// The least that must be left: 20 random digits of base64 are 120 bits, 20 of hex 80.
+/// The least number of characters that must count: 20 random digits of base64 are 120 bits, 20 of hex are 80 bits.
 const MIN_COUNTED: usize = 20;
-/// A part is worth finding from this length on, in characters.
+/// The shortest part that counts as one character, in characters.
 const MIN_PART: usize = 4;
-/// How far apart the characters of a counted series may stand: `user001user002` has 7.
+/// The largest distance between the characters of a series: in `user001user002` it is 7.
 const MAX_STRIDE: usize = 24;
 
-/// What a guesser tries first, forwards and backwards: series, rows and columns of keyboards, words, and what is in
-/// every sandbox's secrets.
+/// What an attacker tries first, forwards and backwards: series, rows and columns of keyboards, words, and the text in the
+/// secrets of every sandbox.
 const COMMON: [&str; 36] = [
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890",
@@ -54,14 +54,14 @@ const COMMON: [&str; 36] = [
     "InTheSandboxOnlyNotForProduction",
 ];
 
-/// How many characters of a text count, and how many would have to.
+/// How many characters of a text count, and how many must.
 pub(super) struct Strength {
     pub(super) counted: usize,
     pub(super) needed: usize,
 }
 
 impl Strength {
-    /// Judges the secret of a client, or of one whose identifier is not known yet.
+    /// The strength of the secret of a client, or of one that has no identifier yet.
     pub(super) fn of(secret: &str, client_id: Option<&ClientId>) -> Self {
         let text = secret.as_bytes();
         let words: Vec<&[u8]> =
@@ -72,7 +72,7 @@ impl Strength {
             at += if part >= MIN_PART { part } else { 1 };
             counted += 1;
         }
-        // A long text must not pass by its length alone.
+        // A long text is not strong by its length alone.
         Self { counted, needed: MIN_COUNTED.max(text.len() * 3 / 5) }
     }
 
@@ -81,7 +81,7 @@ impl Strength {
     }
 }
 
-/// How many characters from `at` on were there before, in this order; `aaaa` repeats its first one.
+/// How many characters from `at` on repeat an earlier part; `aaaa` repeats its first character.
 fn longest_repetition(text: &[u8], at: usize) -> usize {
     let repeated = |start: usize| {
         let (before, now) = (text.iter().skip(start), text.iter().skip(at));
@@ -90,8 +90,8 @@ fn longest_repetition(text: &[u8], at: usize) -> usize {
     (0..at).map(repeated).max().unwrap_or(0)
 }
 
-/// How many characters from `at` on go on as the two before each at one distance do: `abc`, `2468`, `a1b2c3`,
-/// `pw1!pw2!pw3!`.
+/// How many characters from `at` on continue a series, in which each character follows from the two before it at one
+/// distance: `abc`, `2468`, `a1b2c3`, `pw1!pw2!pw3!`.
 fn longest_series(text: &[u8], at: usize) -> usize {
     let code = |place: Option<usize>| Some(i16::from(text.get(place?)?.to_ascii_lowercase()));
     let goes_on = |place: usize, stride: usize| {
@@ -116,7 +116,7 @@ fn longest_word(text: &[u8], at: usize, words: &[&[u8]]) -> usize {
     words.iter().map(longest).max().unwrap_or(0)
 }
 
-/// Whether a character stands for this one of a word: itself, in either case, or as people disguise it.
+/// Whether a character stands for this letter of a word: the letter in either case, or a usual disguise of it.
 fn is_letter(letter: u8, given: u8) -> bool {
     letter.eq_ignore_ascii_case(&given)
         || matches!(
@@ -136,19 +136,19 @@ mod tests {
 
     use super::*;
 
-    fn passes(secret: &str) -> bool {
+    fn is_strong(secret: &str) -> bool {
         Strength::of(secret, Some(&ClientId::parse("curbside").unwrap())).is_enough()
     }
 
     #[test]
-    fn what_a_guesser_tries_first_does_not_pass() {
+    fn a_secret_of_guessable_parts_is_weak() {
         let numbered = (0..30).map(|number| format!("user{number:03}")).collect::<Vec<_>>().concat();
         let counted: String = (1..60).map(|number| number.to_string()).collect();
         for (secret, reason) in [
             ("passwordpasswordpasswordpassword", "a word, repeated"),
             ("P@ssw0rdP4SSWORDdrowssaPpa55w0rd!", "a word, disguised"),
             ("Password1!Password2!Password3!Password4!", "a word with a number that counts"),
-            ("correcthorsecorrecthorsecorrecthorse", "words of one's own, repeated"),
+            ("correcthorsecorrecthorsecorrecthorse", "chosen words, repeated"),
             ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "one character"),
             ("abcabcabcabcabcabcabcabcabcabcabcabc", "a short period"),
             ("aA1!aA1!aA1!aA1!aA1!aA1!aA1!aA1!aA1!", "a short period of every kind of character"),
@@ -167,7 +167,7 @@ mod tests {
             ("pw1!pw2!pw3!pw4!pw5!pw6!pw7!pw8!pw9!", "a short word with a number that counts"),
             ("curbsidecurbsidecurbsidecurbside1234", "the client_id, repeated"),
             ("edisbruc-Curbside-CURBSIDE-secret-1!", "the client_id, written in several ways"),
-            ("bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY", "a sandbox's, which everybody knows"),
+            ("bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY", "the public secret of a sandbox"),
         ] {
             let Strength { counted, needed } = Strength::of(secret, Some(&ClientId::parse("curbside").unwrap()));
             assert!(counted < needed, "{reason}: {secret} has {counted} of {needed}");
@@ -175,24 +175,24 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_guesses_passes() {
+    fn a_secret_that_is_hard_to_guess_is_strong_enough() {
         for (secret, reason) in [
-            ("correct-horse-battery-staple-4711", "words that were drawn"),
+            ("correct-horse-battery-staple-4711", "random words"),
             ("9f86d081884c7d659a2feaa0c55ad015", "32 hexadecimal digits"),
             ("0c6c8e6b-3b1c-4d6b-8f4f-1f0e6a2b7d91", "a UUID"),
             ("q7Z+d1sX0fUu3kT9yB/4mW2vR8pLhN6e", "32 digits of base64"),
-            ("curbside-9f86d081884c7d659a2feaa0c55ad015", "the client_id before it does no harm"),
+            ("curbside-9f86d081884c7d659a2feaa0c55ad015", "the client_id before a random text"),
             ("73025594186047731985206649103758", "32 digits"),
         ] {
-            assert!(passes(secret), "{reason}: {secret}");
+            assert!(is_strong(secret), "{reason}: {secret}");
         }
     }
 
     proptest! {
         #[test]
-        fn random_secrets_pass(hex in "[0-9a-f]{32}", base64 in "[A-Za-z0-9+/]{32}", long in "[!-~]{256}") {
+        fn random_secrets_are_strong(hex in "[0-9a-f]{32}", base64 in "[A-Za-z0-9+/]{32}", long in "[!-~]{256}") {
             for secret in [&hex, &base64, &long] {
-                prop_assert!(passes(secret), "{secret}");
+                prop_assert!(is_strong(secret), "{secret}");
             }
         }
     }

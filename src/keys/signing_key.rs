@@ -1,45 +1,43 @@
-//! One signing key: read, made, used, and shown as a JWK.
+//! One signing key: generated, imported, parsed and used.
 //!
-//! Parsed once: ring checks an EC key as it parses it, which costs as much as a signature. RSA keys are
-//! imported, for ring makes none. `jsonwebtoken` gets its cryptography from here, too.
+//! Each key is parsed once: ring checks an EC key as it parses it, which costs as much as a signature. RSA keys are
+//! imported, because ring cannot make them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{DecodingKey, EncodingKey};
-use ring::digest::{SHA256, digest};
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::{Algorithm, KeyError};
+use super::algorithm::Algorithm;
+use super::error::KeyError;
 use crate::oauth::claims::ACCESS_TOKEN_TYPE;
 use crate::text::without_mark;
 use crate::time::UnixSeconds;
 
-/// A private key as it is kept, in a folder of mode 0700.
+/// A private key as the store has it, in a folder of mode 0700.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredKey {
     pub(super) algorithm: Algorithm,
     /// PKCS #8, or PKCS #1 if an RSA key came so; in base64url.
     #[serde(alias = "pkcs8")]
     private_key: String,
-    /// Whether an operator brought it.
+    /// Whether an operator imported it.
     #[serde(default)]
     pub(super) imported: bool,
     pub(super) created_at: UnixSeconds,
-    /// From when on it signs, unless a later key does.
+    /// The moment from which on it signs, unless a later key does.
     #[serde(default)]
     pub(super) signs_from: UnixSeconds,
-    /// Of two keys that sign from the same second, the larger is the later.
+    /// Of two keys that sign from the same second, the one with the larger number is the later.
     #[serde(default)]
     pub(super) sequence: u64,
 }
@@ -51,7 +49,7 @@ impl StoredKey {
         let document = match algorithm {
             Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
             Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
-            // ring makes no RSA keys.
+            // ring cannot make RSA keys.
             Algorithm::Rs256 => return Err(KeyError::Crypto),
         };
         let document = document.map_err(|_| KeyError::Crypto)?;
@@ -95,13 +93,14 @@ pub struct SigningKey {
     sequence: u64,
     pair: Pair,
     header: String,
+    jwk: Jwk,
     decoding: DecodingKey,
 }
 
 enum Pair {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
-    /// Boxed: it is many times the size of the others.
+    /// Boxed: it is many times as large as the others.
     Rs256(Box<RsaKeyPair>),
 }
 
@@ -115,17 +114,12 @@ impl SigningKey {
             Algorithm::EdDsa => Pair::EdDsa(Ed25519KeyPair::from_pkcs8(&der).ok()?),
             Algorithm::Rs256 => Pair::Rs256(Box::new(rsa_pair(&der)?)),
         };
-        let public = pair.public();
-        // RFC 7638 section 3: the required members in lexicographic order, no white space. In this order
-        // serde_json's own sorted maps write them.
-        let thumbprint = digest(&SHA256, pair.jwk_members()?.to_string().as_bytes());
-        let kid = URL_SAFE_NO_PAD.encode(thumbprint);
+        let decoding = pair.decoding();
+        let mut jwk = Jwk::from_decoding_key(&decoding, Some(stored.algorithm.jws())).ok()?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk.common.key_id = Some(kid.clone());
         let header = json!({ "alg": stored.algorithm.name(), "kid": kid, "typ": ACCESS_TOKEN_TYPE }).to_string();
-        let decoding = match stored.algorithm {
-            Algorithm::Es256 => DecodingKey::from_ec_der(public),
-            Algorithm::EdDsa => DecodingKey::from_ed_der(public),
-            Algorithm::Rs256 => DecodingKey::from_rsa_der(public),
-        };
         Some(Self {
             kid,
             algorithm: stored.algorithm,
@@ -135,17 +129,18 @@ impl SigningKey {
             sequence: stored.sequence,
             pair,
             header: URL_SAFE_NO_PAD.encode(header),
+            jwk,
             decoding,
         })
     }
 
-    /// The key's name.
+    /// Its identifier.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The one algorithm that it is used with.
+    /// The only algorithm that it is used with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -156,13 +151,13 @@ impl SigningKey {
         &self.header
     }
 
-    /// What verifies its signatures.
+    /// The public key that verifies its signatures.
     #[must_use]
-    pub fn decoding(&self) -> &DecodingKey {
+    pub(crate) fn decoding(&self) -> &DecodingKey {
         &self.decoding
     }
 
-    /// Its place among the keys: each signs from its own moment until the next one's.
+    /// Its place in the order in which the keys sign.
     pub(super) fn place(&self) -> (UnixSeconds, u64, &str) {
         (self.signs_from, self.sequence, &self.kid)
     }
@@ -173,7 +168,7 @@ impl SigningKey {
         self.sign_with_header(&self.header, payload)
     }
 
-    /// The same, under a header of its own: the sandbox and tests make wrong tokens so.
+    /// The same with any header, to make wrong tokens for the sandbox and for tests.
     pub(crate) fn sign_with_header(&self, header: &str, payload: &[u8]) -> Result<String, KeyError> {
         // Four characters for three bytes, and two dots.
         let encoded = (payload.len() + self.pair.signature_len()).div_ceil(3) * 4 + 4;
@@ -201,14 +196,8 @@ impl SigningKey {
     }
 
     /// The public key (RFC 7517 section 4).
-    pub(super) fn jwk(&self) -> Json {
-        let mut jwk = self.pair.jwk_members().unwrap_or_default();
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("kid".to_owned(), self.kid.clone().into());
-            members.insert("alg".to_owned(), self.algorithm.name().into());
-            members.insert("use".to_owned(), "sig".into());
-        }
-        jwk
+    pub(super) fn jwk(&self) -> &Jwk {
+        &self.jwk
     }
 }
 
@@ -218,11 +207,15 @@ fn push_signature(jws: &mut String, signature: &[u8]) {
 }
 
 impl Pair {
-    fn public(&self) -> &[u8] {
+    /// The public key, as `jsonwebtoken` takes it.
+    fn decoding(&self) -> DecodingKey {
         match self {
-            Self::Es256(pair) => pair.public_key().as_ref(),
-            Self::EdDsa(pair) => pair.public_key().as_ref(),
-            Self::Rs256(pair) => pair.public_key().as_ref(),
+            Self::Es256(pair) => DecodingKey::from_ec_der(pair.public_key().as_ref()),
+            Self::EdDsa(pair) => DecodingKey::from_ed_der(pair.public_key().as_ref()),
+            Self::Rs256(pair) => {
+                let PublicKeyComponents::<Vec<u8>> { n, e } = pair.public().into();
+                DecodingKey::from_rsa_raw_components(&n, &e)
+            }
         }
     }
 
@@ -233,80 +226,19 @@ impl Pair {
             Self::Rs256(pair) => pair.public().modulus_len(),
         }
     }
-
-    /// The members that make the key what it is (RFC 7638 section 3.2, RFC 8037 appendix A.3).
-    fn jwk_members(&self) -> Option<Json> {
-        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        match self {
-            Self::Es256(_) => {
-                // SEC 1 section 2.3.3: 0x04, then x and y of 32 bytes each.
-                let (x, y) = self.public().strip_prefix(&[0x04])?.split_at_checked(32)?;
-                Some(json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) }))
-            }
-            Self::EdDsa(_) => Some(json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(self.public()) })),
-            Self::Rs256(pair) => {
-                // RFC 7518 section 6.3.1: big-endian, without leading zeros.
-                let PublicKeyComponents::<Vec<u8>> { n, e } = pair.public().into();
-                Some(json!({ "e": encode(&e), "kty": "RSA", "n": encode(&n) }))
-            }
-        }
-    }
 }
 
-impl Algorithm {
-    /// The `alg` that names it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Rs256 => "RS256",
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::RING_PROVIDER;
 
-    /// The same, as `jsonwebtoken` calls it.
-    #[must_use]
-    pub const fn jws(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-        }
-    }
-}
-
-/// `jsonwebtoken`'s cryptography, on ring. It only verifies: [`SigningKey::sign`] keeps its key parsed,
-/// which `jsonwebtoken`'s own signers do not.
-pub static RING_PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: |_, _: &EncodingKey| Err(ErrorKind::InvalidAlgorithm.into()),
-    verifier_factory: |algorithm, key| {
-        let known =
-            [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256].into_iter().find(|known| known.jws() == *algorithm);
-        let scheme: &'static dyn VerificationAlgorithm = match known.ok_or(ErrorKind::InvalidAlgorithm)? {
-            Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
-            Algorithm::EdDsa => &ED25519,
-            Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-        };
-        let public = key.try_get_as_bytes()?.to_owned();
-        Ok(Box::new(RingVerifier { algorithm: *algorithm, public: UnparsedPublicKey::new(scheme, public) }))
-    },
-    // For JWKs of private keys and for thumbprints, which nothing here asks it for.
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-struct RingVerifier {
-    algorithm: jsonwebtoken::Algorithm,
-    public: UnparsedPublicKey<Vec<u8>>,
-}
-
-impl jsonwebtoken::signature::Verifier<Vec<u8>> for RingVerifier {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), jsonwebtoken::signature::Error> {
-        self.public.verify(message, signature).map_err(|_| jsonwebtoken::signature::Error::new())
-    }
-}
-
-impl JwtVerifier for RingVerifier {
-    fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        self.algorithm
+    #[test]
+    fn a_kid_is_the_thumbprint_of_rfc_7638() {
+        let _installed_before = RING_PROVIDER.install_default();
+        let pem = include_str!("../../tests/keys/rsa-2048-pkcs8.pem");
+        let key = SigningKey::parse(&StoredKey::import(pem, UnixSeconds::new(0)).unwrap()).unwrap();
+        // Computed from the key's modulus by hand: SHA-256 of {"e":"AQAB","kty":"RSA","n":"…"}.
+        assert_eq!(key.kid(), "DTzfoZJlKk42Ml2kRbmQUXkxhcHHNTaMEG4IqLkJolU");
     }
 }
