@@ -2,6 +2,7 @@
 //! without its query, and without what may be a token or a secret.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody as _};
@@ -10,8 +11,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
 use crate::http::durations::method_name;
-use crate::http::request_context::RequestContext;
-use crate::oauth::credentials::SECRET_PREFIX;
+use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
 
 /// The target of these lines.
 pub(crate) const ACCESS: &str = "boomgate::access";
@@ -30,7 +30,12 @@ pub(super) fn is_logged() -> bool {
 }
 
 /// Writes the line of a request that took this long.
-pub(super) fn write(response: &ServiceResponse, context: &RequestContext, took: Duration) {
+pub(super) fn write(
+    response: &ServiceResponse,
+    request_id: &impl fmt::Display,
+    caller: Option<&ClientId>,
+    took: Duration,
+) {
     if !is_logged() {
         return;
     }
@@ -44,8 +49,7 @@ pub(super) fn write(response: &ServiceResponse, context: &RequestContext, took: 
         BodySize::Stream => None,
     };
     let source = request.peer_addr().map(|address| tracing::field::display(address.ip()));
-    let client_id = context.caller().map(tracing::field::display);
-    let request_id = context;
+    let client_id = caller.map(tracing::field::display);
     let trace_id = trace_id(request.headers());
     let path = without_secrets(request.path());
     let path = path.escape_debug();

@@ -1,18 +1,16 @@
 //! The body of a request, as bytes: its media type, its coding, its size and its time are bounded here and nowhere else.
 //! And the JSON body of an answer.
 
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use actix_web::error::PayloadError;
 use actix_web::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
 
-use crate::http::error::{OauthError, Problem, ProblemKind};
+use crate::http::error::{BodyFault, OauthError, Problem, ProblemKind};
 use crate::oauth::parameters::{Format, ParameterFault, Parameters};
 use crate::text;
 
@@ -26,23 +24,6 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// The media type of JSON.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// Why a body cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BodyFault {
-    /// It is longer than this many bytes.
-    #[error("the body is over {0} bytes")]
-    TooLarge(usize),
-    /// It did not arrive in time.
-    #[error("the body did not arrive in time: send the request again")]
-    Late,
-    /// It was cut off, or is not framed as HTTP asks for (RFC 9112 section 7.1).
-    #[error("the body was cut off, or its chunks are malformed")]
-    Malformed,
-    /// It is compressed: nothing here inflates a body.
-    #[error("send the body without a Content-Encoding")]
-    Coded,
-}
 
 /// Which media types a body of JSON may have, beside those that stand for JSON everywhere.
 #[derive(Clone, Copy, PartialEq)]
@@ -156,13 +137,6 @@ impl MediaType {
             Self::MergePatch => problem("Send the change as application/merge-patch+json (RFC 7396).")
                 .with_header(ACCEPT_PATCH, HeaderValue::from_static("application/merge-patch+json, application/json")),
         }
-    }
-}
-
-impl From<PayloadError> for BodyFault {
-    fn from(error: PayloadError) -> Self {
-        let is_late = matches!(error, PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut);
-        if is_late { Self::Late } else { Self::Malformed }
     }
 }
 

@@ -150,7 +150,7 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for ResponseFutu
                 response = with_error_body(response, context, site);
             }
             let took = this.worker.timer.stop(*this.start, response.request(), response.status());
-            access_log::write(&response, context, took);
+            access_log::write(&response, context, context.caller(), took);
         }
         this.worker.contexts.release(container);
         Poll::Ready(Ok(response))

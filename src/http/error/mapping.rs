@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ACCEPT_ENCODING, HeaderValue};
-
 use super::{OauthError, Problem, ProblemKind as Kind, sentence};
 use crate::administration::ChangeError;
 use crate::admission::Denial;
 use crate::client_credentials::TokenError;
-use crate::http::body::BodyFault;
 use crate::idempotency::InvalidKey;
 use crate::keys::KeyError;
 use crate::oauth::bearer::BearerFault;
@@ -140,36 +137,6 @@ impl From<QueryFault> for Problem {
 impl From<InvalidKey> for Problem {
     fn from(fault: InvalidKey) -> Self {
         Self::new(Kind::IdempotencyKeyInvalid, sentence(&fault))
-    }
-}
-
-impl From<BodyFault> for Problem {
-    fn from(fault: BodyFault) -> Self {
-        let problem = Self::new(kind_of(fault), sentence(&fault));
-        match fault {
-            // RFC 9110 section 12.5.3.
-            BodyFault::Coded => problem.with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-            BodyFault::TooLarge(_) | BodyFault::Late | BodyFault::Malformed => problem,
-        }
-    }
-}
-
-impl From<BodyFault> for OauthError {
-    fn from(fault: BodyFault) -> Self {
-        let error = Self::new(ErrorCode::InvalidRequest, sentence(&fault)).with_kind(kind_of(fault));
-        match fault {
-            BodyFault::Coded => error.with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-            BodyFault::TooLarge(_) | BodyFault::Late | BodyFault::Malformed => error,
-        }
-    }
-}
-
-const fn kind_of(fault: BodyFault) -> Kind {
-    match fault {
-        BodyFault::TooLarge(_) => Kind::PayloadTooLarge,
-        BodyFault::Late => Kind::RequestTimeout,
-        BodyFault::Malformed => Kind::MalformedRequest,
-        BodyFault::Coded => Kind::UnsupportedMediaType,
     }
 }
 

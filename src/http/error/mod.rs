@@ -5,6 +5,7 @@
 //! below. A text is constant, or names by kind what the caller sent. The cause of a fault of ours goes with the error to
 //! `http::response`, which writes the body and logs the cause once.
 
+mod body_fault;
 mod kind;
 mod mapping;
 mod oauth;
@@ -18,6 +19,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
+pub(super) use self::body_fault::BodyFault;
 pub use self::kind::ProblemKind;
 pub use self::oauth::OauthError;
 pub use self::problem::Problem;
