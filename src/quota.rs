@@ -24,12 +24,12 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 pub use self::counter::Units;
-use self::counter::{Count, DayCounter, Step};
+use self::counter::{Count, DayCounter, Step, Unspent};
 pub use self::history::DayUsed;
 pub(crate) use self::history::{DAYS_KEPT, delete_days};
 use self::history::{day_key, leased_by_day};
 pub use self::lease::LeaseCounts;
-use self::lease::{lease, return_in_background, return_unspent};
+use self::lease::Leasing;
 use self::record::{LEASES, lease_id};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::limits::Limits;
@@ -42,12 +42,11 @@ const SETTLED_AT_ONCE: usize = 128;
 /// The counters of all clients that have called today.
 #[derive(Clone)]
 pub struct Quota {
-    store: Arc<dyn Store>,
     clock: SharedClock,
     counters: Arc<HashMap<ClientId, Arc<DayCounter>, RandomState>>,
+    leasing: Arc<Leasing>,
     /// Runs the leases: a caller that goes away must not take a leased block with it.
     runtime: Handle,
-    lease_counts: Arc<LeaseCounts>,
 }
 
 impl Quota {
@@ -55,7 +54,8 @@ impl Quota {
     /// lives as long as the server: leases run there.
     #[must_use]
     pub fn open(store: Arc<dyn Store>, clock: SharedClock) -> Self {
-        Self { store, clock, counters: Arc::default(), runtime: Handle::current(), lease_counts: Arc::default() }
+        let leasing = Arc::new(Leasing { store, counts: LeaseCounts::default() });
+        Self { clock, counters: Arc::default(), leasing, runtime: Handle::current() }
     }
 
     /// Spends one unit of the client's day, if one is left. Waits for the store only if this process has no unit
@@ -78,8 +78,13 @@ impl Quota {
         let counter = counters.get(client_id)?;
         let (step, unspent) = counter.lock().spend(now.day(), limits);
         if let Some(unspent) = unspent {
-            let (store, counts) = (self.store.clone(), self.lease_counts.clone());
-            self.runtime.spawn(return_in_background(store, client_id.clone(), unspent, counts));
+            let (leasing, client_id) = (self.leasing.clone(), client_id.clone());
+            self.runtime.spawn(async move {
+                if let Err(error) = leasing.return_unspent(&client_id, unspent).await {
+                    let Unspent { day, units } = unspent;
+                    tracing::warn!(%client_id, %day, units, %error, "unspent units of a past day still count as used");
+                }
+            });
         }
         match step {
             Step::Spent { count, then_lease } => {
@@ -106,7 +111,7 @@ impl Quota {
         let count = if let Some(count) = read_before {
             count
         } else {
-            let stored = LEASES.get(&*self.store, lease_id(client_id, now.day())).await?;
+            let stored = LEASES.get(&*self.leasing.store, lease_id(client_id, now.day())).await?;
             let leased = stored.map_or(0, |(record, _)| record.units);
             let _no_block_to_return = counter.lock().credit(now.day(), leased, 0);
             Count { leased, available: 0 }
@@ -126,7 +131,7 @@ impl Quota {
     pub async fn days_before(&self, client_id: &ClientId, days: u64) -> Result<Vec<DayUsed>, StoreError> {
         let today = self.clock.now().day();
         let days = days.min(DAYS_KEPT - 1);
-        let leased = leased_by_day(&*self.store, client_id, today, days).await?;
+        let leased = leased_by_day(&*self.leasing.store, client_id, today, days).await?;
         let counter = self.counters.pin().get(client_id).cloned();
         let used = |day: Day| {
             // The counter may still be at a past day whose unspent units the store counts as leased.
@@ -146,7 +151,7 @@ impl Quota {
             // Waits for a lease that is under way, whose units are unspent too.
             let _one_at_a_time = counter.lease_lock.lock().await;
             let unspent = counter.lock().close();
-            return_unspent(&*self.store, &client_id, unspent, &self.lease_counts).await
+            self.leasing.return_unspent(&client_id, unspent).await
         });
         let outcomes: Vec<_> = settled.buffer_unordered(SETTLED_AT_ONCE).collect().await;
         outcomes.into_iter().collect()
@@ -166,7 +171,7 @@ impl Quota {
     /// What was leased so far.
     #[must_use]
     pub(crate) fn lease_counts(&self) -> &LeaseCounts {
-        &self.lease_counts
+        &self.leasing.counts
     }
 
     /// How many clients have a counter in memory.
@@ -187,8 +192,8 @@ impl Quota {
         day: Day,
         limits: Limits,
     ) -> JoinHandle<Result<(), StoreError>> {
-        let (store, counts) = (self.store.clone(), self.lease_counts.clone());
-        self.runtime.spawn(lease(store, client_id.clone(), counter, day, limits, counts))
+        let (leasing, client_id) = (self.leasing.clone(), client_id.clone());
+        self.runtime.spawn(async move { leasing.lease(&client_id, &counter, day, limits).await })
     }
 }
 

@@ -27,103 +27,91 @@ pub struct LeaseCounts {
     pub failed: Counter,
 }
 
-/// Leases a block, if the client needs one once it is its turn, and credits it to the counter.
-pub(super) async fn lease(
-    store: Arc<dyn Store>,
-    client_id: ClientId,
-    counter: Arc<DayCounter>,
-    day: Day,
-    limits: Limits,
-    counts: Arc<LeaseCounts>,
-) -> Result<(), StoreError> {
-    let _one_at_a_time = counter.lease_lock.lock().await;
-    // The lease before this one may have been enough.
-    let needs_block = counter.lock().needs_block(day, limits);
-    let leased = match needs_block {
-        None => Err(StoreError::Unavailable("the server is stopping".into())),
-        Some(false) => Ok(()),
-        Some(true) => lease_block(&*store, &client_id, &counter, day, limits, &counts).await,
-    };
-    counter.lock().lease_is_under_way = false;
-    if let Err(error) = &leased {
-        counts.failed.add_one();
-        tracing::error!(%client_id, %error, "no quota block could be leased");
-    }
-    leased
+/// Leases blocks, and returns the units that were not spent.
+pub(super) struct Leasing {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) counts: LeaseCounts,
 }
 
-/// Records one more block of the day, or the rest of the quota, as leased. The record alone decides the size of the
-/// block: after a client was deleted and registered again, the first block is small again.
-async fn lease_block(
-    store: &dyn Store,
-    client_id: &ClientId,
-    counter: &DayCounter,
-    day: Day,
-    limits: Limits,
-    counts: &LeaseCounts,
-) -> Result<(), StoreError> {
-    let id = lease_id(client_id, day);
-    for _ in 0..MAX_RACES {
-        let stored = LEASES.get(store, &id).await?;
-        let leased = stored.as_ref().map_or(0, |(record, _)| record.units);
-        let granted = block_size(limits, leased).min(max_units(limits).saturating_sub(leased));
-        if granted == 0 {
-            let _no_block_to_return = counter.lock().credit(day, leased, 0);
-            return Ok(());
-        }
-        let key = LEASES.key(&id);
-        let txn = match stored {
-            Some((_, value)) => Txn::new().equals(key.clone(), value),
-            None => history::delete_expired(store, client_id, day).await?.absent(key.clone()),
+impl Leasing {
+    /// Leases a block, if the client needs one once it is its turn, and credits it to the counter.
+    pub(super) async fn lease(
+        &self,
+        client_id: &ClientId,
+        counter: &DayCounter,
+        day: Day,
+        limits: Limits,
+    ) -> Result<(), StoreError> {
+        let _one_at_a_time = counter.lease_lock.lock().await;
+        // The lease before this one may have been enough.
+        let needs_block = counter.lock().needs_block(day, limits);
+        let leased = match needs_block {
+            None => Err(StoreError::Unavailable("the server is stopping".into())),
+            Some(false) => Ok(()),
+            Some(true) => self.lease_block(client_id, counter, day, limits).await,
         };
-        let record = Leased { units: leased.saturating_add(granted) };
-        if let Outcome::Committed(_) = store.commit(txn.put(key, LEASES.encode(&record)?)).await? {
-            counts.blocks.add_one();
-            counts.units.add(granted);
-            let unspent = counter.lock().credit(day, record.units, granted);
-            return match unspent {
-                Some(unspent) => return_unspent(store, client_id, unspent, counts).await,
-                None => Ok(()),
-            };
+        counter.lock().lease_is_under_way = false;
+        if let Err(error) = &leased {
+            self.counts.failed.add_one();
+            tracing::error!(%client_id, %error, "no quota block could be leased");
         }
+        leased
     }
-    Err(lost_races())
-}
 
-/// Gives unspent units back to the record of their day.
-pub(super) async fn return_unspent(
-    store: &dyn Store,
-    client_id: &ClientId,
-    unspent: Unspent,
-    counts: &LeaseCounts,
-) -> Result<(), StoreError> {
-    if unspent.units == 0 {
-        return Ok(());
+    /// Records one more block of the day, or the rest of the quota, as leased. The record alone decides the size of the
+    /// block: after a client was deleted and registered again, the first block is small again.
+    async fn lease_block(
+        &self,
+        client_id: &ClientId,
+        counter: &DayCounter,
+        day: Day,
+        limits: Limits,
+    ) -> Result<(), StoreError> {
+        let (store, id) = (&*self.store, lease_id(client_id, day));
+        for _ in 0..MAX_RACES {
+            let stored = LEASES.get(store, &id).await?;
+            let leased = stored.as_ref().map_or(0, |(record, _)| record.units);
+            let granted = block_size(limits, leased).min(max_units(limits).saturating_sub(leased));
+            if granted == 0 {
+                let _no_block_to_return = counter.lock().credit(day, leased, 0);
+                return Ok(());
+            }
+            let key = LEASES.key(&id);
+            let txn = match stored {
+                Some((_, value)) => Txn::new().equals(key.clone(), value),
+                None => history::delete_expired(store, client_id, day).await?.absent(key.clone()),
+            };
+            let record = Leased { units: leased.saturating_add(granted) };
+            if let Outcome::Committed(_) = store.commit(txn.put(key, LEASES.encode(&record)?)).await? {
+                self.counts.blocks.add_one();
+                self.counts.units.add(granted);
+                let unspent = counter.lock().credit(day, record.units, granted);
+                return match unspent {
+                    Some(unspent) => self.return_unspent(client_id, unspent).await,
+                    None => Ok(()),
+                };
+            }
+        }
+        Err(lost_races())
     }
-    let id = lease_id(client_id, unspent.day);
-    for _ in 0..MAX_RACES {
-        let Some((record, value)) = LEASES.get(store, &id).await? else { return Ok(()) };
-        let reduced = Leased { units: record.units.saturating_sub(unspent.units) };
-        let key = LEASES.key(&id);
-        let txn = Txn::new().equals(key.clone(), value).put(key, LEASES.encode(&reduced)?);
-        if let Outcome::Committed(_) = store.commit(txn).await? {
-            counts.returned.add(unspent.units.min(record.units));
+
+    /// Gives unspent units back to the record of their day.
+    pub(super) async fn return_unspent(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        if unspent.units == 0 {
             return Ok(());
         }
-    }
-    Err(lost_races())
-}
-
-/// The same in the background, where a failure is logged.
-pub(super) async fn return_in_background(
-    store: Arc<dyn Store>,
-    client_id: ClientId,
-    unspent: Unspent,
-    counts: Arc<LeaseCounts>,
-) {
-    if let Err(error) = return_unspent(&*store, &client_id, unspent, &counts).await {
-        let Unspent { day, units } = unspent;
-        tracing::warn!(%client_id, %day, units, %error, "unspent units of a past day still count as used");
+        let (store, id) = (&*self.store, lease_id(client_id, unspent.day));
+        for _ in 0..MAX_RACES {
+            let Some((record, value)) = LEASES.get(store, &id).await? else { return Ok(()) };
+            let reduced = Leased { units: record.units.saturating_sub(unspent.units) };
+            let key = LEASES.key(&id);
+            let txn = Txn::new().equals(key.clone(), value).put(key, LEASES.encode(&reduced)?);
+            if let Outcome::Committed(_) = store.commit(txn).await? {
+                self.counts.returned.add(unspent.units.min(record.units));
+                return Ok(());
+            }
+        }
+        Err(lost_races())
     }
 }
 
