@@ -1,7 +1,7 @@
 //! Every change to who may call. A change and its audit entry are one commit.
 //!
-//! When a call returns, its change is in effect and on disk. Nothing here checks whether the caller may make the change:
-//! the admission has done so.
+//! When a call returns, its change is in effect and on disk. Nothing here checks whether the caller may make the
+//! change: the admission has done so.
 
 mod deletion;
 mod keys;
@@ -37,8 +37,8 @@ const MAX_RACES: usize = 32;
 /// How often one client's exposed secret makes an audit entry, in seconds.
 const EXPOSURE_INTERVAL_S: u64 = 3_600;
 
-/// The limits of an operator's own client. No script of an operator reaches them, so that operators cannot lock themselves
-/// out by the limits that they set.
+/// The limits of an operator's own client. No script of an operator reaches them, so that operators cannot lock
+/// themselves out by the limits that they set.
 pub(crate) const OPERATOR_LIMITS: Limits =
     Limits { requests_per_second: Rate::per_second(1_000), burst: 1_000, daily_quota: None, enforce: true };
 
@@ -113,8 +113,8 @@ pub enum ChangeError {
     KeyReused,
     /// The secret would be derived from an `Idempotency-Key` that can be guessed.
     #[error(
-        "the secret is derived from the Idempotency-Key, so the key must have at least {MIN_BYTES_FOR_A_SECRET} characters \
-         and must not be easy to guess: send a UUID, or choose the client_secret"
+        "the secret is derived from the Idempotency-Key, so the key must have at least {MIN_BYTES_FOR_A_SECRET} \
+         characters and must not be easy to guess: send a UUID, or choose the client_secret"
     )]
     KeyTooShort,
     /// The client that the same request registered was deleted.
@@ -122,14 +122,14 @@ pub enum ChangeError {
     RegisteredGone,
     /// The secret in the answer to the same request is no longer valid.
     #[error(
-        "the secret of the client that this Idempotency-Key registered has ended since: rotate it for a new one, or use \
-         a new key to register another client"
+        "the secret of the client that this Idempotency-Key registered has ended since: rotate it for a new one, or \
+         use a new key to register another client"
     )]
     RegisteredSecretGone,
     /// As many answers are remembered for the caller as may be.
     #[error(
-        "this client used {0} Idempotency-Keys in the last 24 hours, and no more are remembered: wait until the first of \
-         them is 24 hours old before you use a new one"
+        "this client used {0} Idempotency-Keys in the last 24 hours, and no more are remembered: wait until the first \
+         of them is 24 hours old before you use a new one"
     )]
     TooManyKeys(u32),
     /// No secret could be generated: the system gives no randomness. The server's fault.
@@ -189,8 +189,8 @@ impl Administration {
         self.revoke_as(Action::TokenBurned, token, actor).await
     }
 
-    /// Adds an audit entry that a client sent its secret where others may read it; at most once an hour for each client, so
-    /// that a client which always does so does not fill the log.
+    /// Adds an audit entry that a client sent its secret where others may read it; at most once an hour for each
+    /// client, so that a client which always does so does not fill the log.
     pub(crate) async fn secret_exposed(&self, client_id: &ClientId, actor: &Actor) -> Result<(), ChangeError> {
         let now = self.clock.now();
         let last = self.exposed.pin().get(client_id).copied();

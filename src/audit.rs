@@ -1,9 +1,9 @@
 //! Who did what, when: one entry for each change, in the change's own commit, each bound to the one before.
 //!
 //! Owns the keys under `audit/`, numbered from 1, and the key under `audit-head/`, which names the last entry. An entry
-//! has its own digest and that of the entry before, so [`LogVerifier`] finds an entry that was altered, deleted or moved.
-//! An entry never has a secret or a token. An unauthenticated request makes no entry of its own: failures are summarised
-//! ([`crate::failures`]), so a flood of them does not fill the log.
+//! has its own digest and that of the entry before, so [`LogVerifier`] finds an entry that was altered, deleted or
+//! moved. An entry never has a secret or a token. An unauthenticated request makes no entry of its own: failures are
+//! summarised ([`crate::failures`]), so a flood of them does not fill the log.
 
 mod entry;
 mod salvage;
@@ -68,11 +68,12 @@ impl Audit {
         self.written.totals()
     }
 
-    /// Makes a change and adds its entry in one commit; `None` if the conditions of the change do not hold. Waits for the
-    /// sync of its commit, and for the entries before.
+    /// Makes a change and adds its entry in one commit; `None` if the conditions of the change do not hold. Waits for
+    /// the sync of its commit, and for the entries before.
     pub async fn commit(&self, change: &Txn, event: &Event) -> Result<Option<Revision>, StoreError> {
         let mut cached = self.head.lock().await;
-        // Empty while the commit is under way: after a commit that was cancelled, or that failed, the head is read again.
+        // Empty while the commit is under way: after a commit that was cancelled, or that failed, the head is read
+        // again.
         let mut seen = match cached.take() {
             Some(seen) => seen,
             None => self.see().await?,
@@ -180,8 +181,8 @@ impl Audit {
             }
             return Ok(lines);
         }
-        // A lost page of the disk spoils the whole scan, but not entries on other pages. If the head cannot be read either,
-        // the store does not answer at all.
+        // A lost page of the disk spoils the whole scan, but not entries on other pages. If the head cannot be read
+        // either, the store does not answer at all.
         self.see().await?;
         for number in first..=last {
             let key = key_of(number);

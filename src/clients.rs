@@ -1,8 +1,8 @@
 //! Who may call: registered clients, their secrets, scopes, audiences and limits.
 //!
-//! Owns the keys under `clients/`, `digest-key/` and `secret-uses/`. All clients are in memory, fed by the store's watch,
-//! so finding and authenticating one waits for nothing. Changes are returned as a [`Txn`], to be committed together with
-//! their audit entry; nothing here decides whether a change is allowed.
+//! Owns the keys under `clients/`, `digest-key/` and `secret-uses/`. All clients are in memory, fed by the store's
+//! watch, so finding and authenticating one waits for nothing. Changes are returned as a [`Txn`], to be committed
+//! together with their audit entry; nothing here decides whether a change is allowed.
 
 mod client;
 pub mod digest_key;
@@ -34,8 +34,8 @@ use crate::time::UnixSeconds;
 /// The most clients that one page of a search looks at.
 const MAX_LOOKED_AT: usize = 10_000;
 
-/// The credentials are no active secret of any client. Says no more on purpose: an unknown client and a wrong secret get
-/// the same answer (RFC 6749 section 5.2).
+/// The credentials are no active secret of any client. Says no more on purpose: an unknown client and a wrong secret
+/// get the same answer (RFC 6749 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAuthenticated;
 
@@ -95,8 +95,9 @@ impl Clients {
         Some(client)
     }
 
-    /// Up to `limit` clients that `wanted` accepts, in the order of their identifiers, from the first after `after`. Looks
-    /// at 10,000 at most, so that no search takes long: there may be more after a short list, and after an empty one.
+    /// Up to `limit` clients that `wanted` accepts, in the order of their identifiers, from the first after `after`.
+    /// Looks at 10,000 at most, so that no search takes long: there may be more after a short list, and after an empty
+    /// one.
     pub fn list(&self, after: Option<&str>, limit: usize, wanted: impl Fn(&Client) -> bool) -> ClientPage {
         let registry = self.view.load();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);

@@ -1,8 +1,8 @@
 //! Files and folders that hold secrets or are trusted: who may own, read and change them, and how they are written.
 //!
 //! The rule is that of `PostgreSQL` for its key files. The owner is this process's user or root. Other users have no
-//! rights at all. A group may have rights if it is one of this process's own groups, as with Kubernetes' `fsGroup`. Of a
-//! file that root owns, any group may read, as with Debian's `ssl-cert`. After a crash a file has its old content or
+//! rights at all. A group may have rights if it is one of this process's own groups, as with Kubernetes' `fsGroup`. Of
+//! a file that root owns, any group may read, as with Debian's `ssl-cert`. After a crash a file has its old content or
 //! its new one, never a part of one.
 //!
 //! A file that holds no secret and still decides who is an administrator, such as the settings, may be read by all

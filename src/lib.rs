@@ -1,5 +1,5 @@
-//! Boomgate: an OAuth 2.0 authorization server for client credentials (RFC 6749 section 4.4), and the gate in front of a
-//! partner API, as one program.
+//! Boomgate: an OAuth 2.0 authorization server for client credentials (RFC 6749 section 4.4), and the gate in front of
+//! a partner API, as one program.
 //!
 //! `docs/architecture.md` has the contract and the design at length, `docs/decisions` the reasons.
 //!
@@ -35,20 +35,20 @@
 //!
 //! # What always holds
 //!
-//! - A protected request reads only memory: a [`store::View`] follows the store's watch. It waits for the disk only when
-//!   its client's quota block is used up.
-//! - An acknowledged change survives `kill -9` and a power cut: [`store::Store::commit`] returns after the sync. A change
-//!   and its audit entry are one commit.
-//! - A failing disk does not end the server. It refuses changes that it cannot make durable and goes on with the rest; once
-//!   the disk works again, no restart is needed.
+//! - A protected request reads only memory: a [`store::View`] follows the store's watch. It waits for the disk only
+//!   when its client's quota block is used up.
+//! - An acknowledged change survives `kill -9` and a power cut: [`store::Store::commit`] returns after the sync. A
+//!   change and its audit entry are one commit.
+//! - A failing disk does not end the server. It refuses changes that it cannot make durable and goes on with the rest;
+//!   once the disk works again, no restart is needed.
 //! - An unread log blocks nothing. A stop has a time limit, whatever hangs, and its exit code says how it went.
 //! - A daily quota of N admits exactly N requests, on any number of connections, and never N + 1, whatever crashes.
 //! - Only [`time`] reads the system's clock, so a test or the sandbox can move it. (One limit has its own clock:
 //!   actix-governor's, for requests that prove no client, by address.)
 //! - There is one crypto stack: ring, for TLS, tokens, certificates and digests.
 //! - No secret and no token is ever logged, and nothing of a request is logged unescaped.
-//! - Each module counts its decisions ([`counts`]), and [`http::metrics`] shows them. The values of a label are a closed
-//!   set, and counting never makes one worker wait for another.
+//! - Each module counts its decisions ([`counts`]), and [`http::metrics`] shows them. The values of a label are a
+//!   closed set, and counting never makes one worker wait for another.
 
 pub(crate) mod administration;
 pub mod admission;

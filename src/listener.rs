@@ -1,12 +1,12 @@
 //! Sockets: which protocol a connection uses, how long each step may take, and how connections end.
 //!
-//! The first byte of a connection to the TLS port distinguishes a TLS handshake from plain HTTP; a plain request gets the
-//! answer of the plain app, and the connection is closed. Over TLS, ALPN chooses HTTP/2 or HTTP/1.1, and one instance of
-//! the secure app on each worker answers both. The codecs are those of actix-http and h2; the dispatchers, [`http1`] and
-//! [`http2`], are our own. The reasons: actix's HTTP/2 has no limit on streams, headers and idle time, and no graceful
-//! stop. Its HTTP/1.1 reads later requests before the current one is answered, so it answers requests after a
-//! `Connection: close`, and formats an answer by the head of a later request. There may be two more ports for plain HTTP:
-//! one whose app refuses every request, and one for operators. No route is known here.
+//! The first byte of a connection to the TLS port distinguishes a TLS handshake from plain HTTP; a plain request gets
+//! the answer of the plain app, and the connection is closed. Over TLS, ALPN chooses HTTP/2 or HTTP/1.1, and one
+//! instance of the secure app on each worker answers both. The codecs are those of actix-http and h2; the dispatchers,
+//! [`http1`] and [`http2`], are our own. The reasons: actix's HTTP/2 has no limit on streams, headers and idle time,
+//! and no graceful stop. Its HTTP/1.1 reads later requests before the current one is answered, so it answers requests
+//! after a `Connection: close`, and formats an answer by the head of a later request. There may be two more ports for
+//! plain HTTP: one whose app refuses every request, and one for operators. No route is known here.
 
 mod chunks;
 mod connections;
@@ -155,9 +155,9 @@ impl Sockets {
         Ok(self)
     }
 
-    /// Accepts on every socket until the returned server is stopped. It must be awaited to run, and does not handle signals. A
-    /// graceful stop closes idle connections at once, sends GOAWAY to HTTP/2 clients (RFC 9113 section 6.8), and waits for
-    /// answers under way.
+    /// Accepts on every socket until the returned server is stopped. It must be awaited to run, and does not handle
+    /// signals. A graceful stop closes idle connections at once, sends GOAWAY to HTTP/2 clients (RFC 9113 section 6.8),
+    /// and waits for answers under way.
     pub fn serve(self) -> Server {
         self.builder.run()
     }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use tokio::time::timeout;
 
-use self::bind::Ports;
+use self::bind::Listeners;
 use self::check::{Checked, check, tls_settings};
 pub use self::error::{RunError, StartError};
 use self::first_start::{claim_for_edition, first_start};
@@ -49,7 +49,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(2);
 pub struct Server {
     config: Config,
     issuer: String,
-    ports: Ports,
+    listeners: Listeners,
     sockets: Sockets,
     tls: Arc<Tls>,
     store: Arc<TimedStore>,
@@ -79,8 +79,8 @@ impl Server {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let ports = Ports::bind(&config)?;
-        let port = ports.https_addresses().next().map_or(0, |address| address.port());
+        let listeners = Listeners::bind(&config)?;
+        let port = listeners.https_addresses().next().map_or(0, |address| address.port());
         let issuer = config.issuer.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
         files::make_folder(&config.data_dir)
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
@@ -96,7 +96,7 @@ impl Server {
         if let Some(declared) = declared {
             declared::register(&parts, &issuer, &declared).await?;
         }
-        let server = Self { config, issuer, ports, sockets, tls, store, stopping, parts };
+        let server = Self { config, issuer, listeners, sockets, tls, store, stopping, parts };
         server.leave_record();
         Ok(server)
     }
@@ -122,23 +122,23 @@ impl Server {
     /// The addresses that serve HTTPS.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.ports.https_addresses().collect()
+        self.listeners.https_addresses().collect()
     }
 
     /// The address for probes and metrics over plain HTTP, if there is one.
     #[must_use]
     pub fn ops_address(&self) -> Option<SocketAddr> {
-        self.ports.ops.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.listeners.ops.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Serves until `stop` is ready. Then waits for requests under way, returns unspent quota and closes the store; each
-    /// of these is bounded in time, whatever hangs.
+    /// Serves until `stop` is ready. Then waits for requests under way, returns unspent quota and closes the store;
+    /// each of these is bounded in time, whatever hangs.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { config, issuer, ports, sockets, tls, store, stopping, parts } = self;
+        let Self { config, issuer, listeners, sockets, tls, store, stopping, parts } = self;
         let connections = sockets.connections();
         let secure_site = Data::new(Site { issuer: issuer.clone(), hsts: hsts(&config, &issuer) });
         let plain_site = Data::new(Site { issuer, hsts: None });
-        let sockets = serve_apps(ports, sockets, &parts, &tls, &secure_site, &plain_site)?;
+        let sockets = serve_apps(listeners, sockets, &parts, &tls, &secure_site, &plain_site)?;
         let server = sockets.serve();
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
         let handle = server.handle();
@@ -179,14 +179,14 @@ impl Server {
 
 /// Gives each port its app.
 fn serve_apps(
-    ports: Ports,
+    listeners: Listeners,
     sockets: Sockets,
     parts: &Parts,
     tls: &Tls,
     secure_site: &Data<Site>,
     plain_site: &Data<Site>,
 ) -> io::Result<Sockets> {
-    let Ports { https, http, ops } = ports;
+    let Listeners { https, http, ops } = listeners;
     let secure_app = {
         let (parts, site) = (parts.clone(), secure_site.clone());
         move || app::secure_app(&parts, &site)

@@ -1,10 +1,10 @@
 //! The log: one line for each event, to standard error.
 //!
-//! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the panic hook. An access token or a
-//! secret is never a field of an event: their types do not print. Text from a request is recorded with `?`, which escapes
-//! control characters, so that a request can neither add a line of its own nor move a terminal's cursor. No warning or
-//! error is repeated without end: see [`log_rate_limit`]. A thread that logs never waits for the reader of the log: see
-//! [`queue`].
+//! Owns the process's one `tracing` subscriber, the thread that writes its lines, and the panic hook. An access token
+//! or a secret is never a field of an event: their types do not print. Text from a request is recorded with `?`, which
+//! escapes control characters, so that a request can neither add a line of its own nor move a terminal's cursor. No
+//! warning or error is repeated without end: see [`log_rate_limit`]. A thread that logs never waits for the reader of
+//! the log: see [`queue`].
 
 mod log_rate_limit;
 mod queue;
@@ -67,8 +67,8 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Writes a text to the log, whatever its level: as it is in a log for people, as an event in a log for machines. The log
-/// must be started.
+/// Writes a text to the log, whatever its level: as it is in a log for people, as an event in a log for machines. The
+/// log must be started.
 pub fn say(format: LogFormat, level: Level, text: &str) {
     LINES.push(
         match format {

@@ -59,8 +59,8 @@ pub(crate) fn truncated(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Why a text is probably not the path that its author means; `None` for a usual path. Nothing here replaces what a shell
-/// or a URL parser would replace, so without this check a folder of the name `~` would be created.
+/// Why a text is probably not the path that its author means; `None` for a usual path. Nothing here replaces what a
+/// shell or a URL parser would replace, so without this check a folder of the name `~` would be created.
 #[must_use]
 pub(crate) fn misread_path(text: &str) -> Option<String> {
     let whole = "write the path in full";

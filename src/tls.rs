@@ -1,8 +1,9 @@
 //! The certificate that this server shows, and the TLS settings around it.
 //!
-//! [`Tls`] owns one certificate with its key: from PEM files that the operator renews, or from a local CA that it creates
-//! under `DATA_DIR/tls`. Connections read it through an atomic pointer, so [`Tls::refresh`] replaces it under load. A
-//! certificate that does not parse never replaces one that works. TLS 1.2 and 1.3 on ring; no client certificates.
+//! [`Tls`] owns one certificate with its key: from PEM files that the operator renews, or from a local CA that it
+//! creates under `DATA_DIR/tls`. Connections read it through an atomic pointer, so [`Tls::refresh`] replaces it under
+//! load. A certificate that does not parse never replaces one that works. TLS 1.2 and 1.3 on ring; no client
+//! certificates.
 
 mod authority;
 mod constraints;
@@ -28,16 +29,16 @@ use crate::time::{SharedClock, UnixSeconds};
 /// Where the certificate comes from.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSettings {
-    /// The folder of the local CA and its certificates, `DATA_DIR/tls`; created if missing, with mode 0700. Not used when
-    /// `certificate` is set.
+    /// The folder of the local CA and its certificates, `DATA_DIR/tls`; created if missing, with mode 0700. Not used
+    /// when `certificate` is set.
     pub dir: PathBuf,
     /// A PEM file: this server's certificate first, then the intermediates.
     pub certificate: Option<PathBuf>,
     /// The PEM file of its private key, private by the rule of [`crate::files`].
     pub private_key: Option<PathBuf>,
-    /// Names for the certificate of the local CA, beside `localhost`, the loopback addresses and the name of the machine:
-    /// host names, wildcards such as `*.example.com`, IP addresses. The CA is created for these names and may sign for no
-    /// others.
+    /// Names for the certificate of the local CA, beside `localhost`, the loopback addresses and the name of the
+    /// machine: host names, wildcards such as `*.example.com`, IP addresses. The CA is created for these names and may
+    /// sign for no others.
     pub names: Vec<String>,
 }
 
@@ -67,8 +68,8 @@ pub enum Refreshed {
 }
 
 impl Tls {
-    /// Reads the certificate that the settings name; without one, reads or creates the local CA and its certificate, with
-    /// fsync.
+    /// Reads the certificate that the settings name; without one, reads or creates the local CA and its certificate,
+    /// with fsync.
     ///
     /// `clock` decides when to renew. It must be the real clock, since clients check the dates by theirs.
     pub fn open(settings: TlsSettings, clock: SharedClock) -> Result<Self, TlsError> {
@@ -134,8 +135,8 @@ impl Tls {
 
     /// Renews the local certificate if it is due, or reads the files again if they have changed.
     ///
-    /// Cheap when there is nothing to do: at most two calls of `stat`. After an `Err` the old certificate is still in use;
-    /// files that could not be used are tried again when they change, so that each fault is reported once.
+    /// Cheap when there is nothing to do: at most two calls of `stat`. After an `Err` the old certificate is still in
+    /// use; files that could not be used are tried again when they change, so that each fault is reported once.
     pub fn refresh(&self) -> Result<Refreshed, TlsError> {
         match &self.source {
             Source::Local { authority, .. } => {

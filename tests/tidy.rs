@@ -1,7 +1,7 @@
 //! The shape of the source, held by a test: the floors, where a library may be named, which crates may be there, the
 //! size of files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 #[path = "tidy/circles.rs"]
 mod circles;

@@ -1,7 +1,8 @@
-//! The plaintext of a client's new secret: the caller's own, a random one, or one that an `Idempotency-Key` gives again.
+//! The plaintext of a client's new secret: the caller's own, a random one, or one that an `Idempotency-Key` gives
+//! again.
 //!
-//! The answer to a registration shows a secret whose plaintext is not stored, and yet the same request under the same key
-//! gets the same answer. So that secret is derived (HKDF, RFC 5869) from the key, which is not stored either, and a
+//! The answer to a registration shows a secret whose plaintext is not stored, and yet the same request under the same
+//! key gets the same answer. So that secret is derived (HKDF, RFC 5869) from the key, which is not stored either, and a
 //! salt of 256 random bits, which is stored for the 24 hours in which the answer is remembered. A reader of the store
 //! has the salt and a digest of the key: if the key cannot be guessed, such as a UUID, that gives no secret. A key of
 //! fewer than 16 characters is refused, unless the caller chose the secret.

@@ -120,8 +120,8 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Revokes every token that the client was issued until now. A token that it is issued afterwards is accepted, even in
-    /// the same second, and whatever the clock does.
+    /// Revokes every token that the client was issued until now. A token that it is issued afterwards is accepted, even
+    /// in the same second, and whatever the clock does.
     pub(crate) async fn revoke_tokens(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {
             client.revoke_tokens(now);
@@ -205,7 +205,8 @@ fn apply(patch: &Patch, client: &mut Client) {
     };
 }
 
-/// Whether a client can change who may call, and so undo a mistake, for an unlimited time: it has a secret without an end.
+/// Whether a client can change who may call, and so undo a mistake, for an unlimited time: it has a secret without an
+/// end.
 pub(super) fn is_administrator(client: &Client) -> bool {
     let is_endless = |secret: &Secret| secret.expires_at.is_none();
     client.status == Status::Active && client.is_for_administration() && client.secrets.iter().any(is_endless)

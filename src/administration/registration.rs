@@ -84,8 +84,8 @@ impl Administration {
         let Request { asked, attempt, answer } = request;
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
-            // Read before the key: an earlier attempt has written its client together with its key, and must not look like
-            // another registration.
+            // Read before the key: an earlier attempt has written its client together with its key, and must not look
+            // like another registration.
             let is_taken = match &asked.client_id {
                 Some(chosen) => self.is_registered(chosen).await?,
                 None => false,

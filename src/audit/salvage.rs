@@ -1,7 +1,7 @@
 //! The log in the raw bytes of a store's files, whether or not the store opens.
 //!
-//! Entries are JSON text, which a store does not encode, so they can be found there. A damaged store may not open, or may
-//! open without its last entries, as after a crash in the middle of a write.
+//! Entries are JSON text, which a store does not encode, so they can be found there. A damaged store may not open, or
+//! may open without its last entries, as after a crash in the middle of a write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,8 @@ struct Stored {
 /// The traces of the log in the files of a store.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
-    /// The numbers of damaged entries, and of missing entries before later ones. A store may have more than one copy of an
-    /// entry: one damaged copy is enough.
+    /// The numbers of damaged entries, and of missing entries before later ones. A store may have more than one copy of
+    /// an entry: one damaged copy is enough.
     pub damaged: BTreeSet<u64>,
     /// The number of the last entry that left a trace; 0 for none.
     pub last: u64,

@@ -1,7 +1,7 @@
 //! The key with which this installation digests client secrets: the first start generates it and stores it.
 //!
-//! Owns `digest-key/`. Records of older versions have the plain SHA-256 of a secret. The first start that generates a key
-//! rewrites them, and the secrets stay valid.
+//! Owns `digest-key/`. Records of older versions have the plain SHA-256 of a secret. The first start that generates a
+//! key rewrites them, and the secrets stay valid.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -60,8 +60,8 @@ impl Config {
         let usual = usual.strip_suffix(":443").unwrap_or(&usual);
         (usual != issuer).then(|| {
             format!(
-                "issuer is {issuer}, and many clients write that as {usual} and then refuse the server, because the two \
-                 differ: set issuer to {usual} before the first token is issued"
+                "issuer is {issuer}, and many clients write that as {usual} and then refuse the server, because the \
+                 two differ: set issuer to {usual} before the first token is issued"
             )
         })
     }
@@ -69,14 +69,15 @@ impl Config {
     fn open_metrics(&self) -> Option<String> {
         let address = self.ops_listen.filter(|address| is_reached_from_afar(*address))?;
         Some(format!(
-            "ops_listen answers /metrics without a token to every caller that can reach {address}: set it to an address \
-             that only probes and Prometheus can reach, or protect it with a firewall"
+            "ops_listen answers /metrics without a token to every caller that can reach {address}: set it to an \
+             address that only probes and Prometheus can reach, or protect it with a firewall"
         ))
     }
 
     fn unused_names(&self) -> Option<String> {
         (self.tls.files.is_some() && !self.tls.names.is_empty()).then(|| {
-            "tls.names has no effect beside tls.certificate, since that certificate has its own names: remove tls.names".to_owned()
+            "tls.names has no effect beside tls.certificate, since that certificate has its own names: remove it"
+                .to_owned()
         })
     }
 
@@ -84,7 +85,7 @@ impl Config {
         let is_chosen = ![0, hsts::DEFAULT_MAX_AGE_S].contains(&self.http.hsts_max_age_s);
         let is_sent = self.edition == Edition::Serve && host::is_public_name(self.issuer_host());
         (is_chosen && !is_sent).then(|| {
-            "http.hsts_max_age_s has no effect: the header is sent only by serve, for an issuer whose host is a name with a dot"
+            "http.hsts_max_age_s has no effect: only serve sends the header, if the issuer's host is a name with a dot"
                 .to_owned()
         })
     }

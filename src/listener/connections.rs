@@ -51,8 +51,8 @@ impl Connections {
         opened.saturating_sub(ended)
     }
 
-    /// How many requests a stop has cut off: they were under way when the threads that serve ended. Waits for that end, up
-    /// to `limit`.
+    /// How many requests a stop has cut off: they were under way when the threads that serve ended. Waits for that end,
+    /// up to `limit`.
     pub(crate) async fn cut_off(&self, limit: Duration) -> u64 {
         let all_ended = async {
             while self.open() > 0 {

@@ -1,12 +1,12 @@
 //! HTTP/1.1 and 1.0 (RFC 9112) on actix-http's codec: one request after the other, with limits on everything.
 //!
-//! A head is read only after the previous answer was sent and the previous body has ended, so bytes after an answer with
-//! `Connection: close` are never read as a request (section 9.6). If the app did not read all of a body, the rest is
-//! received and dropped, and the connection stays open; beyond `max_discarded_bytes` or `discard_timeout`, or when no more
-//! of it comes, the connection is closed. A handler always runs to its end, even if its client has gone.
+//! A head is read only after the previous answer was sent and the previous body has ended, so bytes after an answer
+//! with `Connection: close` are never read as a request (section 9.6). If the app did not read all of a body, the rest
+//! is received and dropped, and the connection stays open; beyond `max_discarded_bytes` or `discard_timeout`, or when
+//! no more of it comes, the connection is closed. A handler always runs to its end, even if its client has gone.
 //!
-//! The codec limits a head to 128 KiB and 96 fields (431). It reads heads and writes answers; [`wire`](super::wire) reads
-//! bodies, is stricter about chunks and knows how much of a body is left.
+//! The codec limits a head to 128 KiB and 96 fields (431). It reads heads and writes answers; [`wire`](super::wire)
+//! reads bodies, is stricter about chunks and knows how much of a body is left.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -171,7 +171,8 @@ impl<S> Http1<S> {
         Ok(if may_go_on && has_ended && wire.borrow().is_body_over() { None } else { Some(budget) })
     }
 
-    /// A codec that ignores the client's offer of an upgrade (RFC 9110 section 7.8): it has read a head without the offer.
+    /// A codec that ignores the client's offer of an upgrade (RFC 9110 section 7.8): it has read a head without the
+    /// offer.
     fn codec_without_upgrade(&self, is_head: bool) -> io::Result<Codec> {
         let head: &[u8] =
             if is_head { b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" } else { b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" };
@@ -212,9 +213,9 @@ impl<S> Http1<S> {
         matches!(timeout(self.limits.discard_silence_timeout, received).await, Ok(Ok(true)))
     }
 
-    /// Closes a connection after its last answer. The system resets a socket that is closed with unread bytes, and then the
-    /// client may lose the answer: so everything that it still sends is received first, up to the budget (RFC 9112 section
-    /// 9.6).
+    /// Closes a connection after its last answer. The system resets a socket that is closed with unread bytes, and then
+    /// the client may lose the answer: so everything that it still sends is received first, up to the budget (RFC 9112
+    /// section 9.6).
     async fn close<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         wire: &RefCell<Wire<T>>,
@@ -252,8 +253,8 @@ struct HeadSearch {
 }
 
 impl HeadSearch {
-    /// Whether to call the codec: for a whole head, for one that is too long, and after twice as many bytes as at the last
-    /// call, so that bytes which are no head are refused early.
+    /// Whether to call the codec: for a whole head, for one that is too long, and after twice as many bytes as at the
+    /// last call, so that bytes which are no head are refused early.
     fn is_due(&mut self, received: &[u8]) -> bool {
         let length = received.len();
         let new = received.get(self.searched.saturating_sub(2)..).unwrap_or(received);
@@ -302,8 +303,8 @@ fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The framing of a body, for a request of which the codec says that it has one. `Broken` for a head that the codec should
-/// have refused.
+/// The framing of a body, for a request of which the codec says that it has one. `Broken` for a head that the codec
+/// should have refused.
 fn framing(request: &Request) -> Framing {
     let headers = request.head().headers();
     let mut codings = headers.get_all(TRANSFER_ENCODING);
@@ -424,7 +425,8 @@ struct Patience<'a> {
 enum Awaited {
     /// The head of the first request on the connection.
     First,
-    /// The first byte of a later one. The timer is not set for each; when it runs out, the time since the last answer counts.
+    /// The first byte of a later one. The timer is not set for each; when it runs out, the time since the last answer
+    /// counts.
     Another,
     /// The rest of the head of a later one.
     Rest,

@@ -1,8 +1,8 @@
 //! HTTP/2 (RFC 9113) on the h2 crate: one task for each request, with limits on everything.
 //!
-//! A connection may have [`MAX_STREAMS`] requests under way. It may be idle for one to two times `keep_alive`; then, and
-//! when the server stops, it gets GOAWAY. A body, and each wait for the client to make room, may take `silence_timeout`. A
-//! handler always runs to its end, even if its client has gone.
+//! A connection may have [`MAX_STREAMS`] requests under way. It may be idle for one to two times `keep_alive`; then,
+//! and when the server stops, it gets GOAWAY. A body, and each wait for the client to make room, may take
+//! `silence_timeout`. A handler always runs to its end, even if its client has gone.
 //!
 //! RFC 9113 section 8.1 allows to reset a stream after an early answer. But curl 7.88 then often loses the answer, and
 //! Java's client waits for ever. So the rest of the body is received and dropped, up to `max_discarded_bytes` and
@@ -179,9 +179,9 @@ fn under_way(open: &Rc<Open>) -> usize {
 /// A body that the app reads; the rest of it is dropped after the answer.
 type SharedBody = Rc<RefCell<Incoming>>;
 
-/// A body as it arrives. It is copied out of h2 before the app asks for it: h2 needs some 240 bytes for each unread DATA
-/// frame, and its flow control does not count a frame without data (RUSTSEC-2026-0258). The stream's window limits the
-/// copy.
+/// A body as it arrives. It is copied out of h2 before the app asks for it: h2 needs some 240 bytes for each unread
+/// DATA frame, and its flow control does not count a frame without data (RUSTSEC-2026-0258). The stream's window limits
+/// the copy.
 struct Incoming {
     stream: RecvStream,
     pulled: BytesMut,

@@ -11,24 +11,25 @@ pub struct ConnectionLimits {
     pub max_connections: usize,
     /// From the accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// For the head of a request: of the first on a connection from the handshake on, of a later one from its first byte
-    /// on.
+    /// For the head of a request: of the first on a connection from the handshake on, of a later one from its first
+    /// byte on.
     pub request_timeout: Duration,
     /// How long a connection may be idle between requests; over HTTP/2, up to twice as long.
     pub keep_alive: Duration,
-    /// How much of a body is received and dropped after its request was answered. Many clients lose an early answer if the
-    /// rest of their body is refused; beyond this limit it is refused.
+    /// How much of a body is received and dropped after its request was answered. Many clients lose an early answer if
+    /// the rest of their body is refused; beyond this limit it is refused.
     pub max_discarded_bytes: u64,
     /// How long that may take; once the server stops, no longer than `disconnect_timeout`.
     pub discard_timeout: Duration,
     /// How long a client may pause within that.
     pub discard_silence_timeout: Duration,
-    /// How long a client may take to close: after GOAWAY over HTTP/2, after the last answer over HTTP/1.1. Once the server
-    /// stops, also how long a client may take to send the rest of a body.
+    /// How long a client may take to close: after GOAWAY over HTTP/2, after the last answer over HTTP/1.1. Once the
+    /// server stops, also how long a client may take to send the rest of a body.
     pub disconnect_timeout: Duration,
-    /// An HTTP/1.1 connection to which nothing was written for one to two times this is closed: it ends slow bodies, clients
-    /// that do not read, and answers that never come. Over HTTP/2, how long a body may take, and how long a client may take
-    /// to make room for more of an answer. Must be longer than the longest wait of any handler; at least `keep_alive`.
+    /// An HTTP/1.1 connection to which nothing was written for one to two times this is closed: it ends slow bodies,
+    /// clients that do not read, and answers that never come. Over HTTP/2, how long a body may take, and how long a
+    /// client may take to make room for more of an answer. Must be longer than the longest wait of any handler; at
+    /// least `keep_alive`.
     pub silence_timeout: Duration,
     /// How long a graceful stop waits for answers under way; whole seconds.
     pub shutdown_timeout: Duration,

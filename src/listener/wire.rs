@@ -1,4 +1,5 @@
-//! The byte stream of one HTTP/1.1 connection: received bytes, bytes to send, and the rest of the current request's body.
+//! The byte stream of one HTTP/1.1 connection: received bytes, bytes to send, and the rest of the current request's
+//! body.
 
 use std::cell::RefCell;
 use std::io;
@@ -145,8 +146,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         matches!(self.framing, Framing::End) && !self.is_body_held
     }
 
-    /// Drops the received part of the body, up to `most` bytes; returns whether the body has ended, or `None` if more of it
-    /// has to be received.
+    /// Drops the received part of the body, up to `most` bytes; returns whether the body has ended, or `None` if more
+    /// of it has to be received.
     pub(super) fn drop_body(&mut self, most: &mut u64) -> Option<bool> {
         loop {
             let here = self.received.len();
@@ -162,8 +163,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-/// The body of one request, while the app may read it: after its request, on a connection that stays open, it could read
-/// into the next one.
+/// The body of one request, while the app may read it: after its request, on a connection that stays open, it could
+/// read into the next one.
 pub(super) struct Body<T> {
     wire: Rc<RefCell<Wire<T>>>,
     limits: ConnectionLimits,

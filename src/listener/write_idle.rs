@@ -1,8 +1,8 @@
 //! A limit on HTTP/1.1 connections that actix-http does not have: the time without a write of the server.
 //!
-//! While a client sends a head or a body byte by byte, or does not read the answer, the server cannot write. So the bytes
-//! written are counted, and a connection whose count does not change is closed. It costs an addition for each write and a
-//! timer for each connection, and reads no clock.
+//! While a client sends a head or a body byte by byte, or does not read the answer, the server cannot write. So the
+//! bytes written are counted, and a connection whose count does not change is closed. It costs an addition for each
+//! write and a timer for each connection, and reads no clock.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
-/// Serves a connection until it ends, or until nothing was written to it for one to two times `limit`; then drops it with
-/// its socket.
+/// Serves a connection until it ends, or until nothing was written to it for one to two times `limit`; then drops it
+/// with its socket.
 pub(super) async fn until_silent<T, F, E>(limit: Duration, io: T, serve: impl FnOnce(Metered<T>) -> F)
 where
     F: Future<Output = Result<(), E>>,

@@ -6,14 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use super::error::StartError;
 use crate::config::Config;
 
-/// Ports that were taken.
-pub(super) struct Ports {
+/// The ports that were taken.
+pub(super) struct Listeners {
     pub(super) https: Vec<TcpListener>,
     pub(super) http: Option<TcpListener>,
     pub(super) ops: Option<TcpListener>,
 }
 
-impl Ports {
+impl Listeners {
     pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
         let mut https: Vec<TcpListener> = Vec::new();
         for address in &config.listen {
@@ -27,7 +27,7 @@ impl Ports {
                 Err(StartError::Listen { cause, .. })
                     if cause.kind() == io::ErrorKind::AddrNotAvailable && !https.is_empty() =>
                 {
-                    tracing::warn!(%address, "this machine does not have this address: the server does not listen on it");
+                    tracing::warn!(%address, "this machine does not have this address, so the server does not use it");
                 }
                 Err(error) => return Err(error),
             }

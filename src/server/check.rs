@@ -1,8 +1,8 @@
 //! The checks of a start, before it changes anything.
 //!
 //! [`Server::open`](super::Server::open) begins with them, and `boomgate config check` runs only them, so that both
-//! report the same. They take no port for longer than a moment, create no file and do not open the store: it is no fault
-//! here that another server runs on the folder.
+//! report the same. They take no port for longer than a moment, create no file and do not open the store: it is no
+//! fault here that another server runs on the folder.
 
 use std::fs;
 use std::io;
@@ -65,7 +65,8 @@ pub fn check(config: &Config, now: UnixSeconds) -> Checked {
 }
 
 /// Why the server could not listen: the machine does not have an address, this user may not use a port, or another
-/// program has it. The server that runs on the folder may have it. A server that starts at this moment is not disturbed.
+/// program has it. The server that runs on the folder may have it. A server that starts at this moment is not
+/// disturbed.
 #[must_use]
 pub(crate) fn check_addresses(config: &Config) -> Vec<StartError> {
     let of_listen = config.listen.iter().enumerate().map(|(index, address)| (*address, "--listen", index > 0));

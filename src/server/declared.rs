@@ -120,7 +120,7 @@ impl Registrar<'_> {
             return Ok(());
         }
         if let Err(error) = client.secret.discard(&client.client_id, taken) {
-            tracing::warn!(client_id = %client.client_id, %error, "a file of a secret that no client has was not removed");
+            tracing::warn!(client_id = %client.client_id, %error, "the file of a refused secret was not removed");
         }
         Err(refused)
     }

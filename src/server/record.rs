@@ -14,8 +14,8 @@ const FILE: &str = "server.json";
 
 /// The server that started last on a data folder.
 ///
-/// It includes the server's flags and variables, which another process cannot see: for `--listen 127.0.0.1:0` it has the
-/// port that the system chose.
+/// It includes the server's flags and variables, which another process cannot see: for `--listen 127.0.0.1:0` it has
+/// the port that the system chose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerRecord {
     /// The issuer identifier.

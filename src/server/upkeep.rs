@@ -43,7 +43,7 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
                     tracing::warn!(%error, "signing keys were not rotated; it is tried again");
                 }
                 if let Err(error) = write_summaries(&parts, parts.failures.due()).await {
-                    tracing::warn!(%error, "failed authentications were not written to the audit log; it is tried again");
+                    tracing::warn!(%error, "failed authentications are not in the audit log yet; it is tried again");
                 }
                 parts.source_limit.forget_quiet();
                 parts.client_credentials.forget_unregistered();

@@ -1,7 +1,7 @@
 //! A store in memory: an ordered map behind a mutex.
 //!
-//! It runs the same conformance suite as every other store, but "durable" means only "until the process ends". For tests,
-//! and for data that needs no disk.
+//! It runs the same conformance suite as every other store, but "durable" means only "until the process ends". For
+//! tests, and for data that needs no disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

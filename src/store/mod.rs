@@ -1,8 +1,8 @@
 //! The store: bytes under ordered keys. It does not know what they mean.
 //!
 //! A [`Store`] has four operations: get the value of a key, scan a prefix, commit writes if conditions hold, and watch
-//! every later commit. sled and etcd both offer these; nothing else of either is visible. Other processes may use the same
-//! store, so no caller may assume that it is alone.
+//! every later commit. sled and etcd both offer these; nothing else of either is visible. Other processes may use the
+//! same store, so no caller may assume that it is alone.
 //!
 //! Records of one kind share a [`Keyspace`]. A [`View`] has those in memory that requests read.
 
@@ -44,15 +44,15 @@ pub trait Store: Send + Sync + 'static {
     /// The value at `key`, or `None`.
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
 
-    /// Up to `limit` entries (at most [`MAX_SCAN`]) whose keys start with `prefix`, in key order, from
-    /// the first key after `after`. Two scans are not one snapshot: only the second shows a change made between them. What a
-    /// scan or a `get` shows is durable, and every watch has it already.
+    /// Up to `limit` entries (at most [`MAX_SCAN`]) whose keys start with `prefix`, in key order, from the first key
+    /// after `after`. Two scans are not one snapshot: only the second shows a change made between them. What a scan or
+    /// a `get` shows is durable, and every watch has it already.
     async fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Value)>, StoreError>;
 
     /// Makes all of `txn`'s writes if all of its checks hold, else none of them.
     ///
-    /// When this returns [`Outcome::Committed`], the change is on disk and survives a power cut, and every [`Watch`] has it.
-    /// After an `Err` the change may have been made or not.
+    /// When this returns [`Outcome::Committed`], the change is on disk and survives a power cut, and every [`Watch`]
+    /// has it. After an `Err` the change may have been made or not.
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError>;
 
     /// Follows every commit from now on.

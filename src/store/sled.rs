@@ -2,14 +2,15 @@
 //!
 //! One thread, the [`Committer`], makes every write. It takes all queued transactions as one batch, applies each, lets
 //! sled write its log, then syncs the file: sled's own flush ends in `sync_file_range`, which does not survive a power
-//! cut. So concurrent commits share one sync. No read runs during a batch, so no read shows a change that could be lost.
+//! cut. So concurrent commits share one sync. No read runs during a batch, so no read shows a change that could be
+//! lost.
 //!
 //! sled does not sync its `conf` and its folders either; opening the store does. sled's tree is used only as a map: no
 //! transaction, subscriber, background flush or blob of sled's.
 //!
-//! A disk that fails (full, read-only, broken) does not end the store. The state after a failed batch is unknown, so sled is
-//! closed, every call is refused, and the folder is opened again until that succeeds; then every watch has to read again.
-//! The folder stays locked meanwhile.
+//! A disk that fails (full, read-only, broken) does not end the store. The state after a failed batch is unknown, so
+//! sled is closed, every call is refused, and the folder is opened again until that succeeds; then every watch has to
+//! read again. The folder stays locked meanwhile.
 
 mod fence;
 mod folder;
@@ -38,8 +39,9 @@ const QUEUE: usize = 1_024;
 /// sled's log is written between two syncs: sled may reuse a part of its file two segments later.
 const BATCH_OPERATIONS: usize = 2 * MAX_OPERATIONS;
 
-/// After how many bytes [`in_order`] reads the last key once more. sled divides its pages into 256 parts, and evicts from a
-/// part only at each 64th access to it: a scan, which accesses each page once, would leave 16,384 pages in memory.
+/// After how many bytes [`in_order`] reads the last key once more. sled divides its pages into 256 parts, and evicts
+/// from a part only at each 64th access to it: a scan, which accesses each page once, would leave 16,384 pages in
+/// memory.
 const REREAD_BYTES: usize = 256;
 
 /// The first pause before a folder whose disk has failed is opened again; it doubles up to the longest.
@@ -49,8 +51,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A store in a folder on this machine's disk, open in one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
-    /// The error says why there is no database: the store is closed, or a batch failed and the folder is not open again. The
-    /// committer has the write lock during a batch.
+    /// The error says why there is no database: the store is closed, or a batch failed and the folder is not open
+    /// again. The committer has the write lock during a batch.
     db: Arc<RwLock<Result<Db, StoreError>>>,
     feed: Arc<ChangeFeed>,
     queue: mpsc::Sender<Work>,
@@ -88,8 +90,8 @@ impl SledStore {
         Ok(Self { db, feed, queue, committer: Mutex::new(Some(committer)) })
     }
 
-    /// Whether a process has the store in `dir` open; `None` if there is no store. If no process has, this one locks it for a
-    /// moment to find that out.
+    /// Whether a process has the store in `dir` open; `None` if there is no store. If no process has, this one locks it
+    /// for a moment to find that out.
     pub(crate) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
         Folder::is_held(dir)
     }
@@ -218,8 +220,8 @@ impl Committer {
         }
     }
 
-    /// Applies the batch, makes it durable, sends it to the watches, then answers the callers. After an `Err` the database is
-    /// closed, and the state of the batch is unknown.
+    /// Applies the batch, makes it durable, sends it to the watches, then answers the callers. After an `Err` the
+    /// database is closed, and the state of the batch is unknown.
     fn make(&self, batch: Vec<Request>) -> Result<(), StoreError> {
         let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
         let mut database = self.database();
@@ -244,7 +246,8 @@ impl Committer {
         result
     }
 
-    /// Tries to open the folder again until that succeeds, and refuses commits meanwhile; `false` if the store is to close.
+    /// Tries to open the folder again until that succeeds, and refuses commits meanwhile; `false` if the store is to
+    /// close.
     fn recover(&mut self, cause: &StoreError) -> bool {
         tracing::error!(%cause, "the store failed to write: it refuses every change until its folder opens again");
         let (mut pause, mut logged) = (FIRST_PAUSE, String::new());
@@ -290,8 +293,8 @@ impl Committer {
         })
     }
 
-    /// `Err` while the disk does not work. Each transaction of the failed batch is there as a whole or not at all; its caller
-    /// does not know which.
+    /// `Err` while the disk does not work. Each transaction of the failed batch is there as a whole or not at all; its
+    /// caller does not know which.
     fn open_again(&mut self) -> io::Result<()> {
         if !self.folder.wait_for_sled() {
             return Err(io::Error::other("sled still holds its file"));

@@ -2,8 +2,8 @@
 //!
 //! A record takes a numbered slot, `prefix/OWNER/NUMBER`, in the transaction that writes it, if the slot is free. There
 //! are as many numbers as the owner may have records, so exactly that many can be written, by any number of concurrent
-//! requests on any number of nodes. The free numbers are in memory, fed by the store's watch. A number that is about to be
-//! taken is reserved, so that concurrent requests take different numbers.
+//! requests on any number of nodes. The free numbers are in memory, fed by the store's watch. A number that is about to
+//! be taken is reserved, so that concurrent requests take different numbers.
 
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
@@ -67,8 +67,8 @@ impl<K: SlotKind> Slots<K> {
         self.view.load().by_owner.get(owner).map_or(0, Numbers::taken)
     }
 
-    /// Reserves one of the `most` slots of the owner. While other requests, which may fail, have the last slots reserved, it
-    /// waits: `Full` is answered only if all slots are taken by written records.
+    /// Reserves one of the `most` slots of the owner. While other requests, which may fail, have the last slots
+    /// reserved, it waits: `Full` is answered only if all slots are taken by written records.
     pub(crate) async fn reserve(&self, owner: &str, most: u32) -> Reservation<'_, K> {
         loop {
             let mut released = std::pin::pin!(self.released.notified());

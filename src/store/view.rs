@@ -1,9 +1,9 @@
 //! One keyspace in memory, for records that every request reads.
 //!
-//! A [`View`] follows its store's watch and keeps a [`Projection`] of the keyspace behind an atomic
-//! pointer: a read is one load, takes no lock, and never waits for a write or for the disk. A view may be a moment behind
-//! the store; after a write, [`View::wait_for`] waits until the view includes it. A view never goes back: after a change it
-//! shows that change or a later one.
+//! A [`View`] follows its store's watch and keeps a [`Projection`] of the keyspace behind an atomic pointer: a read is
+//! one load, takes no lock, and never waits for a write or for the disk. A view may be a moment behind the store; after
+//! a write, [`View::wait_for`] waits until the view includes it. A view never goes back: after a change it shows that
+//! change or a later one.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,8 +58,8 @@ pub struct View<P> {
     follower: OnceLock<AbortHandle>,
 }
 
-/// The state of a view for which a condition was last found to hold; see [`View::holds_since`]. For one condition and one
-/// view.
+/// The state of a view for which a condition was last found to hold; see [`View::holds_since`]. For one condition and
+/// one view.
 #[derive(Debug)]
 pub struct Epoch(AtomicU64);
 
@@ -92,8 +92,8 @@ impl<P: Projection> View<P> {
         self.current.load()
     }
 
-    /// How often the view has changed; cheaper than a load. `None` while it is changing. A projection that was loaded after
-    /// this was read is current as long as this stays the same.
+    /// How often the view has changed; cheaper than a load. `None` while it is changing. A projection that was loaded
+    /// after this was read is current as long as this stays the same.
     pub fn changes(&self) -> Option<u64> {
         let steps = self.steps.load(Ordering::Acquire);
         steps.is_multiple_of(2).then_some(steps / 2)
@@ -119,8 +119,8 @@ impl<P: Projection> View<P> {
     }
 
     fn show(&self, projection: P, revision: Revision) {
-        // A reader that has loaded this projection sees the first step, and one that has waited for its revision sees both:
-        // for neither does a condition of the projection before still hold.
+        // A reader that has loaded this projection sees the first step, and one that has waited for its revision sees
+        // both: for neither does a condition of the projection before still hold.
         self.steps.fetch_add(1, Ordering::Release);
         self.current.store(Arc::new(projection));
         self.steps.fetch_add(1, Ordering::Release);
@@ -164,8 +164,8 @@ async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut w
     }
 }
 
-/// Reads the projection again, and tries until the store answers; `None` if the view was dropped. A record that cannot be
-/// read is logged and left out.
+/// Reads the projection again, and tries until the store answers; `None` if the view was dropped. A record that cannot
+/// be read is logged and left out.
 async fn resynced<P: Projection>(view: &Weak<View<P>>, store: &Arc<dyn Store>, mut watch: Watch) -> Option<(P, Watch)> {
     let mut pause = FIRST_PAUSE;
     loop {

@@ -1,7 +1,7 @@
 //! The stream of a store's commits.
 //!
-//! One broadcast channel for each store carries every commit in order, once it is durable. A reader that falls behind by
-//! more than [`CAPACITY`] commits loses the oldest of them and then has to read the store again
+//! One broadcast channel for each store carries every commit in order, once it is durable. A reader that falls behind
+//! by more than [`CAPACITY`] commits loses the oldest of them and then has to read the store again
 //! ([`ChangeEvent::Resync`]), so no reader can make a writer wait. The stream is not a log: it starts with the watch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,12 +56,12 @@ impl ChangeFeed {
         Self { published: Arc::new(AtomicU64::new(0)), sender: Mutex::new(Some(sender)) }
     }
 
-    /// Sends the next commit to every watch. To be called from one place at a time, when `changes` are durable, and before
-    /// any read can show them.
+    /// Sends the next commit to every watch. To be called from one place at a time, when `changes` are durable, and
+    /// before any read can show them.
     pub(super) fn publish(&self, changes: Vec<Change>) -> Revision {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted before it is sent: a watch that skips to the end of the channel and then reads this number gets at least
-        // the number of the last commit that it skipped.
+        // Counted before it is sent: a watch that skips to the end of the channel and then reads this number gets at
+        // least the number of the last commit that it skipped.
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
             // An error means only that there is no watch.

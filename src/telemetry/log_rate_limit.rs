@@ -14,8 +14,8 @@ use crate::time::{Clock as _, SystemClock};
 const LINES: u64 = 10;
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// Lets each place in the code log 10 warnings and errors in 10 s, and logs how many more were left out. Lower levels have no
-/// limit: an operator has asked for them.
+/// Lets each place in the code log 10 warnings and errors in 10 s, and logs how many more were left out. Lower levels
+/// have no limit: an operator has asked for them.
 ///
 /// The number of places limits its memory; it stores nothing of an event.
 pub(super) struct LogRateLimit {

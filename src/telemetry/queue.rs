@@ -245,7 +245,7 @@ mod tests {
         }
         assert!(!queue.flush(Duration::from_millis(10)), "the output has taken nothing");
         let dropped = queue.dropped();
-        assert_eq!(dropped as usize, lines - 1 - CAPACITY / line.len());
+        assert_eq!(usize::try_from(dropped).unwrap(), lines - 1 - CAPACITY / line.len());
         // The output goes on: all lines in the queue, then how many are missing, then the next line.
         for _ in 0..4 {
             results.send(Ok(usize::MAX)).unwrap();

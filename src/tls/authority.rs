@@ -1,8 +1,8 @@
 //! The local CA under `DATA_DIR/tls`, and the certificate that it signs for this machine.
 //!
 //! The CA is valid for ten years and signs only for this server. Its certificate is written after its key and removed
-//! before it, so `ca.pem` without `ca-key.pem` means damage, never an interrupted start. The private key is in memory only
-//! while it signs.
+//! before it, so `ca.pem` without `ca-key.pem` means damage, never an interrupted start. The private key is in memory
+//! only while it signs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -63,8 +63,8 @@ impl Authority {
         self.dir.join("ca.pem")
     }
 
-    /// The certificate to use: the one in the folder, if this CA signed it for these names and it is not due for renewal;
-    /// otherwise a new one.
+    /// The certificate to use: the one in the folder, if this CA signed it for these names and it is not due for
+    /// renewal; otherwise a new one.
     pub(super) fn leaf(&self, now: UnixSeconds) -> Result<Certificate, TlsError> {
         files::make_folder(&self.dir).map_err(|source| io_error(&self.dir, source))?;
         check_folder(&self.dir)?;
@@ -92,7 +92,8 @@ impl Authority {
         Ok(())
     }
 
-    /// The names for a leaf of this CA. Clients would refuse the whole certificate for one name that the CA may not sign.
+    /// The names for a leaf of this CA. Clients would refuse the whole certificate for one name that the CA may not
+    /// sign.
     fn names_of_leaf(&self, ca: &Ca) -> Result<BTreeSet<Host>, TlsError> {
         if let Some(name) = self.names.iter().find(|name| !ca.constraints.permit(name)) {
             return Err(TlsError::OutsideAuthority { name: name.to_string(), ca: self.ca_path() });
@@ -164,8 +165,8 @@ impl Authority {
         read_pair(&self.leaf_path(), &self.leaf_key_path(), Reader::Server)
     }
 
-    /// An error in the files of the CA as damage of the CA. A wrong mode or owner stays what it is, since that is easy to
-    /// mend.
+    /// An error in the files of the CA as damage of the CA. A wrong mode or owner stays what it is, since that is easy
+    /// to mend.
     fn as_damage(&self, error: TlsError) -> TlsError {
         match error {
             TlsError::Io { path, source } => self.broken(&path, source.to_string()),

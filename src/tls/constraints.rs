@@ -1,8 +1,8 @@
 //! Which names the local CA may sign for (RFC 5280 section 4.2.1.10).
 //!
-//! A machine that trusts a CA accepts every certificate that it signs. A thief of this CA's key can sign for the names of
-//! this server, and for no others. As the RFC defines it, a name permits itself and all names below it: `localhost` permits
-//! `gate.localhost` too. An address permits only itself.
+//! A machine that trusts a CA accepts every certificate that it signs. A thief of this CA's key can sign for the names
+//! of this server, and for no others. As the RFC defines it, a name permits itself and all names below it: `localhost`
+//! permits `gate.localhost` too. An address permits only itself.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -15,9 +15,9 @@ const FLUSH_LOOK: Duration = Duration::from_millis(500);
 
 /// Writes sled's log. Blocks until the kernel has it.
 ///
-/// When a write fails on one of sled's threads, sled may wake no waiter, and this call would wait for ever. So it checks
-/// whether sled has failed: then a second flush returns the failure at once, and wakes the first. A slow disk is waited
-/// for.
+/// When a write fails on one of sled's threads, sled may wake no waiter, and this call would wait for ever. So it
+/// checks whether sled has failed: then a second flush returns the failure at once, and wakes the first. A slow disk is
+/// waited for.
 pub(super) fn flush(db: &Db) -> io::Result<()> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut flushed = pin!(db.flush_async());

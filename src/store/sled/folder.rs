@@ -18,8 +18,9 @@ use crate::files::{self, Reader};
 /// The file that a process locks for the time that it uses the folder.
 const LOCK: &str = "lock";
 
-/// The unit of sled's log, in bytes; it cannot change for a folder that exists. sled writes a page larger than a quarter of it
-/// into a file of its own (a "blob"), which sled never syncs, so a quarter must be larger than the largest possible page.
+/// The unit of sled's log, in bytes; it cannot change for a folder that exists. sled writes a page larger than a
+/// quarter of it into a file of its own (a "blob"), which sled never syncs, so a quarter must be larger than the
+/// largest possible page.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 /// The most entries of a leaf: sled splits it at 17, and may merge a neighbour of 3 into it before; the rest is margin.
 const LEAF_ENTRIES: usize = 28;
@@ -44,8 +45,8 @@ const PART_BYTES: usize = 256 * 1024;
 /// For how many parts another reading thread is worth its start.
 const READER_PARTS: usize = 64;
 
-/// The right to use the folder: an advisory lock on a separate file, so that its owner can clean up the folder before sled
-/// opens it.
+/// The right to use the folder: an advisory lock on a separate file, so that its owner can clean up the folder before
+/// sled opens it.
 pub(super) struct Folder {
     dir: PathBuf,
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")]
@@ -82,8 +83,8 @@ impl Folder {
 
     /// Opens sled, with everything synced that it relies on; returns its file too, to sync it.
     ///
-    /// Reads the whole file first. sled takes a part that cannot be read for the end of its log and clears the rest: one
-    /// failed read would cost the store. Once read, the file is in the kernel's cache, and reads do not fail.
+    /// Reads the whole file first. sled takes a part that cannot be read for the end of its log and clears the rest:
+    /// one failed read would cost the store. Once read, the file is in the kernel's cache, and reads do not fail.
     pub(super) fn open(&self) -> io::Result<(Db, File)> {
         catch_panic(|| {
             files::make_private_within(&self.dir)?;
@@ -99,8 +100,8 @@ impl Folder {
         })
     }
 
-    /// Overwrites the file with its own content. After a failed sync, the kernel takes pages for written that are not on the
-    /// disk; only pages that are written again are synced.
+    /// Overwrites the file with its own content. After a failed sync, the kernel takes pages for written that are not
+    /// on the disk; only pages that are written again are synced.
     pub(super) fn write_again(&self) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.dir.join("db"))?;
         each_part(&file, 0, 1, |part, at| file.write_all_at(part, at))?;
@@ -201,8 +202,8 @@ fn remove_unfinished(dir: &Path) -> io::Result<()> {
 /// Syncs what sled created when it opened, in the order in which it is relied on.
 fn make_durable(dir: &Path, db: &Db, file: &File) -> io::Result<()> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    // The umask decides the modes of files that sled creates. Until the next start, later snapshots are protected only by
-    // the folder, which other users may not enter.
+    // The umask decides the modes of files that sled creates. Until the next start, later snapshots are protected only
+    // by the folder, which other users may not enter.
     files::make_private_within(dir)?;
     sync(&dir.join("conf"))?;
     sync(&dir.join("blobs"))?;
