@@ -156,6 +156,28 @@ async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
     assert_eq!([ask(READER).await.status, ask(READER).await.status], [200, 429]);
 }
 
+#[tokio::test]
+async fn a_client_that_is_registered_again_starts_with_all_of_its_limit() {
+    let server = TestServer::start_with(|config| {
+        config.token_endpoint.client_requests_per_second = 1;
+        config.token_endpoint.client_burst = 3;
+    })
+    .await;
+    let ask = async |secret: &str| {
+        let mut request = request(READER);
+        (request["client_id"], request["client_secret"]) = (json!("again"), json!(secret));
+        server.token_request(JSON, request.to_string()).await.status
+    };
+    let room = json!({ "client_id": "again" });
+    let (_, secret) = server.register(room.clone()).await;
+    assert_eq!([ask(&secret).await, ask(&secret).await, ask(&secret).await, ask(&secret).await], [200, 200, 200, 429]);
+    let admin = server.admin_token().await;
+    let deleted = answer(server.request(Method::DELETE, "/admin/clients/again").bearer_auth(admin)).await;
+    assert_eq!(deleted.status, 204);
+    let (_, secret) = server.register(room).await;
+    assert_eq!(ask(&secret).await, 200);
+}
+
 /// What is wrong with the request is no way to learn whether a client is registered.
 #[tokio::test]
 async fn wrong_credentials_are_as_wrong_in_a_request_that_cannot_be_granted() {

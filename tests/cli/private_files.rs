@@ -334,7 +334,7 @@ fn a_sync_warns_of_a_file_that_others_may_change_and_never_gives_away_a_folder_o
     assert!(complaint(&synced).contains(warning), "{}", complaint(&synced));
     let refused = server.call(&["client", "sync", "clients.toml", "--keep-in", "/dev"]);
     assert!(!refused.status.success());
-    let says = "leave it as it is and name a folder of its own";
+    let says = "leave it as it is and name a folder for the server alone";
     assert!(
         complaint(&refused).contains(says) && !complaint(&refused).contains("chmod 700"),
         "{}",
