@@ -1,7 +1,6 @@
-//! `/parking/zones` and `/shared/zones`: the sample API that the gate guards.
+//! `/parking/zones` and `/shared/zones`: the sample API behind the gate.
 //!
-//! Reads a request into what [`crate::parking`] asks for, and its answer into HTTP: query, media type,
-//! preconditions (RFC 9110 section 13), idempotency key. No rule about zones is here.
+//! Turns a request into a call of [`crate::parking`], and its result into an answer. The rules about zones are there.
 
 #![allow(clippy::unused_async, reason = "actix asks for async handlers, whether they wait or not")]
 
@@ -41,7 +40,7 @@ pub(super) async fn show(
     conditional::read(&request, found.etag(), found.body())
 }
 
-/// Preconditions are not looked at: they are about the list, which has no states to name.
+/// Ignores preconditions: they would be about the list, which has no entity tag.
 pub(super) async fn create(
     caller: Authorized<WriteZones>,
     request: HttpRequest,
@@ -95,7 +94,7 @@ pub(super) async fn delete(
     Ok(HttpResponse::new(StatusCode::NO_CONTENT))
 }
 
-/// The id in the path: hyphenated, its letters of either case (RFC 9562 section 4).
+/// The id in the path: hyphenated, in letters of either case (RFC 9562 section 4).
 fn zone_id(request: &HttpRequest) -> Result<Uuid, Problem> {
     let path = request.match_info();
     let id = path.get("id").or_else(|| path.unprocessed().strip_prefix('/'));
@@ -110,7 +109,7 @@ fn parse(body: &[u8]) -> Result<Document, Problem> {
         .map_err(|fault| Problem::new(ProblemKind::MalformedBody, format!("{} {expected}", sentence(&fault))))
 }
 
-/// `{"data": […], "next_cursor": …}`, put together from what each zone's own answer is.
+/// `{"data": […], "next_cursor": …}`, joined from the JSON that each zone has in memory.
 fn page_body(page: &Page) -> Vec<u8> {
     let length: usize = page.zones.iter().map(|zone| zone.json().len() + 1).sum();
     let mut body = Vec::with_capacity(length + 96);
