@@ -1,4 +1,4 @@
-//! The gate as an argument: a handler that takes [`Authorized`] cannot be reached without the right.
+//! The gate as an argument: no request reaches a handler that takes [`Authorized`] without the right.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -18,7 +18,6 @@ use crate::oauth::scope;
 
 /// A right, as a type.
 pub(crate) trait Required: 'static {
-    /// What it is.
     const RIGHT: Right;
 }
 
@@ -31,7 +30,7 @@ pub(crate) struct ReadAdmin;
 /// The right to register and change clients.
 pub(crate) struct WriteAdmin;
 
-/// The right to call the partner API at all: what a request gets that nothing else answers.
+/// The right to call the partner API at all, for methods that a route does not have.
 pub(crate) struct AnyPublic;
 /// The right to call the administration at all.
 pub(crate) struct AnyAdmin;
@@ -60,21 +59,21 @@ impl Required for WriteAdmin {
     const RIGHT: Right = Right { api: Api::Admin, scope_token: Some(scope::WRITE_ADMIN) };
 }
 
-/// Proof that the request passed the whole walk with the right `R`. Must be a handler's first argument:
-/// actix asks arguments in order, so nothing of the request is read for a caller who may not send it.
+/// Proof that the request passed the whole gate with the right `R`. Must be the first argument of a handler: actix makes
+/// arguments in order, so nothing of the request is read before its caller has passed.
 pub(crate) struct Authorized<R> {
     admitted: Admitted,
     right: PhantomData<R>,
 }
 
 impl<R> Authorized<R> {
-    /// Who calls.
+    /// The client that sent the request.
     #[must_use]
     pub(crate) fn client_id(&self) -> &ClientId {
         &self.admitted.client.client_id
     }
 
-    /// On whose behalf a change that `request` asks for is made.
+    /// The client as the actor of the change that `request` asks for.
     #[must_use]
     pub(crate) fn actor(&self, request: &HttpRequest) -> Actor {
         request_context::actor(Some(self.client_id()), request)
@@ -118,15 +117,15 @@ impl<R: Required> Authorized<R> {
     }
 }
 
-/// A request on its way through the gate; decided at once, unless a quota block has to be leased.
+/// A request on its way through the gate; decided at once, unless its quota needs a new block from the store.
 pub(crate) enum AdmitFuture<R> {
-    /// The walk came to its end.
+    /// The gate has decided.
     Decided(Option<Result<Authorized<R>, Problem>>),
-    /// It waits for the store.
+    /// The gate waits for the store.
     NeedsLease(Pin<Box<dyn Future<Output = Result<Authorized<R>, Problem>>>>),
 }
 
-/// Nothing in it is pinned in place: the one future that has to be is in a box.
+/// The one future in it that needs pinning is in a box.
 impl<R> Unpin for AdmitFuture<R> {}
 
 impl<R> Future for AdmitFuture<R> {

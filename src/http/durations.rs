@@ -1,9 +1,8 @@
 //! `http_server_request_duration_seconds`: how long requests took, by OpenTelemetry's conventions.
 //!
-//! A series is a route's pattern, a method and a status; what a caller makes up is in none: an unknown
-//! path has no route, and an unknown method is `_OTHER`. Each worker times its own requests in series of
-//! its own, which it finds by the address of the route's path; nothing of it is shared while requests are
-//! served, and a lock is taken once for each new series.
+//! A series is the pattern of a route, a method and a status. A caller cannot make new series: an unknown path has no
+//! route, and an unknown method is `_OTHER`. Each worker has its own series, and finds them by the address of the route's
+//! path. Workers share nothing while they serve requests, and take a lock once for each new series.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +18,7 @@ use crate::time::{Clock as _, SystemClock};
 /// The bounds that OpenTelemetry's semantic conventions advise for HTTP, in seconds.
 pub(crate) const BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// What stands for every method that is not known (OpenTelemetry: `http.request.method`).
+/// The label of every method that HTTP does not have (OpenTelemetry: `http.request.method`).
 const OTHER: &str = "_OTHER";
 
 /// The series of all workers.
@@ -28,7 +27,7 @@ pub(crate) struct Durations {
     all: Mutex<Vec<Arc<Series>>>,
 }
 
-/// What tells one series from another.
+/// The labels of one series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Labels {
     /// The pattern of the route; `None` where no route matched.
@@ -41,7 +40,7 @@ pub(crate) struct Labels {
     pub(crate) url_scheme: &'static str,
 }
 
-/// One series of one worker, which alone writes to it.
+/// One series of one worker. No other worker writes to it.
 #[derive(Debug)]
 struct Series {
     labels: Labels,
@@ -49,7 +48,7 @@ struct Series {
 }
 
 impl Durations {
-    /// Every series, in the order of its labels; those of all workers together.
+    /// Every series, summed over all workers, in the order of the labels.
     #[must_use]
     pub(crate) fn all(&self) -> BTreeMap<Labels, Times> {
         let mut together = BTreeMap::new();
@@ -67,12 +66,12 @@ impl Durations {
     }
 }
 
-/// What times the requests of one worker.
+/// Times the requests of one worker.
 #[derive(Debug)]
 pub(crate) struct Timer {
     durations: Arc<Durations>,
     url_scheme: &'static str,
-    /// Real time: a clock that a test or the sandbox moves would say nothing of what a request took.
+    /// Real time: tests and the sandbox move the other clock.
     clock: SystemClock,
     routes: RefCell<Vec<Route>>,
 }
@@ -93,12 +92,12 @@ impl Timer {
         Self { durations, url_scheme, clock: SystemClock::new(), routes: RefCell::default() }
     }
 
-    /// A request comes.
+    /// The moment a request comes.
     pub(super) fn start(&self) -> Duration {
         self.clock.monotonic()
     }
 
-    /// It is answered; returns how long that took.
+    /// Counts an answered request; returns how long it took.
     pub(super) fn stop(&self, start: Duration, request: &HttpRequest, status: StatusCode) -> Duration {
         let took = self.clock.monotonic().saturating_sub(start);
         let (method, status) = (method_name(request.method()), status.as_u16());

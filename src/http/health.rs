@@ -1,5 +1,5 @@
-//! `GET /livez` and `GET /readyz`: whether the process is up, and whether it can serve. For anybody, never
-//! limited, in the words of Kubernetes' own: `ok`, and one line a check with `?verbose` or when one fails.
+//! `GET /livez` and `GET /readyz`: whether the process runs, and whether it can serve. Public and without limits. The
+//! format is that of Kubernetes: `ok`, or one line for each check with `?verbose` and when a check fails.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use crate::store::{Key, Store};
 use crate::time::{Clock as _, SharedClock, SystemClock, UnixSeconds};
 
 /// How long the store may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// What the store is asked for; nothing need be there.
-const ASKED_FOR: &[u8] = b"readyz";
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The key that the store is asked for. It need not exist.
+const PROBED_KEY: &[u8] = b"readyz";
 
-/// What readiness is judged by.
+/// What the checks of readiness look at.
 pub(crate) struct Readiness {
-    /// It has to answer.
+    /// Must answer.
     pub(crate) store: Arc<dyn Store>,
-    /// One of them has to sign.
+    /// Must have one that signs.
     pub(crate) keys: Data<Keys>,
-    /// What the keys go by.
+    /// The clock of the keys.
     pub(crate) clock: SharedClock,
-    /// Until when the certificate in use is good, by the system's clock.
+    /// The end of the certificate in use, which the system's clock must not have reached.
     pub(crate) certificate_ends: Box<dyn Fn() -> UnixSeconds + Send + Sync>,
-    /// Whether the server has been told to stop.
+    /// Whether the server is stopping.
     pub(crate) stopping: Arc<AtomicBool>,
 }
 
-/// The process is up, or there were no answer.
+/// 200: a process that does not run gives no answer.
 pub(super) async fn livez(request: HttpRequest) -> HttpResponse {
     let text = if is_verbose(&request) { "[+]ping ok\nlivez check passed\n" } else { "ok" };
     answer(StatusCode::OK, text.to_owned())
 }
 
-/// 200 if every check passes, else 503; the log says more of why.
+/// 200 if every check passes, else 503. The log has the reason.
 pub(super) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> HttpResponse {
     let checks = readiness.checks().await;
     let passed = checks.iter().all(|(_, passes)| *passes);
@@ -60,7 +60,7 @@ pub(super) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> 
 
 impl Readiness {
     async fn checks(&self) -> [(&'static str, bool); 4] {
-        let answered = timeout(PATIENCE, self.store.get(&Key::new(ASKED_FOR))).await;
+        let answered = timeout(STORE_TIMEOUT, self.store.get(&Key::new(PROBED_KEY))).await;
         [
             ("store", matches!(answered, Ok(Ok(_)))),
             ("signing-key", self.keys.signing(self.clock.now()).is_some()),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_can_serve_is_ready_and_says_why_when_asked() {
+    async fn a_server_that_can_serve_is_ready_and_lists_its_checks_on_request() {
         let readiness = ready().await;
         assert_eq!(asked(&readiness, "/readyz").await, (200, "ok".to_owned()));
         insta::assert_snapshot!(asked(&readiness, "/readyz?verbose").await.1, @r"
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_other_check_makes_it_unready_alone() {
+    async fn each_other_check_alone_makes_the_server_unready() {
         type Spoil = fn(&mut Readiness);
         let cases: [(&str, Spoil); 2] = [
             ("certificate", |readiness| readiness.certificate_ends = Box::new(|| SystemClock::new().now())),

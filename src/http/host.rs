@@ -1,7 +1,8 @@
 //! The host that a request is for (RFC 9112 section 3.2, RFC 9113 section 8.3.1).
 //!
-//! Nothing here chooses an answer by it. But who stands in front may, and a host that two readers take for two hosts
-//! is how a cache is poisoned: so there is exactly one, it is well-formed, and all places that name it agree.
+//! This server does not choose an answer by host, but a proxy in front of it may. If the proxy and this server read two
+//! different hosts, an attacker can poison a cache. So a request has exactly one host, well-formed, and all fields that
+//! name it agree.
 
 use std::net::Ipv6Addr;
 
@@ -9,14 +10,14 @@ use actix_web::dev::RequestHead;
 use actix_web::http::Version;
 use actix_web::http::header::{HOST, HeaderValue};
 
-/// Why a request's host is refused.
+/// Why the host of a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HostFault {
-    /// There is none.
+    /// The request has none.
     #[error("The request does not say which host it is for: send one Host field.")]
     Missing,
     /// There are several `Host` fields.
-    #[error("There is more than one Host field: send one.")]
+    #[error("The request has more than one Host field: send one.")]
     Repeated,
     /// It is not a host with an optional port.
     #[error("The host is not a name or an address, with or without a port.")]
@@ -26,7 +27,7 @@ pub(crate) enum HostFault {
     Different,
 }
 
-/// Looks at a request's target and its `Host` fields.
+/// Checks the target of a request and its `Host` fields.
 pub(crate) fn check(head: &RequestHead) -> Result<(), HostFault> {
     let mut fields = head.headers.get_all(HOST);
     let field = fields.next().map(HeaderValue::as_bytes);
@@ -36,7 +37,7 @@ pub(crate) fn check(head: &RequestHead) -> Result<(), HostFault> {
     let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
     match (authority, field) {
         (None, None) if head.version == Version::HTTP_2 => Err(HostFault::Missing),
-        // HTTP/1.0 needs none, and actix-http has refused HTTP/1.1 without one.
+        // HTTP/1.0 needs none, and actix-http refuses HTTP/1.1 without one.
         (None, None) => Ok(()),
         (Some(host), None) | (None, Some(host)) => parse(host).map(|_| ()),
         (Some(authority), Some(field)) => {
@@ -54,15 +55,15 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Whether both name the same: letters of a name have no case, and a port may be left out where it is the
-    /// scheme's own.
+    /// Whether both are the same host: upper and lower case are equal, and a missing port is the default port of the
+    /// scheme.
     fn is(&self, other: &Self, scheme: Option<&str>) -> bool {
-        let usual = if scheme == Some("http") { 80 } else { 443 };
-        self.name.eq_ignore_ascii_case(other.name) && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
+        let default = if scheme == Some("http") { 80 } else { 443 };
+        self.name.eq_ignore_ascii_case(other.name) && self.port.unwrap_or(default) == other.port.unwrap_or(default)
     }
 }
 
-/// An empty name is one too: a client that knows none sends that (RFC 9112 section 3.2).
+/// An empty name is valid: a client that knows no host sends it (RFC 9112 section 3.2).
 fn parse(host: &[u8]) -> Result<Host<'_>, HostFault> {
     let end_of_name = match host {
         [b'[', ..] => host.iter().position(|&byte| byte == b']').map_or(host.len(), |at| at + 1),
@@ -86,15 +87,15 @@ fn parse(host: &[u8]) -> Result<Host<'_>, HostFault> {
     }
 }
 
-/// `reg-name`, which an IPv4 address is too (RFC 3986 section 3.2.2).
+/// `reg-name`; an IPv4 address is one too (RFC 3986 section 3.2.2).
 fn is_registered_name(name: &[u8]) -> bool {
     let mut bytes = name.iter();
     while let Some(byte) = bytes.next() {
-        let is_right = match byte {
+        let is_valid = match byte {
             b'%' => [bytes.next(), bytes.next()].iter().all(|digit| digit.is_some_and(u8::is_ascii_hexdigit)),
             _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte),
         };
-        if !is_right {
+        if !is_valid {
             return false;
         }
     }
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
         for (host, name, port) in [
             ("localhost", "localhost", None),
             ("localhost:8443", "localhost", Some(8443)),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_malformed() {
+    fn any_other_text_is_malformed() {
         for host in [
             "a b/c@d",
             "a b",

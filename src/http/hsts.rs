@@ -1,43 +1,41 @@
 //! `Strict-Transport-Security` (RFC 6797): a browser that has seen it uses HTTPS alone for that host.
 //!
-//! The rule holds for a host with all its ports, so on a name that several servers share it would end every one of
-//! them that speaks plain HTTP. It is sent only where the issuer is a public name, and only to whoever asked for
-//! such a name: the browser remembers the host of its own request, whatever the issuer is.
+//! The rule applies to a host with all its ports. On a name that several servers share, it would make every server there
+//! unreachable that speaks plain HTTP. So the field is sent only if the issuer has a public name, and only to a request for
+//! such a name: a browser remembers the host of its own request, not the issuer.
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{HOST, HeaderValue};
 
 use crate::oauth::host;
 
-/// How long browsers remember it, unless the settings say otherwise: a year, which is what their preload lists ask
-/// for at least.
+/// How long browsers remember the rule if the settings do not say it: a year, the least that preload lists require.
 pub(crate) const DEFAULT_MAX_AGE_S: u64 = 31_536_000;
 
 /// The field, for a server that may send it.
 #[derive(Clone, Debug)]
 pub(crate) struct Hsts {
-    /// The issuer's host and port, which is what a `Host` field holds.
+    /// The issuer's host and port, as a `Host` field has them.
     authority: Box<str>,
     value: HeaderValue,
 }
 
 impl Hsts {
-    /// For the server that this issuer names. `None` where the field must not be sent: the issuer's host is not a
-    /// public name, or `max_age_s` is 0.
+    /// For the server with this issuer; `None` if its host is not a public name, or if `max_age_s` is 0.
     #[must_use]
     pub(crate) fn new(issuer: &str, max_age_s: u64) -> Option<Self> {
         if max_age_s == 0 || !host::is_public_name(host::of_issuer(issuer)) {
             return None;
         }
         let value = match max_age_s {
-            // A static text costs no reference count that all workers share.
+            // A static text has no reference count, which all workers would share.
             DEFAULT_MAX_AGE_S => HeaderValue::from_static("max-age=31536000"),
             other => HeaderValue::try_from(format!("max-age={other}")).ok()?,
         };
         Some(Self { authority: issuer.strip_prefix("https://").unwrap_or(issuer).into(), value })
     }
 
-    /// The value for the answer to this request, unless its host is one that must not have it. Allocates nothing.
+    /// The value for the answer to this request, if its host is a public name. Allocates nothing.
     pub(super) fn value_for(&self, request: &RequestHead) -> Option<HeaderValue> {
         // HTTP/2 has the host in the address, HTTP/1.1 in a field.
         let asked = match request.uri.authority() {

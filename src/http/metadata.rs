@@ -1,7 +1,7 @@
 //! What a client can find out by itself: RFC 8414, OpenID Connect Discovery, RFC 7517 and RFC 9728.
 //!
-//! Every member is there that a strict reader asks for, and none that is not so. Pages of any origin may read these
-//! documents (CORS), and nothing else of this server.
+//! The documents have every member that a strict reader requires, and only true ones. Pages of any origin may read them
+//! (CORS), and no other answer of this server.
 
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
@@ -18,9 +18,9 @@ use crate::keys::{Algorithm, JWK_SET_MAX_AGE_S, Keys};
 use crate::oauth::registration::RegistrationPolicy;
 use crate::oauth::resource::{Api, METADATA_PATH, Resource};
 
-/// For how long a client may keep a document, in seconds.
+/// For how long a client may cache a document, in seconds.
 const MAX_AGE: &str = "public, max-age=300";
-/// For how long a browser may remember that it may ask, in seconds.
+/// For how long a browser may cache the answer to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE_S: u64 = 86_400;
 
 /// The methods of these documents, as `Allow` lists them.
@@ -32,11 +32,11 @@ pub(super) async fn authorization_server(site: Data<Site>, policy: Data<Registra
 }
 
 /// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3), for resource servers and gateways
-/// that look for `jwks_uri` here alone.
+/// that look for `jwks_uri` only here.
 ///
-/// This server signs nobody in. So the scopes are left out, of which Discovery wants `openid` to be one, and what it
-/// requires about ID tokens says what holds of access tokens: `sub` is the same for every audience, and these are the
-/// algorithms of the keys in the JWK Set, RS256 by an imported one. Verifiers take that list as all that they accept.
+/// This server has no users who sign in. So the document leaves out the scopes, because Discovery requires `openid` among
+/// them. What Discovery requires about ID tokens describes the access tokens here: `sub` is the same for every audience, and
+/// the algorithms are those of the keys in the JWK Set (RS256 if a key is imported). Verifiers accept no other algorithm.
 pub(super) async fn openid_provider(site: Data<Site>) -> HttpResponse {
     let own = json!({
         "subject_types_supported": ["public"],
@@ -47,13 +47,13 @@ pub(super) async fn openid_provider(site: Data<Site>) -> HttpResponse {
     server_document(&site.issuer, own)
 }
 
-/// What both documents say, and one of them alone.
+/// The members of both documents, and the `own` ones of one.
 fn server_document(issuer: &str, own: Value) -> HttpResponse {
     let methods = ["client_secret_basic", "client_secret_post"];
     let resources: Vec<String> = Resource::ALL.iter().map(|resource| format!("{issuer}{}", resource.path)).collect();
     let mut members = json!({
         "issuer": issuer,
-        // Some clients read no document without it. It answers that there is no sign-in.
+        // Some clients require it. It answers that there is no sign-in.
         "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
         "token_endpoint": format!("{issuer}/oauth2/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
@@ -74,23 +74,23 @@ fn server_document(issuer: &str, own: Value) -> HttpResponse {
     document(MAX_AGE).body(body::json_line(&members))
 }
 
-/// `GET /oauth2/authorize`: where other servers sign people in (RFC 6749 section 3.1). No client has a redirect URI, so
-/// the answer stays here (section 4.1.2.1).
+/// `GET /oauth2/authorize`: where other servers let users sign in (RFC 6749 section 3.1). No client has a redirect URI, so
+/// the server answers the error itself (section 4.1.2.1).
 pub(super) async fn no_sign_in() -> Result<HttpResponse, Problem> {
-    let detail = "This server has no sign-in: ask its token endpoint, with the grant client_credentials.";
+    let detail = "This server has no sign-in: send a token request with the grant type client_credentials.";
     Err(Problem::new(ProblemKind::UnsupportedResponseType, detail))
 }
 
-/// `GET /.well-known/jwks.json` (RFC 7517 section 5). May be kept for less time than a new key is in it
-/// before it signs.
+/// `GET /.well-known/jwks.json` (RFC 7517 section 5). A client may cache it for less time than a new key is in it before it
+/// signs.
 pub(super) async fn jwk_set(keys: Data<Keys>) -> HttpResponse {
     document(&format!("public, max-age={JWK_SET_MAX_AGE_S}"))
         .insert_header((CONTENT_TYPE, "application/jwk-set+json"))
         .body(body::json_line(&keys.jwk_set()))
 }
 
-/// `GET /.well-known/oauth-protected-resource…` (RFC 9728 section 2): the metadata of the resource whose path the
-/// request's has at its end.
+/// `GET /.well-known/oauth-protected-resource…` (RFC 9728 section 2): the metadata of the resource whose path is
+/// at the end of the request's path.
 pub(super) async fn protected_resource(
     request: HttpRequest,
     site: Data<Site>,
@@ -114,7 +114,7 @@ pub(super) async fn protected_resource(
     }))))
 }
 
-/// `OPTIONS` of a document: a browser's question whether a page of another origin may read it (Fetch, section 3.2).
+/// `OPTIONS` of a document: a browser asks whether a page of another origin may read it (Fetch, section 3.2).
 pub(super) async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ALLOW, METHODS))

@@ -1,11 +1,11 @@
 //! `GET /metrics`: what the program counts, in Prometheus's text format.
 //!
-//! Each room owns the numbers of what it decides; this is the one place that names them. Every counter is
-//! there from the start, at 0, and no label grows with clients, paths or anything else that a caller
-//! sends. A scrape reads memory and `/proc`, and costs the same for any number of clients.
+//! Each module counts what it decides; only this file names the metrics. Every counter exists from the start, at 0. No
+//! label grows with clients, paths or anything else that a caller sends. A scrape reads memory and `/proc`, and costs the
+//! same for any number of clients.
 //!
-//! The format is written here: prometheus-client writes `OpenMetrics`, which `promtool check metrics` does
-//! not read, and what else there is brings counters of its own, which all workers would contend for.
+//! The format is written by hand: prometheus-client writes `OpenMetrics`, which `promtool check metrics` does not read, and
+//! the other crates have counters that all workers would contend for.
 
 mod exposition;
 mod process;
@@ -32,45 +32,33 @@ use crate::revocation::Revocation;
 use crate::store::TimedStore;
 use crate::time::{SharedClock, UnixSeconds};
 
-/// What the floors above this one count, such as connections: they tell it themselves.
+/// Writes the metrics of the floors above this one, such as connections.
 pub(crate) type ExtraMetrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
-/// Everything that is counted.
+/// Where the numbers come from.
 pub(crate) struct Metrics {
-    /// Requests at the gate, and quotas.
     pub(crate) admission: Data<Admission>,
-    /// Token requests.
     pub(crate) client_credentials: Data<ClientCredentials>,
-    /// Token requests that are refused before they are read.
     pub(crate) source_limit: SourceLimit,
-    /// The audit log.
     pub(crate) audit: Data<Audit>,
-    /// Clients.
     pub(crate) clients: Data<Clients>,
-    /// Revocations.
     pub(crate) revocation: Arc<Revocation>,
-    /// Signing keys.
     pub(crate) keys: Data<Keys>,
-    /// Zones.
     pub(crate) parking: Data<Parking>,
-    /// Commits.
     pub(crate) store: Arc<TimedStore>,
-    /// Requests, by route.
     pub(crate) durations: Arc<Durations>,
-    /// What the rules go by.
     pub(crate) clock: SharedClock,
     /// When the process started, by the system's clock.
     pub(crate) started_at: UnixSeconds,
-    /// What else there is.
-    pub(crate) above: Vec<ExtraMetrics>,
+    pub(crate) extra: Vec<ExtraMetrics>,
 }
 
-/// For whoever may read the administration.
+/// For callers with the right to read the administration.
 pub(super) async fn guarded(_caller: Authorized<ReadAdmin>, metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
 
-/// For whoever reaches the port for operators.
+/// For every caller on the port for operators.
 pub(super) async fn open(metrics: Data<Metrics>) -> HttpResponse {
     answer(&metrics)
 }
@@ -83,8 +71,6 @@ fn answer(metrics: &Metrics) -> HttpResponse {
 }
 
 impl Metrics {
-    /// All of it as text.
-    #[must_use]
     pub(crate) fn text(&self) -> String {
         let mut exposition = Exposition::default();
         self.write_requests(&mut exposition);
@@ -92,11 +78,11 @@ impl Metrics {
         self.write_quotas(&mut exposition);
         self.write_audit(&mut exposition);
         self.write_store(&mut exposition);
-        for tell in &self.above {
-            tell(&mut exposition);
+        for write in &self.extra {
+            write(&mut exposition);
         }
         let build = [("version", env!("CARGO_PKG_VERSION"))];
-        exposition.labelled_gauge("boomgate_build_info", "Which version this is.", &build, 1);
+        exposition.labelled_gauge("boomgate_build_info", "The version of this server.", &build, 1);
         let start_help = "When the process started.";
         exposition.gauge("process_start_time_seconds", start_help, self.started_at.get());
         process::write(&mut exposition);
@@ -109,7 +95,7 @@ impl Metrics {
         exposition.histogram(
             "http_server_request_duration_seconds",
             "Time from the head of a request to that of its answer, by route.",
-            durations.iter().zip(&statuses).map(|((labels, times), status)| (told(labels, status), times.clone())),
+            durations.iter().zip(&statuses).map(|((labels, times), status)| (to_pairs(labels, status), times.clone())),
         );
         let decisions = self.admission.decisions();
         exposition.counter(
@@ -136,7 +122,7 @@ impl Metrics {
         );
         exposition.counter(
             "boomgate_token_requests_limited_total",
-            "Requests without right credentials that were refused: too many from one address.",
+            "Requests without valid credentials that were refused: too many from one address.",
             self.source_limit.refused(),
         );
         exposition.counter(
@@ -146,19 +132,19 @@ impl Metrics {
         );
         exposition.counters(
             "boomgate_token_lookups_total",
-            "Access tokens that were looked for among the verified ones.",
+            "Access tokens that were looked up in the cache of verified tokens.",
             "result",
             self.admission.token_lookups(),
         );
         let remembered = self.admission.remembered_tokens();
-        exposition.gauge("boomgate_verified_tokens", "Verified access tokens that are remembered.", remembered);
+        exposition.gauge("boomgate_verified_tokens", "Access tokens in the cache of verified tokens.", remembered);
         exposition.gauge("boomgate_revocations", "Revocations of single tokens in force.", self.revocation.count());
         let keys = self.keys.list(self.clock.now());
         exposition.gauge("boomgate_signing_keys", "Signing keys that sign, verify or soon will.", keys.len());
         if let Some(signing) = keys.iter().find(|key| key.state == KeyState::Signing) {
             exposition.gauge(
                 "boomgate_signing_key_since_timestamp_seconds",
-                "From when on the key that signs does.",
+                "When the key that signs began to sign.",
                 signing.signs_from.get(),
             );
         }
@@ -178,7 +164,7 @@ impl Metrics {
         );
         exposition.counter(
             "boomgate_quota_units_returned_total",
-            "Requests in leased blocks that were not used and went back.",
+            "Requests in leased blocks that were not used and were returned.",
             leases.returned.total(),
         );
         exposition.counter(
@@ -209,7 +195,7 @@ impl Metrics {
     fn write_store(&self, exposition: &mut Exposition) {
         exposition.counters(
             "boomgate_store_commits_total",
-            "Commits to the store, by what became of them.",
+            "Commits to the store, by outcome.",
             "outcome",
             self.store.outcomes(),
         );
@@ -222,7 +208,7 @@ impl Metrics {
 }
 
 /// The labels as OpenTelemetry's conventions name them, in Prometheus's letters.
-fn told<'l>(labels: &'l Labels, status: &'l str) -> Vec<(&'l str, &'l str)> {
+fn to_pairs<'l>(labels: &'l Labels, status: &'l str) -> Vec<(&'l str, &'l str)> {
     let Labels { route, method, url_scheme, .. } = labels;
     let route = route.iter().map(|route| ("http_route", &**route));
     let others = [("http_response_status_code", status), ("url_scheme", *url_scheme)];

@@ -1,9 +1,9 @@
 //! The contract over HTTPS: the only floor that knows actix.
 //!
-//! [`routes`] lists every route. A handler's first argument says what its caller must be: [`authorized::Authorized`] for a protected
-//! resource, a client authentication in the body for an OAuth endpoint, nothing for a public page. What
-//! fails is a value; [`error`] is the one place that turns it into a status, headers and a body, and
-//! [`response`] adds what every answer carries.
+//! [`routes`] lists every route. The first argument of a handler is the right that its caller needs:
+//! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
+//! themselves, none for a public page. A failure is a value; [`error`] is the one place that turns it into a status,
+//! headers and a body, and [`response`] adds what every answer has.
 
 pub(crate) mod access_log;
 pub mod admin;

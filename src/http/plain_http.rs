@@ -1,7 +1,7 @@
-//! The answer to plain HTTP: always no, with the address to use.
+//! The answer to plain HTTP: a refusal with the address to use.
 //!
-//! It is not redirected, for a client that sends credentials in the clear would go on doing so. What came
-//! in the clear is compromised: a token is revoked, and a right client secret is written down.
+//! A redirect would let a client send credentials in the clear for ever. Anyone on the way may have read a credential
+//! that came in the clear: a token is revoked, and for a valid client secret the audit log has an entry.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ use crate::oauth::bearer::MAX_TOKEN_BYTES;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::parameters::{Format, InBody, ParameterFault, Parameters};
 
-/// How many tokens of one request are looked at: each may cost a signature check.
+/// How many tokens of one request are checked: each may cost a signature check.
 const MAX_TOKENS: usize = 8;
-/// How much of a body is looked at, in bytes, and for how long: the answer does not wait for the rest.
+/// How much of a body is read, in bytes, and for how long: the answer does not wait for the rest.
 const MAX_BYTES: usize = 16 * 1_024;
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Refuses any request, once what it carried is burned.
+/// Refuses any request, after it has revoked the tokens and logged the secrets in it.
 pub(crate) async fn refuse(
     request: HttpRequest,
     payload: Payload,
@@ -40,11 +40,11 @@ pub(crate) async fn refuse(
     administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let exposed = Exposed::of(&request, payload).await;
-    let mut burned = false;
+    let mut has_revoked = false;
     for token in exposed.tokens.iter().take(MAX_TOKENS) {
         if let Ok(token) = admission.verify_signature_and_expiry(token) {
             administration.revoke_exposed(&token, &actor(None, &request)).await?;
-            burned = true;
+            has_revoked = true;
         }
     }
     for authentication in &exposed.credentials {
@@ -56,7 +56,7 @@ pub(crate) async fn refuse(
         return Err(closing(Problem::new(ProblemKind::MalformedRequest, fault.to_string())));
     }
     let address = format!("{}{}", site.issuer, request.path());
-    let detail = if burned {
+    let detail = if has_revoked {
         format!("Use {address}. The access token of this request came in the clear and has been revoked.")
     } else {
         format!("Use {address}.")
@@ -68,7 +68,7 @@ fn closing(problem: Problem) -> Problem {
     problem.with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// Everything in a request that may be a token or a client's credentials, wherever it is.
+/// Everything in a request that may be a token or the credentials of a client.
 struct Exposed {
     tokens: Vec<Zeroizing<String>>,
     credentials: Vec<ClientAuthentication>,
@@ -83,7 +83,7 @@ impl Exposed {
         };
         exposed.add(Parameters::parse(Format::Form, request.query_string().as_bytes()));
         let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        // To read the body of a client that expects `100 Continue` is to invite it to send secrets in the clear.
+        // To read the body of a client that expects `100 Continue` would invite it to send secrets in the clear.
         if request.head().expect() {
             return exposed;
         }
@@ -104,8 +104,8 @@ impl Exposed {
     }
 }
 
-/// Whatever may be an access token in `bytes`: a JWT in the compact form (RFC 7515 section 3.1), wherever it
-/// stands. Whoever read it on its way cares as little as this whether the request was well-formed.
+/// Every JWT in the compact form (RFC 7515 section 3.1) in `bytes`, wherever it is: an attacker who read the request does
+/// not care either whether it was well-formed.
 fn jwts(bytes: &[u8]) -> impl Iterator<Item = Zeroizing<String>> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let runs = bytes.split(move |&byte| !is_part(byte));

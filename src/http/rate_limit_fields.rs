@@ -1,8 +1,7 @@
 //! `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-10 has them.
 //!
-//! The draft still moves: this is the one place that knows its form. `q` is the quota, `w` its window in
-//! seconds, `r` what remains, `t` the seconds until it is whole again. An unlimited client has no policy
-//! for the day.
+//! The draft still changes: only this file has its syntax. `q` is the quota, `w` its window in seconds, `r` what remains,
+//! `t` the seconds until the quota is full again. A client without a daily quota has no policy for the day.
 
 use std::cell::RefCell;
 
@@ -32,7 +31,7 @@ pub(crate) fn append(headers: &mut HeaderMap, standing: &Standing) {
     }
 }
 
-/// What a policy says.
+/// The numbers in a policy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Limits {
     burst: u32,
@@ -40,8 +39,8 @@ struct Limits {
     daily_quota: Option<u64>,
 }
 
-/// The policy of these limits: that of the answer before, on the same thread, where they are the same. Most
-/// clients have the limits that most have.
+/// The policy of these limits. Most clients have the same limits, so the policy of the answer before, on the same thread,
+/// is used again if it fits.
 fn policy(limits: Limits) -> Option<HeaderValue> {
     thread_local! {
         static LAST: RefCell<Option<(Limits, HeaderValue)>> = const { RefCell::new(None) };
@@ -66,7 +65,7 @@ fn policy(limits: Limits) -> Option<HeaderValue> {
 /// The longest value: five numbers of at most 20 digits, and the text between them.
 const MAX_TEXT_BYTES: usize = 160;
 
-/// A field value that grows. Every answer has one, so it is not made by `format!`, nor on the heap.
+/// The text of a field, on the stack: every answer has one, and `format!` would be slower.
 struct Text {
     bytes: [u8; MAX_TEXT_BYTES],
     len: usize,
@@ -89,7 +88,7 @@ impl Text {
         self.push(itoa::Buffer::new().format(number))
     }
 
-    /// As a field's value, which what is pushed here always can be.
+    /// The value. Every text that is pushed here is valid in one.
     fn value(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(self.bytes.get(..self.len)?).ok()
     }

@@ -134,7 +134,7 @@ pub(super) async fn assemble(
         durations: durations.clone(),
         clock: clock.clone(),
         started_at: SystemClock::new().now(),
-        above: vec![Box::new(move |exposition| host.write(exposition))],
+        extra: vec![Box::new(move |exposition| host.write(exposition))],
     };
     let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {

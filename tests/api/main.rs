@@ -30,4 +30,5 @@ mod stop;
 mod token_endpoint;
 mod token_limits;
 mod unread;
+mod zone_requests;
 mod zones;

@@ -7,10 +7,8 @@ use crate::counts::{Label, Times};
 /// The media type of the format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Metrics as text, family by family.
-///
-/// Names, helps and label names are this program's own, so they are known to need no escape; label values
-/// are escaped.
+/// Metrics as text, family by family. Names, helps and the names of labels are constants that need no escape; values of
+/// labels are escaped.
 #[derive(Debug, Default)]
 pub(crate) struct Exposition {
     text: String,
@@ -23,7 +21,7 @@ impl Exposition {
         self.sample(name, &[], total);
     }
 
-    /// The same, one for each value of a label.
+    /// Numbers that only grow, one for each value of a label.
     pub(crate) fn counters<L: Label>(
         &mut self,
         name: &str,
@@ -42,7 +40,7 @@ impl Exposition {
         self.labelled_gauge(name, help, &[], value);
     }
 
-    /// The same, with labels that say something of it.
+    /// A number that goes up and down, with labels.
     pub(crate) fn labelled_gauge(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
         self.head(name, "gauge", help);
         self.sample(name, labels, value);

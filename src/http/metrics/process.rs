@@ -1,5 +1,5 @@
-//! What the process takes of the machine, under the names that Prometheus's own clients use. Linux alone
-//! says it, in `/proc`; what cannot be read is left out.
+//! CPU time, memory and files of the process, under the names of Prometheus's own clients. They come from `/proc`, which
+//! only Linux has; a number that cannot be read is left out.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(super) fn write(exposition: &mut Exposition) {
     if let Some(seconds) = cpu_seconds() {
-        exposition.counter("process_cpu_seconds_total", "CPU time that the process has taken.", seconds);
+        exposition.counter("process_cpu_seconds_total", "CPU time that the process has used.", seconds);
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     if let Some(bytes) = bytes(&status, "VmRSS:") {
@@ -29,8 +29,7 @@ pub(super) fn write(exposition: &mut Exposition) {
     }
 }
 
-/// User and system time: the 14th and 15th field. The second is a name that may hold anything, in
-/// parentheses.
+/// User and system time: fields 14 and 15. Field 2 is a name in parentheses, with any characters in it.
 fn cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, after_name) = stat.rsplit_once(") ")?;
