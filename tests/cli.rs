@@ -26,7 +26,7 @@ mod set_up;
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -42,6 +42,16 @@ fn boomgate(folder: &Path, arguments: &[&str]) -> Command {
     }
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
     command
+}
+
+/// A copy of the program in `folder`, where every user may start it. Another process writes it: a child that a test beside
+/// this one starts meanwhile would inherit this process's open file, and an executable that is open for writing does not
+/// start ("Text file busy").
+fn copied_program(folder: &Path) -> PathBuf {
+    let program = folder.join("boomgate");
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_boomgate")).arg(&program).status().unwrap();
+    assert!(copied.success(), "{copied}");
+    program
 }
 
 /// A server of this edition on a free port, with a folder of its own.

@@ -24,9 +24,7 @@ struct Unprivileged {
 impl Unprivileged {
     fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Where any user may start it from.
-        let program = folder.path().join("boomgate");
-        fs::copy(env!("CARGO_BIN_EXE_boomgate"), &program).unwrap();
+        let program = super::copied_program(folder.path());
         let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut command = Command::new(&program);
         command

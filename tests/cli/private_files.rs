@@ -44,8 +44,7 @@ impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
-        let program = folder.path().join("boomgate");
-        fs::copy(env!("CARGO_BIN_EXE_boomgate"), &program).unwrap();
+        let program = super::copied_program(folder.path());
         set_mode(&program, 0o755);
         Self { folder, program }
     }
