@@ -4,18 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boomgate::time::{Clock as _, ManualClock, UnixSeconds};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, answer, audit_entries, basic, secret,
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, answer, audit_entries, basic, claims, secret,
 };
 
-/// A partner with room, and who may change it.
+/// A server, a partner with limits that no test reaches, and the token of an administrator.
 struct Partner {
     server: TestServer,
     admin: String,
@@ -51,7 +49,7 @@ impl Partner {
         self.server.get("/parking/zones", token).await
     }
 
-    /// Whether a secret of the partner's gets a token.
+    /// Whether the partner gets a token with this secret.
     async fn works(&self, secret: &str) -> bool {
         let form = [
             ("grant_type", "client_credentials"),
@@ -78,7 +76,7 @@ fn pointers(answer: &Answer) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_changed_limit_is_in_force_at_the_next_request() {
+async fn a_changed_limit_applies_to_the_next_request() {
     let partner = Partner::register().await;
     let token = partner.token().await;
     assert_eq!(partner.zones(&token).await.status, 200);
@@ -86,13 +84,16 @@ async fn a_changed_limit_is_in_force_at_the_next_request() {
     partner.server.clock.advance(Duration::from_secs(5));
     let changed = partner.patch(json!({ "daily_quota": 1, "burst": 50, "client_name": "Kerb" })).await;
     assert_eq!((changed.status, changed.header("cache-control")), (200, "no-store"));
-    let told = changed.json();
-    assert_eq!((&told["daily_quota"], &told["burst"], &told["client_name"]), (&json!(1), &json!(50), &json!("Kerb")));
-    assert_eq!((&told["requests_per_second"], &told["scope"]), (&json!(1_000), &before.json()["scope"]));
+    let client = changed.json();
+    assert_eq!(
+        (&client["daily_quota"], &client["burst"], &client["client_name"]),
+        (&json!(1), &json!(50), &json!("Kerb"))
+    );
+    assert_eq!((&client["requests_per_second"], &client["scope"]), (&json!(1_000), &before.json()["scope"]));
     assert_ne!(changed.header("etag"), before.header("etag"));
-    assert!(text(&told, "updated_at") > text(&told, "created_at"));
+    assert!(text(&client, "updated_at") > text(&client, "created_at"));
     let shown = partner.server.get(&partner.path(""), &partner.admin).await;
-    assert_eq!((shown.json(), shown.header("etag")), (told, changed.header("etag")));
+    assert_eq!((shown.json(), shown.header("etag")), (client, changed.header("etag")));
 
     let refused = partner.zones(&token).await;
     assert_eq!((refused.status, refused.problem().as_str()), (429, "quota-exceeded"));
@@ -105,7 +106,7 @@ async fn a_changed_limit_is_in_force_at_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_narrowed_scope_or_audience_is_in_force_for_tokens_that_are_out() {
+async fn a_narrowed_scope_or_audience_applies_to_tokens_that_are_issued_already() {
     let partner = Partner::register().await;
     let token = partner.token().await;
     partner.patch(json!({ "scope": "write:zones" })).await;
@@ -122,11 +123,11 @@ async fn a_narrowed_scope_or_audience_is_in_force_for_tokens_that_are_out() {
 }
 
 #[tokio::test]
-async fn a_suspended_client_is_out_at_once_and_back_at_once() {
+async fn a_suspended_client_is_refused_at_once_and_a_resumed_one_admitted_at_once() {
     let partner = Partner::register().await;
     let token = partner.token().await;
     for _ in 0..2 {
-        // The audit log orders by the second.
+        // Entries of one second have no order.
         partner.server.clock.advance(Duration::from_secs(1));
         assert_eq!(partner.patch(json!({ "status": "suspended" })).await.json()["status"], "suspended");
         assert_eq!(partner.zones(&token).await.status, 401);
@@ -138,7 +139,7 @@ async fn a_suspended_client_is_out_at_once_and_back_at_once() {
     let entries = audit_entries(&partner.server.stop().await.unwrap()).await;
     let of_client = entries.iter().filter(|entry| entry["subject"] == client_id);
     let actions: Vec<_> = of_client.map(|entry| text(entry, "action")).collect();
-    // What was so already is no change, and makes no entry.
+    // To set the value that it has already is no change, and makes no entry.
     assert_eq!(actions, ["client_registered", "client_suspended", "client_resumed"]);
 }
 
@@ -183,28 +184,28 @@ async fn a_stale_if_match_changes_nothing() {
             assert_eq!((refused.status, refused.problem().as_str()), (412, "precondition-failed"), "{tag}");
         }
     }
-    // A use of the secret is no change of the client.
+    // To use the secret does not change the client.
     assert!(partner.works(&partner.secret).await);
     assert_eq!(with_tag(Method::PATCH, changed.header("etag"), &json!({ "burst": 6 })).await.status, 200);
     assert_eq!(with_tag(Method::DELETE, "*", &json!({})).await.status, 204);
 }
 
 #[tokio::test]
-async fn of_many_changes_at_once_none_is_lost() {
+async fn changes_at_the_same_time_are_all_made() {
     let partner = Partner::register().await;
     let changes = [json!({ "burst": 7 }), json!({ "requests_per_second": 8 }), json!({ "daily_quota": 9 })]
         .into_iter()
         .chain([json!({ "client_name": "Ten" }), json!({ "token_ttl": 7_200 }), json!({ "enforce": false })]);
     let answers = futures_util::future::join_all(changes.map(|change| partner.patch(change))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-    let told = partner.server.get(&partner.path(""), &partner.admin).await.json();
-    let limits = [&told["burst"], &told["requests_per_second"], &told["daily_quota"], &told["token_ttl"]];
+    let client = partner.server.get(&partner.path(""), &partner.admin).await.json();
+    let limits = [&client["burst"], &client["requests_per_second"], &client["daily_quota"], &client["token_ttl"]];
     assert_eq!(limits, [&json!(7), &json!(8), &json!(9), &json!(7_200)]);
-    assert_eq!((&told["client_name"], &told["enforce"]), (&json!("Ten"), &json!(false)));
+    assert_eq!((&client["client_name"], &client["enforce"]), (&json!("Ten"), &json!(false)));
 }
 
 #[tokio::test]
-async fn a_deleted_client_is_gone_with_its_tokens_and_its_usage() {
+async fn a_client_is_deleted_with_its_tokens_and_its_usage() {
     let partner = Partner::register().await;
     let token = partner.token().await;
     assert_eq!(partner.zones(&token).await.status, 200);
@@ -222,8 +223,8 @@ async fn a_deleted_client_is_gone_with_its_tokens_and_its_usage() {
     let folder = partner.server.stop().await.unwrap();
     let store = boomgate::store::SledStore::open(&folder.path().join("data/db")).unwrap();
     for prefix in ["quota/", "clients/", "secret-uses/"] {
-        let kept = boomgate::store::Store::scan(&store, prefix.as_bytes(), None, 1_000).await.unwrap();
-        assert!(!format!("{kept:?}").contains(&client_id), "{prefix}");
+        let stored = boomgate::store::Store::scan(&store, prefix.as_bytes(), None, 1_000).await.unwrap();
+        assert!(!format!("{stored:?}").contains(&client_id), "{prefix}");
     }
 }
 
@@ -243,7 +244,7 @@ async fn the_last_administrator_cannot_be_removed() {
         assert!(text(&refused.json(), "detail").contains("register another administrator first"), "{body}");
     }
     assert_eq!(send(&server, &admin, Method::PATCH, &path, &json!({ "burst": 900 })).await.status, 200);
-    // Nor can its only secret that does not end, for nobody could make another once the rest have.
+    // Nor can its only secret without an end: after the others have ended, no one could create another.
     let rotated = send(&server, &admin, Method::POST, &format!("{path}/secrets"), &json!({})).await.json();
     let staying = rotated["secrets"].as_array().unwrap().iter().find(|secret| secret["expires_at"].is_null()).unwrap();
     let refused =
@@ -253,7 +254,7 @@ async fn the_last_administrator_cannot_be_removed() {
     let other = json!({ "scope": "read:admin write:admin", "audience": [ADMIN_AUDIENCE], "burst": 100 });
     let (other_id, other_secret) = server.register(other).await;
     let other = server.token_with(&other_id, &other_secret, ADMIN_AUDIENCE, None).await;
-    // Of two who remove each other at once, one is left.
+    // Of two administrators that delete each other at the same time, one is left.
     let other_path = format!("/admin/clients/{other_id}");
     let nothing = json!({});
     let (one, two) = tokio::join!(
@@ -273,11 +274,11 @@ async fn a_rotated_secret_overlaps_with_the_one_before() {
     let partner = Partner::register().await;
     let rotated = partner.send(Method::POST, "/secrets", &json!({ "previous_expires_in": 3_600 })).await;
     assert_eq!((rotated.status, rotated.header("cache-control")), (201, "no-store"));
-    let told = rotated.json();
-    let new = text(&told, "client_secret").to_owned();
-    let secrets = told["secrets"].as_array().unwrap();
+    let client = rotated.json();
+    let new = text(&client, "client_secret").to_owned();
+    let secrets = client["secrets"].as_array().unwrap();
     assert_eq!(secrets.len(), 2);
-    assert_eq!(secrets[1]["secret_id"], told["secret_id"]);
+    assert_eq!(secrets[1]["secret_id"], client["secret_id"]);
     assert_eq!(secrets[0]["expires_at"], partner.server.clock.now().plus(3_600).to_string());
     assert_eq!(secrets[1]["expires_at"], Value::Null);
     assert!(partner.works(&partner.secret).await && partner.works(&new).await);
@@ -288,7 +289,7 @@ async fn a_rotated_secret_overlaps_with_the_one_before() {
 
     partner.server.clock.advance(Duration::from_secs(3_600));
     assert!(!partner.works(&partner.secret).await && partner.works(&new).await);
-    // No body: the default. The one that has ended is forgotten.
+    // Without a body the default applies. The secret that has ended is forgotten.
     let path = partner.path("/secrets");
     let admin = partner.server.admin_token().await;
     let next = answer(partner.server.request(Method::POST, &path).bearer_auth(&admin)).await;
@@ -326,7 +327,7 @@ async fn a_secret_can_be_deleted_but_not_the_last() {
 }
 
 #[tokio::test]
-async fn one_sees_when_each_secret_was_last_used_also_after_a_restart() {
+async fn each_secret_shows_when_it_was_last_used_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(UnixSeconds::parse("2026-03-01T12:00:00Z").unwrap()));
     let server = TestServer::start_in(folder.path(), clock.clone(), |_| ()).await;
@@ -350,9 +351,9 @@ async fn one_sees_when_each_secret_was_last_used_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn revoke_tokens_ends_all_tokens_until_now_and_none_after() {
+async fn revoke_tokens_revokes_every_token_issued_before_it_and_none_issued_after() {
     let partner = Partner::register().await;
-    // Twice in one second, by a clock that stands still.
+    // Twice in one second: the clock does not move.
     for _ in 0..2 {
         let (seen, unseen) = (partner.token().await, partner.token().await);
         assert_eq!(partner.zones(&seen).await.status, 200, "a token that is remembered as genuine");
@@ -372,19 +373,16 @@ async fn revoke_tokens_ends_all_tokens_until_now_and_none_after() {
 }
 
 #[tokio::test]
-async fn an_operator_revokes_one_token_by_itself_or_by_name() {
+async fn an_operator_revokes_one_token_by_the_token_or_by_its_jti() {
     let partner = Partner::register().await;
     let server = &partner.server;
     let revoke = |body: Value| {
         let request = server.request(Method::POST, "/admin/revocations").bearer_auth(&partner.admin);
         answer(request.json(&body))
     };
-    let claims = |token: &str| -> Value {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
-    };
     let (one, two, three) = (partner.token().await, partner.token().await, partner.token().await);
-    let told = revoke(json!({ "token": one })).await;
-    assert_eq!((told.status, &told.json()["jti"]), (200, &claims(&one)["jti"]));
+    let revoked = revoke(json!({ "token": one })).await;
+    assert_eq!((revoked.status, &revoked.json()["jti"]), (200, &claims(&one)["jti"]));
     assert_eq!(revoke(json!({ "token": one })).await.status, 200, "once more changes nothing");
     let (jti, exp) = (claims(&two)["jti"].clone(), claims(&two)["exp"].clone());
     assert_eq!(revoke(json!({ "jti": jti, "exp": exp })).await.status, 200);
@@ -407,7 +405,7 @@ async fn an_operator_revokes_one_token_by_itself_or_by_name() {
 }
 
 #[tokio::test]
-async fn usage_tells_today_and_the_days_before() {
+async fn usage_shows_today_and_the_days_before() {
     let partner = Partner::register().await;
     for used in [3, 0, 2] {
         let token = partner.token().await;
@@ -437,7 +435,7 @@ async fn usage_tells_today_and_the_days_before() {
 }
 
 #[tokio::test]
-async fn a_list_is_searched_by_a_part_of_name_or_id() {
+async fn a_list_is_searched_by_a_part_of_a_name_or_an_id() {
     let server = TestServer::start().await;
     for name in ["Curbside Éast", "curbside west", "Kerb"] {
         server.register(json!({ "client_name": name })).await;
@@ -467,7 +465,7 @@ async fn a_list_is_searched_by_a_part_of_name_or_id() {
 }
 
 #[tokio::test]
-async fn who_may_only_read_changes_nothing_and_a_partner_is_not_let_in() {
+async fn a_reader_changes_nothing_and_a_partner_has_no_access() {
     let server = TestServer::start().await;
     let reads = server.token_for(ADMIN, ADMIN_AUDIENCE, Some("read:admin")).await;
     let partner = server.token(WRITER).await;

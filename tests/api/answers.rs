@@ -1,4 +1,4 @@
-//! What every answer carries: docs/architecture.md#every-answer.
+//! What every answer has: docs/architecture.md#every-answer.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};
@@ -9,13 +9,13 @@ use crate::harness::{AUDIENCE, Answer, READER, TestServer, WRITER, answer, basic
 use crate::protection::calls;
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_and_keeps_a_harmless_one() {
+async fn every_answer_has_a_request_id_and_repeats_a_harmless_one_of_the_caller() {
     let server = TestServer::start().await;
     for path in ["/parking/zones", "/.well-known/jwks.json", "/nowhere", "/shared/access-tokens"] {
         let made = answer(server.request(Method::GET, path)).await;
         assert!(Uuid::parse_str(made.header("x-request-id")).is_ok(), "{path}");
-        let kept = answer(server.request(Method::GET, path).header("X-Request-Id", "order-17")).await;
-        assert_eq!(kept.header("x-request-id"), "order-17", "{path}");
+        let accepted = answer(server.request(Method::GET, path).header("X-Request-Id", "order-17")).await;
+        assert_eq!(accepted.header("x-request-id"), "order-17", "{path}");
     }
     for refused in ["two words", &"a".repeat(129), ""] {
         let replaced = answer(server.request(Method::GET, "/").header("X-Request-Id", refused)).await;
@@ -24,7 +24,7 @@ async fn every_answer_has_a_request_id_and_keeps_a_harmless_one() {
 }
 
 #[tokio::test]
-async fn the_clients_own_trace_id_comes_back() {
+async fn the_trace_id_of_the_client_comes_back() {
     let server = TestServer::start().await;
     let request = server.request(Method::GET, "/nowhere").header("Passport-Labs-Client-Trace-Id", "trace-1");
     assert_eq!(answer(request).await.header("passport-labs-client-trace-id"), "trace-1");
@@ -33,7 +33,7 @@ async fn the_clients_own_trace_id_comes_back() {
 }
 
 #[tokio::test]
-async fn both_versions_of_http_are_spoken() {
+async fn http_1_1_and_http_2_both_work() {
     let server = TestServer::start().await;
     let token = server.token(READER).await;
     for (http2, version) in [(true, reqwest::Version::HTTP_2), (false, reqwest::Version::HTTP_11)] {
@@ -44,11 +44,11 @@ async fn both_versions_of_http_are_spoken() {
 }
 
 #[tokio::test]
-async fn nothing_is_at_a_path_longer_than_any_that_means_something() {
+async fn a_path_longer_than_every_route_is_not_found() {
     let server = TestServer::start().await;
     for start in ["/parking/zones/", "/v3/shared/zones/", "/admin/clients/", "/problems/", "/nowhere/"] {
         let longest = format!("{start}{}", "a".repeat(512 - start.len()));
-        // As it was sent, not as it reads.
+        // As it was sent, not decoded.
         let encoded = format!("{start}{}", "%61".repeat(200));
         for method in [Method::GET, Method::HEAD, Method::PUT] {
             let looked_at = answer(server.request(method.clone(), &longest)).await.status;
@@ -63,7 +63,7 @@ async fn nothing_is_at_a_path_longer_than_any_that_means_something() {
     assert_eq!(answer(server.request(Method::GET, &asked)).await.status, 401, "a query string is no path");
 }
 
-/// What each route answers: without a token, with a partner's and with an administrator's.
+/// The answers of each route: without a token, with a partner's and with an administrator's.
 async fn every_answer(server: &TestServer) -> Vec<(String, Answer)> {
     let mut answers = Vec::new();
     let tokens = [String::new(), server.token_with_room().await, server.admin_token().await];
@@ -72,7 +72,7 @@ async fn every_answer(server: &TestServer) -> Vec<(String, Answer)> {
     let others = [("GET", "/"), ("OPTIONS", "/.well-known/jwks.json"), ("PUT", "/livez")];
     let long = format!("/{}", "a".repeat(600));
     for (method, path) in calls.chain(others).chain([("GET", long.as_str())]) {
-        // Nothing is deleted or rotated, so that each answer is what it would be alone.
+        // No request deletes or rotates anything, so the answers do not depend on each other.
         for token in tokens.iter().filter(|_| !["DELETE", "PATCH"].contains(&method) && !path.ends_with("/rotate")) {
             let request = server.request(method.parse().unwrap(), path).bearer_auth(token);
             answers.push((format!("{method} {path}"), answer(request).await));
@@ -82,7 +82,7 @@ async fn every_answer(server: &TestServer) -> Vec<(String, Answer)> {
 }
 
 #[tokio::test]
-async fn no_answer_of_any_port_is_to_be_sniffed() {
+async fn every_answer_of_every_port_forbids_sniffing() {
     let server = TestServer::start_with(|config| config.ops_listen = Some("127.0.0.1:0".parse().unwrap())).await;
     let mut answers = every_answer(&server).await;
     let plain = Client::builder().no_proxy().build().unwrap();
@@ -111,7 +111,7 @@ async fn every_json_answer_ends_with_a_line_end_and_has_its_length() {
     let admin = server.admin_token().await;
     let registered = server.post_json("/admin/clients", &admin, &client).await;
     let client_id = registered.json()["client_id"].as_str().unwrap().to_owned();
-    // Most routes of `every_answer` refuse a body that is not there; these answer a right one.
+    // Most routes of `every_answer` refuse the empty body; these requests have a valid one.
     for (path, body, status) in [
         ("/admin/secrets/check".to_owned(), json!({ "secrets": [{ "client_id": READER, "client_secret": "a" }] }), 200),
         (format!("/admin/clients/{client_id}/secrets"), json!({}), 201),
@@ -141,7 +141,7 @@ async fn every_json_answer_ends_with_a_line_end_and_has_its_length() {
 }
 
 #[tokio::test]
-async fn a_read_with_a_token_is_private_and_asked_for_again_each_time() {
+async fn a_read_with_a_token_is_private_and_revalidated_each_time() {
     let server = TestServer::start().await;
     let (partner, admin) = (server.token(READER).await, server.admin_token().await);
     let zones = server.get("/parking/zones?limit=1", &partner).await;
@@ -183,14 +183,14 @@ async fn a_read_with_a_token_is_private_and_asked_for_again_each_time() {
             assert_eq!(ask("if-match", tag).await.status, 200, "{method} {path}");
         }
     }
-    // What changes all the time, or carries a secret, is stored nowhere.
+    // An answer that changes all the time, or that has a secret, is not stored.
     assert_eq!(server.get("/oauth2/usage", &partner).await.header("cache-control"), "no-store");
     assert_eq!(server.get("/metrics", &admin).await.header("cache-control"), "no-store");
 }
 
 /// RFC 8259 section 8.1: a parser "MAY ignore the presence of a byte order mark rather than treating it as an error".
 #[tokio::test]
-async fn a_byte_order_mark_before_a_body_is_no_part_of_it_and_utf_16_is_named() {
+async fn a_byte_order_mark_before_a_body_is_ignored_and_utf_16_is_refused_by_name() {
     const FORM: &str = "application/x-www-form-urlencoded";
     let server = TestServer::start().await;
     let (admin, writer) = (server.admin_token().await, server.token(WRITER).await);

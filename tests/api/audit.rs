@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, ADMIN_AUDIENCE, READER, TestServer, WRITER, answer, audit_entries, secret};
 
-/// A server on which a few things have happened.
+/// A server with some entries in its audit log.
 async fn server_with_a_history() -> TestServer {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
@@ -30,7 +30,7 @@ fn numbers(page: &Value) -> Vec<u64> {
     page["data"].as_array().unwrap().iter().map(|entry| entry["number"].as_u64().unwrap()).collect()
 }
 
-/// Runs the program, on the server's own folder.
+/// Runs the program with the data directory of the server.
 async fn boomgate(data_dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
     command.args(arguments).arg("--data-dir").arg(data_dir).env_clear();
@@ -42,7 +42,7 @@ fn said(output: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn the_log_says_who_did_what_when_from_where_by_which_request() {
+async fn an_entry_has_the_actor_the_action_the_time_the_source_and_the_request() {
     let server = server_with_a_history().await;
     let admin = server.admin_token().await;
     let log = server.get("/admin/audit?limit=1", &admin).await;
@@ -65,7 +65,7 @@ async fn the_log_says_who_did_what_when_from_where_by_which_request() {
 }
 
 #[tokio::test]
-async fn the_newest_come_first_page_by_page_and_a_filter_narrows() {
+async fn the_list_has_the_newest_entries_first_in_pages_and_filters_narrow_it() {
     let server = server_with_a_history().await;
     let admin = server.admin_token().await;
     let (mut seen, mut path) = (Vec::new(), "/admin/audit?limit=3".to_owned());
@@ -96,13 +96,13 @@ async fn the_newest_come_first_page_by_page_and_a_filter_narrows() {
         let page = server.get(&format!("/admin/audit?{query}"), &admin).await;
         assert_eq!((page.status, numbers(&page.json())), (200, expected), "{query}");
     }
-    // Where a follower goes on.
+    // Where the next request goes on.
     assert_eq!(server.get("/admin/audit?after=0&limit=2", &admin).await.json()["next_after"], 2);
     assert_eq!(server.get("/admin/audit?after=8", &admin).await.json()["next_after"], 8);
 }
 
 #[tokio::test]
-async fn a_query_that_cannot_be_is_refused() {
+async fn a_query_that_is_not_valid_is_refused() {
     let server = server_with_a_history().await;
     let admin = server.admin_token().await;
     let long = format!("subject={}", "x".repeat(129));
@@ -138,7 +138,7 @@ async fn a_query_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn the_log_is_for_those_who_may_read_the_administration() {
+async fn the_log_needs_the_right_to_read_the_administration() {
     let server = TestServer::start().await;
     let partner = server.get("/admin/audit", &server.token(READER).await).await;
     assert_eq!((partner.status, partner.problem().as_str()), (401, "token-invalid"));
@@ -148,7 +148,7 @@ async fn the_log_is_for_those_who_may_read_the_administration() {
 }
 
 #[tokio::test]
-async fn failed_authentications_are_sums_by_client_and_address() {
+async fn failed_authentications_are_summed_by_client_and_address() {
     let server = TestServer::start_with(|config| config.failed_authentications.burst = 1_000).await;
     for (client_id, times) in [(READER, 40), ("nobody-1", 3), ("nobody-2", 4)] {
         for _ in 0..times {
@@ -158,11 +158,11 @@ async fn failed_authentications_are_sums_by_client_and_address() {
     }
     let entries = audit_entries(&server.stop().await.unwrap()).await;
     let failures: Vec<_> = entries.iter().filter(|entry| entry["action"] == "authentication_failed").collect();
-    // The first of a pair may be told at once, all the others are one sum.
+    // The first of a pair may have an entry of its own; one entry sums all the others.
     assert!(failures.len() <= 4, "{failures:?}");
     for (subject, expected) in [("", 7), (READER, 40)] {
         let of_pair = failures.iter().filter(|entry| entry["subject"] == subject);
-        let told = of_pair.map(|entry| {
+        let attempts = of_pair.map(|entry| {
             let member = |name: &str| entry[name].clone();
             assert_eq!(
                 json!([member("source"), member("outcome"), member("actor")]),
@@ -170,12 +170,12 @@ async fn failed_authentications_are_sums_by_client_and_address() {
             );
             entry["attempts"].as_u64().unwrap()
         });
-        assert_eq!(told.sum::<u64>(), expected, "{subject:?}");
+        assert_eq!(attempts.sum::<u64>(), expected, "{subject:?}");
     }
 }
 
 #[tokio::test]
-async fn the_command_lists_the_log_and_proves_it() {
+async fn the_command_lists_the_log_and_verifies_it() {
     let server = server_with_a_history().await;
     let data_dir = server.data_dir();
     let listed = boomgate(&data_dir, &["audit", "--subject", READER, "--limit", "2"]).await;
@@ -185,7 +185,7 @@ async fn the_command_lists_the_log_and_proves_it() {
     assert_eq!(
         (rows[1][0], rows[2][0], rows[2][3], rows.len()),
         ("6", "8", "client_changed", 3),
-        "the last comes last"
+        "the newest is the last row"
     );
     let lines = boomgate(&data_dir, &["audit", "--limit", "3", "--json"]).await;
     let lines: Vec<Value> =
@@ -210,14 +210,14 @@ async fn the_command_lists_the_log_and_proves_it() {
 }
 
 #[tokio::test]
-async fn a_byte_that_was_changed_in_a_copy_of_the_store_fails_and_names_the_entry() {
+async fn a_changed_byte_in_a_copy_of_the_store_fails_the_verification_which_names_the_entry() {
     let server = server_with_a_history().await;
     let folder = server.stop().await.unwrap();
     let data_dir = folder.path().join("data");
     let whole = boomgate(&data_dir, &["audit", "verify", "--offline"]).await;
     assert!(said(&whole.stdout).starts_with("8 entries"), "{}", said(&whole.stderr));
 
-    // On the disk, beneath the store, in each place where the entry stands.
+    // On the disk, in each place that has the entry.
     let written = std::fs::read(data_dir.join("db/db")).unwrap();
     let text = br#""number":6,"previous":"#;
     let places: Vec<usize> = (0..written.len() - text.len()).filter(|at| written[*at..].starts_with(text)).collect();
@@ -239,7 +239,7 @@ async fn a_byte_that_was_changed_in_a_copy_of_the_store_fails_and_names_the_entr
         assert!(said(&failed.stderr).contains("entry 6 "), "{}", said(&failed.stderr));
     }
 
-    // Through the store, by somebody who knows it.
+    // Through the store, by an attacker who knows its format.
     let store = SledStore::open(&data_dir.join("db")).unwrap();
     let key = Key::new(b"audit/00000000000000000006");
     let entry = store.get(&key).await.unwrap().unwrap();
@@ -253,7 +253,7 @@ async fn a_byte_that_was_changed_in_a_copy_of_the_store_fails_and_names_the_entr
 }
 
 #[tokio::test]
-async fn the_log_goes_on_over_restarts_and_never_holds_a_secret() {
+async fn the_log_continues_over_restarts_and_never_has_a_secret() {
     let server = server_with_a_history().await;
     let (folder, clock) = (tempfile::tempdir().unwrap(), server.clock.clone());
     drop(server);

@@ -1,4 +1,4 @@
-//! Every way for an access token to be wrong, as an attacker would send it.
+//! Access tokens that are wrong in every way that an attacker could try.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,23 +10,17 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, WRITER, answer};
-
-const ZONES: &str = "/parking/zones";
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, WRITER, ZONES, answer, claims, jwt_part};
 
 fn encode(json: &Value) -> String {
     URL_SAFE_NO_PAD.encode(json.to_string())
 }
 
-fn part(token: &str, index: usize) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
-}
-
 #[tokio::test]
-async fn every_forged_token_is_refused_by_name() {
+async fn every_forged_token_is_refused() {
     let server = TestServer::start().await;
     let genuine = server.token(WRITER).await;
-    let (header, claims) = (part(&genuine, 0), part(&genuine, 1));
+    let (header, claims) = (jwt_part(&genuine, 0), claims(&genuine));
     let keys = answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();
     let public_key = &keys["keys"][0];
 
@@ -94,7 +88,7 @@ async fn every_forged_token_is_refused_by_name() {
         let answer = server.get(ZONES, &token).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "token-invalid"), "{reason}");
         assert!(answer.header("www-authenticate").contains("error=\"invalid_token\", error_description="), "{reason}");
-        assert_eq!(answer.header("ratelimit"), "", "{reason}: nobody was authenticated");
+        assert_eq!(answer.header("ratelimit"), "", "{reason}: no client was authenticated");
     }
     assert_eq!(server.get(ZONES, &genuine).await.status, 200);
 }
@@ -148,7 +142,7 @@ async fn the_scheme_is_case_insensitive() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_told_apart_and_a_new_one_works() {
+async fn an_expired_token_has_a_kind_of_its_own_and_a_new_one_works() {
     let server = TestServer::start().await;
     let token = server.token(READER).await;
     server.clock.advance(Duration::from_secs(3_599));
@@ -162,7 +156,7 @@ async fn an_expired_token_is_told_apart_and_a_new_one_works() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_its_own_audience_alone() {
+async fn a_token_is_valid_only_for_its_own_audience() {
     let server = TestServer::start().await;
     let admin = server.token_for(ADMIN, ADMIN_AUDIENCE, None).await;
     let public = server.token_for(ADMIN, AUDIENCE, None).await;

@@ -1,4 +1,4 @@
-//! The system's clock is set, back and forth, while clients call: quotas and throttles hold (docs/architecture.md#time).
+//! The system's clock is set back and forth while clients send requests: quotas and throttles stay exact (docs/architecture.md#time).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +12,12 @@ use tokio::task::JoinSet;
 
 use crate::harness::{AUDIENCE, TestServer, answer};
 
-/// Callers at the same time, each on a connection of its own.
+/// How many callers send requests at the same time, each on a connection of its own.
 const CALLERS: usize = 8;
 const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 86_400;
 
-/// What the callers have been answered so far.
+/// How many answers the callers have had so far.
 #[derive(Clone, Copy, Default)]
 struct Answers {
     admitted: u64,
@@ -25,7 +25,7 @@ struct Answers {
     refused: u64,
 }
 
-/// A client of which many connections call at the same time, without a pause.
+/// A client that sends requests over many connections at the same time, without a pause.
 struct Crowd {
     server: Arc<TestServer>,
     answers: watch::Sender<Answers>,
@@ -60,7 +60,7 @@ impl Crowd {
         self.answers.subscribe().wait_for(|answers| answers.admitted >= least).await.unwrap();
     }
 
-    /// Waits until all that was left is used up, and each caller has been refused.
+    /// Waits until the quota is used up, and each caller has been refused.
     async fn is_refused(&self) {
         let refused = 4 * CALLERS as u64;
         self.answers.subscribe().wait_for(|answers| answers.refused >= refused).await.unwrap();
@@ -78,7 +78,7 @@ impl Crowd {
     }
 }
 
-/// One request; `false` if its token is over.
+/// Sends one request; `false` if its token has expired.
 async fn call(client: &Client, base: &str, token: &str, answers: &watch::Sender<Answers>) -> bool {
     let answer = answer(client.get(format!("{base}/parking/zones?limit=1")).bearer_auth(token)).await;
     match answer.status {
@@ -98,19 +98,19 @@ async fn call(client: &Client, base: &str, token: &str, answers: &watch::Sender<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_set_under_load_gives_no_quota_away() {
+async fn a_clock_that_is_set_under_load_admits_no_request_over_the_quota() {
     const QUOTA: u64 = 150;
     let limits = json!({ "requests_per_second": 100_000, "burst": 100_000, "daily_quota": QUOTA });
     let crowd = Crowd::of(limits).await;
     let noon = crowd.server.clock.now();
 
-    // Back an hour, and again to where it was: the day is the same, and so is what is left of it.
+    // Back an hour and forward again: the day is the same, and so is its remaining quota.
     crowd.admits(30).await;
     crowd.set_clock(UnixSeconds::new(noon.get() - HOUR_S));
     crowd.admits(60).await;
     crowd.set_clock(noon);
     crowd.admits(80).await;
-    // Forward a day, while units of the first are held; back before that day is used up; forward again.
+    // Forward a day, while units of the first day are leased; back before that day is used up; forward again.
     crowd.set_clock(noon.plus(DAY_S));
     crowd.admits(110).await;
     crowd.set_clock(noon);
@@ -125,20 +125,20 @@ async fn a_clock_that_is_set_under_load_gives_no_quota_away() {
     assert_eq!(crowd.answers.borrow().admitted, of_two_days, "a second before midnight nothing is left");
     crowd.set_clock(midnight);
     crowd.is_refused().await;
-    // All three days are over, whichever the clock says.
+    // All three days are used up, whichever of them the clock says.
     for day in [noon, noon.plus(DAY_S), midnight] {
         crowd.set_clock(day);
         crowd.is_refused().await;
     }
 
     let admitted = crowd.stop().await;
-    // Units that were on their way back to a day while that day's last were asked for may stay counted as used:
-    // two blocks (here of one unit each) for each change of the day.
+    // Units that return to a day while its last ones are leased may stay counted as used: two blocks (here of one unit
+    // each) for each change of the day.
     assert!((3 * QUOTA - 2 * 8..=3 * QUOTA).contains(&admitted), "{admitted} of {}", 3 * QUOTA);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_set_under_load_frees_nobody_from_the_throttle() {
+async fn a_clock_that_is_set_under_load_does_not_lift_the_throttle() {
     const BURST: u64 = 60;
     let crowd = Crowd::of(json!({ "requests_per_second": 10, "burst": BURST, "daily_quota": null })).await;
     let noon = crowd.server.clock.now();
@@ -148,7 +148,7 @@ async fn a_clock_that_is_set_under_load_frees_nobody_from_the_throttle() {
         crowd.is_refused().await;
     }
     assert_eq!(crowd.answers.borrow().admitted, BURST, "time that was set has not gone by");
-    // Nor does it hold anybody back: the time that does go by counts, wherever the clock was set to.
+    // Nor does it block the client: real time counts, whatever the clock says.
     crowd.set_clock(UnixSeconds::new(noon.get() - HOUR_S));
     crowd.server.clock.advance(Duration::from_secs(1));
     crowd.admits(BURST + 10).await;

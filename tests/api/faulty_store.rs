@@ -1,5 +1,5 @@
-//! A store that fails at any one of its calls, under the whole API: whether it had done what it was asked for or
-//! not, what was refused is not in force, what is asked for again is done once, and every count stays right.
+//! A store of which any one call fails, under the whole API. Whether the call took effect or not: a refused change is not
+//! made, a change that is sent again is made once, and every count stays exact.
 //!
 //! `tests/outage` lets real disks fail; here each call of each step fails in turn.
 
@@ -15,23 +15,23 @@ use serde_json::{Value, json};
 
 use crate::harness::{AUDIENCE, Answer, TestServer, WRITER, answer};
 
-/// When a call fails: it has done nothing, or all that it was asked for.
+/// Whether a failed call had no effect, or its whole effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fails {
     Before,
     After,
 }
 
-/// How often a caller tries again what was answered with 503.
+/// How often a caller sends a request again that was answered with 503.
 const ATTEMPTS: usize = 4;
 const QUOTA: u64 = 7;
 const RAISED: u64 = 9;
 
-/// Any store, of which one call fails.
+/// A store of which one call fails.
 struct FaultyStore {
     store: MemoryStore,
     fails: Fails,
-    /// How many more calls succeed; `NEVER` while none is to fail.
+    /// How many more calls succeed; `NEVER` while none must fail.
     calls_left: AtomicU64,
 }
 
@@ -42,12 +42,12 @@ impl FaultyStore {
         Arc::new(Self { store: MemoryStore::new(), fails, calls_left: AtomicU64::new(NEVER) })
     }
 
-    /// After so many more calls, one fails.
+    /// Lets one call fail after so many more calls.
     fn fail_after(&self, calls: u64) {
         self.calls_left.store(calls, Ordering::SeqCst);
     }
 
-    /// Whether the call has failed; none does from now on.
+    /// Whether the call has failed. From now on no call fails.
     fn has_failed(&self) -> bool {
         self.calls_left.swap(NEVER, Ordering::SeqCst) == NEVER
     }
@@ -63,7 +63,7 @@ impl FaultyStore {
 }
 
 fn failure() -> StoreError {
-    StoreError::Unavailable("it was made to fail".into())
+    StoreError::Unavailable("the test lets it fail".into())
 }
 
 #[async_trait]
@@ -95,7 +95,7 @@ impl Store for FaultyStore {
     }
 }
 
-/// What a caller does, of whom one request at most is answered with 503.
+/// A caller of whom at most one request is answered with 503.
 struct Caller<'s> {
     server: &'s TestServer,
     admin: String,
@@ -103,7 +103,7 @@ struct Caller<'s> {
 }
 
 impl Caller<'_> {
-    /// Sends it until it is not answered with 503.
+    /// Sends a request until the answer is not 503.
     async fn insist(&mut self, request: RequestBuilder) -> Answer {
         for _ in 0..ATTEMPTS {
             let answer = answer(request.try_clone().unwrap()).await;
@@ -123,7 +123,7 @@ impl Caller<'_> {
         answer.json()
     }
 
-    /// How many requests are admitted until the day's quota is used.
+    /// How many requests are admitted until the daily quota is used up.
     async fn exhaust(&mut self, token: &str) -> u64 {
         let mut admitted = 0;
         loop {
@@ -140,12 +140,12 @@ impl Caller<'_> {
 }
 
 #[tokio::test]
-async fn whichever_call_of_the_store_fails_before_it_did_anything_all_counts_stay_right() {
+async fn all_counts_stay_exact_whichever_call_of_the_store_fails_without_effect() {
     fail_each_call(Fails::Before).await;
 }
 
 #[tokio::test]
-async fn whichever_call_of_the_store_fails_after_it_was_done_all_counts_stay_right() {
+async fn all_counts_stay_exact_whichever_call_of_the_store_fails_after_its_effect() {
     fail_each_call(Fails::After).await;
 }
 
@@ -154,7 +154,7 @@ async fn fail_each_call(fails: Fails) {
     let server = TestServer::start_over(store.clone()).await;
     let mut calls = 0;
     loop {
-        // No throttle is met.
+        // No request meets a throttle.
         server.clock.advance(Duration::from_secs(60));
         let admin = server.admin_token().await;
         let mut caller = Caller { server: &server, admin, refused: 0 };
@@ -170,7 +170,7 @@ async fn fail_each_call(fails: Fails) {
     assert!(calls > 30, "only {calls} calls of the store: less is tried than there is");
 }
 
-/// Each change once, as a caller who tries again what was not done.
+/// Makes each change once, as a caller that sends a refused request again.
 async fn go_through_everything(caller: &mut Caller<'_>, calls: u64) {
     let server = caller.server;
     let name = format!("faulty-{calls}");
@@ -183,7 +183,7 @@ async fn go_through_everything(caller: &mut Caller<'_>, calls: u64) {
     let path = format!("/admin/clients/{client_id}");
     let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
 
-    // A block is one unit: a lease that failed may have cost it, and none is there twice.
+    // A block is one unit: a failed lease may have cost one, and none is spent twice.
     let admitted = caller.exhaust(&token).await;
     assert!((QUOTA - 1..=QUOTA).contains(&admitted), "{admitted} of {QUOTA}");
     caller.admin(Method::PATCH, &path, &json!({ "daily_quota": RAISED })).await;
@@ -220,7 +220,7 @@ async fn go_through_a_zone(caller: &mut Caller<'_>, name: &str) {
     let change = server.request(Method::PATCH, &path).bearer_auth(&writer).json(&json!({ "name": "Changed" }));
     assert_eq!(caller.insist(change).await.json()["name"], "Changed");
     let deleted = caller.insist(server.request(Method::DELETE, &path).bearer_auth(&writer)).await;
-    // Asked for again after it had been done, it is not there.
+    // The first request has deleted it, so the second does not find it.
     assert!(deleted.status == 204 || (caller.refused == 1 && deleted.status == 404), "{deleted:?}");
     assert_eq!(server.get(&path, &writer).await.status, 404);
 }

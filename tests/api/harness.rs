@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use boomgate::config::{Config, Edition};
 use boomgate::server::{RunError, Server};
 use boomgate::store::{SledStore, Store};
@@ -22,6 +24,8 @@ pub(crate) const READER: &str = "demo-reader";
 pub(crate) const WRITER: &str = "demo-writer";
 pub(crate) const LIMITED: &str = "demo-limited";
 pub(crate) const ADMIN: &str = "demo-admin";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const ZONES: &str = "/parking/zones";
 
 /// A sandbox with the demo clients and sample zones, on 127.0.0.1.
 pub(crate) struct TestServer {
@@ -37,7 +41,7 @@ pub(crate) struct TestServer {
     thread: JoinHandle<Result<(), RunError>>,
 }
 
-/// An answer, whole.
+/// A whole answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -51,19 +55,19 @@ impl TestServer {
         Self::start_with(|_| ()).await
     }
 
-    /// The same, with some settings changed.
+    /// The same, with changed settings.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(noon_yesterday()));
         Self::launch(folder.path().to_owned(), Some(folder), clock, None, change).await
     }
 
-    /// The same over a store of the test's own.
+    /// The same, over the store of the test.
     pub(crate) async fn start_over(store: Arc<dyn Store>) -> Self {
         Self::start_over_with(store, |_| ()).await
     }
 
-    /// The same, with some settings changed.
+    /// The same, with changed settings.
     pub(crate) async fn start_over_with(store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(noon_yesterday()));
@@ -75,8 +79,8 @@ impl TestServer {
         Self::launch(folder.to_owned(), None, clock, None, change).await
     }
 
-    /// A test that ends does not wait for its server, which drains the connections of a client that ends with
-    /// the test; the folder is gone at once, and the server closes files that have no name any more.
+    /// A test that ends does not wait for its server, which drains connections of a client that ends with the test. The
+    /// folder is deleted at once, and the server closes files that have no name any more.
     async fn launch(
         folder: PathBuf,
         owned: Option<TempDir>,
@@ -135,14 +139,14 @@ impl TestServer {
         tokio::task::spawn_blocking(move || opening.join().unwrap()).await.unwrap()
     }
 
-    /// Stops the server as SIGTERM does, waits until it has, and hands out its folder if it had one of its own.
+    /// Stops the server as SIGTERM does and waits for its end; returns its folder if it has one of its own.
     pub(crate) async fn stop(self) -> Option<TempDir> {
         let (ended, owned) = self.end().await;
         ended.unwrap();
         owned
     }
 
-    /// The same; how it ended is the first part.
+    /// The same; the first part says how it ended.
     pub(crate) async fn end(self) -> (Result<(), RunError>, Option<TempDir>) {
         drop(self.stop);
         let ended = tokio::task::spawn_blocking(move || self.thread.join().unwrap()).await.unwrap();
@@ -173,6 +177,13 @@ impl TestServer {
     /// A token request with this body and media type.
     pub(crate) async fn token_request(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         answer(self.request(Method::POST, "/shared/access-tokens").header(CONTENT_TYPE, content_type).body(body)).await
+    }
+
+    /// A request of a demo client to revoke or introspect a token.
+    pub(crate) async fn about_token(&self, endpoint: &str, client_id: &str, token: &str) -> Answer {
+        let (name, value) = basic(client_id, &secret(client_id));
+        let form = [("token", token), ("token_type_hint", "access_token")];
+        answer(self.request(Method::POST, endpoint).header(name, value).form(&form)).await
     }
 
     /// An access token of a demo client, for the partner API.
@@ -207,7 +218,7 @@ impl TestServer {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A token of a new client that may read and write, with limits that no test meets.
+    /// A token of a new client that may read and write, with limits that no test reaches.
     pub(crate) async fn token_with_room(&self) -> String {
         let limits = serde_json::json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null });
         let (client_id, secret) = self.register(limits).await;
@@ -237,11 +248,11 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON in {self:?}"))
     }
 
-    /// The value of a header, or "" if it is not there.
+    /// The value of a header, or "" without one.
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next().map_or("", |value| value.to_str().unwrap());
-        assert!(values.next().is_none(), "{name} is there twice");
+        assert!(values.next().is_none(), "two headers {name}");
         value
     }
 
@@ -251,7 +262,7 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], self.status, "{problem}");
         assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
-        // The page for exactly this kind, whoever's the type is.
+        // The page for exactly this kind, also where the type is IANA's.
         assert!(problem["documentation"].as_str().is_some_and(|page| page.contains("/problems/")), "{problem}");
         for member in ["title", "detail", "error", "error_description"] {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {problem}");
@@ -260,7 +271,7 @@ impl Answer {
     }
 }
 
-/// What the audit log of a stopped server says, oldest first.
+/// The audit entries of a stopped server, oldest first.
 pub(crate) async fn audit_entries(folder: &TempDir) -> Vec<Value> {
     let store = SledStore::open(&folder.path().join("data/db")).unwrap();
     let entries = store.scan(b"audit/", None, 1_000).await.unwrap();
@@ -275,15 +286,33 @@ pub(crate) fn secret(client_id: &str) -> String {
     demo.client_secret.to_owned()
 }
 
+/// The body of a token request of a demo client.
+pub(crate) fn token_request(client_id: &str) -> Value {
+    serde_json::json!({
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": secret(client_id),
+        "audience": AUDIENCE,
+    })
+}
+
+/// The header (0) or the claims (1) of a token.
+pub(crate) fn jwt_part(token: &str, index: usize) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
+}
+
+pub(crate) fn claims(token: &str) -> Value {
+    jwt_part(token, 1)
+}
+
 /// The header of a client that authenticates with Basic.
 pub(crate) fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderName, String) {
-    use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{secret}"));
+    let encoded = STANDARD.encode(format!("{client_id}:{secret}"));
     (AUTHORIZATION, format!("Basic {encoded}"))
 }
 
 fn client(ca: &[u8], address: SocketAddr, http2: bool) -> Client {
-    // From the second time on it is in place.
+    // Fails from the second time on: there is a provider already.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder()
         .add_root_certificate(Certificate::from_pem(ca).unwrap())
@@ -294,7 +323,7 @@ fn client(ca: &[u8], address: SocketAddr, http2: bool) -> Client {
     if http2 { client } else { client.http1_only() }.build().unwrap()
 }
 
-/// A round moment that a certificate made at it is already good for, by the clock of real clients.
+/// A round moment in the past: a certificate made then is valid by the clock of real clients.
 fn noon_yesterday() -> UnixSeconds {
     SystemClock::new().now().day().before(1).start().plus(12 * 3_600)
 }

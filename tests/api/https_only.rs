@@ -1,4 +1,4 @@
-//! Plain HTTP is refused, on the TLS port itself too, and burns what it carried: docs/architecture.md#only-https.
+//! Plain HTTP is refused, also on the TLS port, and the tokens in it are revoked: docs/architecture.md#only-https.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ async fn in_the_clear(address: SocketAddr, path: &str, token: Option<&str>) -> A
 }
 
 #[tokio::test]
-async fn plain_http_on_the_tls_port_is_403_and_names_the_right_address() {
+async fn plain_http_on_the_tls_port_is_403_and_names_the_https_address() {
     let server = TestServer::start().await;
     for path in ["/parking/zones", "/shared/access-tokens", "/", "/.well-known/jwks.json", "/%F0%9F%85%BF?x=1"] {
         let answer = in_the_clear(server.address, path, None).await;
@@ -34,7 +34,7 @@ async fn plain_http_on_the_tls_port_is_403_and_names_the_right_address() {
 }
 
 #[tokio::test]
-async fn the_optional_clear_port_says_the_same() {
+async fn the_optional_port_for_plain_http_answers_the_same() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -45,7 +45,7 @@ async fn the_optional_clear_port_says_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_that_came_in_the_clear_is_burned() {
+async fn a_token_that_came_over_plain_http_is_revoked() {
     let server = TestServer::start().await;
     for in_query in [false, true] {
         let token = server.token(READER).await;
@@ -72,7 +72,7 @@ async fn a_token_that_came_in_the_clear_is_burned() {
 }
 
 #[tokio::test]
-async fn a_token_or_a_secret_in_a_body_in_the_clear_is_burned_too() {
+async fn a_token_in_a_body_over_plain_http_is_revoked_and_a_secret_is_logged() {
     let server = TestServer::start().await;
     let url = |path: &str| format!("http://{}{path}", server.address);
     for path in ["/oauth2/revoke", "/parking/zones"] {
@@ -87,7 +87,7 @@ async fn a_token_or_a_secret_in_a_body_in_the_clear_is_burned_too() {
     assert_eq!(answer(Client::new().post(url("/shared/access-tokens")).json(&documented)).await.status, 403);
     let query = format!("/shared/access-tokens?client_id={WRITER}&client_secret={}", secret(WRITER));
     assert_eq!(answer(Client::new().post(url(&query))).await.status, 403);
-    // What is too large or no body of ours is refused all the same.
+    // A body that is too large or not a form is refused too.
     assert_eq!(answer(Client::new().post(url("/")).body(vec![b'x'; 40_000])).await.status, 403);
 
     let entries = audit_entries(&server.stop().await.unwrap()).await;
@@ -101,7 +101,7 @@ async fn a_token_or_a_secret_in_a_body_in_the_clear_is_burned_too() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_clear_is_burned_however_badly_it_was_sent() {
+async fn a_token_over_plain_http_is_revoked_however_malformed_the_request_is() {
     let server = TestServer::start().await;
     let url = |path: &str| format!("http://{}{path}", server.address);
     let client = Client::builder().no_proxy().build().unwrap();
@@ -130,13 +130,13 @@ async fn a_token_in_the_clear_is_burned_however_badly_it_was_sent() {
         assert_eq!(answer(make(&token)).await.problem(), "https-required", "{place}");
         assert_eq!(server.get("/parking/zones", &token).await.problem(), "token-revoked", "{place}");
     }
-    // Only so many are looked at, and what only looks like one harms nobody.
+    // Only some tokens are checked, and a text that only looks like a token does no harm.
     let forged = "eyJhbGciOiJFUzI1NiJ9.e30.AA ".repeat(500);
     assert_eq!(answer(client.post(url("/")).body(forged)).await.problem(), "https-required");
 }
 
 #[tokio::test]
-async fn a_public_server_sends_hsts_to_who_asks_for_its_name_and_not_for_localhost() {
+async fn a_public_server_sends_hsts_for_its_name_and_not_for_localhost() {
     let server = TestServer::start_with(|config| {
         config.edition = Edition::Serve;
         config.issuer = Some("https://gate.example.com".to_owned());
@@ -162,7 +162,7 @@ async fn a_public_server_sends_hsts_to_who_asks_for_its_name_and_not_for_localho
 }
 
 #[tokio::test]
-async fn hsts_is_off_where_the_settings_say_so_and_where_other_servers_share_the_name() {
+async fn hsts_is_off_by_setting_and_for_names_that_other_servers_share() {
     let of_gate = Some("https://gate.example.com".to_owned());
     for (edition, issuer, hsts_max_age_s) in
         [(Edition::Serve, of_gate.clone(), 0), (Edition::Serve, None, 60), (Edition::Sandbox, of_gate, 60)]
@@ -179,7 +179,7 @@ async fn hsts_is_off_where_the_settings_say_so_and_where_other_servers_share_the
 }
 
 #[tokio::test]
-async fn what_is_neither_tls_nor_http_harms_nobody() {
+async fn bytes_that_are_neither_tls_nor_http_harm_no_other_connection() {
     let server = TestServer::start().await;
     for bytes in [
         b"\x00\x01\x02\x03\r\n\r\n".as_slice(),
@@ -195,7 +195,7 @@ async fn what_is_neither_tls_nor_http_harms_nobody() {
         stream.write_all(bytes).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut said = Vec::new();
-        // Whatever is said, or nothing: the connection ends.
+        // Whatever the server answers, the connection ends.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut said))
             .await
             .expect("the connection ends");

@@ -1,4 +1,4 @@
-//! Signing keys, as operators change them and as resource servers that know the JWK Set alone meet them.
+//! Signing keys: how operators change them, and what a resource server sees that has only the JWK Set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, answer, audit_entries, basic, secret,
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, answer, audit_entries, basic, claims, secret,
 };
 
 const PKCS8: &str = include_str!("../keys/rsa-2048-pkcs8.pem");
 const PKCS1: &str = include_str!("../keys/rsa-2048-pkcs1.pem");
 
-/// Twice the time for which the JWK Set may be kept.
+/// Twice the time for which a client may cache the JWK Set.
 const PUBLISHED_FOR: Duration = Duration::from_secs(900);
 
 async fn keys(server: &TestServer) -> Vec<Value> {
@@ -30,7 +30,7 @@ async fn keys(server: &TestServer) -> Vec<Value> {
     answer.json()["data"].as_array().unwrap().clone()
 }
 
-/// What each key does now, in the order in which they sign.
+/// The state of each key, in the order in which they sign.
 async fn states(server: &TestServer) -> Vec<String> {
     keys(server).await.iter().map(|key| key["state"].as_str().unwrap().to_owned()).collect()
 }
@@ -55,8 +55,7 @@ fn kid_of(token: &str) -> String {
     decode_header(token).unwrap().kid.unwrap()
 }
 
-/// A resource server of somebody else's: it knows the JWK Set, keeps it as long as it may, and has never
-/// heard of this server's other endpoints.
+/// Another party's resource server: it has only the JWK Set, and caches it as long as it may.
 struct ResourceServer {
     set: JwkSet,
     read_at: u64,
@@ -71,7 +70,7 @@ impl ResourceServer {
         Self { set, read_at: server.clock.now().get(), max_age }
     }
 
-    /// Whether the token is genuine, by what is known here; a `kid` that is not known is no reason to ask.
+    /// Whether the cached set verifies the token. An unknown `kid` is no reason to fetch the set again.
     async fn accepts(&mut self, server: &TestServer, token: &str) -> bool {
         if server.clock.now().get() >= self.read_at + self.max_age {
             *self = Self::start(server).await;
@@ -81,17 +80,17 @@ impl ResourceServer {
         let mut validation = Validation::new(header.alg);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&server.base]);
-        // The tests' clock is not this process's.
+        // The clock of the test is not that of this process.
         validation.validate_exp = false;
         decode::<Value>(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).is_ok()
     }
 }
 
 #[tokio::test]
-async fn a_resource_server_with_the_jwk_set_alone_sees_no_failure_over_three_rotations() {
+async fn a_resource_server_with_only_the_jwk_set_sees_no_failure_over_three_rotations() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
         let server = TestServer::start_with(|config| config.signing_algorithm = algorithm).await;
-        // It reads the set at the worst moment: just before each new key is published.
+        // It fetches the set at the worst moment: just before each new key is published.
         let mut stale = ResourceServer::start(&server).await;
         let mut kids = vec![kid_of(&server.token(READER).await)];
         let mut living: Vec<(u64, String)> = Vec::new();
@@ -134,7 +133,7 @@ async fn a_new_key_is_published_at_once_and_signs_a_quarter_of_an_hour_later() {
 
     server.clock.advance(Duration::from_secs(899));
     assert_eq!(kid_of(&server.token(READER).await), old);
-    // Asked for again, it is the same rotation.
+    // A second request is the same rotation.
     assert_eq!(rotate(&server, &json!({})).await, next);
     server.clock.advance(Duration::from_secs(1));
     assert_eq!(kid_of(&server.token(READER).await), next["kid"]);
@@ -146,7 +145,7 @@ async fn a_new_key_is_published_at_once_and_signs_a_quarter_of_an_hour_later() {
 }
 
 #[tokio::test]
-async fn a_rotation_without_delay_signs_at_once_also_with_a_key_that_waited() {
+async fn an_immediate_rotation_signs_at_once_also_with_a_key_that_waits() {
     let server = TestServer::start().await;
     let second = rotate(&server, &json!({ "immediately": true })).await;
     assert_eq!(second["state"], "signing");
@@ -159,7 +158,7 @@ async fn a_rotation_without_delay_signs_at_once_also_with_a_key_that_waited() {
 }
 
 #[tokio::test]
-async fn a_rotation_goes_on_after_a_restart_in_its_middle() {
+async fn a_rotation_continues_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock::new().now().day().before(1).start().plus(43_200)));
     let issuer = |config: &mut boomgate::config::Config| config.issuer = Some("https://api.test".into());
@@ -179,7 +178,7 @@ async fn a_rotation_goes_on_after_a_restart_in_its_middle() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_off_when_its_key_was_due_publishes_the_next_by_itself() {
+async fn a_server_that_was_stopped_when_a_rotation_was_due_publishes_the_next_key_itself() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(SystemClock::new().now().day().before(60).start()));
     TestServer::start_in(folder.path(), clock.clone(), |_| ()).await.stop().await;
@@ -213,7 +212,7 @@ async fn another_algorithm_in_the_settings_is_a_rotation_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_revoked_keys_tokens_are_refused_at_the_next_request_remembered_or_not() {
+async fn the_tokens_of_a_revoked_key_are_refused_at_the_next_request_cached_or_not() {
     let server = TestServer::start().await;
     let (seen, unseen) = (server.token(READER).await, server.token(READER).await);
     assert_eq!(server.get("/oauth2/usage", &seen).await.status, 200);
@@ -239,7 +238,7 @@ async fn a_revoked_keys_tokens_are_refused_at_the_next_request_remembered_or_not
 }
 
 #[tokio::test]
-async fn a_revoked_key_that_signs_hands_over_to_the_one_that_waits() {
+async fn when_the_key_that_signs_is_revoked_the_waiting_key_signs() {
     let server = TestServer::start().await;
     let signing = kid_of(&server.token(READER).await);
     let next = rotate(&server, &json!({})).await;
@@ -249,7 +248,7 @@ async fn a_revoked_key_that_signs_hands_over_to_the_one_that_waits() {
 }
 
 #[tokio::test]
-async fn a_key_that_waits_can_be_revoked_and_another_is_made_for_it() {
+async fn a_waiting_key_can_be_revoked_and_another_is_created() {
     let server = TestServer::start().await;
     let next = rotate(&server, &json!({})).await;
     assert_eq!(revoke(&server, next["kid"].as_str().unwrap()).await.status, 204);
@@ -317,8 +316,7 @@ async fn a_token_is_refused_until_the_time_that_its_nbf_names_and_may_be_revoked
     let der = rustls::pki_types::PrivatePkcs8KeyDer::from_pem_slice(PKCS8.as_bytes()).unwrap();
     let key = ring::signature::RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
     let genuine = server.token(READER).await;
-    let (header, payload) = genuine.rsplit_once('.').unwrap().0.split_once('.').unwrap();
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    let (header, claims) = (genuine.split_once('.').unwrap().0, claims(&genuine));
     let with_nbf = |nbf: Value| {
         let mut claims = claims.clone();
         claims["nbf"] = nbf;
@@ -344,7 +342,7 @@ async fn a_token_is_refused_until_the_time_that_its_nbf_names_and_may_be_revoked
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(status(&later).await, 200);
 
-    // Its jti is the genuine token's: revoked before its time, it does not begin to live.
+    // It has the jti of the valid token: revoked before its nbf, it never becomes valid.
     let much_later = with_nbf(json!(now + 600));
     let (name, value) = basic(READER, &secret(READER));
     let revocation = server.request(Method::POST, "/oauth2/revoke").header(name, value);
@@ -354,7 +352,7 @@ async fn a_token_is_refused_until_the_time_that_its_nbf_names_and_may_be_revoked
 }
 
 #[tokio::test]
-async fn what_cannot_sign_is_refused_by_name_and_changes_nothing() {
+async fn a_key_that_cannot_sign_is_refused_with_the_reason_and_changes_nothing() {
     let server = TestServer::start().await;
     let ec = include_str!("../keys/ec.pem");
     let cut = PKCS8.replace("-----END PRIVATE KEY-----", "");
@@ -392,7 +390,7 @@ async fn what_cannot_sign_is_refused_by_name_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn who_may_only_read_sees_keys_and_changes_none() {
+async fn a_reader_sees_keys_and_changes_none() {
     let server = TestServer::start().await;
     let reader = server.token_for(ADMIN, ADMIN_AUDIENCE, Some("read:admin")).await;
     let kid = keys(&server).await[0]["kid"].as_str().unwrap().to_owned();
@@ -425,7 +423,7 @@ async fn every_change_of_a_key_is_in_the_audit_log_and_no_private_key_is() {
     let next = rotate(&server, &json!({})).await;
     assert_eq!(revoke(&server, &first).await.status, 204);
     let entries = audit_entries(&server.stop().await.unwrap()).await;
-    let told: Vec<_> = entries
+    let logged: Vec<_> = entries
         .iter()
         .filter(|entry| entry["action"].as_str().unwrap().starts_with("key_"))
         .map(|entry| (entry["action"].as_str().unwrap(), &entry["subject"], &entry["actor"]))
@@ -436,8 +434,8 @@ async fn every_change_of_a_key_is_in_the_audit_log_and_no_private_key_is() {
         ("key_created", &next["kid"], &json!(ADMIN)),
         ("key_revoked", &json!(first), &json!(ADMIN)),
     ] {
-        assert!(told.contains(&expected), "{expected:?} is not in {told:?}");
+        assert!(logged.contains(&expected), "{expected:?} is not in {logged:?}");
     }
-    assert_eq!(told.len(), 4);
+    assert_eq!(logged.len(), 4);
     assert!(!format!("{entries:?}").contains("PRIVATE"));
 }

@@ -1,13 +1,11 @@
-//! The throttle and the daily quota, as a client meets them: docs/architecture.md#limits.
+//! The throttle and the daily quota, from the view of a client: docs/architecture.md#limits.
 
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, LIMITED, READER, TestServer, answer, secret};
-
-const ZONES: &str = "/parking/zones";
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, LIMITED, READER, TestServer, ZONES, answer, secret};
 
 #[tokio::test]
 async fn over_the_throttle_is_429_until_retry_after() {
@@ -86,17 +84,17 @@ async fn a_request_costs_one_whatever_its_answer_but_401_and_throttled_ones_are_
 }
 
 #[tokio::test]
-async fn to_ask_for_usage_costs_nothing() {
+async fn a_request_for_usage_costs_nothing() {
     let server = TestServer::start().await;
     let token = server.token(LIMITED).await;
     for _ in 0..5 {
         let answer = server.get("/oauth2/usage", &token).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("ratelimit"), "\"second\";r=2;t=0, \"day\";r=20;t=43200");
-        let told = answer.json();
-        assert_eq!(told["client_id"], LIMITED);
-        assert_eq!(told["second"], json!({ "requests_per_second": 2, "burst": 2, "remaining": 2 }));
-        assert_eq!((&told["day"]["quota"], &told["day"]["used"]), (&json!(20), &json!(0)));
+        let usage = answer.json();
+        assert_eq!(usage["client_id"], LIMITED);
+        assert_eq!(usage["second"], json!({ "requests_per_second": 2, "burst": 2, "remaining": 2 }));
+        assert_eq!((&usage["day"]["quota"], &usage["day"]["used"]), (&json!(20), &json!(0)));
     }
 }
 
@@ -156,7 +154,7 @@ async fn exactly_the_quota_is_admitted_to_many_connections_at_once() {
 }
 
 #[tokio::test]
-async fn one_clients_limit_is_not_anothers() {
+async fn each_client_has_limits_of_its_own() {
     let server = TestServer::start().await;
     let (limited, reader) = (server.token(LIMITED).await, server.token(READER).await);
     for _ in 0..4 {
@@ -171,7 +169,7 @@ async fn one_clients_limit_is_not_anothers() {
 }
 
 #[tokio::test]
-async fn no_limit_locks_the_last_administrator_out() {
+async fn no_limit_locks_out_the_last_administrator() {
     let server = TestServer::start().await;
     let path = format!("/admin/clients/{ADMIN}");
     let token = server.admin_token().await;
@@ -180,7 +178,7 @@ async fn no_limit_locks_the_last_administrator_out() {
     };
     let lowest = json!({ "daily_quota": 1, "requests_per_second": 0.001, "burst": 1 });
     assert_eq!(change(lowest.clone()).await.status, 200);
-    // Half an hour's worth at that rate, and more than the quota; 20 at once, then 10 a second.
+    // As many as the rate allows in half an hour, and more than the quota: 20 at once, then 10 in a second.
     for left in (0..20).rev() {
         let shown = server.get(&path, &token).await;
         assert_eq!((shown.status, shown.header("ratelimit-policy")), (200, "\"second\";q=20;w=2"));
@@ -203,7 +201,7 @@ async fn no_limit_locks_the_last_administrator_out() {
 }
 
 #[tokio::test]
-async fn requests_to_the_administration_are_counted_and_throttled_apart_and_no_quota_refuses_them() {
+async fn the_administration_has_a_throttle_of_its_own_and_no_quota() {
     let server = TestServer::start().await;
     let both = json!({ "scope": "read:zones read:admin", "audience": [AUDIENCE, ADMIN_AUDIENCE],
         "requests_per_second": 1, "burst": 2, "daily_quota": 7 });
@@ -228,7 +226,7 @@ async fn requests_to_the_administration_are_counted_and_throttled_apart_and_no_q
 }
 
 #[tokio::test]
-async fn an_administrator_with_tokens_of_a_second_can_give_itself_longer_ones() {
+async fn an_administrator_with_tokens_of_one_second_can_give_itself_a_longer_lifetime() {
     let server = TestServer::start().await;
     let path = format!("/admin/clients/{ADMIN}");
     let change = async |ttl: u64| {
@@ -239,7 +237,7 @@ async fn an_administrator_with_tokens_of_a_second_can_give_itself_longer_ones() 
 }
 
 #[tokio::test]
-async fn a_rate_below_one_is_a_request_in_several_seconds() {
+async fn a_rate_below_one_is_one_request_in_several_seconds() {
     let server = TestServer::start().await;
     let limits = json!({ "requests_per_second": 0.5, "burst": 1, "daily_quota": null });
     let (client_id, secret) = server.register(limits).await;

@@ -1,5 +1,5 @@
-//! What is logged, and what never is: a real process at the most talkative level, every endpoint, and
-//! tokens and secrets wherever a caller could put them.
+//! What is logged, and what never is: a real process at the most verbose level, every endpoint, and tokens and secrets
+//! wherever a caller could put them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,20 +13,20 @@ use crate::protection::{Call, calls};
 
 const KEY: &str = include_str!("../keys/rsa-2048-pkcs8.pem");
 
-/// Everything that must not be found, in every form in which it could be written.
+/// All tokens and secrets that no line may have, in every form in which it could be written.
 #[derive(Default)]
 struct Sensitive(Vec<String>);
 
 impl Sensitive {
     fn token(&mut self, token: &str) {
         self.text(token);
-        // The signature alone is what makes it one.
+        // The signature alone is enough to make it valid.
         self.text(token.rsplit('.').next().unwrap());
     }
 
     fn secret(&mut self, client_id: &str, secret: &str) {
         self.text(secret);
-        // Without what every secret starts with.
+        // Without the prefix that every secret has.
         self.text(&secret["bg_secret_".len()..]);
         self.0.push(STANDARD.encode(format!("{client_id}:{secret}")));
     }
@@ -38,7 +38,7 @@ impl Sensitive {
         self.0.push(URL_SAFE_NO_PAD.encode(text));
     }
 
-    /// What of it a line holds.
+    /// Which of them a line has.
     fn found_in<'s>(&'s self, lines: &'s [String]) -> Vec<(&'s str, &'s str)> {
         let found = |line: &'s String| {
             self.0.iter().filter(|text| line.contains(*text)).map(|text| (text.as_str(), line.as_str()))
@@ -59,7 +59,7 @@ pub(crate) async fn token(client: &Client, base: &str, client_id: &str, secret: 
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-/// Each place in which a caller could put the token and the secret.
+/// A request for each place in which a caller could put the token and the secret.
 fn misuses(
     request: &dyn Fn(&str) -> RequestBuilder,
     client_id: &str,
@@ -108,7 +108,7 @@ fn misuses(
 }
 
 #[tokio::test]
-async fn no_line_at_any_level_holds_a_token_or_a_secret() {
+async fn no_line_at_any_level_has_a_token_or_a_secret() {
     let site = Site::new(&[
         ("BOOMGATE_LOG__LEVEL", "trace"),
         ("BOOMGATE_LOG__ACCESS", "true"),
@@ -154,7 +154,7 @@ async fn no_line_at_any_level_holds_a_token_or_a_secret() {
             answer(request).await;
             sent += 1;
         }
-        // A secret as a method, which may have any letter of one.
+        // A secret as the method: every letter of it is valid there.
         let own_method = Method::from_bytes(own.as_bytes()).unwrap();
         answer(secure.request(own_method, format!("{}{path}", site.base))).await;
         let in_the_clear =
@@ -164,7 +164,7 @@ async fn no_line_at_any_level_holds_a_token_or_a_secret() {
             sent += 2;
         }
     }
-    // What the server gives out: another secret, an imported key, the audit log's own words.
+    // What the server answers itself: another secret, an imported key, the audit log.
     let post = async |path: &str, body: Value| {
         let request = secure.post(format!("{}{path}", site.base)).bearer_auth(&admin).json(&body);
         answer(request).await
@@ -176,7 +176,7 @@ async fn no_line_at_any_level_holds_a_token_or_a_secret() {
     let rsa = token(&secure, &site.base, READER, &secret(READER), AUDIENCE).await;
     sensitive.token(&rsa);
     assert_eq!(answer(secure.get(format!("{}/parking/zones", site.base)).bearer_auth(&rsa)).await.status, 200);
-    // What is meant to be found is.
+    // The search finds what it must find.
     let planted = "a-request-id-that-is-meant-to-be-found";
     let request = secure.get(format!("{}/livez?token={rsa}", site.base)).header("x-request-id", planted);
     assert_eq!(answer(request).await.status, 200);
@@ -191,7 +191,7 @@ async fn no_line_at_any_level_holds_a_token_or_a_secret() {
 }
 
 #[tokio::test]
-async fn a_request_is_a_line_when_that_is_asked_for() {
+async fn with_the_access_log_each_request_is_a_line() {
     let site = Site::new(&[("BOOMGATE_LOG__ACCESS", "true")]);
     let process = site.start();
     let client = site.client(true);
@@ -206,24 +206,24 @@ async fn a_request_is_a_line_when_that_is_asked_for() {
     assert_eq!(refused.status, 403);
 
     let lines = ended(process);
-    let told =
-        |line: &String| serde_json::from_str::<Value>(line).ok().filter(|told| told["target"] == "boomgate::access");
-    let access: Vec<_> = lines.iter().filter_map(told).collect();
-    let [issued, told] = &access[..] else { panic!("two requests, two lines: {lines:#?}") };
+    let of_access =
+        |line: &String| serde_json::from_str::<Value>(line).ok().filter(|line| line["target"] == "boomgate::access");
+    let access: Vec<_> = lines.iter().filter_map(of_access).collect();
+    let [issued, logged] = &access[..] else { panic!("two requests, two lines: {lines:#?}") };
     assert_eq!((&issued["path"], &issued["client_id"]), (&json!("/shared/access-tokens"), &json!(READER)));
     assert!(issued["request_id"].as_str().is_some_and(|id| id.len() == 36), "{issued}");
     let expected = json!({
         "level": "INFO", "message": "answered", "method": "POST", "path": "/parking/zones", "status": 403,
         "bytes": refused.body.len(), "client_id": READER, "source": "127.0.0.1", "request_id": "order-17",
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "target": "boomgate::access",
-        "timestamp": told["timestamp"], "duration_us": told["duration_us"],
+        "timestamp": logged["timestamp"], "duration_us": logged["duration_us"],
     });
-    assert_eq!(*told, expected);
-    assert!(told["duration_us"].is_u64(), "{told}");
+    assert_eq!(*logged, expected);
+    assert!(logged["duration_us"].is_u64(), "{logged}");
 }
 
 #[tokio::test]
-async fn a_request_is_no_line_unless_that_is_asked_for() {
+async fn without_the_access_log_no_request_is_a_line() {
     for (level, expected) in [("info", 0), ("debug", 1)] {
         let site = Site::new(&[("BOOMGATE_LOG__LEVEL", level)]);
         let process = site.start();
@@ -235,7 +235,7 @@ async fn a_request_is_no_line_unless_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn each_change_that_a_caller_makes_is_a_line_at_info_in_the_words_of_the_audit_log() {
+async fn each_change_is_a_line_at_info_with_the_action_of_its_audit_entry() {
     let site = Site::new(&[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let process = site.start();
     let client = site.client(true);
@@ -265,15 +265,15 @@ async fn each_change_that_a_caller_makes_is_a_line_at_info_in_the_words_of_the_a
     sensitive.secret(client_id, rotated["client_secret"].as_str().unwrap());
     assert_eq!(sensitive.found_in(&lines), Vec::new());
     let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines.iter().filter(|line| line["action"].is_string()).collect();
-    for line in &told {
+    let changes: Vec<_> = lines.iter().filter(|line| line["action"].is_string()).collect();
+    for line in &changes {
         assert_eq!(
             (&line["level"], &line["actor"], &line["request_id"]),
             (&json!("INFO"), &json!(ADMIN), &json!("order-17")),
             "{line}"
         );
     }
-    let actions: Vec<_> = told.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> = changes.iter().map(|line| line["action"].as_str().unwrap()).collect();
     let expected = [
         "client_registered",
         "secret_rotated",
@@ -286,10 +286,10 @@ async fn each_change_that_a_caller_makes_is_a_line_at_info_in_the_words_of_the_a
         "key_imported",
     ];
     assert_eq!(actions, expected);
-    assert!(told[..8].iter().all(|line| line["subject"] == client_id), "{told:#?}");
+    assert!(changes[..8].iter().all(|line| line["subject"] == client_id), "{changes:#?}");
 }
 
-/// Stops the process as an operator does; all that it wrote to its log.
+/// Stops the process as an operator does; returns its whole log.
 fn ended(process: Process) -> Vec<String> {
     process.terminate();
     let (status, lines) = process.wait();

@@ -1,4 +1,4 @@
-//! What a client can find out by itself.
+//! The documents from which clients configure themselves, and the pages about problems.
 
 use boomgate::http::error::{Problem, ProblemKind};
 use reqwest::Method;
@@ -14,7 +14,7 @@ async fn get(server: &TestServer, path: &str) -> Value {
     answer.json()
 }
 
-/// What every resource of this server is called (RFC 9728), and the scope tokens that mean something there.
+/// The path of every resource of this server (RFC 9728), and the scope tokens that it uses.
 const RESOURCES: [(&str, &[&str]); 10] = [
     ("", &["read:zones", "write:zones"]),
     ("/v3", &["read:zones", "write:zones"]),
@@ -49,7 +49,7 @@ async fn the_authorization_server_describes_itself() {
         "protected_resources": RESOURCES.map(|(path, _)| format!("{base}{path}")),
     });
     assert_eq!(get(&server, "/.well-known/oauth-authorization-server").await, expected);
-    // What OpenID Connect Discovery requires beside it; and no list of scopes, for openid is none of them.
+    // What OpenID Connect Discovery also requires; without a list of scopes, because openid is not among them.
     let members = expected.as_object_mut().unwrap();
     members.remove("scopes_supported");
     members.insert("subject_types_supported".to_owned(), json!(["public"]));
@@ -93,7 +93,7 @@ async fn each_protected_resource_has_metadata_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_challenge_leads_to_metadata_that_fit_what_was_asked_for() {
+async fn a_challenge_names_the_metadata_of_the_resource_in_the_request() {
     let server = TestServer::start().await;
     for (path, resource) in [
         ("/parking/zones", "/parking/zones"),
@@ -109,7 +109,7 @@ async fn a_challenge_leads_to_metadata_that_fit_what_was_asked_for() {
         let metadata = get(&server, address).await;
         assert_eq!(metadata["resource"], format!("{}{resource}", server.base), "{path}");
     }
-    // RFC 6750 section 3: the scope that the request needs, so that a client asks for no more.
+    // RFC 6750 section 3: the scope that the request needs, so that a client requests no more.
     for (method, path, scope) in [
         (Method::GET, "/parking/zones", Some("read:zones")),
         (Method::POST, "/v3/shared/zones", Some("write:zones")),
@@ -125,14 +125,14 @@ async fn a_challenge_leads_to_metadata_that_fit_what_was_asked_for() {
             assert_eq!((refused.status, named), (401, scope), "{path}");
         }
     }
-    // A token for the other API, and one without the scope, are told the same.
+    // A token for the other API and one without the scope get the same challenge.
     let wrong = server.get("/admin/clients", &server.token(READER).await).await;
     let challenge = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource/admin\"", server.base);
     assert!(wrong.header("www-authenticate").contains(&challenge), "{wrong:?}");
 }
 
 #[tokio::test]
-async fn pages_of_any_origin_may_read_the_metadata_and_nothing_else() {
+async fn pages_of_any_origin_may_read_the_metadata_and_no_other_answer() {
     let server = TestServer::start().await;
     let allowed = "access-control-allow-origin";
     let ask = |method: Method, path: &str| {
@@ -179,7 +179,7 @@ async fn the_jwk_set_has_the_public_key_and_nothing_private() {
 }
 
 #[tokio::test]
-async fn every_problem_leads_to_the_page_of_exactly_its_kind() {
+async fn every_problem_links_to_the_page_of_exactly_its_kind() {
     let server = TestServer::start().await;
     for kind in ProblemKind::ALL {
         let problem: Value = serde_json::from_str(&Problem::new(kind, "detail").body(&server.base, "id")).unwrap();
@@ -200,7 +200,7 @@ async fn every_problem_leads_to_the_page_of_exactly_its_kind() {
 }
 
 #[tokio::test]
-async fn whoever_is_throttled_reads_of_the_throttle_and_not_of_the_quota() {
+async fn a_throttled_client_reads_about_the_throttle_and_not_about_the_quota() {
     let server = TestServer::start().await;
     let members = json!({ "requests_per_second": 1, "burst": 1, "daily_quota": 1 });
     let (client_id, secret) = server.register(members).await;
@@ -223,7 +223,7 @@ async fn whoever_is_throttled_reads_of_the_throttle_and_not_of_the_quota() {
 }
 
 #[tokio::test]
-async fn an_oauth_error_leads_to_a_page_of_its_own_kind() {
+async fn an_oauth_error_links_to_a_page_of_its_own_kind() {
     let server = TestServer::start_with(|config| config.failed_authentications.burst = 4).await;
     let secret = secret(READER);
     let credentials = format!("client_id={READER}&client_secret={secret}&audience={AUDIENCE}");

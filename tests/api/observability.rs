@@ -15,10 +15,10 @@ use boomgate::time::{Clock as _, ManualClock, SystemClock};
 use reqwest::{Client, Method};
 use serde_json::json;
 
-use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, answer, secret};
+use crate::harness::{
+    ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, jwt_part, secret,
+};
 use crate::protection::calls;
-
-const ZONES: &str = "/parking/zones";
 
 async fn start_with_ops() -> TestServer {
     TestServer::start_with(|config| config.ops_listen = Some("127.0.0.1:0".parse().unwrap())).await
@@ -43,7 +43,7 @@ async fn samples(server: &TestServer) -> BTreeMap<String, u64> {
     lines.filter_map(sample).collect()
 }
 
-/// What of the counters that start with `prefix` has grown.
+/// How much each counter that starts with `prefix` has grown.
 async fn grown(server: &TestServer, before: &BTreeMap<String, u64>, prefix: &str) -> Vec<(String, u64)> {
     let after = samples(server).await;
     let of_prefix = after.into_iter().filter(|(name, _)| name.starts_with(prefix));
@@ -52,7 +52,7 @@ async fn grown(server: &TestServer, before: &BTreeMap<String, u64>, prefix: &str
 }
 
 #[tokio::test]
-async fn every_counter_is_there_from_the_start() {
+async fn every_counter_exists_from_the_start() {
     let server = start_with_ops().await;
     let samples = samples(&server).await;
     let labelled = |metric: &str, label: &str, values: Vec<&str>| -> Vec<String> {
@@ -118,7 +118,7 @@ async fn every_reason_for_a_denial_has_a_counter_of_its_own() {
     };
     let good = server.token(READER).await;
     let [header, payload, signature]: [&str; 3] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let mut other_key: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    let mut other_key = jwt_part(&good, 0);
     other_key["kid"] = json!("another");
     let other_key = URL_SAFE_NO_PAD.encode(other_key.to_string());
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
@@ -171,12 +171,12 @@ async fn every_reason_for_a_denial_has_a_counter_of_its_own() {
         seen.insert(moved(reason, status, server.request(method, ZONES).bearer_auth(token)).await);
     }
     seen.insert(moved("token_missing", 401, server.request(Method::GET, ZONES)).await);
-    // The endpoint that asks who calls, and no more, is a gate too.
+    // The endpoint for the usage of the caller is behind the gate too.
     let misplaced = server.request(Method::GET, &format!("/oauth2/usage?access_token={good}"));
     seen.insert(moved("token_misplaced", 400, misplaced).await);
     server.clock.advance(Duration::from_secs(3_601));
     seen.insert(moved("token_expired", 401, server.request(Method::GET, ZONES).bearer_auth(&good)).await);
-    // What needs another issuer, a key of one's own, or a store that does not answer, has a test of its own.
+    // Those that need another issuer, an imported key or a store that does not answer have tests of their own.
     seen.extend(["wrong_issuer", "token_not_yet_valid", "store_unavailable"]);
     assert_eq!(seen, Reason::ALL.iter().map(|reason| reason.name()).collect());
 }
@@ -202,7 +202,7 @@ async fn a_token_of_another_issuer_is_counted_as_such() {
 }
 
 #[tokio::test]
-async fn token_requests_are_counted_by_what_they_were_answered() {
+async fn token_requests_are_counted_by_their_answer() {
     let server = start_with_ops().await;
     let before = samples(&server).await;
     for _ in 0..3 {
@@ -266,7 +266,7 @@ async fn requests_are_timed_by_the_pattern_of_their_route() {
 }
 
 #[tokio::test]
-async fn what_a_caller_makes_up_makes_no_series() {
+async fn made_up_paths_and_methods_make_no_series() {
     let server = start_with_ops().await;
     let token = server.token_with_room().await;
     let unknown = async |number: u32| {
@@ -277,7 +277,7 @@ async fn what_a_caller_makes_up_makes_no_series() {
         let method = Method::from_bytes(format!("M{number}").as_bytes()).unwrap();
         assert_eq!(answer(server.request(method, ZONES).bearer_auth(&token)).await.status, 405);
     };
-    // Each worker has to have met each kind once.
+    // Each worker must have had each kind once.
     for number in 0..20 {
         unknown(number).await;
         samples(&server).await;
@@ -297,7 +297,7 @@ async fn what_a_caller_makes_up_makes_no_series() {
 }
 
 #[tokio::test]
-async fn metrics_over_https_are_for_who_may_read_the_administration() {
+async fn metrics_over_https_need_the_right_to_read_the_administration() {
     let server = TestServer::start().await;
     let (client_id, secret) = server.register(json!({ "scope": "write:admin", "audience": [ADMIN_AUDIENCE] })).await;
     let writer = server.token_with(&client_id, &secret, ADMIN_AUDIENCE, None).await;
@@ -313,7 +313,7 @@ async fn metrics_over_https_are_for_who_may_read_the_administration() {
 }
 
 #[tokio::test]
-async fn probes_answer_anybody_and_are_never_limited() {
+async fn probes_are_public_and_without_limits() {
     let server = TestServer::start().await;
     for (path, text) in [
         ("/livez", "ok"),
@@ -347,6 +347,6 @@ async fn the_port_for_operators_has_three_paths_and_no_more() {
         let answer = ops(address, call.method.clone(), &call.path).await;
         assert_eq!(answer.status, 404, "{} {}", call.method, call.path);
     }
-    // A token is not burned there, for none is asked for; and the port for TLS still refuses plain HTTP.
+    // A token that is sent there is not revoked, because the port needs none; the port for TLS still refuses plain HTTP.
     assert_eq!(ops(server.address, Method::GET, "/metrics").await.status, 403);
 }

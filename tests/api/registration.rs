@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, answer, audit_entries};
 
-/// Secrets that nobody made but this test.
+/// Secrets that only this test uses.
 const OWN: &str = "correct-horse-battery-staple-4711";
 const ANOTHER: &str = "another-horse-battery-staple-0815";
 
 #[tokio::test]
-async fn a_client_is_registered_with_its_limits_and_shows_its_secret_once() {
+async fn a_client_is_registered_with_its_limits_and_its_secret_is_shown_once() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let body = json!({ "client_name": "Curbside GmbH", "scope": "write:zones read:zones", "audience": [AUDIENCE],
         "token_ttl": 7_200, "requests_per_second": 5, "burst": 9, "daily_quota": 1_000 });
     let answer = server.post_json("/admin/clients", &admin, &body).await;
     assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"));
-    let told = answer.json();
-    let (client_id, secret) = (told["client_id"].as_str().unwrap(), told["client_secret"].as_str().unwrap());
+    let client = answer.json();
+    let (client_id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
     assert_eq!(answer.header("location"), format!("/admin/clients/{client_id}"));
     assert!(secret.starts_with("bg_secret_") && secret.len() == 59);
-    assert_eq!((&told["status"], &told["scope"]), (&json!("active"), &json!("read:zones write:zones")));
+    assert_eq!((&client["status"], &client["scope"]), (&json!("active"), &json!("read:zones write:zones")));
 
     let shown = server.get(answer.header("location"), &admin).await;
-    let mut expected = told.clone();
+    let mut expected = client.clone();
     for only_now in ["client_secret", "client_id_issued_at", "client_secret_expires_at"] {
         assert!(expected.as_object_mut().unwrap().remove(only_now).is_some(), "{only_now}");
     }
@@ -131,7 +131,7 @@ async fn the_list_pages_through_every_client_once() {
 }
 
 #[tokio::test]
-async fn reading_and_writing_are_rights_of_their_own() {
+async fn reading_and_writing_are_separate_rights() {
     let server = TestServer::start().await;
     let reads = server.token_for(ADMIN, ADMIN_AUDIENCE, Some("read:admin")).await;
     assert_eq!(server.get("/admin/clients", &reads).await.status, 200);
@@ -142,25 +142,21 @@ async fn reading_and_writing_are_rights_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_client_may_be_registered_with_an_identifier_and_a_secret_of_ones_own() {
+async fn the_caller_may_choose_the_identifier_and_the_secret_of_a_client() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let body =
         json!({ "client_id": "curbside", "client_secret": OWN, "client_name": "Curbside", "scope": "read:zones" });
     let answer = server.post_json("/admin/clients", &admin, &body).await;
     assert_eq!((answer.status, answer.header("location")), (201, "/admin/clients/curbside"), "{answer:?}");
-    let told = answer.json();
-    assert_eq!(told.get("client_secret"), None, "the caller has it");
+    let client = answer.json();
+    assert_eq!(client.get("client_secret"), None, "the caller has it");
     server.token_with("curbside", OWN, AUDIENCE, None).await;
 
     let taken = server.post_json("/admin/clients", &admin, &body).await;
     assert_eq!((taken.status, taken.problem().as_str()), (409, "conflict"));
     let demo = json!({ "client_id": ADMIN, "client_name": "Me", "scope": "write:admin", "audience": ADMIN_AUDIENCE });
-    assert_eq!(
-        server.post_json("/admin/clients", &admin, &demo).await.status,
-        409,
-        "nobody takes the place of another"
-    );
+    assert_eq!(server.post_json("/admin/clients", &admin, &demo).await.status, 409, "no client replaces another");
     for (member, value) in
         [("client_id", json!("a/b")), ("client_id", Value::Null), ("client_secret", json!("hunter2"))]
     {
@@ -174,24 +170,27 @@ async fn a_client_may_be_registered_with_an_identifier_and_a_secret_of_ones_own(
 }
 
 #[tokio::test]
-async fn a_fingerprint_tells_equal_secrets_and_is_no_part_of_what_is_stored() {
+async fn fingerprints_show_equal_secrets_and_are_not_stored() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let body = |client_id: &str, secret: &str| json!({ "client_id": client_id, "client_secret": secret, "client_name": client_id, "scope": "read:zones" });
     let mut fingerprints = Vec::new();
     for (client_id, secret) in [("one", OWN), ("two", OWN), ("three", ANOTHER)] {
-        let told = server.post_json("/admin/clients", &admin, &body(client_id, secret)).await.json();
-        fingerprints.push(told["secrets"][0]["fingerprint"].as_str().unwrap().to_owned());
+        let client = server.post_json("/admin/clients", &admin, &body(client_id, secret)).await.json();
+        fingerprints.push(client["secrets"][0]["fingerprint"].as_str().unwrap().to_owned());
     }
     assert_eq!(fingerprints[0], fingerprints[1]);
     assert_ne!(fingerprints[0], fingerprints[2]);
     assert_eq!(fingerprints[0].len(), 16);
     let elsewhere = TestServer::start().await;
     let admin = elsewhere.admin_token().await;
-    let told = elsewhere.post_json("/admin/clients", &admin, &body("one", OWN)).await.json();
-    assert_ne!(told["secrets"][0]["fingerprint"], fingerprints[0], "without the installation's key no guess is tested");
+    let client = elsewhere.post_json("/admin/clients", &admin, &body("one", OWN)).await.json();
+    assert_ne!(
+        client["secrets"][0]["fingerprint"], fingerprints[0],
+        "without the installation's key no guess is tested"
+    );
 
-    // Nor is there anything in the store that a guess can be tested on but for the key itself.
+    // Nor can a guess be tested with the store, without the key.
     let digest = |text: &[u8]| ring::digest::digest(&ring::digest::SHA256, text).as_ref().to_vec();
     let plain = digest(OWN.as_bytes());
     let once_more = digest(&[b"boomgate secret fingerprint\0", plain.as_slice()].concat());
@@ -211,7 +210,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn only_who_may_change_secrets_may_ask_what_a_secret_is_to_a_client() {
+async fn to_check_secrets_needs_the_right_to_change_them() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let body =
@@ -226,9 +225,9 @@ async fn only_who_may_change_secrets_may_ask_what_a_secret_is_to_a_client() {
             json!([asked("curbside", OWN), asked("curbside", ANOTHER), asked("nobody", OWN), asked(READER, OWN)]);
         let answer = check(&admin, secrets).await;
         assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{answer:?}");
-        let told = answer.json();
-        let told = told["data"].as_array().unwrap().iter();
-        told.map(|one| one["standing"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let body = answer.json();
+        let standings = body["data"].as_array().unwrap().iter();
+        standings.map(|one| one["standing"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(standings().await, ["current", "unknown", "unknown", "unknown"]);
     let rotation = json!({ "client_secret": ANOTHER, "previous_expires_in": 60 });
@@ -248,7 +247,7 @@ async fn only_who_may_change_secrets_may_ask_what_a_secret_is_to_a_client() {
 }
 
 #[tokio::test]
-async fn a_chosen_secret_that_is_easy_to_guess_is_refused_with_the_rule() {
+async fn a_chosen_secret_that_is_easy_to_guess_is_refused_and_the_detail_has_the_rule() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     for secret in ["password".repeat(4), "curbside".repeat(4), "Curbside-2024!".repeat(3), "1234567890".repeat(4)] {
@@ -290,7 +289,7 @@ async fn a_chosen_secret_that_must_be_encoded_is_answered_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_secret_of_ones_own_rotates_in_and_one_that_has_gone_does_not_come_back() {
+async fn a_chosen_secret_can_be_rotated_in_and_a_former_one_is_refused() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let body =
@@ -338,7 +337,7 @@ async fn the_mark_of_a_declared_client_is_shown_and_changed() {
 }
 
 #[tokio::test]
-async fn the_terms_say_what_a_registration_may_have() {
+async fn the_policy_says_what_a_registration_may_have() {
     let server = TestServer::start_with(|config| config.client_defaults.daily_quota = None).await;
     let terms = server.get("/admin/terms", &server.admin_token().await).await.json();
     assert_eq!(
@@ -394,7 +393,7 @@ pub(crate) async fn delete(server: &TestServer, client_id: &str) {
 }
 
 #[tokio::test]
-async fn names_are_text_of_every_script_and_nothing_that_cannot_be_seen() {
+async fn names_may_have_letters_of_every_script_and_no_invisible_characters() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     for name in ["پارکینگ می\u{200C}خواهم", "ශ්\u{200D}රී ලංකා", "חניון 12", "駐車場 🛴"]

@@ -1,4 +1,4 @@
-//! `POST /admin/clients` with an `Idempotency-Key`: sent again, at once, and when its client is gone.
+//! `POST /admin/clients` with an `Idempotency-Key`: sent again, sent at the same time, and sent after its client was deleted.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::harness::{AUDIENCE, Answer, TestServer, answer};
 use crate::registration::delete;
 
-/// A secret that nobody made but this test.
+/// A secret that only this test uses.
 const OWN: &str = "correct-horse-battery-staple-4711";
 
 /// A key as a careful client chooses it.
@@ -26,7 +26,7 @@ async fn a_registration_that_is_sent_again_gets_the_same_answer_with_the_same_se
     let body = r#"{"client_name": "Caf\u00e9", "scope": "read:zones write:zones", "burst": 9}"#;
     let first = register_under(&server, KEY, body).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (201, ""));
-    // In other words: another order, another normalization form, a number written in another way.
+    // The same in another spelling: another order, another normalization form, a number written in another way.
     let other_words = "{\"burst\":9.0,\"scope\":\"write:zones read:zones\",\"client_name\":\"Cafe\u{301}\"}";
     for body in [body, other_words] {
         let again = register_under(&server, KEY, body).await;
@@ -37,18 +37,18 @@ async fn a_registration_that_is_sent_again_gets_the_same_answer_with_the_same_se
     let reused = register_under(&server, KEY, r#"{"client_name": "Quay", "scope": "read:zones"}"#).await;
     assert_eq!((reused.status, reused.problem().as_str()), (422, "idempotency-key-reused"));
     assert_eq!(register_under(&server, "a b", body).await.problem(), "idempotency-key-invalid");
-    let told = first.json();
-    let (client_id, secret) = (told["client_id"].as_str().unwrap(), told["client_secret"].as_str().unwrap());
+    let client = first.json();
+    let (client_id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
     server.token_with(client_id, secret, AUDIENCE, None).await;
 
-    // After a restart too; and nothing on disk is the secret, or the key that it is derived from.
+    // Also after a restart; and neither the secret nor the key that it is derived from is on the disk.
     let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
     let bytes = everything_in(&folder.path().join("data/db"));
     assert!(holds(&bytes, b"idempotency/"), "the store is looked at");
     assert!(!holds(&bytes, secret.as_bytes()) && !holds(&bytes, KEY.as_bytes()));
     let server = TestServer::start_in(folder.path(), clock, |_| ()).await;
     let again = register_under(&server, KEY, body).await;
-    assert_eq!((again.status, again.json()), (201, told));
+    assert_eq!((again.status, again.json()), (201, client));
     let listed = server.get("/admin/clients?q=caf", &server.admin_token().await).await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     server.clock.advance(Duration::from_secs(86_401));
@@ -57,7 +57,7 @@ async fn a_registration_that_is_sent_again_gets_the_same_answer_with_the_same_se
 }
 
 #[tokio::test]
-async fn of_registrations_at_once_under_one_key_one_is_made() {
+async fn of_registrations_at_the_same_time_under_one_key_one_is_made() {
     let server = TestServer::start().await;
     let body = r#"{"client_name": "Curbside", "scope": "read:zones"}"#;
     let answers = futures_util::future::join_all((0..8).map(|_| register_under(&server, KEY, body))).await;
@@ -72,7 +72,7 @@ async fn of_registrations_at_once_under_one_key_one_is_made() {
 }
 
 #[tokio::test]
-async fn registrations_at_once_under_one_key_with_a_chosen_client_id_get_one_secret() {
+async fn registrations_at_the_same_time_under_one_key_with_a_chosen_client_id_get_one_secret() {
     let server = TestServer::start().await;
     for round in 0..4 {
         let (key, client_id) = (format!("{KEY}-{round}"), format!("race{round}"));
@@ -81,7 +81,7 @@ async fn registrations_at_once_under_one_key_with_a_chosen_client_id_get_one_sec
             let answer = register_under(&server, &key, &body).await;
             assert_eq!(answer.status, 201, "{answer:?}");
             let secret = answer.json()["client_secret"].as_str().unwrap().to_owned();
-            // Each answer is good at once, the replayed ones too.
+            // The secret of each answer works at once, also of a replayed one.
             server.token_with(&client_id, &secret, AUDIENCE, None).await;
             (secret, answer.header("idempotent-replayed").is_empty())
         };
@@ -96,7 +96,7 @@ async fn registrations_at_once_under_one_key_with_a_chosen_client_id_get_one_sec
 }
 
 #[tokio::test]
-async fn of_registrations_at_once_under_two_keys_one_client_id_is_given_once() {
+async fn of_registrations_at_the_same_time_under_two_keys_one_gets_the_chosen_client_id() {
     let server = TestServer::start().await;
     let body = r#"{"client_id": "curbside", "client_name": "Curbside", "scope": "read:zones"}"#;
     let keys: Vec<String> = (0..8).map(|number| format!("{KEY}-{}", number % 2)).collect();
@@ -108,7 +108,7 @@ async fn of_registrations_at_once_under_two_keys_one_client_id_is_given_once() {
 }
 
 #[tokio::test]
-async fn a_registration_is_not_replayed_once_its_client_or_its_secret_is_gone() {
+async fn a_registration_is_not_replayed_after_its_client_or_its_secret_is_deleted() {
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let own = json!({ "client_id": "curbside", "client_name": "Curbside", "scope": "read:zones" });
@@ -125,7 +125,7 @@ async fn a_registration_is_not_replayed_once_its_client_or_its_secret_is_gone() 
         let first = register_under(&server, &key, &body).await;
         assert_eq!(first.status, 201);
 
-        // A change that leaves the secret good leaves the answer, as it was.
+        // A change that does not end the secret does not change the replayed answer.
         let patched = server.request(Method::PATCH, "/admin/clients/curbside").bearer_auth(&admin);
         assert_eq!(answer(patched.json(&json!({ "burst": 7 }))).await.status, 200);
         let rotation = json!({ "previous_expires_in": 60 });
@@ -145,7 +145,7 @@ async fn a_registration_is_not_replayed_once_its_client_or_its_secret_is_gone() 
 }
 
 #[tokio::test]
-async fn a_client_that_replaced_another_within_a_second_does_not_get_the_dead_secret() {
+async fn a_client_that_replaces_another_within_a_second_does_not_get_the_former_secret() {
     let server = TestServer::start().await;
     let body = r#"{"client_id": "curbside", "client_name": "Curbside", "scope": "read:zones"}"#;
     assert_eq!(register_under(&server, KEY, body).await.status, 201);

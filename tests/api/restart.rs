@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a restart, and what was held is returned.
+//! Every acknowledged change survives a restart, and leased units that were not used are returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn clients_keys_revocations_zones_and_quotas_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn files_that_hold_secrets_are_readable_to_their_owner_alone() {
+async fn only_their_owner_may_read_files_with_secrets() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = TestServer::start().await;
     let mode = |name: &str| std::fs::metadata(server.data_dir().join(name)).unwrap().permissions().mode() & 0o777;
@@ -51,8 +51,8 @@ async fn files_that_hold_secrets_are_readable_to_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_folder_is_of_one_kind_of_server_for_good() {
-    // A sandbox's credentials are known to everybody.
+async fn a_folder_belongs_to_one_kind_of_server_for_ever() {
+    // The credentials of a sandbox are public.
     let folder = TestServer::start().await.stop().await.unwrap();
     let refusal = TestServer::refusal(folder.path(), Edition::Serve).await;
     assert!(refusal.ends_with("was made by `boomgate sandbox`: choose another folder with --data-dir"), "{refusal}");
@@ -67,10 +67,10 @@ async fn a_folder_or_a_credentials_file_that_others_may_read_is_refused() {
         [("", 0o755, "700"), ("demo-clients.json", 0o604, "600"), ("db", 0o705, "700"), ("tls", 0o701, "700")]
     {
         let path = folder.path().join("data").join(name);
-        let kept = std::fs::metadata(&path).unwrap().permissions();
+        let permissions = std::fs::metadata(&path).unwrap().permissions();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(loose)).unwrap();
         let refusal = TestServer::refusal(folder.path(), Edition::Sandbox).await;
         assert!(refusal.contains(&format!("chmod {right} ")), "{name}: {refusal}");
-        std::fs::set_permissions(&path, kept).unwrap();
+        std::fs::set_permissions(&path, permissions).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! One value has several spellings: what was shown can be sent back, and a number is what it stands for.
+//! One value has several spellings: a client can send back what it was shown, and a number counts by its value.
 
 use boomgate::time::Clock as _;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{AUDIENCE, Answer, TestServer, answer};
 
-/// A partner, and who may change it.
+/// A server, a partner and the token of an administrator.
 struct Partner {
     server: TestServer,
     admin: String,
@@ -37,15 +37,15 @@ impl Partner {
 }
 
 #[tokio::test]
-async fn what_is_shown_of_a_client_can_be_sent_back() {
+async fn a_caller_can_send_back_what_a_client_shows() {
     let partner = Partner::register().await;
     let shown = partner.show().await;
-    // A use of the secret changes what is shown of it, and nothing of the client.
+    // To use the secret changes last_used_at of the secret, and not the client.
     partner.server.token_with("partner", &partner.secret, AUDIENCE, None).await;
     assert_ne!(partner.show().await.json()["secrets"], shown.json()["secrets"]);
     let request = partner.server.request(Method::PATCH, &partner.path).bearer_auth(&partner.admin);
     let same = answer(request.header(IF_MATCH, shown.header("etag")).json(&shown.json())).await;
-    // The first part of a tag is that of the record.
+    // The first part of an ETag is the tag of the record.
     let of_record = |answer: &Answer| answer.header("etag").split('.').next().unwrap().to_owned();
     assert_eq!((same.status, of_record(&same)), (200, of_record(&shown)));
     assert_eq!(same.json()["updated_at"], shown.json()["updated_at"]);
@@ -70,7 +70,7 @@ async fn what_is_shown_of_a_client_can_be_sent_back() {
 }
 
 #[tokio::test]
-async fn whole_numbers_are_the_same_however_they_are_written() {
+async fn whole_numbers_are_equal_however_they_are_written() {
     let partner = Partner::register().await;
     let body = r#"{"burst":5.0,"requests_per_second":1e0,"daily_quota":1E3,"token_ttl":72e2}"#;
     let changed = partner.send(Method::PATCH, &partner.path, body.to_owned()).await.json();

@@ -1,4 +1,4 @@
-//! A stop is bounded in time whatever hangs, and the exit code says how it went.
+//! A stop takes a bounded time, whatever hangs, and the exit code says how it ended.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::log::token;
 use crate::process::Site;
 use crate::process::shim::{ALL_HANG, EIO, Faults};
 
-/// What a stop may take that waits for nothing, on a machine that runs all other tests at the same time.
+/// How long a stop may take that waits for nothing, on a machine that runs all other tests at the same time.
 const SOON: Duration = Duration::from_secs(15);
-/// The same for one that waits for its bounds: 1 s for requests and 1 s for the store, with the margins of both.
+/// How long a stop may take that waits for its bounds: 1 s for requests and 1 s for the store, with a margin for each.
 const BOUNDED: Duration = Duration::from_secs(25);
 /// Never, in a test.
 const LONG_S: &str = "600";
@@ -67,14 +67,14 @@ impl Store for HangingStore {
 }
 
 #[tokio::test]
-async fn a_store_that_never_answers_does_not_hold_up_the_end_of_a_server() {
+async fn a_server_ends_although_its_store_never_answers() {
     let store = Arc::new(HangingStore { store: MemoryStore::new(), hangs: AtomicBool::new(false) });
     let server = TestServer::start_over_with(store.clone(), |config| {
         config.http.shutdown_timeout = Duration::from_secs(1);
         config.store_close_timeout = Duration::from_secs(1);
     })
     .await;
-    // Units are set aside, and so there is something to return.
+    // Units are leased, so there is something to return.
     let reader = server.token(WRITER).await;
     assert_eq!(server.get("/parking/zones", &reader).await.status, 200);
     store.hangs.store(true, Ordering::SeqCst);
@@ -83,7 +83,7 @@ async fn a_store_that_never_answers_does_not_hold_up_the_end_of_a_server() {
 }
 
 #[tokio::test]
-async fn a_disk_that_never_answers_ends_with_the_process_and_code_4() {
+async fn a_process_ends_with_code_4_although_its_disk_never_answers() {
     let mut site = bounded(&[("BOOMGATE_STORE_CLOSE_TIMEOUT_S", "1")]);
     let faults = Faults::of(&mut site);
     let mut process = site.start();
@@ -96,7 +96,7 @@ async fn a_disk_that_never_answers_ends_with_the_process_and_code_4() {
     });
     let change = client.post(format!("{}/parking/zones", site.base)).bearer_auth(&writer).json(&zone);
     let hanging = tokio::spawn(change.send());
-    // It has begun when the store no longer answers anything else.
+    // The stop has begun when the store no longer answers other calls.
     let ready = || answer(client.get(format!("{}/readyz", site.base)).timeout(Duration::from_secs(60)));
     while ready().await.status == 200 {}
     process.terminate();
@@ -111,12 +111,12 @@ async fn a_disk_that_never_answers_ends_with_the_process_and_code_4() {
 fn a_start_that_hangs_ends_at_the_first_signal_with_code_3() {
     for signal in ["TERM", "INT"] {
         let site = Site::new(&[("BOOMGATE_LOG__LEVEL", "debug")]);
-        // Its store is a pipe into which nobody writes.
+        // Its store is a pipe without a writer.
         let folder = site.data_dir().join("db");
         let make = "umask 077 && mkdir -p \"$0\" && mkfifo \"$0/db\"";
         assert!(Command::new("sh").args(["-c", make]).arg(&folder).status().unwrap().success());
         let process = site.spawn();
-        // From then on it hangs.
+        // From now on it hangs.
         while !folder.join("lock").exists() {
             std::thread::yield_now();
         }
@@ -153,7 +153,7 @@ fn a_second_signal_stops_at_once_and_the_code_is_3() {
 }
 
 #[test]
-fn one_stop_that_arrives_twice_lets_requests_end() {
+fn two_signals_of_one_stop_let_requests_end() {
     for [first, second] in [["TERM", "TERM"], ["TERM", "INT"], ["HUP", "TERM"]] {
         let site = bounded(&[]);
         let mut process = site.start();
@@ -186,7 +186,7 @@ fn a_hangup_is_a_stop_unless_it_is_ignored() {
 }
 
 #[test]
-fn a_second_signal_ends_a_stop_that_the_disk_holds_up() {
+fn a_second_signal_ends_a_stop_that_waits_for_the_disk() {
     let mut site = bounded(&[("BOOMGATE_STORE_CLOSE_TIMEOUT_S", LONG_S)]);
     let faults = Faults::of(&mut site);
     let mut process = site.start();
@@ -199,10 +199,10 @@ fn a_second_signal_ends_a_stop_that_the_disk_holds_up() {
 }
 
 #[test]
-fn connections_at_rest_hold_up_no_stop() {
+fn idle_connections_do_not_delay_a_stop() {
     let site = Site::new(&[("BOOMGATE_HTTP__SHUTDOWN_TIMEOUT_S", LONG_S)]);
     let mut process = site.start();
-    // Some have said nothing at all, some have shaken hands.
+    // Some have sent nothing, some have finished the TLS handshake.
     let _silent: Vec<_> = (0..150).map(|_| std::net::TcpStream::connect(site.address()).unwrap()).collect();
     let _open: Vec<_> = (0..50)
         .map(|_| {

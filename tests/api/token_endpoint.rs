@@ -1,37 +1,22 @@
 //! `POST /shared/access-tokens` and `POST /oauth2/token`: RFC 6749 section 4.4 and docs/architecture.md#the-token-endpoint.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boomgate::time::Clock as _;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    ADMIN, ADMIN_AUDIENCE, AUDIENCE, READER, TestServer, WRITER, answer, audit_entries, basic, secret,
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, JSON, READER, TestServer, WRITER, answer, audit_entries, basic, claims, secret,
+    token_request as request,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-
-fn request(client_id: &str) -> Value {
-    json!({
-        "grant_type": "client_credentials",
-        "client_id": client_id,
-        "client_secret": secret(client_id),
-        "audience": AUDIENCE,
-    })
-}
 
 fn form(client_id: &str) -> String {
     format!(
         "grant_type=client_credentials&client_id={client_id}&client_secret={}&audience={AUDIENCE}",
         secret(client_id)
     )
-}
-
-fn claims(token: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -41,23 +26,23 @@ async fn the_documented_request_gets_the_documented_answer() {
     assert_eq!(answer.status, 200);
     assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
     assert_eq!(answer.header("content-type"), JSON);
-    let told = answer.json();
+    let body = answer.json();
     let now = server.clock.now();
-    assert_eq!(told["token_type"], "Bearer");
-    assert_eq!(told["expires_in"], 3_600);
-    assert_eq!(told["expires_at"], now.plus(3_600).to_string());
-    assert_eq!(told["scope"], "read:zones write:zones");
-    assert_eq!(told.as_object().unwrap().len(), 5);
+    assert_eq!(body["token_type"], "Bearer");
+    assert_eq!(body["expires_in"], 3_600);
+    assert_eq!(body["expires_at"], now.plus(3_600).to_string());
+    assert_eq!(body["scope"], "read:zones write:zones");
+    assert_eq!(body.as_object().unwrap().len(), 5);
 
-    let claims = claims(told["access_token"].as_str().unwrap());
+    let claims = claims(body["access_token"].as_str().unwrap());
     assert_eq!(claims["iss"], server.base);
     assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(WRITER), &json!(WRITER)));
-    assert_eq!((&claims["aud"], &claims["scope"]), (&json!(AUDIENCE), &told["scope"]));
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!(AUDIENCE), &body["scope"]));
     assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(now.get()), Some(now.get() + 3_600)));
 }
 
 #[tokio::test]
-async fn strict_dress_has_no_expires_at() {
+async fn the_standard_endpoint_has_no_expires_at() {
     let server = TestServer::start().await;
     for path in ["/oauth2/token", "/v3/oauth2/token"] {
         let answer = answer(server.request(Method::POST, path).header(CONTENT_TYPE, FORM).body(form(READER))).await;
@@ -68,7 +53,7 @@ async fn strict_dress_has_no_expires_at() {
 }
 
 #[tokio::test]
-async fn every_way_to_send_the_same_request_is_understood() {
+async fn every_way_to_send_a_token_request_works() {
     let server = TestServer::start().await;
     let json = request(READER).to_string();
     let url = "/shared/access-tokens";
@@ -152,12 +137,12 @@ async fn every_malformed_request_gets_its_error_of_rfc_6749() {
         ("multipart/form-data; boundary=x", "--x--".to_owned(), 415, "invalid_request", "multipart"),
     ] {
         let answer = server.token_request(content_type, body).await;
-        let told = answer.json();
-        assert_eq!((answer.status, &told["error"]), (status, &json!(error)), "{reason}");
-        assert!(told["error_description"].as_str().is_some_and(|text| text.is_ascii() && text.len() > 5), "{told}");
-        let page = told["error_uri"].as_str().unwrap();
-        assert!(page.starts_with(&format!("{}/problems/", server.base)), "{told}");
-        assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
+        let body = answer.json();
+        assert_eq!((answer.status, &body["error"]), (status, &json!(error)), "{reason}");
+        assert!(body["error_description"].as_str().is_some_and(|text| text.is_ascii() && text.len() > 5), "{body}");
+        let page = body["error_uri"].as_str().unwrap();
+        assert!(page.starts_with(&format!("{}/problems/", server.base)), "{body}");
+        assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
         assert_eq!((answer.header("cache-control"), answer.header("content-type")), ("no-store", JSON), "{reason}");
         // RFC 9110 section 15.5.2: each 401 has a challenge, also to credentials that came in the body.
         let challenge = if status == 401 { "Basic realm=\"token endpoint\", charset=\"UTF-8\"" } else { "" };
@@ -168,7 +153,7 @@ async fn every_malformed_request_gets_its_error_of_rfc_6749() {
 }
 
 #[tokio::test]
-async fn a_body_whose_form_is_in_doubt_is_415() {
+async fn a_body_without_a_clear_media_type_is_415() {
     let server = TestServer::start().await;
     for (name, value, said) in [
         ("content-type", FORM, "Send application/json or application/x-www-form-urlencoded."),
@@ -183,7 +168,7 @@ async fn a_body_whose_form_is_in_doubt_is_415() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_parameter_is_said_by_its_name() {
+async fn an_error_names_the_parameter_that_is_wrong() {
     let server = TestServer::start().await;
     let twice = server.token_request(FORM, format!("{}&client_id=a", form(READER))).await;
     assert_eq!(twice.json()["error_description"], "client_id is there more than once.");
@@ -201,7 +186,7 @@ async fn what_is_wrong_with_a_parameter_is_said_by_its_name() {
              {{\"grant_type\": \"client_credentials\"}}."
         );
         assert_eq!(broken.json()["error_description"], expected, "{body:?}");
-        // No type is JSON too.
+        // Without a media type, the body is JSON.
         let untyped = answer(server.request(Method::POST, "/oauth2/token").body(body)).await;
         assert_eq!(untyped.json()["error_description"], expected, "{body:?}");
     }
@@ -241,7 +226,7 @@ async fn two_authentications_at_once_are_refused() {
 }
 
 #[tokio::test]
-async fn a_secret_in_the_query_string_is_refused_and_written_down() {
+async fn a_secret_in_the_query_string_is_refused_and_the_audit_log_has_it() {
     let server = TestServer::start().await;
     let query = format!("/shared/access-tokens?{}", form(READER));
     for method in [Method::POST, Method::GET] {
@@ -261,7 +246,7 @@ async fn a_secret_in_the_query_string_is_refused_and_written_down() {
 }
 
 #[tokio::test]
-async fn without_an_audience_the_default_of_the_configuration_is_meant() {
+async fn without_an_audience_the_default_of_the_settings_applies() {
     let server = TestServer::start_with(|config| config.default_audience = Some(AUDIENCE.to_owned())).await;
     let mut body = request(READER);
     body.as_object_mut().unwrap().remove("audience");
@@ -284,7 +269,7 @@ async fn an_unknown_client_and_a_wrong_secret_are_the_same_answer() {
 }
 
 #[tokio::test]
-async fn of_several_resources_one_that_the_client_was_granted_is_served() {
+async fn of_several_resources_the_token_is_for_one_that_the_client_was_granted() {
     let server = TestServer::start().await;
     let base = &server.base;
     let here = format!("{base}/");
@@ -324,10 +309,10 @@ async fn of_several_resources_one_that_the_client_was_granted_is_served() {
         for issued in
             [server.token_request(FORM, encoded.finish()).await, server.token_request(JSON, members.to_string()).await]
         {
-            let told = issued.json();
+            let body = issued.json();
             match outcome {
-                Ok(audience) => assert_eq!(claims(told["access_token"].as_str().unwrap())["aud"], audience, "{reason}"),
-                Err(error) => assert_eq!((issued.status, &told["error"]), (400, &json!(error)), "{reason}"),
+                Ok(audience) => assert_eq!(claims(body["access_token"].as_str().unwrap())["aud"], audience, "{reason}"),
+                Err(error) => assert_eq!((issued.status, &body["error"]), (400, &json!(error)), "{reason}"),
             }
         }
     }
@@ -340,7 +325,7 @@ async fn of_several_resources_one_that_the_client_was_granted_is_served() {
 }
 
 #[tokio::test]
-async fn a_secret_of_any_spelling_proves_its_client_encoded_or_as_it_stands() {
+async fn a_secret_with_any_characters_authenticates_its_client_encoded_or_not() {
     let server = TestServer::start().await;
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     for (number, chosen) in [
@@ -397,7 +382,7 @@ async fn a_token_can_be_signed_with_ed25519() {
 }
 
 #[tokio::test]
-async fn this_server_as_a_resource_is_its_partner_api() {
+async fn the_resource_of_this_server_is_its_partner_api() {
     // RFC 9728 section 2 names the resource; RFC 8707 has clients send that name.
     let server = TestServer::start().await;
     let metadata = answer(server.request(Method::GET, "/.well-known/oauth-protected-resource")).await.json();
@@ -412,7 +397,7 @@ async fn this_server_as_a_resource_is_its_partner_api() {
 }
 
 #[tokio::test]
-async fn each_resource_that_the_metadata_name_is_a_target_of_its_own_api() {
+async fn each_resource_in_the_metadata_is_a_target_of_its_own_api() {
     let server = TestServer::start().await;
     let metadata = answer(server.request(Method::GET, "/.well-known/oauth-authorization-server")).await.json();
     let resources = metadata["protected_resources"].as_array().unwrap();
@@ -454,7 +439,7 @@ async fn a_secret_in_the_query_string_is_refused_wherever_clients_authenticate()
     let entries = audit_entries(&server.stop().await.unwrap()).await;
     let exposed = entries.iter().filter(|entry| entry["action"] == "secret_exposed");
     let mut exposed: Vec<_> = exposed.map(|entry| entry["subject"].as_str().unwrap()).collect();
-    // Entries of one second are in no order.
+    // Entries of one second have no order.
     exposed.sort_unstable();
     assert_eq!(exposed, [READER, WRITER]);
 }

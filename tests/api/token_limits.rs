@@ -1,24 +1,13 @@
-//! How often clients may ask for tokens, and how often an address may fail to be a client.
+//! How often clients may request tokens, and how often an address may fail to authenticate.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, basic, secret};
-
-const JSON: &str = "application/json";
-
-fn request(client_id: &str) -> Value {
-    json!({
-        "grant_type": "client_credentials",
-        "client_id": client_id,
-        "client_secret": secret(client_id),
-        "audience": AUDIENCE,
-    })
-}
+use crate::harness::{AUDIENCE, JSON, READER, TestServer, WRITER, answer, basic, secret, token_request as request};
 
 #[tokio::test]
-async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
+async fn failures_of_one_client_end_in_429_and_lock_out_no_valid_secret() {
     let server = TestServer::start().await;
     let wrong = json!({ "grant_type": "client_credentials", "client_id": READER, "client_secret": "wrong",
         "audience": AUDIENCE });
@@ -29,7 +18,7 @@ async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
     assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat());
     let refused = server.token_request(JSON, wrong.to_string()).await;
     assert_eq!((refused.header("retry-after"), &refused.json()["error"]), ("6", &json!("temporarily_unavailable")));
-    // The neighbour, and the very client that somebody else tried to be.
+    // The neighbour, and the client itself that another caller tried to be.
     for client_id in [WRITER, READER] {
         assert_eq!(server.token_request(JSON, request(client_id).to_string()).await.status, 200);
     }
@@ -38,7 +27,7 @@ async fn failures_of_one_client_end_in_429_and_lock_nobody_out() {
 }
 
 #[tokio::test]
-async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
+async fn valid_credentials_pass_whatever_neighbours_at_the_address_do() {
     let server = TestServer::start_with(|config| {
         config.token_endpoint.requests_per_second = 1;
         config.token_endpoint.burst = 3;
@@ -58,7 +47,7 @@ async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
     for endpoint in ["/shared/access-tokens", "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
         let post = |body: String| server.request(Method::POST, endpoint).body(body);
         for (reason, request) in [
-            ("the right client, a wrong secret", post(wrong(READER).to_string())),
+            ("a known client, a wrong secret", post(wrong(READER).to_string())),
             ("an unknown client", post(wrong("nobody").to_string())),
             ("no credentials", post(json!({ "grant_type": "client_credentials", "token": "a" }).to_string())),
             ("a body that cannot be read", post("{".to_owned())),
@@ -66,7 +55,7 @@ async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
             ("another media type", post("{}".to_owned()).header(CONTENT_TYPE, "text/plain")),
             ("a compressed body", post("{}".to_owned()).header("content-encoding", "gzip")),
             ("another method", server.request(Method::GET, endpoint)),
-            ("a method that nobody knows", server.request("KNOCK".parse().unwrap(), endpoint)),
+            ("a method that HTTP does not have", server.request("KNOCK".parse().unwrap(), endpoint)),
         ] {
             let mut refused = answer(request.try_clone().unwrap()).await;
             for _ in 0..20 {
@@ -82,7 +71,7 @@ async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
             assert_eq!(answer(right(endpoint)).await.status, 200, "{endpoint}, beside {reason}");
         }
     }
-    // At once, over one HTTP/2 connection and over several of HTTP/1.1, in the midst of a flood.
+    // At the same time, over one HTTP/2 connection and over several of HTTP/1.1, among many wrong requests.
     for client in [server.client.clone(), server.another_client(false)] {
         let url = format!("{}/oauth2/token", server.base);
         let requests = (0..48).map(|number| {
@@ -100,7 +89,7 @@ async fn right_credentials_pass_whatever_their_neighbours_at_the_address_do() {
 }
 
 #[tokio::test]
-async fn right_credentials_that_ask_for_something_wrong_do_not_count_against_their_address() {
+async fn valid_credentials_in_a_wrong_request_do_not_count_against_their_address() {
     let server = TestServer::start_with(|config| {
         config.token_endpoint.requests_per_second = 1;
         config.token_endpoint.burst = 1;
@@ -130,7 +119,7 @@ async fn right_credentials_that_ask_for_something_wrong_do_not_count_against_the
 }
 
 #[tokio::test]
-async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
+async fn each_client_has_a_limit_of_its_own_at_any_address() {
     let server = TestServer::start_with(|config| {
         config.token_endpoint.client_requests_per_second = 1;
         config.token_endpoint.client_burst = 3;
@@ -144,14 +133,14 @@ async fn one_client_is_limited_by_itself_wherever_it_asks_from() {
     assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
     assert_eq!(refused.json()["error"], "temporarily_unavailable");
     assert!(refused.json()["error_description"].as_str().unwrap().contains("expires_in"), "{refused:?}");
-    // Its wrong secret is as wrong as before, and its neighbour as right.
+    // A wrong secret is still refused, and the neighbour still gets a token.
     let mut wrong = request(READER);
     wrong["client_secret"] = json!("wrong");
     assert_eq!(server.token_request(JSON, wrong.to_string()).await.status, 401);
     assert_eq!(ask(WRITER).await.status, 200);
     let (name, value) = basic(READER, &secret(READER));
     let introspection = server.request(Method::POST, "/oauth2/introspect").header(name, value);
-    assert_eq!(answer(introspection.form(&[("token", "a")])).await.status, 200, "a limit on tokens alone");
+    assert_eq!(answer(introspection.form(&[("token", "a")])).await.status, 200, "the limit is on tokens alone");
     server.clock.advance(std::time::Duration::from_secs(1));
     assert_eq!([ask(READER).await.status, ask(READER).await.status], [200, 429]);
 }
@@ -178,9 +167,9 @@ async fn a_client_that_is_registered_again_starts_with_all_of_its_limit() {
     assert_eq!(ask(&secret).await, 200);
 }
 
-/// What is wrong with the request is no way to learn whether a client is registered.
+/// A wrong request must not show whether a client is registered.
 #[tokio::test]
-async fn wrong_credentials_are_as_wrong_in_a_request_that_cannot_be_granted() {
+async fn wrong_credentials_get_the_same_answer_in_a_request_that_cannot_be_granted() {
     let server = TestServer::start().await;
     for (member, wrong) in [("grant_type", "password"), ("grant_type", ""), ("scope", "a  b")] {
         let ask = async |client_id: &str| {
@@ -193,12 +182,12 @@ async fn wrong_credentials_are_as_wrong_in_a_request_that_cannot_be_granted() {
         assert_eq!((answers[0].0, &answers[0].1["error"]), (401, &json!("invalid_client")), "{member} {wrong:?}");
         assert_eq!(answers[0], answers[1], "{member} {wrong:?}");
     }
-    let nobody = server.token_request(JSON, json!({ "grant_type": "password" }).to_string()).await;
-    assert_eq!((nobody.status, &nobody.json()["error"]), (400, &json!("unsupported_grant_type")));
+    let unauthenticated = server.token_request(JSON, json!({ "grant_type": "password" }).to_string()).await;
+    assert_eq!((unauthenticated.status, &unauthenticated.json()["error"]), (400, &json!("unsupported_grant_type")));
 }
 
 #[tokio::test]
-async fn one_client_revokes_no_faster_than_it_may_ask_for_tokens() {
+async fn one_client_may_revoke_as_often_as_it_may_request_tokens() {
     let server = TestServer::start_with(|config| {
         config.token_endpoint.client_requests_per_second = 1;
         config.token_endpoint.client_burst = 3;
@@ -206,30 +195,37 @@ async fn one_client_revokes_no_faster_than_it_may_ask_for_tokens() {
     .await;
     let tokens = [server.token(READER).await, server.token(READER).await, server.token(READER).await];
     assert_eq!(server.token_request(JSON, request(READER).to_string()).await.status, 429);
-    let ask = async |endpoint: &str, client_id: &str, token: &str| {
-        let (name, value) = basic(client_id, &secret(client_id));
-        answer(server.request(Method::POST, endpoint).header(name, value).form(&[("token", token)])).await
-    };
-    // A leaked token can be revoked however many the client has asked for.
+    // A client can revoke a leaked token, even if it may request no more.
     for token in &tokens {
-        assert_eq!(ask("/oauth2/revoke", READER, token).await.status, 200);
+        assert_eq!(server.about_token("/oauth2/revoke", READER, token).await.status, 200);
         assert_eq!(server.get("/parking/zones", token).await.status, 401);
     }
     for token in [tokens[0].as_str(), "no token"] {
-        let refused = ask("/oauth2/revoke", READER, token).await;
+        let refused = server.about_token("/oauth2/revoke", READER, token).await;
         assert_eq!((refused.status, refused.header("retry-after")), (429, "1"), "{token}");
         assert_eq!(refused.json()["error"], "temporarily_unavailable");
         assert!(refused.json()["error_description"].as_str().unwrap().contains("revokes"), "{refused:?}");
     }
-    assert_eq!(ask("/oauth2/revoke", WRITER, "no token").await.status, 200, "its neighbour has limits of its own");
-    assert_eq!(ask("/oauth2/introspect", READER, "no token").await.status, 200, "introspection writes nothing");
+    assert_eq!(
+        server.about_token("/oauth2/revoke", WRITER, "no token").await.status,
+        200,
+        "its neighbour has limits of its own"
+    );
+    assert_eq!(
+        server.about_token("/oauth2/introspect", READER, "no token").await.status,
+        200,
+        "introspection writes nothing"
+    );
     server.clock.advance(std::time::Duration::from_secs(1));
-    let revoked = [ask("/oauth2/revoke", READER, "a").await.status, ask("/oauth2/revoke", READER, "a").await.status];
+    let revoked = [
+        server.about_token("/oauth2/revoke", READER, "a").await.status,
+        server.about_token("/oauth2/revoke", READER, "a").await.status,
+    ];
     assert_eq!(revoked, [200, 429]);
 }
 
 #[tokio::test]
-async fn an_address_that_tries_ever_new_clients_meets_a_limit_at_every_endpoint() {
+async fn an_address_that_tries_more_and_more_clients_reaches_a_limit_at_every_endpoint() {
     let server = TestServer::start().await;
     for endpoint in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
         let mut statuses = Vec::new();

@@ -1,4 +1,4 @@
-//! A server whose log or output nobody reads: it answers, it is probed, it stops, and it says what is missing.
+//! A server without a reader of its log or output: it answers, it stops, and it says how many lines it dropped.
 
 use std::io::{PipeReader, Read as _, Write as _};
 use std::sync::mpsc::channel;
@@ -12,15 +12,15 @@ use crate::log::token;
 use crate::process::Site;
 use crate::process::shim::{EIO, Faults, SYNCS};
 
-/// What a stop may take on a machine that runs all other tests at the same time.
+/// How long a stop may take on a machine that runs all other tests at the same time.
 const SOON: Duration = Duration::from_secs(15);
-/// The same for one that waits for a disk that fails.
+/// How long a stop may take that waits for a failing disk.
 const BOUNDED: Duration = Duration::from_secs(60);
-/// More than a pipe and the queue in memory hold, with lines as long as these paths.
+/// So many lines, as long as these paths, do not fit in a pipe and the queue in memory.
 const REQUESTS: u64 = 800;
 const PATH_BYTES: usize = 4_000;
 
-/// Requests with an access log that is larger than what waits for a reader.
+/// Sends requests whose access log does not fit in the pipe and the queue.
 async fn ask(client: &Client, base: &str) {
     let path = "x".repeat(PATH_BYTES);
     for _ in 0..REQUESTS {
@@ -28,7 +28,7 @@ async fn ask(client: &Client, base: &str) {
     }
 }
 
-/// The lines of a log, each of which is JSON.
+/// The lines of a log of JSON.
 fn lines(mut log: PipeReader) -> Vec<Value> {
     let mut text = String::new();
     log.read_to_string(&mut text).unwrap();
@@ -36,7 +36,7 @@ fn lines(mut log: PipeReader) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_no_request_no_probe_and_no_stop() {
+async fn a_log_without_a_reader_delays_no_request_no_probe_and_no_stop() {
     let site = Site::new(&[("BOOMGATE_LOG__ACCESS", "true")]);
     let (unread, log) = std::io::pipe().unwrap();
     let mut process = site.spawn_with_log(log);
@@ -53,11 +53,11 @@ async fn a_log_that_nobody_reads_holds_up_no_request_no_probe_and_no_stop() {
 }
 
 #[tokio::test]
-async fn once_the_log_is_read_again_a_line_says_how_many_were_dropped_and_metrics_count_them() {
+async fn when_the_log_is_read_again_a_line_says_how_many_were_dropped_and_metrics_count_them() {
     let site = Site::new(&[("BOOMGATE_LOG__ACCESS", "true"), ("BOOMGATE_LOG__FORMAT", "json")]);
     let (log, its_end) = std::io::pipe().unwrap();
     let process = site.spawn_with_log(its_end);
-    // The log stays unread: that the server is ready shows in its answers.
+    // The log has no reader: the answers show that the server is ready.
     while !site.ca_path().exists() || tokio::net::TcpStream::connect(site.address()).await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -88,7 +88,7 @@ async fn once_the_log_is_read_again_a_line_says_how_many_were_dropped_and_metric
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_is_gone_ends_nothing() {
+async fn a_server_goes_on_when_the_reader_of_its_log_ends() {
     let site = Site::new(&[("BOOMGATE_LOG__ACCESS", "true")]);
     let (gone, log) = std::io::pipe().unwrap();
     drop(gone);
@@ -104,10 +104,10 @@ async fn a_log_whose_reader_is_gone_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_whose_output_nobody_reads_still_serves_and_stops() {
+async fn a_server_without_a_reader_of_its_output_still_serves_and_stops() {
     let site = Site::new(&[]);
     let (unread, output) = std::io::pipe().unwrap();
-    // Full, so that whoever writes more of it waits.
+    // The pipe is full, so a further write blocks.
     let mut filler = output.try_clone().unwrap();
     let (progress, bytes) = channel();
     std::thread::spawn(move || {
@@ -129,7 +129,7 @@ async fn a_server_whose_output_nobody_reads_still_serves_and_stops() {
 }
 
 #[tokio::test]
-async fn with_a_json_log_everything_that_a_server_says_is_json() {
+async fn with_a_json_log_every_line_of_a_server_is_json() {
     let json = [("BOOMGATE_LOG__FORMAT", "json"), ("BOOMGATE_LOG__LEVEL", "warn")];
     let site = Site::new(&json);
     let parsed = |lines: &[String]| -> Vec<Value> {
@@ -138,7 +138,7 @@ async fn with_a_json_log_everything_that_a_server_says_is_json() {
     let says = |lines: &[Value], level: &str, words: &str| {
         lines.iter().any(|line| line["level"] == level && line["message"].as_str().unwrap().contains(words))
     };
-    // A stop is said at every level, and the start-up text for people is not there.
+    // The line about the stop comes at every level, and the start-up text for people does not come.
     let site_at_info = Site::new(&[("BOOMGATE_LOG__FORMAT", "json")]);
     let mut process = site_at_info.spawn();
     process.wait_for("the server is ready");
@@ -148,7 +148,7 @@ async fn with_a_json_log_everything_that_a_server_says_is_json() {
     assert!(status.success(), "{status}");
     assert!(says(&parsed(&lines), "INFO", "Stopping: requests under way"), "{lines:?}");
 
-    // What refuses a start: a port that is taken, settings that are wrong.
+    // A start that is refused: a port in use, wrong settings.
     let listener = std::net::TcpListener::bind(site.address()).unwrap();
     let (status, lines) = site.spawn().end_within(SOON);
     assert_eq!(status.code(), Some(1));

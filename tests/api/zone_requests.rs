@@ -5,18 +5,10 @@ use std::sync::Arc;
 use boomgate::store::{MemoryStore, Store as _};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Answer, TestServer, answer};
-
-const ZONES: &str = "/parking/zones";
-
-fn zone(number: &str) -> Value {
-    json!({
-        "number": number, "name": "Quay", "operator_id": "quays", "session_type": "space",
-        "location": { "latitude": 1.25, "longitude": 103.75 },
-    })
-}
+use crate::harness::{AUDIENCE, Answer, TestServer, ZONES, answer};
+use crate::zones::zone;
 
 /// A client that may read and write zones, with limits that it does not reach.
 struct Caller<'s> {
@@ -177,7 +169,7 @@ async fn without_the_store_changes_and_new_quota_blocks_are_503_and_reads_go_on(
     let caller = Caller::of(&server).await;
     let (path, _) = caller.create("1").await;
     let (client_id, secret) = server.register(json!({ "daily_quota": 100 })).await;
-    let counted = server.token_with(&client_id, &secret, crate::harness::AUDIENCE, None).await;
+    let counted = server.token_with(&client_id, &secret, AUDIENCE, None).await;
     store.close().await.unwrap();
 
     let refused = caller.send("POST", ZONES, &[], &zone("2").to_string()).await;

@@ -1,14 +1,12 @@
-//! `/parking/zones` over HTTPS: the sample API's own contract (docs/architecture.md#the-sample-api), and what hostile clients send.
+//! `/parking/zones` over HTTPS: the contract of the sample API (docs/architecture.md#the-sample-api), and hostile requests.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, answer};
+use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, READER, TestServer, WRITER, ZONES, answer};
 
-const ZONES: &str = "/parking/zones";
-
-fn zone(number: &str) -> Value {
+pub(crate) fn zone(number: &str) -> Value {
     json!({
         "number": number, "name": "Harbour Street", "operator_id": "op-harbour", "session_type": "vehicle",
         "location": { "latitude": 47.1, "longitude": 8.2 },
@@ -44,7 +42,7 @@ async fn the_documented_post_works_without_a_content_type() {
 }
 
 #[tokio::test]
-async fn real_clients_find_zones_by_operator_number_and_place() {
+async fn clients_find_zones_by_operator_number_and_place() {
     let server = TestServer::start().await;
     let token = server.token(READER).await;
     let count = |page: &Answer| page.json()["data"].as_array().unwrap().len();
@@ -67,7 +65,7 @@ async fn real_clients_find_zones_by_operator_number_and_place() {
 }
 
 #[tokio::test]
-async fn the_cursor_walks_every_zone_once() {
+async fn the_cursor_leads_through_every_zone_once() {
     let server = TestServer::start().await;
     let token = server.token_with_room().await;
     let (mut seen, mut next) = (Vec::new(), String::new());
@@ -86,7 +84,7 @@ async fn the_cursor_walks_every_zone_once() {
 }
 
 #[tokio::test]
-async fn every_hostile_query_is_a_problem_that_names_it() {
+async fn every_hostile_query_is_a_problem_that_names_the_parameter() {
     let server = TestServer::start().await;
     let token = server.token_with_room().await;
     for (query, kind) in [
@@ -178,7 +176,7 @@ async fn every_hostile_body_is_a_problem_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_of_what_somebody_else_changed_is_refused() {
+async fn a_change_to_a_zone_that_another_caller_changed_is_refused() {
     let server = TestServer::start().await;
     let token = server.token(WRITER).await;
     let created = server.post_json(ZONES, &token, &zone("5")).await;
@@ -221,7 +219,7 @@ async fn an_idempotency_key_makes_a_post_safe_to_send_again() {
     let long = "k".repeat(256);
     let unfit = send(&server, Method::POST, ZONES, &token, &[("idempotency-key", &long)], body()).await;
     assert_eq!((unfit.status, unfit.problem().as_str()), (400, "idempotency-key-invalid"));
-    // The key is this client's alone, and a day old it is forgotten.
+    // Other clients have keys of their own, and after a day the server forgets the key.
     let (other_id, secret) = server.register(json!({})).await;
     let other_token = server.token_with(&other_id, &secret, AUDIENCE, None).await;
     assert_eq!(send(&server, Method::POST, ZONES, &other_token, &key, body()).await.status, 409);
@@ -231,14 +229,14 @@ async fn an_idempotency_key_makes_a_post_safe_to_send_again() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_told_where_and_what_was_expected() {
+async fn a_body_that_is_not_json_is_refused_with_the_place_and_what_is_expected() {
     let server = TestServer::start().await;
     let limits = json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null,
         "scope": "read:admin write:admin", "audience": [ADMIN_AUDIENCE] });
     let (client_id, secret) = server.register(limits).await;
     let admin = server.token_with(&client_id, &secret, ADMIN_AUDIENCE, None).await;
     let writer = server.token_with_room().await;
-    // What curl names by itself, for -d '...' and -d ''; other tools name nothing.
+    // The media type that curl names by itself for -d '...' and -d ''; other tools name none.
     let form = Some("application/x-www-form-urlencoded");
     for (body, at) in [
         ("...", "expected value at line 1 column 1"),
@@ -269,7 +267,7 @@ async fn a_body_that_is_not_json_is_told_where_and_what_was_expected() {
 }
 
 #[tokio::test]
-async fn the_same_zone_in_other_words_is_the_same_request() {
+async fn the_same_zone_in_another_spelling_is_the_same_request() {
     let server = TestServer::start().await;
     let token = server.token_with_room().await;
     let key = [("idempotency-key", "in-other-words"), ("content-type", "application/json")];
@@ -295,7 +293,7 @@ async fn the_same_zone_in_other_words_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn exactly_as_many_zones_as_a_client_may_have_are_created_at_once_and_after_a_restart() {
+async fn a_client_creates_exactly_as_many_zones_as_it_may_have_at_once_and_after_a_restart() {
     let bounded = |config: &mut boomgate::config::Config| config.parking.max_zones_per_client = 25;
     let server = TestServer::start_with(bounded).await;
     let limits = json!({ "client_id": "builder", "requests_per_second": 10_000, "burst": 10_000, "daily_quota": null });
@@ -310,7 +308,7 @@ async fn exactly_as_many_zones_as_a_client_may_have_are_created_at_once_and_afte
     assert!(refused.json()["detail"].as_str().unwrap().contains("has created 25 zones"), "{refused:?}");
     assert!(answers.iter().all(|answer| [201, 409].contains(&answer.status)));
 
-    // What another creates counts for that one; who changes or deletes a zone is of no account.
+    // A zone counts for the client that created it, whichever client changes or deletes it.
     let writer = server.token(WRITER).await;
     assert_eq!(server.post_json(ZONES, &writer, &zone("n-writer")).await.status, 201);
     let path = created[0].header("location").to_owned();
@@ -326,7 +324,7 @@ async fn exactly_as_many_zones_as_a_client_may_have_are_created_at_once_and_afte
 }
 
 #[tokio::test]
-async fn what_a_client_stored_ends_with_it() {
+async fn everything_that_a_client_stored_is_deleted_with_it() {
     let server = TestServer::start().await;
     let room = json!({ "client_id": "again", "requests_per_second": 10_000, "burst": 10_000 });
     let (_, secret) = server.register(room.clone()).await;
@@ -360,8 +358,8 @@ async fn what_a_client_stored_ends_with_it() {
         ("deleted-clients/", 0),
         ("zone-owners/", 2),
     ] {
-        let kept = boomgate::store::Store::scan(&store, prefix.as_bytes(), None, 1_000).await.unwrap();
-        assert_eq!(kept.len(), count, "{prefix}");
+        let stored = boomgate::store::Store::scan(&store, prefix.as_bytes(), None, 1_000).await.unwrap();
+        assert_eq!(stored.len(), count, "{prefix}");
     }
 }
 
@@ -379,7 +377,11 @@ async fn a_client_has_a_bounded_number_of_idempotency_keys() {
     let (index, refused) = answers.iter().enumerate().find(|(_, answer)| answer.status != 201).unwrap();
     assert_eq!((refused.status, refused.problem().as_str()), (409, "too-many-idempotency-keys"));
     let remembered = answers.iter().position(|answer| answer.status == 201).unwrap();
-    assert_eq!(create(remembered).await.header("idempotent-replayed"), "true", "those that are remembered are served");
-    assert_eq!(server.post_json(ZONES, &token, &zone("without")).await.status, 201, "and so is who needs none");
+    assert_eq!(create(remembered).await.header("idempotent-replayed"), "true", "a remembered key is served");
+    assert_eq!(
+        server.post_json(ZONES, &token, &zone("without")).await.status,
+        201,
+        "and so is a request without a key"
+    );
     assert_eq!(create(index).await.status, 409);
 }
