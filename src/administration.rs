@@ -16,8 +16,7 @@ use papaya::HashMap;
 use uuid::Uuid;
 
 pub(crate) use self::registered::Rotated;
-pub(crate) use self::registered::entity_tag;
-pub(crate) use self::registration::Request;
+pub(crate) use self::registered::answer_tag;
 use crate::audit::{Action, Audit, Event, EventOutcome};
 use crate::clients::Clients;
 use crate::counts::Label as _;

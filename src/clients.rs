@@ -6,6 +6,7 @@
 
 mod client;
 pub mod digest_key;
+pub mod registration;
 mod registry;
 mod secret;
 mod uses;
@@ -23,6 +24,7 @@ pub(crate) use self::client::MAX_SECRETS;
 use self::registry::{CLIENTS, Registry};
 pub use self::secret::Secret;
 use self::uses::SecretUses;
+use crate::api;
 pub use crate::api::client::Status;
 pub use crate::api::secret::SecretStanding;
 use crate::oauth::credentials::{
@@ -165,6 +167,37 @@ impl Clients {
     #[must_use]
     pub fn last_used(&self, secret: &Secret) -> Option<UnixSeconds> {
         self.uses.last(&secret.secret_id)
+    }
+
+    /// A client as answers show it: everything but its secrets.
+    #[must_use]
+    pub(crate) fn client_response(&self, client: &Client) -> api::client::Client {
+        let secret = |secret: &Secret| api::secret::Secret {
+            created_at: secret.created_at,
+            expires_at: secret.expires_at,
+            fingerprint: secret.fingerprint,
+            last_used_at: self.last_used(secret),
+            secret_id: secret.secret_id,
+        };
+        let Client { client_id, client_name, scope, audience, limits, .. } = client.clone();
+        api::client::Client {
+            audience,
+            burst: limits.burst,
+            client_id,
+            client_name,
+            created_at: client.created_at,
+            daily_quota: limits.daily_quota,
+            declared: client.declared,
+            enforce: limits.enforce,
+            requests_per_second: limits.requests_per_second,
+            retired_secrets: client.retired_secrets.clone(),
+            scope,
+            secrets: client.secrets.iter().map(secret).collect(),
+            status: client.status,
+            token_ttl: client.token_ttl,
+            tokens_valid_from: client.tokens_valid_from,
+            updated_at: client.updated_at,
+        }
     }
 
     /// Writes to the store when secrets were last used; returns how many were used since the last call.

@@ -25,13 +25,14 @@ use zeroize::Zeroizing;
 use self::document::Entry;
 pub use self::plan::{Change, Counts, Plan, Prune, Registered, Step, grouped};
 pub use self::secret::{DeclaredSecret, SecretError, Taken, forget_secret};
+use crate::api::policy::RegistrationPolicy;
+use crate::api::problem::FieldFault;
+use crate::clients::Status;
+use crate::clients::registration::{MAX_NAME_CHARS, MEMBERS, Registration, read_client_id, read_status};
 use crate::files::{self, Exposure, Reader, names_a_descriptor};
+use crate::json::Reader as MemberReader;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::fault::FieldFault;
 use crate::oauth::precis::prepare;
-use crate::oauth::registration::{
-    MAX_NAME_CHARS, MEMBERS, Registration, RegistrationPolicy, read_client_id, read_status,
-};
 use crate::text;
 
 /// The folder of generated secrets, beside what declares them.
@@ -251,37 +252,28 @@ fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Resul
 
 fn client(entry: &Entry, folder: &Path, setting: &Setting<'_>) -> Result<Declared, Vec<FieldFault>> {
     let members = &entry.members;
-    let mut faults = Vec::new();
-    let client_id = read_client_id(members).and_then(|client_id| {
-        client_id.ok_or_else(|| FieldFault::of_member("client_id", "must be there: it makes the client the same one"))
-    });
+    let mut reader = MemberReader::new(members);
+    // The one place where a secret must not be, under its usual name.
+    reader.refuse("client_secret", secret::NEVER_HERE);
+    reader.refuse_unknown(&[&MEMBERS[..], &BESIDE].concat());
+    reader.require("client_id", "must be there: it makes the client the same one");
+    let client_id = reader.optional("client_id", read_client_id);
+    let registration = Registration::read(&mut reader, setting.policy);
+    let status = reader.optional("status", read_status);
     let secret = secret::parse(members.get("secret")).and_then(|source| match &client_id {
-        Ok(client_id) => source.find(client_id, folder, setting).map(Some),
-        // No file can be looked for: the fault of the client_id is told.
-        Err(_) => Ok(None),
+        Some(client_id) => source.find(client_id, folder, setting).map(Some),
+        // Its file has the name of the client, whose fault is reported.
+        None => Ok(None),
     });
-    let suspended = read_status(members);
-    // The one place where a secret must not be, under the name by which everybody knows it.
-    let in_the_open = members.contains_key("client_secret");
-    if in_the_open {
-        faults.push(FieldFault::of_member("client_secret", secret::NEVER_HERE));
-    }
-    let mut beside = BESIDE.to_vec();
-    beside.extend(in_the_open.then_some("client_secret"));
-    let registration = Registration::parse(members, &beside, setting.policy);
-    match (client_id, suspended, secret, registration) {
-        (Ok(client_id), Ok(suspended), Ok(Some(secret)), Ok(registration)) if faults.is_empty() => {
-            let named = MEMBERS.into_iter().filter(|name| members.contains_key(*name)).collect();
-            Ok(Declared { client_id, registration, named, suspended, secret })
-        }
-        (client_id, suspended, secret, registration) => {
-            faults.extend(client_id.err());
-            faults.extend(registration.err().into_iter().flatten());
-            faults.extend(suspended.err());
-            faults.extend(secret.err().map(|detail| FieldFault::of_member("secret", detail)));
-            Err(faults)
-        }
-    }
+    let secret = secret.unwrap_or_else(|detail| {
+        reader.fault("secret", detail);
+        None
+    });
+    let named = MEMBERS.into_iter().filter(|name| members.contains_key(*name)).collect();
+    let suspended = status.map(|status| status == Status::Suspended);
+    let declared =
+        || Some(Declared { client_id: client_id?, registration: registration?, named, suspended, secret: secret? });
+    reader.finish(declared())
 }
 
 /// A fault for each client that has the same `member` as one before it.
@@ -296,7 +288,7 @@ fn repeated(entries: &[Entry], member: &str) -> Vec<Fault> {
             let line = entries.get(*first).and_then(|first| first.line_of(member));
             let on_line = line.map_or_else(String::new, |line| format!(" on line {line}"));
             let detail = format!("is {text:?}, which clients[{first}]{on_line} has already");
-            faults.push(entry.fault(index, &FieldFault::of_member(member, detail)));
+            faults.push(entry.fault(index, &FieldFault::of_member("", member, detail)));
         } else {
             seen.insert(normalized, index);
         }
@@ -310,22 +302,6 @@ mod tests {
 
     use super::*;
     use crate::files::write_private;
-    use crate::oauth::limits::Limits;
-
-    fn policy() -> RegistrationPolicy {
-        RegistrationPolicy {
-            scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
-            audiences: vec!["public".to_owned(), "other".to_owned()],
-            token_ttl_s: 3_600..=86_400,
-            default_token_ttl_s: 3_600,
-            default_limits: Limits {
-                requests_per_second: 10.into(),
-                burst: 20,
-                daily_quota: Some(10_000),
-                enforce: true,
-            },
-        }
-    }
 
     /// What a file of this name and text declares, in a folder of this path.
     fn read_as(folder: &Path, name: &str, text: &str) -> Result<Vec<Declared>, String> {
@@ -337,7 +313,11 @@ mod tests {
             "GUESSABLE" => Some("hunter2".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting { secrets_dir: Some(&folder.join("secrets")), policy: &policy(), variable: &variable };
+        let setting = Setting {
+            secrets_dir: Some(&folder.join("secrets")),
+            policy: &RegistrationPolicy::example(),
+            variable: &variable,
+        };
         read(&path, &setting).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
     }
 
@@ -389,7 +369,7 @@ mod tests {
         assert_eq!(declared[0].named, MEMBERS);
         assert_eq!(declared[0].registration.limits.daily_quota, None);
         assert_eq!((declared[1].named.len(), declared[1].suspended), (2, None));
-        assert_eq!(declared[1].registration.limits, policy().default_limits);
+        assert_eq!(declared[1].registration.limits, RegistrationPolicy::example().client_defaults.limits);
         assert!(read_once("clients.toml", "clients = []").unwrap().is_empty());
     }
 
@@ -421,12 +401,12 @@ secret = { env = 'MISSING' }
         let said = read_once("clients.toml", text).unwrap_err();
         let expected = [
             "13 faults, so nothing was changed",
-            "clients.toml:7: clients[0].dayly_quota is not known; did you mean daily_quota?",
+            "clients.toml:7: clients[0].dayly_quota is not a member: did you mean daily_quota?",
             "clients.toml:5: clients[0].scope read:everything is not offered here; offered are: read:zones write:zones",
             "clients.toml:6: clients[0].token_ttl must be a whole number from 3600 to 86400",
             &format!("clients.toml:8: clients[0].secret {}", secret::NEVER_HERE),
             "clients.toml:11: clients[1].client_id must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens",
-            "clients.toml:10: clients[1].scope must be a string of scope tokens with one space between, from: read:zones write:zones",
+            "clients.toml:10: clients[1].scope is required: a string of scope tokens with one space between, from: read:zones write:zones",
             "clients.toml:14: clients[1].burst must be a whole number from 1 to 1000000",
             "clients.toml:15: clients[1].daily_quota must be a whole number from 1 to 100000000000, or \"unlimited\"",
             "clients.toml:13: clients[1].status must be active or suspended",
@@ -443,7 +423,7 @@ secret = { env = 'MISSING' }
     fn a_file_of_another_shape_is_refused_in_one_line() {
         for (name, text, says) in [
             ("a.toml", "", "a.toml: clients must be there: a list of clients, in TOML each under [[clients]]"),
-            ("a.toml", "\n[client]\n", "is not known; did you mean clients?"),
+            ("a.toml", "\n[client]\n", "is not a member: did you mean clients?"),
             ("a.toml", "clients = 1", "a.toml:1: clients must be a list of clients: in TOML, each under [[clients]]"),
             ("a.toml", "clients = [\n{}, 1]", "a.toml:2: clients[1] must be a client: members with names"),
             ("a.toml", "\n\nclients = = 1", "a.toml:3: is not TOML: extra `=`, expected nothing"),
@@ -464,7 +444,7 @@ secret = { env = 'MISSING' }
             assert!(said.contains(says), "{said:?} should contain {says:?}");
         }
         let path = Path::new("/nowhere/clients.toml");
-        let setting = Setting { secrets_dir: Some(path), policy: &policy(), variable: &|_| None };
+        let setting = Setting { secrets_dir: Some(path), policy: &RegistrationPolicy::example(), variable: &|_| None };
         let said = read(path, &setting).unwrap_err().to_string();
         assert!(said.starts_with("cannot read the clients in /nowhere/clients.toml: No such file"), "{said}");
         let many = format!("clients = [{}]", "{},".repeat(MAX_CLIENTS + 1));

@@ -64,6 +64,7 @@ pub mod failures;
 pub(crate) mod files;
 pub mod http;
 pub mod idempotency;
+pub mod json;
 pub mod keys;
 pub mod listener;
 pub mod oauth;

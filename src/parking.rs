@@ -24,13 +24,14 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 pub use self::near::{MAX_RADIUS_METRES, Near};
 use self::owners::{OWNERS, ZoneSlots};
-pub use self::query::{Cursor, DEFAULT_LIMIT, InvalidCursor, ListRequest, MAX_LIMIT, QueryFault};
-pub use self::zone::{Location, OperatorId, SessionType, Settings, ValueFault, Zone, ZoneFields, ZoneName, ZoneNumber};
+pub use self::query::{ListRequest, QueryFault};
+pub use self::zone::{OperatorId, ValueFault, Zone, ZoneFields, ZoneName, ZoneNumber};
 pub use self::zones::{Representation, ZoneFilter, Zones};
+use crate::api::cursor::Cursor;
+use crate::api::problem::FieldFault;
 use crate::idempotency::{Answer, Attempt, DEFAULT_MAX_KEYS, Idempotency, Place};
+use crate::json::Document;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::document::Document;
-use crate::oauth::fault::FieldFault;
 use crate::oauth::precondition::{Condition, EntityTag};
 use crate::store::{Key, Keyspace, MAX_OPERATIONS, Outcome, Projection, Reservation, Store, StoreError, Txn, View};
 use crate::time::{SharedClock, UnixSeconds};
@@ -141,7 +142,7 @@ pub struct Page {
     /// The zones, in the order of their ids.
     pub zones: Vec<Arc<Representation>>,
     /// Where the next page starts; `None` on the last.
-    pub next: Option<Cursor>,
+    pub next_cursor: Option<String>,
 }
 
 /// Which zone has a number of an operator.
@@ -190,7 +191,7 @@ impl Parking {
 
     /// A page of the zones that the request's filter admits, from memory.
     ///
-    /// Who follows [`Page::next`] to the end meets each zone that was there all the while exactly once,
+    /// Who follows [`Page::next_cursor`] to the end meets each zone that was there all the while exactly once,
     /// whatever is created, changed or deleted meanwhile. A new zone comes last.
     #[must_use]
     pub fn list(&self, request: &ListRequest) -> Page {
@@ -198,8 +199,9 @@ impl Parking {
         let mut zones = self.view.load().select(&request.filter, request.after, request.limit + 1);
         let is_last = zones.len() <= request.limit;
         zones.truncate(request.limit);
-        let next = zones.last().filter(|_| !is_last).map(|last| Cursor::new(last.id(), &request.filter));
-        Page { zones, next }
+        let last = zones.last().filter(|_| !is_last);
+        let next_cursor = last.map(|last| Cursor::new(&request.filter.list(), &last.id()).into());
+        Page { zones, next_cursor }
     }
 
     /// Creates a zone of this client's below the path `collection`.
@@ -409,7 +411,7 @@ fn creation(zone: &Zone) -> Result<Txn, StoreError> {
 /// Where it says which zone has the number. At most 461 bytes: 32 characters of 4 bytes, escaped.
 fn number_key(fields: &ZoneFields) -> Key {
     let number = utf8_percent_encode(fields.number.as_str(), NON_ALPHANUMERIC);
-    NUMBERS.key(format_args!("{}/{number}", fields.operator_id))
+    NUMBERS.key(format_args!("{}/{number}", fields.operator_id.as_str()))
 }
 
 #[cfg(test)]
@@ -424,6 +426,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::api::zone::Settings;
     use crate::idempotency::IdempotencyKey;
     use crate::oauth::precondition::Tags;
     use crate::store::{MemoryStore, SledStore, Value, Watch};
@@ -533,7 +536,7 @@ mod tests {
                 let page = self.parking.list(&request);
                 found.extend(ids(&page));
                 pages += 1;
-                let Some(next) = page.next else { return (found, pages) };
+                let Some(next) = page.next_cursor else { return (found, pages) };
                 let joint = if text.is_empty() { "" } else { "&" };
                 request = query(&format!("{text}{joint}cursor={next}"));
             }
@@ -867,7 +870,7 @@ mod tests {
         loop {
             let page = set.parking.list(&request);
             found.extend(ids(&page));
-            let Some(next) = page.next else { break };
+            let Some(next) = page.next_cursor else { break };
             set.clock.advance(Duration::from_secs(1));
             set.create(&found.len().to_string()).await;
             // The very zone that the cursor stands on goes too.

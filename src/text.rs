@@ -59,6 +59,14 @@ pub(crate) fn truncated(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// The one of `known` that `name` is most likely meant to be: two letters differ at most, or a third of a long name.
+#[must_use]
+pub(crate) fn closest_match<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let name: String = name.chars().take(MAX_REPEATED_CHARS).flat_map(char::to_lowercase).collect();
+    let (distance, closest) = known.into_iter().map(|known| (strsim::levenshtein(&name, known), known)).min()?;
+    (distance <= 2.max(name.len() / 3)).then_some(closest)
+}
+
 /// Why a text is probably not the path that its author means; `None` for a usual path. Nothing here replaces what a
 /// shell or a URL parser would replace, so without this check a folder of the name `~` would be created.
 #[must_use]

@@ -258,7 +258,7 @@ fn every_fault_is_told_and_nothing_is_done() {
         "boomgate: 7 faults, so nothing was changed",
         "clients.toml:5: clients[0].token_ttl must be a whole number from 3600 to 86400",
         "clients.toml:6: clients[0].secret must never be in this file",
-        "clients.toml:12: clients[1].bursts is not known; did you mean burst?",
+        "clients.toml:12: clients[1].bursts is not a member: did you mean burst?",
         "clients.toml:18: clients[2].audience must be one or more of: public.api.passportinc.com, admin.api.boomgate",
         "clients.toml:19: clients[2].secret needs the variable NOT_SET, which is not set",
         "clients.toml:9: clients[1].client_id is \"curbside\", which clients[0] on line 2 has already",

@@ -14,7 +14,7 @@ use self::circles::{Modules, circles};
 
 /// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
 /// is above it.
-const FLOORS: [(&str, u8); 30] = [
+const FLOORS: [(&str, u8); 31] = [
     ("main", 6),
     ("cli", 6),
     ("server", 5),
@@ -41,6 +41,7 @@ const FLOORS: [(&str, u8); 30] = [
     ("store", 1),
     ("files", 1),
     ("api", 0),
+    ("json", 0),
     ("oauth", 0),
     ("time", 0),
     ("counts", 0),
@@ -48,11 +49,13 @@ const FLOORS: [(&str, u8); 30] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 14] = [
+const NEIGHBOURS: [(&str, &str, &str); 16] = [
     ("api", "oauth", "a body is made of the words of the field"),
     ("api", "time", "a body says when"),
     ("api", "text", "a fault repeats what was sent, cut"),
     ("api", "counts", "what the audit log tells of is counted"),
+    ("json", "api", "a fault of a body is a word on the wire"),
+    ("json", "text", "a body is text, whatever it says"),
     ("oauth", "text", "a body is text, whatever it says"),
     ("tokens", "keys", "a token is signed with a key"),
     ("tokens", "clients", "a token is issued to a client"),

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use boomgate::declared::{self, Setting};
 use boomgate::oauth::limits::Limits;
-use boomgate::oauth::registration::RegistrationPolicy;
+use boomgate::api::policy::{ClientDefaults, RegistrationPolicy, TtlBounds};
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
 
@@ -22,9 +22,11 @@ static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
 static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolicy {
     scopes: BTreeSet::from(["read:zones".to_owned(), "write:zones".to_owned()]),
     audiences: vec!["public".to_owned()],
-    token_ttl_s: 3_600..=86_400,
-    default_token_ttl_s: 3_600,
-    default_limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true },
+    token_ttl: TtlBounds { min: 3_600, max: 86_400 },
+    client_defaults: ClientDefaults {
+        token_ttl: 3_600,
+        limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true },
+    },
 });
 
 fuzz_target!(|data: &[u8]| {

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use boomgate::oauth::document::Document;
+use boomgate::json::Document;
 use boomgate::oauth::limits::Limits;
-use boomgate::oauth::registration::{RegistrationRequest, Patch, RegistrationPolicy};
+use boomgate::api::policy::{ClientDefaults, RegistrationPolicy, TtlBounds};
+use boomgate::clients::registration::{ClientPatch, RegistrationRequest};
 use boomgate::parking::{Zone, ZoneFields};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -15,9 +16,11 @@ use serde_json::{Value, json};
 static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolicy {
     scopes: BTreeSet::from(["read:zones".to_owned(), "write:zones".to_owned()]),
     audiences: vec!["public".to_owned()],
-    token_ttl_s: 3_600..=86_400,
-    default_token_ttl_s: 3_600,
-    default_limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true },
+    token_ttl: TtlBounds { min: 3_600, max: 86_400 },
+    client_defaults: ClientDefaults {
+        token_ttl: 3_600,
+        limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: Some(10), enforce: true },
+    },
 });
 
 static ZONE: LazyLock<Zone> = LazyLock::new(|| {
@@ -62,14 +65,14 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(ZoneFields::parse_merged(&patch, &zone).expect("as before"), zone.fields);
     }
     let Some(members) = patch.members() else { return };
-    if let Ok(patch) = Patch::parse(members, &POLICY) {
-        let limits = patch.limits(POLICY.default_limits);
+    if let Ok(patch) = ClientPatch::parse(members, &POLICY) {
+        let limits = patch.limits(POLICY.client_defaults.limits);
         assert!(limits.burst > 0);
-        assert!(patch.token_ttl.is_none_or(|ttl| POLICY.token_ttl_s.contains(&ttl)));
+        assert!(patch.token_ttl.is_none_or(|ttl| POLICY.token_ttl.range().contains(&ttl)));
     }
-    if let Ok(application) = RegistrationRequest::parse(members, &POLICY) {
-        let registration = application.registration;
-        assert!(POLICY.token_ttl_s.contains(&registration.token_ttl) && !registration.audience.is_empty());
+    if let Ok(request) = RegistrationRequest::parse(members, &POLICY) {
+        let registration = request.registration;
+        assert!(POLICY.token_ttl.range().contains(&registration.token_ttl) && !registration.audience.is_empty());
         assert!(!registration.client_name.chars().any(char::is_control));
     }
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use boomgate::idempotency::IdempotencyKey;
-use boomgate::oauth::document::Document;
+use boomgate::json::Document;
 use boomgate::oauth::precondition::{Condition, EntityTag, Tags};
 use boomgate::parking::{Zone, ZoneFields};
 use boomgate::time::UnixSeconds;

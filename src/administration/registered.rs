@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::new_secret::NewSecret;
 use super::{Actor, Administration, ChangeError, MAX_RACES, log_change};
+use crate::api;
 use crate::audit::Action;
+use crate::clients::registration::ClientPatch;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
 use crate::oauth::credentials::{ClientId, ClientSecret, Fingerprint};
 use crate::oauth::precondition::{Condition, EntityTag};
-use crate::oauth::registration::Patch;
 use crate::store::{StoreError, Txn};
 use crate::time::UnixSeconds;
 
@@ -30,9 +31,14 @@ pub(crate) struct Rotated {
 }
 
 /// The state of a client for `If-Match`: a digest of its record. The last uses of its secrets are not part of it.
-#[must_use]
-pub(crate) fn entity_tag(client: &Client) -> EntityTag {
+pub(super) fn entity_tag(client: &Client) -> EntityTag {
     EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
+}
+
+/// The tag of a client's `answer`: of its record, and of its secrets with their last uses, which change although nobody
+/// changes the client.
+pub(crate) fn answer_tag(client: &Client, answer: &api::client::Client) -> EntityTag {
+    entity_tag(client).with_part(&serde_json::to_vec(&answer.secrets).unwrap_or_default())
 }
 
 impl Administration {
@@ -40,7 +46,7 @@ impl Administration {
     pub(crate) async fn change(
         &self,
         client_id: &ClientId,
-        patch: &Patch,
+        patch: &ClientPatch,
         condition: &Condition,
         actor: &Actor,
     ) -> Result<Client, ChangeError> {
@@ -185,7 +191,7 @@ pub(super) fn meets(condition: &Condition, client: &Client) -> Result<(), Change
     if condition.allows_write(&entity_tag(client)) { Ok(()) } else { Err(ChangeError::PreconditionFailed) }
 }
 
-fn apply(patch: &Patch, client: &mut Client) {
+fn apply(patch: &ClientPatch, client: &mut Client) {
     if let Some(client_name) = &patch.client_name {
         client.client_name.clone_from(client_name);
     }
@@ -193,16 +199,12 @@ fn apply(patch: &Patch, client: &mut Client) {
         client.scope = scope.clone();
     }
     if let Some(audience) = &patch.audience {
-        client.audience = audience.clone().into();
+        client.audience = audience.clone();
     }
     client.token_ttl = patch.token_ttl.unwrap_or(client.token_ttl);
     client.limits = patch.limits(client.limits);
     client.declared = patch.declared.unwrap_or(client.declared);
-    client.status = match patch.suspended {
-        Some(true) => Status::Suspended,
-        Some(false) => Status::Active,
-        None => client.status,
-    };
+    client.status = patch.status.unwrap_or(client.status);
 }
 
 /// Whether a client can change who may call, and so undo a mistake, for an unlimited time: it has a secret without an

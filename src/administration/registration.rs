@@ -3,17 +3,19 @@
 //! The same request under the same key gets the same answer for 24 hours, with the same secret ([`NewSecret`]), as long
 //! as that answer is still true.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::new_secret::{NewSecret, derived};
+use super::registered::answer_tag;
 use super::{Actor, Administration, ChangeError, MAX_RACES, deletion, log_change};
+use crate::api::client::RegisteredClient;
 use crate::audit::Action;
+use crate::clients::registration::{Registration, RegistrationRequest};
 use crate::clients::{Client, Clients, Secret, Status};
 use crate::idempotency::{Answer, Attempt, Place};
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::precondition::EntityTag;
-use crate::oauth::registration::{MEMBERS, Registration, RegistrationRequest};
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::store::{Outcome, Txn};
 use crate::time::UnixSeconds;
@@ -21,26 +23,14 @@ use crate::time::UnixSeconds;
 /// The kind of a client in the records of idempotency keys.
 const CLIENT: &str = "client";
 
-/// A registration that a caller asks for.
-pub(crate) struct Request<'r> {
-    /// What the client is to be registered with.
-    pub(crate) asked: RegistrationRequest,
-    /// The idempotency key of the request, if it has one.
-    pub(crate) attempt: Option<Attempt<'r>>,
-    /// Makes the body of the answer, without a secret, and the tag of the client's state.
-    pub(crate) answer: &'r (dyn Fn(&Client) -> (Value, EntityTag) + Sync),
-}
-
 /// The answer to a registration.
 pub(crate) struct Registered {
     /// The path of the client.
     pub(crate) location: String,
     /// The tag of its state.
     pub(crate) etag: EntityTag,
-    /// The body, without a secret.
-    pub(crate) body: Value,
-    /// The generated secret; `None` where the caller chose it.
-    pub(crate) secret: Option<ClientSecret>,
+    /// The client, with its secret if the server made it.
+    pub(crate) body: RegisteredClient,
     /// Whether it was registered by an earlier request under the same key.
     pub(crate) replayed: bool,
 }
@@ -80,8 +70,12 @@ impl Administration {
     }
 
     /// Registers a client. For the same request under the same key, gives the first answer again.
-    pub(crate) async fn register_once(&self, request: Request<'_>, actor: &Actor) -> Result<Registered, ChangeError> {
-        let Request { asked, attempt, answer } = request;
+    pub(crate) async fn register_once(
+        &self,
+        asked: &RegistrationRequest,
+        attempt: Option<&Attempt<'_>>,
+        actor: &Actor,
+    ) -> Result<Registered, ChangeError> {
         for _ in 0..MAX_RACES {
             let now = self.clock.now();
             // Read before the key: an earlier attempt has written its client together with its key, and must not look
@@ -90,11 +84,11 @@ impl Administration {
                 Some(chosen) => self.is_registered(chosen).await?,
                 None => false,
             };
-            let place = match &attempt {
+            let place = match attempt {
                 None => None,
                 Some(attempt) => {
                     let idempotency = self.parking.idempotency();
-                    match idempotency.place(attempt, CLIENT, &self.normalized(&asked), now).await? {
+                    match idempotency.place(attempt, CLIENT, &self.normalized(asked), now).await? {
                         Place::Free(free) => Some(free),
                         Place::Answered(given, remembered) => {
                             if let Some(replay) = self.replay(given, remembered, attempt, now).await? {
@@ -110,24 +104,25 @@ impl Administration {
             if is_taken {
                 return Err(ChangeError::AlreadyRegistered);
             }
-            let new_secret = NewSecret::chosen_or_generated(asked.client_secret.clone(), attempt.as_ref())?;
+            let new_secret = NewSecret::chosen_or_generated(asked.client_secret.clone(), attempt)?;
             let client_id = match &asked.client_id {
                 Some(chosen) => chosen.clone(),
                 None => ClientId::parse(&Uuid::new_v4().to_string()).map_err(|_| ChangeError::NoRandomness)?,
             };
             let secret = Secret::from_plaintext(self.clients.digest_key(), new_secret.plaintext(), now);
             let client = self.new_client(client_id, asked.registration.clone(), secret, asked.declared);
-            let (body, etag) = answer(&client);
+            let (body, etag) = self.answer(&client, asked.client_secret.as_ref());
             let given = Answer {
                 location: format!("/admin/clients/{}", client.client_id),
                 etag,
-                body: body.to_string(),
+                body: serde_json::to_string(&body).unwrap_or_default(),
                 salt: new_secret.salt(),
             };
             let remembered = place.as_ref().map_or(Ok(Txn::new()), |place| place.remember(&given, now))?;
             if self.try_register(&client, remembered, actor).await? {
                 let Answer { location, etag, .. } = given;
-                return Ok(Registered { location, etag, body, secret: new_secret.generated(), replayed: false });
+                let body = with_secret(body, new_secret.generated().as_ref());
+                return Ok(Registered { location, etag, body, replayed: false });
             }
         }
         Err(ChangeError::Contended)
@@ -137,9 +132,21 @@ impl Administration {
     fn normalized(&self, asked: &RegistrationRequest) -> Value {
         let RegistrationRequest { client_id, client_secret, declared, registration } = asked;
         let digest = client_secret.as_ref().map(|secret| self.clients.digest_key().digest(secret));
-        let members: Map<String, Value> =
-            MEMBERS.iter().map(|name| ((*name).to_owned(), registration.member(name))).collect();
-        json!({ "client_id": client_id, "client_secret": digest, "declared": declared, "members": members })
+        json!({ "client_id": client_id, "client_secret": digest, "declared": declared, "members": registration })
+    }
+
+    /// The body of the answer, without a secret, and the tag of the client's state.
+    fn answer(&self, client: &Client, chosen: Option<&ClientSecret>) -> (RegisteredClient, EntityTag) {
+        let answer = self.clients.client_response(client);
+        let etag = answer_tag(client, &answer);
+        let body = RegisteredClient {
+            client: answer,
+            client_id_issued_at: client.created_at.get(),
+            client_secret: None,
+            client_secret_expires_at: 0,
+            warnings: chosen.and_then(ClientSecret::spelling_warning).into_iter().collect(),
+        };
+        (body, etag)
     }
 
     fn new_client(&self, client_id: ClientId, registration: Registration, secret: Secret, declared: bool) -> Client {
@@ -149,7 +156,7 @@ impl Administration {
             client_id,
             client_name,
             scope,
-            audience: audience.into(),
+            audience,
             token_ttl,
             limits,
             status: Status::Active,
@@ -177,19 +184,18 @@ impl Administration {
         now: UnixSeconds,
     ) -> Result<Option<Registered>, ChangeError> {
         let replay = again(given, attempt)?;
-        let member = |pointer| replay.body.pointer(pointer).cloned().unwrap_or_default();
-        let client_id = member("/client_id").as_str().and_then(|text| ClientId::parse(text).ok());
-        let client_id = client_id.ok_or(ChangeError::RegisteredGone)?;
-        let (client, stored) = Clients::stored(&*self.store, &client_id).await?.ok_or(ChangeError::RegisteredGone)?;
-        if json!(client.created_at) != member("/created_at") {
+        let answered = &replay.body.client;
+        let client_id = &answered.client_id;
+        let (client, stored) = Clients::stored(&*self.store, client_id).await?.ok_or(ChangeError::RegisteredGone)?;
+        if client.created_at != answered.created_at {
             return Err(ChangeError::RegisteredGone);
         }
-        let secret_id = member("/secrets/0/secret_id");
-        if !client.live_secrets(now).any(|secret| json!(secret.secret_id) == secret_id) {
+        let secret_id = answered.secrets.first().map(|secret| secret.secret_id);
+        if !client.live_secrets(now).any(|secret| Some(secret.secret_id) == secret_id) {
             return Err(ChangeError::RegisteredSecretGone);
         }
         // A transaction without writes: once the clients in memory include its revision, the secret is accepted.
-        let unchanged = remembered.and(Clients::unchanged(&client_id, stored));
+        let unchanged = remembered.and(Clients::unchanged(client_id, stored));
         let Outcome::Committed(revision) = self.store.commit(unchanged).await? else { return Ok(None) };
         self.clients.wait_for(revision).await;
         Ok(Some(replay))
@@ -214,6 +220,10 @@ impl Administration {
 fn again(given: Answer, attempt: &Attempt<'_>) -> Result<Registered, ChangeError> {
     let Answer { location, etag, body, salt } = given;
     let secret = salt.map(|salt| derived(&salt, attempt)).transpose()?;
-    let body = serde_json::from_str(&body).unwrap_or_default();
-    Ok(Registered { location, etag, body, secret, replayed: true })
+    let body = serde_json::from_str(&body).map_err(|_| ChangeError::RegisteredGone)?;
+    Ok(Registered { location, etag, body: with_secret(body, secret.as_ref()), replayed: true })
+}
+
+fn with_secret(body: RegisteredClient, secret: Option<&ClientSecret>) -> RegisteredClient {
+    RegisteredClient { client_secret: secret.map(|secret| secret.expose().to_owned()), ..body }
 }

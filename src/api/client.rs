@@ -163,6 +163,9 @@ pub struct ClientPatch {
     pub declared: Option<bool>,
 }
 
+/// What stands for no daily quota where a text is written, and in a request beside `null`.
+pub(crate) const UNLIMITED: &str = "unlimited";
+
 /// Requests in a UTC day, in a request: a number, or `null` for no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DailyQuota {

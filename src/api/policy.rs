@@ -1,6 +1,7 @@
 //! `GET /admin/terms`: what a client may be registered with.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,4 +37,28 @@ pub struct ClientDefaults {
     /// How much it may call.
     #[serde(flatten)]
     pub limits: Limits,
+}
+
+impl TtlBounds {
+    /// All that is within the bounds.
+    #[must_use]
+    pub fn range(self) -> RangeInclusive<u64> {
+        self.min..=self.max
+    }
+}
+
+#[cfg(test)]
+impl RegistrationPolicy {
+    /// A small policy.
+    pub(crate) fn example() -> Self {
+        Self {
+            scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
+            audiences: vec!["public".to_owned(), "other".to_owned()],
+            token_ttl: TtlBounds { min: 3_600, max: 86_400 },
+            client_defaults: ClientDefaults {
+                token_ttl: 3_600,
+                limits: Limits { requests_per_second: 10.into(), burst: 20, daily_quota: Some(10_000), enforce: true },
+            },
+        }
+    }
 }

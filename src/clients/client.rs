@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::registration::Registration;
 use super::secret::Secret;
 use crate::api::client::Status;
 use crate::api::secret::SecretStanding;
-use crate::oauth::audience::Audience;
+use crate::oauth::audience::{ADMIN_AUDIENCE, Audience};
 use crate::oauth::credentials::{ClientId, Fingerprint};
 use crate::oauth::limits::Limits;
-use crate::oauth::registration::{ADMIN_AUDIENCE, Registration};
 use crate::oauth::scope::{Scope, WRITE_ADMIN};
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::time::UnixSeconds;
@@ -69,7 +69,7 @@ impl Client {
         Registration {
             client_name: self.client_name.clone(),
             scope: self.scope.clone(),
-            audience: self.audience.to_vec(),
+            audience: self.audience.clone(),
             token_ttl: self.token_ttl,
             limits: self.limits,
         }

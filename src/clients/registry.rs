@@ -52,7 +52,7 @@ impl Projection for Registry {
 mod tests {
     use super::super::client::tests::client;
     use super::*;
-    use crate::oauth::registration::ADMIN_AUDIENCE;
+    use crate::oauth::audience::ADMIN_AUDIENCE;
     use crate::oauth::scope::Scope;
 
     #[test]

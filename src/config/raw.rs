@@ -18,8 +18,8 @@ use serde_json::Value as Json;
 pub(super) use self::sources::variable;
 use self::value::Value;
 use super::fault::{Origin, SettingFault};
-use crate::oauth::fault::closest_match;
 use crate::oauth::limits::Rate;
+use crate::text::closest_match;
 use crate::text::misread_path;
 
 /// A setting, its value, and where the value is from.

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::Fault;
-use crate::oauth::document::{Document, number, truncated};
-use crate::oauth::fault::{FieldFault, closest_match};
+use crate::api::problem::FieldFault;
+use crate::json::{Document, number};
+use crate::text::{closest_match, truncated};
 
 /// The one member that a file has.
 const CLIENTS: &str = "clients";
@@ -110,8 +111,8 @@ fn of_toml(text: &str) -> Result<Vec<Entry>, Vec<Fault>> {
 fn unknown(name: &str, line: Option<usize>) -> Option<Fault> {
     let detail = match closest_match(name, [CLIENTS]) {
         _ if name == CLIENTS => return None,
-        Some(meant) => format!("is not known; did you mean {meant}?"),
-        None => format!("is not known; a file has {CLIENTS} and nothing else"),
+        Some(meant) => format!("is not a member: did you mean {meant}?"),
+        None => format!("is not a member: the only one is {CLIENTS}"),
     };
     Some(Fault { line, place: truncated(name).escape_debug().to_string(), detail })
 }

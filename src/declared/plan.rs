@@ -6,9 +6,10 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::Declared;
+use crate::api::client::UNLIMITED;
+use crate::clients::registration::Registration;
 use crate::clients::{Client, SecretStanding, Status};
 use crate::oauth::credentials::ClientId;
-use crate::oauth::registration::{Registration, UNLIMITED};
 
 /// A registered client, as far as a plan looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,14 +147,12 @@ impl<'d> Plan<'d> {
 
     fn change(&mut self, client: &'d Declared, registered: &Registered) {
         let (before, client_id) = (self.steps.len(), &client.client_id);
+        let (from, to) = (registered.registration.members(), client.registration.members());
+        let of = |members: &Map<String, Value>, name: &str| members.get(name).cloned().unwrap_or_default();
         let mut changes: Vec<Change> = client
             .named
             .iter()
-            .map(|member| Change {
-                member,
-                from: registered.registration.member(member),
-                to: client.registration.member(member),
-            })
+            .map(|member| Change { member, from: of(&from, member), to: of(&to, member) })
             .filter(|change| change.from != change.to)
             .collect();
         if !registered.declared {
@@ -371,25 +370,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::api::policy::RegistrationPolicy;
     use crate::declared::{Setting, parse};
-    use crate::oauth::limits::Limits;
-    use crate::oauth::registration::RegistrationPolicy;
 
     const OWN: &str = "correct-horse-battery-staple-4711";
 
     fn declared(text: &str) -> Vec<Declared> {
-        let policy = RegistrationPolicy {
-            scopes: ["read:zones", "write:zones"].map(str::to_owned).into(),
-            audiences: vec!["public".to_owned()],
-            token_ttl_s: 3_600..=86_400,
-            default_token_ttl_s: 3_600,
-            default_limits: Limits {
-                requests_per_second: 10.into(),
-                burst: 20,
-                daily_quota: Some(10_000),
-                enforce: true,
-            },
-        };
+        let policy = RegistrationPolicy::example();
         let variable = |name: &str| match name {
             "OWN" => Some(OWN.to_owned().into()),
             "GUESSABLE" => Some("curbside".repeat(5).into()),

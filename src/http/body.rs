@@ -11,6 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
 
 use crate::http::error::{BodyFault, OauthError, Problem, ProblemKind};
+use crate::json;
 use crate::oauth::parameters::{Format, ParameterFault, Parameters};
 use crate::text;
 
@@ -142,13 +143,5 @@ impl MediaType {
 
 /// The answer whose body is `value` as JSON: one line, so that a shell's prompt starts a line of its own.
 pub(super) fn json(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
-    response.insert_header((CONTENT_TYPE, JSON)).body(json_line(value))
-}
-
-/// `value` as one line of JSON.
-pub(super) fn json_line(value: &impl Serialize) -> Vec<u8> {
-    // The one way for this to fail is a map whose keys are not strings, and no answer has one.
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
-    line.push(b'\n');
-    line
+    response.insert_header((CONTENT_TYPE, JSON)).body(json::line(value))
 }

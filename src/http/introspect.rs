@@ -6,9 +6,10 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
 
 use crate::admission::Admission;
+use crate::api::introspection::Introspection;
+use crate::api::token::TokenType;
 use crate::http::body;
 use crate::http::error::OauthError;
 use crate::http::oauth_endpoint::{Inspection, OauthEndpoint, Purpose};
@@ -23,20 +24,21 @@ pub(super) async fn introspect(
     site: Data<Site>,
 ) -> Result<HttpResponse, OauthError> {
     let Inspection { client, token } = endpoint.inspection(&request, payload, Purpose::Introspect).await?;
-    let answer = match admission.introspect(&token, &client) {
-        None => json!({ "active": false }),
-        Some(admitted) => json!({
-            "active": true,
-            "token_type": "Bearer",
-            "scope": admitted.token.scope.iter().filter(|scope_token| admitted.may(scope_token)).collect::<Vec<_>>().join(" "),
-            "client_id": admitted.token.client_id,
-            "sub": admitted.token.client_id,
-            "aud": admitted.token.audience,
-            "iss": site.issuer,
-            "iat": admitted.token.issued_at.get(),
-            "exp": admitted.token.expires_at.get(),
-            "jti": admitted.token.jti,
-        }),
-    };
+    let answer = admission.introspect(&token, &client).map_or_else(Introspection::default, |admitted| {
+        let token = &admitted.token;
+        let scope: Vec<&str> = token.scope.iter().filter(|scope_token| admitted.may(scope_token)).collect();
+        Introspection {
+            active: true,
+            aud: Some(token.audience.clone()),
+            client_id: Some(token.client_id.clone()),
+            exp: Some(token.expires_at.get()),
+            iat: Some(token.issued_at.get()),
+            iss: Some(site.issuer.clone()),
+            jti: Some(token.jti),
+            scope: Some(scope.join(" ")),
+            sub: Some(token.client_id.clone()),
+            token_type: Some(TokenType::Bearer),
+        }
+    });
     Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &answer))
 }

@@ -7,15 +7,13 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::api::token::{TokenResponse, TokenType};
 use crate::http::body::JSON;
 use crate::http::error::OauthError;
 use crate::http::oauth_endpoint::OauthEndpoint;
-use crate::oauth::object::Object;
+use crate::json;
 use crate::time::UnixSeconds;
 use crate::tokens::Issued;
-
-/// The bytes of an answer, beside its token and its scope.
-const BESIDE_TEXTS: usize = 128;
 
 pub(super) async fn documented(
     endpoint: OauthEndpoint,
@@ -23,7 +21,8 @@ pub(super) async fn documented(
     payload: Payload,
 ) -> Result<HttpResponse, OauthError> {
     let issued = endpoint.grant(&request, payload).await?;
-    Ok(answer(&issued, Some(issued.expires_at)))
+    let expires_at = issued.expires_at;
+    Ok(answer(issued, Some(expires_at)))
 }
 
 pub(super) async fn strict(
@@ -32,28 +31,18 @@ pub(super) async fn strict(
     payload: Payload,
 ) -> Result<HttpResponse, OauthError> {
     let issued = endpoint.grant(&request, payload).await?;
-    Ok(answer(&issued, None))
+    Ok(answer(issued, None))
 }
 
 /// The answer of RFC 6749 section 5.1.
-fn answer(issued: &Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
+fn answer(issued: Issued, expires_at: Option<UnixSeconds>) -> HttpResponse {
     let Issued { access_token, expires_in, scope, .. } = issued;
-    let json = Object::with_capacity(BESIDE_TEXTS + access_token.len() + scope.as_str().len())
-        .text("access_token", access_token)
-        .text("token_type", "Bearer")
-        // Seconds. Without it Go's client would use a token for ever.
-        .number("expires_in", *expires_in);
-    // The platform's own member: the same, as a moment.
-    let json = match expires_at {
-        Some(moment) => json.text("expires_at", &moment.to_string()),
-        None => json,
-    };
-    // Exactly what was granted.
-    let json = json.text("scope", scope.as_str()).line();
+    // Without `expires_in`, Go's client would use a token for ever.
+    let answer = TokenResponse { access_token, token_type: TokenType::Bearer, expires_in, expires_at, scope };
     HttpResponse::Ok()
         .append_header((CONTENT_TYPE, JSON))
         // RFC 6749 section 5.1 asks for both.
         .append_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .append_header((PRAGMA, HeaderValue::from_static("no-cache")))
-        .body(json)
+        .body(json::line(&answer))
 }

@@ -3,14 +3,13 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
 
-use crate::admission::{Admission, Api, Standing};
+use crate::admission::{Admission, Api};
+use crate::api::usage::{DailyUsage, OwnUsage, ThrottleUsage};
 use crate::http::authorized::authorization;
 use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::request_context::{note_caller, note_standing};
-use crate::oauth::limits::Limits;
 
 /// For any token that the partner API would take, whatever its scope.
 pub(super) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
@@ -18,30 +17,21 @@ pub(super) async fn usage(request: HttpRequest, admission: Data<Admission>) -> R
     note_caller(&request, &admitted.client.client_id);
     let standing = admission.standing(&admitted.client).await?;
     note_standing(&request, standing);
-    let mut answer = told(&standing, &admitted.client.limits);
-    if let Some(members) = answer.as_object_mut() {
-        members.insert("client_id".to_owned(), json!(admitted.client.client_id));
-    }
-    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &answer))
-}
-
-fn told(standing: &Standing, limits: &Limits) -> Value {
-    let permits = &standing.permits;
-    let day = standing.units.map(|units| {
-        json!({
-            "quota": units.daily_quota,
-            "used": units.used,
-            "remaining": units.remaining,
-            "resets_at": units.resets_at,
-        })
-    });
-    json!({
-        "second": {
-            "requests_per_second": limits.requests_per_second,
-            "burst": permits.burst,
-            "remaining": permits.remaining,
+    let limits = &admitted.client.limits;
+    let answer = OwnUsage {
+        client_id: admitted.client.client_id.clone(),
+        day: standing.units.map(|units| DailyUsage {
+            quota: units.daily_quota,
+            remaining: units.remaining,
+            resets_at: units.resets_at,
+            used: units.used,
+        }),
+        enforce: limits.enforce,
+        second: ThrottleUsage {
+            burst: standing.permits.burst,
+            remaining: standing.permits.remaining,
+            requests_per_second: limits.requests_per_second,
         },
-        "day": day,
-        "enforce": limits.enforce,
-    })
+    };
+    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &answer))
 }

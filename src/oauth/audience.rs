@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// The API set of the administration: with [`WRITE_ADMIN`](crate::oauth::scope::WRITE_ADMIN), it makes a client an
+/// administrator.
+pub const ADMIN_AUDIENCE: &str = "admin.api.boomgate";
+
 /// Names of API sets, in the order in which they were granted. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Vec<String>")]

@@ -5,7 +5,7 @@
 //! are outside the circle, however densely these lie. It only narrows down: whether a place is within the
 //! radius is decided by its distance. Both poles and the 180th meridian are places like any other.
 
-use super::zone::Location;
+use crate::api::zone::Location;
 
 /// The largest radius, in metres.
 pub const MAX_RADIUS_METRES: f64 = 100_000.0;
@@ -75,14 +75,14 @@ impl Near {
     pub(super) fn bounds(self) -> impl Iterator<Item = Bounds> {
         let angle = self.radius_metres / EARTH_METRES;
         let height = angle.to_degrees() + MARGIN_DEGREES;
-        let south = self.centre.latitude() - height;
-        let north = self.centre.latitude() + height;
+        let south = self.centre.latitude - height;
+        let north = self.centre.latitude + height;
         let spans = if south <= -90.0 || north >= 90.0 {
             // The circle goes around a pole, and so through every longitude.
             [Some((-180.0, 180.0)), None]
         } else {
-            let width = (angle.sin() / self.centre.latitude().to_radians().cos()).min(1.0).asin().to_degrees();
-            longitude_spans(self.centre.longitude(), width + MARGIN_DEGREES)
+            let width = (angle.sin() / self.centre.latitude.to_radians().cos()).min(1.0).asin().to_degrees();
+            longitude_spans(self.centre.longitude, width + MARGIN_DEGREES)
         };
         spans.into_iter().flatten().map(move |(west, east)| Bounds {
             south: latitude_steps(south),
@@ -96,7 +96,7 @@ impl Near {
 impl Cell {
     /// The cell of `place`.
     pub(super) fn of(place: Location) -> Self {
-        Self::at(latitude_steps(place.latitude()), longitude_steps(place.longitude()))
+        Self::at(latitude_steps(place.latitude), longitude_steps(place.longitude))
     }
 
     fn at(latitude: u32, longitude: u32) -> Self {
@@ -223,9 +223,9 @@ fn longitude_spans(centre: f64, width: f64) -> [Option<(f64, f64)>; 2] {
 /// The length of the great circle between two places, by the haversine formula, which stays exact for
 /// places that are close.
 fn metres_between(a: Location, b: Location) -> f64 {
-    let (a_latitude, b_latitude) = (a.latitude().to_radians(), b.latitude().to_radians());
+    let (a_latitude, b_latitude) = (a.latitude.to_radians(), b.latitude.to_radians());
     let half_latitude = ((b_latitude - a_latitude) / 2.0).sin();
-    let half_longitude = ((b.longitude() - a.longitude()).to_radians() / 2.0).sin();
+    let half_longitude = ((b.longitude - a.longitude).to_radians() / 2.0).sin();
     let haversine = half_latitude.powi(2) + a_latitude.cos() * b_latitude.cos() * half_longitude.powi(2);
     2.0 * EARTH_METRES * haversine.min(1.0).sqrt().asin()
 }

@@ -4,28 +4,22 @@
 //! nothing would look like an answer. A cursor carries its position and a digest of the filters, and
 //! nothing secret: it is checked so that a mistake is told, not to keep anybody out.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::near::{MAX_RADIUS_METRES, Near};
-use super::zone::{Location, OperatorId, ZoneNumber, closest_match};
+use super::zone::{OperatorId, ZoneNumber};
 use super::zones::ZoneFilter;
-use crate::oauth::document::truncated;
+use crate::api::cursor::{Cursor, InvalidCursor};
+use crate::api::zone::Location;
+use crate::text::{closest_match, truncated};
 
 /// Zones on a page when the request does not say.
-pub const DEFAULT_LIMIT: usize = 25;
+const DEFAULT_LIMIT: usize = 25;
 /// The most zones on a page.
-pub const MAX_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 100;
 
-/// The first byte of a cursor.
-const CURSOR_VERSION: u8 = 1;
-/// Bytes of a cursor that tell which filter it belongs to.
-const FILTER_BYTES: usize = 8;
 /// The most faults that one answer lists.
 const MAX_FAULTS: usize = 8;
 
@@ -39,18 +33,6 @@ pub struct ListRequest {
     /// How many at most, 1 to [`MAX_LIMIT`].
     pub limit: usize,
 }
-
-/// Where in a list the next page starts. Displayed as it goes over the wire: base64url, and opaque.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    after: Uuid,
-    filter: [u8; FILTER_BYTES],
-}
-
-/// The text is no cursor of the list with these filters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cursor is not one that this list, with these filters, has answered")]
-pub struct InvalidCursor;
 
 /// Why a query string cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +77,7 @@ impl ListRequest {
             return Err(QueryFault::Parameters(faults.0.join(" ")));
         }
         let filter = ZoneFilter { operator_id, number: number.or(zone_number), near };
-        let after = cursor.map(|cursor| Cursor::parse(&cursor, &filter)).transpose()?;
+        let after = cursor.map(|cursor| Cursor::place(&cursor, &filter.list())).transpose()?;
         Ok(Self { filter, after, limit: limit.unwrap_or(DEFAULT_LIMIT) })
     }
 }
@@ -106,8 +88,8 @@ impl Parameters {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let index = NAMES.iter().position(|known| *known == name);
             let Some(slot) = index.and_then(|index| parameters.values.get_mut(index)) else {
-                let suggestion = match closest_match(&name, &NAMES) {
-                    Some(closest_match) => format!("did you mean {closest_match}?"),
+                let suggestion = match closest_match(&name, NAMES) {
+                    Some(meant) => format!("did you mean {meant}?"),
                     None => format!("these are {}.", NAMES.join(", ")),
                 };
                 faults.add(format!("{:?} is not a parameter of this list: {suggestion}", truncated(&name)));
@@ -158,42 +140,18 @@ impl Parameters {
     }
 }
 
-impl Cursor {
-    pub(super) fn new(after: Uuid, filter: &ZoneFilter) -> Self {
-        Self { after, filter: filter.fingerprint() }
-    }
-
-    /// The position that a cursor of the list with this filter holds.
-    fn parse(text: &str, filter: &ZoneFilter) -> Result<Uuid, InvalidCursor> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
-        let (version, rest) = bytes.split_first().ok_or(InvalidCursor)?;
-        let (found, after) = rest.split_at_checked(FILTER_BYTES).ok_or(InvalidCursor)?;
-        if *version != CURSOR_VERSION || found != filter.fingerprint() {
-            return Err(InvalidCursor);
-        }
-        Uuid::from_slice(after).map_err(|_| InvalidCursor)
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = [&[CURSOR_VERSION], self.filter.as_slice(), self.after.as_bytes()].concat();
-        out.write_str(&URL_SAFE_NO_PAD.encode(bytes))
-    }
-}
-
 impl ZoneFilter {
-    /// A digest that two filters share only if they admit the same zones.
-    fn fingerprint(&self) -> [u8; FILTER_BYTES] {
+    /// The list of the zones that it admits, for their cursors: two filters have the same one only if they admit the same
+    /// zones.
+    pub(super) fn list(&self) -> String {
         let near = self.near.map(|near| {
             let centre = near.centre();
-            [centre.latitude(), centre.longitude(), near.radius_metres()].map(f64::to_bits)
+            [centre.latitude, centre.longitude, near.radius_metres()].map(f64::to_bits)
         });
         let operator_id = self.operator_id.as_ref().map(OperatorId::as_str);
         let number = self.number.as_ref().map(ZoneNumber::as_str);
         // `Debug` of a string escapes its quotes, so no two filters have the same text.
-        let digest = digest(&SHA256, format!("{operator_id:?} {number:?} {near:?}").as_bytes());
-        digest.as_ref().first_chunk().copied().unwrap_or_default()
+        format!("zones?{operator_id:?} {number:?} {near:?}")
     }
 }
 
@@ -267,7 +225,7 @@ mod tests {
     fn a_cursor_is_good_for_its_filter_alone() {
         let request = |query: &str| ListRequest::parse(query);
         let filter = request("operator_id=a").unwrap().filter;
-        let cursor = Cursor::new(Uuid::from_u128(7), &filter).to_string();
+        let cursor = String::from(Cursor::new(&filter.list(), &Uuid::from_u128(7)));
         let with = |query: &str| request(&format!("{query}cursor={cursor}"));
         assert_eq!(with("operator_id=a&").unwrap().after, Some(Uuid::from_u128(7)));
         assert_eq!(with("limit=3&operator_id=a&").unwrap().after, Some(Uuid::from_u128(7)));
@@ -280,15 +238,7 @@ mod tests {
         ] {
             assert_eq!(with(query), Err(InvalidCursor.into()), "{query}");
         }
-        let flipped = |index: usize| {
-            let mut bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
-            bytes[index] ^= 1;
-            URL_SAFE_NO_PAD.encode(bytes)
-        };
-        let longer = format!("{cursor}AA");
-        for garbage in
-            ["", "x", "%00", "=", "../../etc", &cursor[1..], &longer, &flipped(0), &flipped(3), &"A".repeat(5_000)]
-        {
+        for garbage in ["", "x", "%00", "=", "../../etc", &cursor[1..], &format!("{cursor}AA"), &"A".repeat(5_000)] {
             assert_eq!(request(&format!("operator_id=a&cursor={garbage}")), Err(InvalidCursor.into()), "{garbage}");
         }
     }

@@ -15,7 +15,8 @@ use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use super::near::{Cell, Near};
-use super::zone::{Location, OperatorId, Zone, ZoneNumber};
+use super::zone::{OperatorId, Zone, ZoneNumber};
+use crate::api::zone::Location;
 use crate::oauth::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
 
@@ -292,7 +293,7 @@ mod tests {
 
     use super::super::zone::ZoneFields;
     use super::*;
-    use crate::oauth::document::Document;
+    use crate::json::Document;
     use crate::time::UnixSeconds;
 
     fn zone(id: u128, operator: u8, number: u8, latitude: f64, longitude: f64) -> Zone {

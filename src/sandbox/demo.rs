@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
+use crate::api::policy::RegistrationPolicy;
+use crate::clients::registration::Registration;
 use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
 use crate::oauth::limits::{Limits, Rate};
-use crate::oauth::registration::{Registration, RegistrationPolicy};
 use crate::oauth::scope::{Scope, ScopeFault};
 
 /// A client that every sandbox has.
@@ -94,9 +95,9 @@ impl Demo {
         Ok(Registration {
             client_name: self.client_name.to_owned(),
             scope: Scope::parse(self.scope)?,
-            audience,
-            token_ttl: policy.default_token_ttl_s,
-            limits: self.limits.unwrap_or(policy.default_limits),
+            audience: audience.into(),
+            token_ttl: policy.client_defaults.token_ttl,
+            limits: self.limits.unwrap_or(policy.client_defaults.limits),
         })
     }
 }

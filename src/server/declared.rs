@@ -10,11 +10,11 @@ use super::error::StartError;
 use super::parts::{Parts, policy};
 use crate::administration::{Actor, ChangeError};
 use crate::clients::SecretStanding;
+use crate::clients::registration::ClientPatch;
 use crate::config::{Config, Environment};
 use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, SecretError, Setting, Step, Taken};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::precondition::Condition;
-use crate::oauth::registration::Patch;
 use crate::time::SECONDS_PER_DAY;
 
 /// How often a long first start logs its progress.
@@ -131,7 +131,7 @@ impl Registrar<'_> {
 
     async fn patch(&self, client_id: &ClientId, members: Map<String, Value>) -> Result<(), StartError> {
         let unfit = |_| StartError::Setting(format!("{client_id} cannot be changed as declared"));
-        let patch = Patch::parse(&members, &self.parts.policy).map_err(unfit)?;
+        let patch = ClientPatch::parse(&members, &self.parts.policy).map_err(unfit)?;
         self.parts.administration.change(client_id, &patch, &Condition::default(), &Actor::default()).await?;
         Ok(())
     }

@@ -10,10 +10,10 @@ use super::error::StartError;
 use super::parts::Parts;
 use crate::administration::{Actor, OPERATOR_LIMITS};
 use crate::admission::ADMIN_AUDIENCE;
+use crate::clients::registration::Registration;
 use crate::config::{Config, Edition};
 use crate::files;
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::registration::Registration;
 use crate::oauth::scope::{READ_ADMIN, Scope, WRITE_ADMIN};
 use crate::sandbox::demo;
 use crate::store::{Keyspace, Outcome, Store, Txn};
@@ -67,8 +67,8 @@ async fn register_admin(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<
     let registration = Registration {
         client_name: "Administrator of this server".to_owned(),
         scope: Scope::parse(&format!("{READ_ADMIN} {WRITE_ADMIN}")).map_err(unfit)?,
-        audience: vec![ADMIN_AUDIENCE.to_owned()],
-        token_ttl: parts.policy.default_token_ttl_s,
+        audience: vec![ADMIN_AUDIENCE.to_owned()].into(),
+        token_ttl: parts.policy.client_defaults.token_ttl,
         limits: OPERATOR_LIMITS,
     };
     let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });

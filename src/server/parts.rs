@@ -9,6 +9,7 @@ use super::error::StartError;
 use super::host_metrics::HostMetrics;
 use crate::administration::Administration;
 use crate::admission::Admission;
+use crate::api::policy::{self, RegistrationPolicy, TtlBounds};
 use crate::audit::Audit;
 use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::Clients;
@@ -20,7 +21,6 @@ use crate::http::metrics::Metrics;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::oauth::limits::Limits;
-use crate::oauth::registration::RegistrationPolicy;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
@@ -165,11 +165,14 @@ fn parking_bounds(config: &Config) -> Bounds {
 /// What this server offers to clients.
 pub(super) fn policy(config: &Config) -> RegistrationPolicy {
     let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota } = config.client_defaults;
+    let bounds = config.edition.token_ttl_s();
     RegistrationPolicy {
         scopes: config.scopes.clone(),
         audiences: config.audiences.clone(),
-        token_ttl_s: config.edition.token_ttl_s(),
-        default_token_ttl_s: token_ttl_s,
-        default_limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
+        token_ttl: TtlBounds { min: *bounds.start(), max: *bounds.end() },
+        client_defaults: policy::ClientDefaults {
+            token_ttl: token_ttl_s,
+            limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
+        },
     }
 }

@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use boomgate::api::client::RegisteredClient;
+use boomgate::api::problem::Problem;
+use boomgate::api::token::TokenResponse;
 use boomgate::config::{Config, Edition};
 use boomgate::server::{RunError, Server};
 use boomgate::store::{SledStore, Store};
 use boomgate::time::{Clock as _, ManualClock, SystemClock, UnixSeconds};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -215,7 +219,7 @@ impl TestServer {
         form.extend(scope.map(|scope| ("scope", scope)));
         let answer = answer(self.request(Method::POST, "/shared/access-tokens").form(&form)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()["access_token"].as_str().unwrap().to_owned()
+        answer.read::<TokenResponse>().access_token
     }
 
     /// A token of a new client that may read and write, with limits that no test reaches.
@@ -231,8 +235,8 @@ impl TestServer {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let answer = self.post_json("/admin/clients", &self.admin_token().await, &body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        let text = |member: &str| answer.json()[member].as_str().unwrap().to_owned();
-        (text("client_id"), text("client_secret"))
+        let RegisteredClient { client, client_secret, .. } = answer.read();
+        (client.client_id.to_string(), client_secret.unwrap())
     }
 }
 
@@ -245,7 +249,12 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON in {self:?}"))
+        self.read()
+    }
+
+    /// The body, as one of the wire types.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
     /// The value of a header, or "" without one.
@@ -259,15 +268,13 @@ impl Answer {
     /// The last segment of a problem's type.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
-        let problem = self.json();
-        assert_eq!(problem["status"], self.status, "{problem}");
-        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        let problem: Problem<'_> = self.read();
+        assert_eq!((problem.status, &*problem.request_id), (self.status, self.header("x-request-id")), "{problem:?}");
         // The page for exactly this kind, also where the type is IANA's.
-        assert!(problem["documentation"].as_str().is_some_and(|page| page.contains("/problems/")), "{problem}");
-        for member in ["title", "detail", "error", "error_description"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {problem}");
-        }
-        problem["type"].as_str().unwrap().rsplit(['/', '#']).next().unwrap().to_owned()
+        assert!(problem.documentation.contains("/problems/"), "{problem:?}");
+        assert!(!problem.title.is_empty() && !problem.detail.is_empty() && !problem.error.is_empty(), "{problem:?}");
+        assert_eq!(problem.error_description, problem.detail);
+        problem.kind.rsplit(['/', '#']).next().unwrap().to_owned()
     }
 }
 

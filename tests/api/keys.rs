@@ -366,7 +366,7 @@ async fn a_key_that_cannot_sign_is_refused_with_the_reason_and_changes_nothing()
         (json!({ "private_key": include_str!("../keys/rsa-1024.pem") }), "/private_key", "2048 to 4096 bits"),
         (json!({ "private_key": include_str!("../keys/rsa-encrypted.pem") }), "/private_key", "is encrypted"),
         (json!({ "private_key": PKCS8, "immediately": "yes" }), "/immediately", "must be true or false"),
-        (json!({ "private_key": PKCS8, "alg/rithm": "RS256" }), "/alg~1rithm", "is not known"),
+        (json!({ "private_key": PKCS8, "alg/rithm": "RS256" }), "/alg~1rithm", "is not a member"),
     ] {
         let refused = server.post_json("/admin/keys/import", &server.admin_token().await, &body).await;
         assert_eq!((refused.status, refused.problem().as_str()), (422, "invalid-fields"), "{says}");

@@ -182,7 +182,7 @@ async fn the_jwk_set_has_the_public_key_and_nothing_private() {
 async fn every_problem_links_to_the_page_of_exactly_its_kind() {
     let server = TestServer::start().await;
     for kind in ProblemKind::ALL {
-        let problem: Value = serde_json::from_str(&Problem::new(kind, "detail").body(&server.base, "id")).unwrap();
+        let problem: Value = serde_json::from_slice(&Problem::new(kind, "detail").body(&server.base, "id")).unwrap();
         let documentation = problem["documentation"].as_str().unwrap();
         assert_eq!(documentation, format!("{}/problems/{}", server.base, kind.slug()), "{kind:?}");
         let is_limit = [ProblemKind::Throttled, ProblemKind::QuotaExceeded].contains(&kind);

@@ -16,13 +16,14 @@ use super::super::connection::{Administration, Refused};
 use super::super::output;
 use super::super::progress::Progress;
 use super::pages;
+use crate::api::policy::RegistrationPolicy;
+use crate::clients::registration::Registration;
 use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
 use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
 use crate::files::Reader;
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::limits::{Limits, Rate};
-use crate::oauth::registration::{Registration, RegistrationPolicy};
 use crate::oauth::scope::Scope;
 
 /// How many clients a refusal names.
@@ -92,7 +93,7 @@ impl Told {
             registration: Registration {
                 client_name: told.client_name,
                 scope: told.scope,
-                audience: told.audience,
+                audience: told.audience.into(),
                 token_ttl: told.token_ttl,
                 limits: Limits {
                     requests_per_second: told.requests_per_second,
@@ -373,7 +374,9 @@ fn is_unknown(error: &anyhow::Error) -> bool {
 fn registration(client: &Declared, secret: &ClientSecret) -> Value {
     let mut members = json!({ "client_id": client.client_id, "client_secret": secret.expose(), "declared": true });
     if let Some(members) = members.as_object_mut() {
-        members.extend(client.named.iter().map(|name| ((*name).to_owned(), client.registration.member(name))));
+        members.extend(
+            client.registration.members().into_iter().filter(|(name, _)| client.named.contains(&name.as_str())),
+        );
     }
     members
 }

@@ -7,10 +7,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as NameError;
-use serde_json::json;
 
-use super::{read_cursor, shown, write_cursor};
-use crate::audit::{Action, Audit, Event};
+use super::{in_alphabetical_order, shown};
+use crate::api::audit::{EntriesAfter, NewestEntries};
+use crate::api::cursor::Cursor;
+use crate::audit::{Action, Audit, AuditPage, Event};
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::error::{Problem, ProblemKind};
 use crate::time::UnixSeconds;
@@ -105,29 +106,21 @@ pub(in crate::http) async fn list(
     let filter = Filter::parse(&asked).map_err(malformed)?;
     let name = filter.name();
     let wanted = |event: &Event| filter.takes(event);
-    let (page, next) = match (asked.after, &asked.cursor) {
-        (Some(_), Some(_)) => return Err(malformed("Send cursor or after, not both.")),
+    match (asked.after, &asked.cursor) {
+        (Some(_), Some(_)) => Err(malformed("Send cursor or after, not both.")),
         (Some(after), None) => {
-            let page = audit.oldest(after, limit, wanted).await?;
-            // Where to go on, now or once there is more.
-            let next = page.more_beyond.unwrap_or(page.head.number.max(after));
-            (page, ("next_after", json!(next)))
+            let AuditPage { lines: data, more_beyond, head } = audit.oldest(after, limit, wanted).await?;
+            let next_after = more_beyond.unwrap_or(head.number.max(after));
+            shown(&request, &in_alphabetical_order(&EntriesAfter { data, head, next_after }))
         }
         (None, cursor) => {
-            let before = cursor.as_deref().map(|cursor| {
-                let before = read_cursor(cursor, &name).and_then(|before| before.parse().ok());
-                before.ok_or_else(|| {
-                    Problem::new(
-                        ProblemKind::InvalidCursor,
-                        "Use next_cursor as it was answered, with the same filters.",
-                    )
-                })
-            });
-            let page = audit.newest(before.transpose()?, limit, wanted).await?;
-            let next = page.more_beyond.map(|before| write_cursor(&before.to_string(), &name));
-            (page, ("next_cursor", json!(next)))
+            let before = cursor.as_deref().map(|cursor| Cursor::place(cursor, &name)).transpose();
+            let before = before.map_err(|_| {
+                Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered, with the same filters.")
+            })?;
+            let AuditPage { lines: data, more_beyond, head } = audit.newest(before, limit, wanted).await?;
+            let next_cursor = more_beyond.map(|before| Cursor::new(&name, &before).into());
+            shown(&request, &in_alphabetical_order(&NewestEntries { data, head, next_cursor }))
         }
-    };
-    let answer = json!({ "data": page.lines, next.0: next.1, "head": page.head });
-    shown(&request, &answer)
+    }
 }

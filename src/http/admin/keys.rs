@@ -3,15 +3,15 @@
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{changed, invalid, read_members, read_members_if_any, shown, unknown};
+use super::{changed, in_alphabetical_order, read_members, read_members_if_any, shown};
 use crate::administration::Administration;
-use crate::api::key::Key;
+use crate::api::key::{Key, KeyList};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
 use crate::http::error::{Problem, ProblemKind};
+use crate::json::{Reader, flag};
 use crate::keys::{Keys, Schedule, Start};
-use crate::oauth::fault::FieldFault;
 use crate::time::SharedClock;
 
 pub(in crate::http) async fn list(
@@ -22,8 +22,8 @@ pub(in crate::http) async fn list(
     clock: Data<SharedClock>,
 ) -> Result<HttpResponse, Problem> {
     let now = clock.now();
-    let answer = json!({ "data": keys.list(now), "rotates_at": keys.replaced_at(&schedule, now) });
-    shown(&request, &answer)
+    let answer = KeyList { data: keys.list(now), rotates_at: keys.replaced_at(&schedule, now) };
+    shown(&request, &in_alphabetical_order(&answer))
 }
 
 pub(in crate::http) async fn show(
@@ -33,7 +33,7 @@ pub(in crate::http) async fn show(
     keys: Data<Keys>,
     clock: Data<SharedClock>,
 ) -> Result<HttpResponse, Problem> {
-    shown(&request, &told(&keys, &kid, &clock)?)
+    shown(&request, &find(&keys, &kid, &clock)?)
 }
 
 /// The body may be empty.
@@ -47,11 +47,12 @@ pub(in crate::http) async fn rotate(
     administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members_if_any(&request, payload).await?;
-    let mut faults = unknown(&members, &["immediately"], "is not known; known is immediately");
-    let start = start(&members, &mut faults);
-    refuse(faults)?;
+    let mut reader = Reader::new(&members);
+    reader.refuse_unknown(&["immediately"]);
+    let start = Some(read_start(&mut reader));
+    let start = reader.finish(start).map_err(Problem::invalid_fields)?;
     let kid = administration.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
-    Ok(changed(&mut HttpResponse::Ok(), &told(&keys, &kid, &clock)?))
+    Ok(changed(&mut HttpResponse::Ok(), &find(&keys, &kid, &clock)?))
 }
 
 pub(in crate::http) async fn import(
@@ -63,16 +64,14 @@ pub(in crate::http) async fn import(
     administration: Data<Administration>,
 ) -> Result<HttpResponse, Problem> {
     let members = read_members(&request, payload).await?;
-    let known = ["private_key", "immediately"];
-    let mut faults = unknown(&members, &known, "is not known; known are private_key and immediately");
-    let start = start(&members, &mut faults);
-    let pem = members.get("private_key").and_then(Value::as_str).unwrap_or_else(|| {
-        faults.push(FieldFault::of_member("private_key", "must be a string: an RSA private key in PEM"));
-        ""
-    });
-    refuse(faults)?;
+    let mut reader = Reader::new(&members);
+    reader.refuse_unknown(&["private_key", "immediately"]);
+    let start = read_start(&mut reader);
+    let detail = "must be a string: an RSA private key in PEM";
+    let pem = reader.expected("private_key", detail, Value::as_str);
+    let pem = reader.finish(pem).map_err(Problem::invalid_fields)?;
     let kid = administration.import_key(pem, start, &caller.actor(&request)).await?;
-    let key = told(&keys, &kid, &clock)?;
+    let key = find(&keys, &kid, &clock)?;
     let mut response = HttpResponse::Created();
     Ok(changed(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
 }
@@ -87,20 +86,12 @@ pub(in crate::http) async fn revoke(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn told(keys: &Keys, kid: &str, clock: &SharedClock) -> Result<Key, Problem> {
+fn find(keys: &Keys, kid: &str, clock: &SharedClock) -> Result<Key, Problem> {
     let key = keys.list(clock.now()).into_iter().find(|key| key.kid == kid);
     key.ok_or_else(|| Problem::new(ProblemKind::NotFound, "No signing key has this kid."))
 }
 
-fn start(members: &Map<String, Value>, faults: &mut Vec<FieldFault>) -> Start {
-    match members.get("immediately") {
-        Some(Value::Bool(true)) => return Start::Immediately,
-        None | Some(Value::Bool(false)) => {}
-        Some(_) => faults.push(FieldFault::of_member("immediately", "must be true or false")),
-    }
-    Start::WhenPublished
-}
-
-fn refuse(faults: Vec<FieldFault>) -> Result<(), Problem> {
-    if faults.is_empty() { Ok(()) } else { Err(invalid(faults)) }
+fn read_start(reader: &mut Reader<'_>) -> Start {
+    let immediately = reader.optional("immediately", flag).unwrap_or(false);
+    if immediately { Start::Immediately } else { Start::WhenPublished }
 }

@@ -10,22 +10,13 @@ pub mod usage;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::http::{body, conditional};
-use crate::oauth::document::Document;
-use crate::oauth::fault::FieldFault;
+use crate::json::{self, Document};
 use crate::oauth::precondition::EntityTag;
-
-/// How much of a cursor is the mark of its list, in bytes.
-const MARK_BYTES: usize = 6;
-/// How many unknown members are told of.
-const MAX_UNKNOWN: usize = 20;
 
 /// The members of a body that is one JSON object.
 async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
@@ -56,7 +47,7 @@ fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
 
 /// The answer to a read: `value`, or 304 to whoever has it already.
 fn shown(request: &HttpRequest, value: &impl Serialize) -> Result<HttpResponse, Problem> {
-    let body = body::json_line(value);
+    let body = json::line(value);
     conditional::read(request, EntityTag::of(&body), body.into())
 }
 
@@ -65,32 +56,7 @@ fn changed(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpRe
     body::json(response.insert_header((CACHE_CONTROL, "no-store")), value)
 }
 
-/// The faults of members that nobody asked for; `detail` says which are known.
-fn unknown(members: &Map<String, Value>, known: &[&str], detail: &str) -> Vec<FieldFault> {
-    let unknown = members.keys().filter(|member| !known.contains(&member.as_str())).take(MAX_UNKNOWN);
-    unknown.map(|member| FieldFault::of_member(member, detail)).collect()
-}
-
-fn invalid(faults: Vec<FieldFault>) -> Problem {
-    Problem::invalid_fields(faults)
-}
-
-/// Where a page ended, behind a mark of its list: a cursor is good for the list alone that it came with.
-fn write_cursor(place: &str, list: &str) -> String {
-    let mut cursor = mark(list).to_vec();
-    cursor.extend_from_slice(place.as_bytes());
-    URL_SAFE_NO_PAD.encode(cursor)
-}
-
-/// What [`write_cursor`] wrote for the same list.
-fn read_cursor(cursor: &str, list: &str) -> Option<String> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    String::from_utf8(bytes.strip_prefix(&mark(list))?.to_vec()).ok()
-}
-
-fn mark(list: &str) -> [u8; MARK_BYTES] {
-    let digest = digest(&SHA256, list.as_bytes());
-    let mut mark = [0; MARK_BYTES];
-    mark.iter_mut().zip(digest.as_ref()).for_each(|(byte, from)| *byte = *from);
-    mark
+/// `value` with the members of every object in the order of the alphabet.
+fn in_alphabetical_order(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }

@@ -3,11 +3,11 @@
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::shown;
 use crate::administration::ChangeError;
 use crate::admission::Admission;
+use crate::api::usage::{ClientUsage, UsedOnDay, UsedToday};
 use crate::clients::Clients;
 use crate::http::authorized::{Authorized, ReadAdmin};
 use crate::http::error::{Problem, ProblemKind};
@@ -19,7 +19,7 @@ const DEFAULT_DAYS: u64 = 30;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Span {
-    /// Days to tell of, today's included.
+    /// How many days, today included.
     days: Option<u64>,
 }
 
@@ -40,21 +40,17 @@ pub(in crate::http) async fn usage(
     let today = clock.now().day();
     let standing = admission.standing(&client).await?;
     let before = admission.days_before(&client, days - 1).await?;
-    let before: Vec<Value> = before.iter().map(|day| json!({ "day": day.day.to_string(), "used": day.used })).collect();
-    let today = standing.units.map(|units| {
-        json!({
-            "day": today.to_string(),
-            "quota": units.daily_quota,
-            "used": units.used,
-            "remaining": units.remaining,
-            "resets_at": units.resets_at,
-        })
-    });
-    let answer = json!({
-        "client_id": client.client_id,
-        "enforce": client.limits.enforce,
-        "today": today,
-        "days_before": before,
-    });
+    let answer = ClientUsage {
+        client_id: client.client_id.clone(),
+        days_before: before.iter().map(|day| UsedOnDay { day: day.day.to_string(), used: day.used }).collect(),
+        enforce: client.limits.enforce,
+        today: standing.units.map(|units| UsedToday {
+            day: today.to_string(),
+            quota: units.daily_quota,
+            remaining: units.remaining,
+            resets_at: units.resets_at,
+            used: units.used,
+        }),
+    };
     shown(&request, &answer)
 }

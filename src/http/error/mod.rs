@@ -46,7 +46,7 @@ impl<'a> Failure<'a> {
         }
     }
 
-    pub(super) fn body(&self, issuer: &str, request_id: &str) -> String {
+    pub(super) fn body(&self, issuer: &str, request_id: &str) -> Vec<u8> {
         match self {
             Self::Problem(problem) => problem.body(issuer, request_id),
             Self::Oauth(error) => error.body(issuer),

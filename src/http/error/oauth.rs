@@ -9,11 +9,9 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_A
 use actix_web::{HttpResponse, ResponseError};
 
 use super::{Cause, ProblemKind, page, retry_after, without_body};
+use crate::api;
+use crate::json;
 use crate::oauth::error::ErrorCode;
-use crate::oauth::object::Object;
-
-/// The bytes of a body beside its description and the address of its page: mostly fewer.
-const OTHER_BYTES: usize = 100;
 
 /// What failed, with its OAuth code and the kind of problem whose page `error_uri` names.
 #[derive(Debug)]
@@ -105,13 +103,12 @@ impl OauthError {
         self.cause.as_deref()
     }
 
-    pub(super) fn body(&self, issuer: &str) -> String {
-        let page = page(issuer, self.kind);
-        Object::with_capacity(OTHER_BYTES + self.description.len() + page.len())
-            .text("error", self.code.as_str())
-            .text("error_description", &self.description)
-            .text("error_uri", &page)
-            .line()
+    pub(super) fn body(&self, issuer: &str) -> Vec<u8> {
+        json::line(&api::oauth_error::OauthError {
+            error: self.code.as_str().into(),
+            error_description: (&self.description).into(),
+            error_uri: page(issuer, self.kind).into(),
+        })
     }
 }
 

@@ -9,17 +9,14 @@ use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
 use super::{Cause, ProblemKind, page, retry_after, sentence, without_body};
-use crate::oauth::fault::FieldFault;
-use crate::oauth::object::Object;
+use crate::api;
+use crate::api::problem::{FieldFault, LimitPolicy};
+use crate::json;
 use crate::oauth::resource::{METADATA_PATH, Resource};
 use crate::oauth::scope::ScopeToken;
 
 /// The type that IANA registers for both limits (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-
-/// The bytes of a body beside its detail and the address of its page, which it has twice each: mostly fewer, and more
-/// only with `errors` or with a request id that needs escapes.
-const OTHER_BYTES: usize = 400;
 
 /// What failed, in the words of this occurrence.
 #[derive(Debug)]
@@ -100,32 +97,29 @@ impl Problem {
     /// The body, for a server whose own pages start with `issuer`: RFC 9457 section 3, with the members that OAuth
     /// clients look for.
     #[must_use]
-    pub fn body(&self, issuer: &str, request_id: &str) -> String {
+    pub fn body(&self, issuer: &str, request_id: &str) -> Vec<u8> {
         let Self { kind, detail, errors, .. } = self;
         // draft-ietf-httpapi-ratelimit-headers, section on problem types.
-        let throttled = (*kind == ProblemKind::Throttled).then_some("second");
-        let violated_policy = throttled.or((*kind == ProblemKind::QuotaExceeded).then_some("day"));
+        let throttled = (*kind == ProblemKind::Throttled).then_some(LimitPolicy::Second);
+        let used_up = (*kind == ProblemKind::QuotaExceeded).then_some(LimitPolicy::Day);
+        let violated_policies: Vec<LimitPolicy> = throttled.or(used_up).into_iter().collect();
         let page = page(issuer, *kind);
-        let mut body = Object::with_capacity(OTHER_BYTES + 2 * (detail.len() + page.len()))
-            .text("type", if violated_policy.is_some() { QUOTA_EXCEEDED_TYPE } else { &page })
-            .text("title", kind.title())
-            .number("status", kind.status().as_u16().into())
-            .text("detail", detail)
+        json::line(&api::problem::Problem {
+            kind: if violated_policies.is_empty() { &page } else { QUOTA_EXCEEDED_TYPE }.into(),
+            title: kind.title().into(),
+            status: kind.status().as_u16(),
+            detail: detail.into(),
             // Where the type is IANA's, only this leads to our page.
-            .text("documentation", &page);
-        if !errors.is_empty() {
-            body = body.value("errors", errors);
-        }
-        if let Some(policy) = violated_policy {
-            body = body.value("violated-policies", &[policy]);
-        }
-        match kind.bearer_code() {
-            Some(code) => body.text("error", code.as_str()),
-            None => body.text("error", &kind.slug().replace('-', "_")),
-        }
-        .text("error_description", detail)
-        .text("request_id", request_id)
-        .line()
+            documentation: (&page).into(),
+            errors: errors.clone(),
+            violated_policies,
+            error: match kind.bearer_code() {
+                Some(code) => code.as_str().into(),
+                None => kind.slug().replace('-', "_").into(),
+            },
+            error_description: detail.into(),
+            request_id: request_id.into(),
+        })
     }
 
     /// `WWW-Authenticate` of a 401, 400 or 403 about a bearer token (RFC 6750 section 3, RFC 9728 section 5.1): no error

@@ -13,9 +13,6 @@ use serde_json::{Map, Number, Value};
 
 use crate::text;
 
-/// The most characters of a name from a request that an answer repeats.
-pub const MAX_ECHO_CHARS: usize = 64;
-
 /// One JSON text of RFC 8259 in which no object names a member twice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document(Value);
@@ -154,7 +151,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the member {:?} is there twice", truncated(&name))));
+                return Err(A::Error::custom(format_args!("the member {:?} is there twice", text::truncated(&name))));
             }
             let Strict(value) = map.next_value()?;
             members.insert(name, value);
@@ -166,24 +163,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
 /// The number in the one form that it has here: whole wherever it is, up to 2^53, from where on a double does not
 /// hold every whole number. `None` of what is no number.
 #[must_use]
-pub fn number(value: f64) -> Option<Number> {
+pub(crate) fn number(value: f64) -> Option<Number> {
     const WHOLE_UP_TO: f64 = 9_007_199_254_740_992.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
     if value.fract() == 0.0 && value.abs() <= WHOLE_UP_TO {
         return Some(Number::from(value as i64));
     }
     Number::from_f64(value)
-}
-
-/// `name`, cut short: an answer must not grow with what somebody sends.
-#[must_use]
-pub fn truncated(name: &str) -> String {
-    let mut chars = name.chars();
-    let mut text: String = chars.by_ref().take(MAX_ECHO_CHARS).collect();
-    if chars.next().is_some() {
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]
