@@ -1,5 +1,5 @@
 //! JSON bodies: that of a request, read strictly ([`Document`]), then member by member ([`Reader`]); that of an answer,
-//! written as a [`line`].
+//! written as a [`line()`].
 //!
 //! No two readers of a body may understand it differently, and no mistake in it may pass in silence: a name that an
 //! object has twice, a member that no such body has, a value out of range. Every fault is reported at once.

@@ -27,7 +27,7 @@ impl<'s> Caller<'s> {
         answer(request.bearer_auth(&self.token)).await
     }
 
-    /// Creates a zone; returns its path and its ETag.
+    /// Creates a zone; returns its path and its `ETag`.
     async fn create(&self, number: &str) -> (String, String) {
         let created = self.send("POST", ZONES, &[], &zone(number).to_string()).await;
         assert_eq!(created.status, 201, "{created:?}");
@@ -82,7 +82,7 @@ async fn a_body_has_a_media_type_of_json_or_none_and_is_not_compressed() {
     let caller = Caller::of(&server).await;
     let (path, _) = caller.create("0").await;
     let new = zone("1").to_string();
-    let patch = "{\"name\": \"Pier\"}";
+    let rename = "{\"name\": \"Pier\"}";
     for (method, content_type, body, status) in [
         ("POST", None, new.as_str(), 201),
         ("POST", Some("application/json"), &new, 201),
@@ -91,9 +91,9 @@ async fn a_body_has_a_media_type_of_json_or_none_and_is_not_compressed() {
         ("POST", Some("application/x-www-form-urlencoded"), &new, 201),
         ("POST", Some("application/x-www-form-urlencoded"), "number=1", 400),
         ("POST", Some("text/plain"), &new, 415),
-        ("PATCH", Some("application/merge-patch+json"), patch, 200),
-        ("PATCH", Some("application/json"), patch, 200),
-        ("PATCH", None, patch, 200),
+        ("PATCH", Some("application/merge-patch+json"), rename, 200),
+        ("PATCH", Some("application/json"), rename, 200),
+        ("PATCH", None, rename, 200),
         ("PATCH", Some("application/json-patch+json"), "[]", 415),
     ] {
         let headers: Vec<_> = content_type.iter().map(|value| ("content-type", *value)).collect();
