@@ -99,7 +99,7 @@ mod tests {
         Data::new(Readiness { store, keys: Data::new(keys), clock, certificate_ends, stopping: Arc::default() })
     }
 
-    async fn asked(readiness: &Data<Readiness>, uri: &str) -> (u16, String) {
+    async fn probe(readiness: &Data<Readiness>, uri: &str) -> (u16, String) {
         let response = readyz(TestRequest::with_uri(uri).to_http_request(), readiness.clone()).await;
         assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
         (response.status().as_u16(), String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap())
@@ -108,8 +108,8 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_can_serve_is_ready_and_lists_its_checks_on_request() {
         let readiness = ready().await;
-        assert_eq!(asked(&readiness, "/readyz").await, (200, "ok".to_owned()));
-        insta::assert_snapshot!(asked(&readiness, "/readyz?verbose").await.1, @r"
+        assert_eq!(probe(&readiness, "/readyz").await, (200, "ok".to_owned()));
+        insta::assert_snapshot!(probe(&readiness, "/readyz?verbose").await.1, @r"
         [+]store ok
         [+]signing-key ok
         [+]certificate ok
@@ -122,7 +122,7 @@ mod tests {
     async fn a_server_whose_store_is_closed_is_not_ready() {
         let readiness = ready().await;
         readiness.store.close().await.unwrap();
-        let (status, text) = asked(&readiness, "/readyz").await;
+        let (status, text) = probe(&readiness, "/readyz").await;
         assert_eq!(status, 503);
         insta::assert_snapshot!(text, @r"
         [-]store failed
@@ -137,7 +137,7 @@ mod tests {
     async fn a_server_without_a_signing_key_is_not_ready() {
         let mut readiness = Arc::into_inner(ready().await.into_inner()).unwrap();
         readiness.keys = Data::new(Keys::open(Arc::new(MemoryStore::new())).await.unwrap());
-        let (status, text) = asked(&Data::new(readiness), "/readyz").await;
+        let (status, text) = probe(&Data::new(readiness), "/readyz").await;
         assert_eq!((status, text.contains("[-]signing-key failed\n")), (503, true), "{text}");
     }
 
@@ -151,7 +151,7 @@ mod tests {
         for (name, spoil) in cases {
             let mut readiness = Arc::into_inner(ready().await.into_inner()).unwrap();
             spoil(&mut readiness);
-            let (status, text) = asked(&Data::new(readiness), "/readyz").await;
+            let (status, text) = probe(&Data::new(readiness), "/readyz").await;
             let failed: Vec<_> = text.lines().filter(|line| line.starts_with("[-]")).collect();
             assert_eq!((status, failed), (503, vec![format!("[-]{name} failed").as_str()]));
         }

@@ -38,12 +38,12 @@ impl Hsts {
     /// The value for the answer to this request, if its host is a public name. Allocates nothing.
     pub(super) fn value_for(&self, request: &RequestHead) -> Option<HeaderValue> {
         // HTTP/2 has the host in the address, HTTP/1.1 in a field.
-        let asked = match request.uri.authority() {
+        let host = match request.uri.authority() {
             Some(authority) => authority.as_str(),
             None => request.headers.get(HOST)?.to_str().ok()?,
         };
-        let is_ours = asked.eq_ignore_ascii_case(&self.authority);
-        (is_ours || host::is_public_name(host::split_port(asked).0)).then(|| self.value.clone())
+        let is_ours = host.eq_ignore_ascii_case(&self.authority);
+        (is_ours || host::is_public_name(host::split_port(host).0)).then(|| self.value.clone())
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_that_was_asked_for_decides_too() {
+    fn the_host_of_the_request_decides_too() {
         let hsts = Hsts::new("https://gate.example.com:8443", 60).unwrap();
         let value = |request: TestRequest| {
             let request = request.to_srv_request();

@@ -1,4 +1,4 @@
-//! What a client can find out by itself: RFC 8414, OpenID Connect Discovery, RFC 7517 and RFC 9728.
+//! The documents from which clients configure themselves: RFC 8414, OpenID Connect Discovery, RFC 7517 and RFC 9728.
 //!
 //! The documents have every member that a strict reader requires, and only true ones. Pages of any origin may read them
 //! (CORS), and no other answer of this server.

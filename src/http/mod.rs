@@ -6,7 +6,7 @@
 //! headers and a body, and [`response`] adds what every answer has.
 
 pub(crate) mod access_log;
-pub mod admin;
+pub(crate) mod admin;
 pub(crate) mod authorized;
 pub(crate) mod body;
 pub(crate) mod conditional;

@@ -1,4 +1,4 @@
-//! `GET /oauth2/usage`: what the caller has used of both its limits. Costs nothing of either.
+//! `GET /oauth2/usage`: what the caller has used of both its limits. The request costs nothing of either.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -11,7 +11,7 @@ use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::request_context::{note_caller, note_standing};
 
-/// For any token that the partner API would take, whatever its scope.
+/// For any token that the partner API accepts, whatever its scope.
 pub(super) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
     let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
     note_caller(&request, &admitted.client.client_id);

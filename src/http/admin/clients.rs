@@ -1,4 +1,4 @@
-//! `/admin/clients`: registration (RFC 7591 has the names it has), list, show, change and delete.
+//! `/admin/clients`: registration (with the names of RFC 7591), list, show, change and delete.
 
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query};
@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{changed, in_alphabetical_order, read_members, read_patch, shown};
+use super::{change_answer, in_alphabetical_order, read_answer, read_members, read_patch};
 use crate::administration::{Administration, ChangeError, answer_tag};
 use crate::api::cursor::Cursor;
 use crate::api::page::Page;
@@ -35,9 +35,9 @@ pub(in crate::http) async fn register(
 ) -> Result<HttpResponse, Problem> {
     let key = idempotency_key(&request)?;
     let members = read_members(&request, payload).await?;
-    let asked = RegistrationRequest::parse(&members, &policy).map_err(Problem::invalid_fields)?;
+    let registration = RegistrationRequest::parse(&members, &policy).map_err(Problem::invalid_fields)?;
     let attempt = key.map(|key| Attempt::new(caller.client_id(), key));
-    let registered = administration.register_once(&asked, attempt.as_ref(), &caller.actor(&request)).await?;
+    let registered = administration.register_once(&registration, attempt.as_ref(), &caller.actor(&request)).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, registered.location));
     if registered.replayed {
@@ -52,7 +52,7 @@ pub(in crate::http) async fn policy(
     request: HttpRequest,
     policy: Data<RegistrationPolicy>,
 ) -> Result<HttpResponse, Problem> {
-    shown(&request, &**policy)
+    read_answer(&request, &**policy)
 }
 
 #[derive(Deserialize)]
@@ -82,7 +82,7 @@ pub(in crate::http) async fn list(
     let searched = format!("clients?q={wanted}");
     let after = query.cursor.as_deref().map(|cursor| Cursor::place::<String>(cursor, &searched)).transpose();
     let after = after.map_err(|_| {
-        Problem::new(ProblemKind::InvalidCursor, "Use next_cursor as it was answered, with the same q.")
+        Problem::new(ProblemKind::InvalidCursor, "Send next_cursor as you received it, with the same q.")
     })?;
     let matches = |client: &Client| {
         wanted.is_empty()
@@ -92,7 +92,7 @@ pub(in crate::http) async fn list(
     let found = clients.list(after.as_deref(), limit, matches);
     let next_cursor = found.more_after.map(|last| Cursor::new(&searched, &last).into());
     let data = found.clients.iter().map(|client| clients.client_response(client)).collect();
-    shown(&request, &Page { data, next_cursor })
+    read_answer(&request, &Page { data, next_cursor })
 }
 
 pub(in crate::http) async fn show(
@@ -137,7 +137,7 @@ pub(in crate::http) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Removes from a patch the members that the client has already, so that an answer can be sent back, with the members
+/// Removes from a patch the members that the client has already. So a caller can send back an answer, with the members
 /// that the server sets.
 fn leave_out_unchanged(patch: &mut Map<String, Value>, current: &Value) {
     patch.retain(|member, value| match current.get(member) {
@@ -147,7 +147,7 @@ fn leave_out_unchanged(patch: &mut Map<String, Value>, current: &Value) {
     });
 }
 
-/// Secrets without their last uses, which change although nobody changes the client.
+/// Secrets without their last uses, which change while the client does not.
 fn without_uses(secrets: &Value) -> Value {
     let mut secrets = secrets.clone();
     for secret in secrets.as_array_mut().into_iter().flatten() {
@@ -158,7 +158,7 @@ fn without_uses(secrets: &Value) -> Value {
     secrets
 }
 
-/// The identifier in a path; a text of another form is no client's.
+/// The identifier in a path. No client has a text of another form.
 pub(super) fn parse_id(text: &str) -> Result<ClientId, Problem> {
     ClientId::parse(text).map_err(|_| ChangeError::ClientUnknown.into())
 }
@@ -169,10 +169,10 @@ pub(super) fn with_client(client: &Client, clients: &Clients) -> HttpResponse {
     with_tag(HttpResponse::Ok(), answer_tag(client, &answer), &answer)
 }
 
-/// The same with the tag that `If-Match` takes.
+/// An answer with the tag that `If-Match` takes.
 pub(super) fn with_tag(mut response: HttpResponseBuilder, etag: EntityTag, answer: &impl Serialize) -> HttpResponse {
     if let Ok(tag) = HeaderValue::from_maybe_shared(etag.into_bytes()) {
         response.insert_header((ETAG, tag));
     }
-    changed(&mut response, answer)
+    change_answer(&mut response, answer)
 }

@@ -1,11 +1,11 @@
-//! `/admin/keys`: the signing keys, rotated, imported and revoked.
+//! `/admin/keys`: list, show, rotate, import and revoke signing keys.
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use super::{changed, in_alphabetical_order, read_members, read_members_if_any, shown};
+use super::{change_answer, in_alphabetical_order, read_answer, read_members, read_members_if_any};
 use crate::administration::Administration;
 use crate::api::key::{Key, KeyList};
 use crate::http::authorized::{Authorized, ReadAdmin, WriteAdmin};
@@ -23,7 +23,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let now = clock.now();
     let answer = KeyList { data: keys.list(now), rotates_at: keys.replaced_at(&schedule, now) };
-    shown(&request, &in_alphabetical_order(&answer))
+    read_answer(&request, &in_alphabetical_order(&answer))
 }
 
 pub(in crate::http) async fn show(
@@ -33,7 +33,7 @@ pub(in crate::http) async fn show(
     keys: Data<Keys>,
     clock: Data<SharedClock>,
 ) -> Result<HttpResponse, Problem> {
-    shown(&request, &find(&keys, &kid, &clock)?)
+    read_answer(&request, &find(&keys, &kid, &clock)?)
 }
 
 /// The body may be empty.
@@ -52,7 +52,7 @@ pub(in crate::http) async fn rotate(
     let start = Some(read_start(&mut reader));
     let start = reader.finish(start).map_err(Problem::invalid_fields)?;
     let kid = administration.rotate_keys(schedule.algorithm, start, &caller.actor(&request)).await?;
-    Ok(changed(&mut HttpResponse::Ok(), &find(&keys, &kid, &clock)?))
+    Ok(change_answer(&mut HttpResponse::Ok(), &find(&keys, &kid, &clock)?))
 }
 
 pub(in crate::http) async fn import(
@@ -73,7 +73,7 @@ pub(in crate::http) async fn import(
     let kid = administration.import_key(pem, start, &caller.actor(&request)).await?;
     let key = find(&keys, &kid, &clock)?;
     let mut response = HttpResponse::Created();
-    Ok(changed(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
+    Ok(change_answer(response.insert_header((LOCATION, format!("/admin/keys/{}", key.kid))), &key))
 }
 
 pub(in crate::http) async fn revoke(

@@ -1,11 +1,11 @@
-//! `/admin/…`: what operators do, behind the same gate as everything else.
+//! `/admin/…`: the requests of operators, behind the same gate as all others.
 
-pub mod audit;
-pub mod clients;
-pub mod keys;
-pub mod revocations;
-pub mod secrets;
-pub mod usage;
+pub(super) mod audit;
+pub(super) mod clients;
+pub(super) mod keys;
+pub(super) mod revocations;
+pub(super) mod secrets;
+pub(super) mod usage;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
@@ -23,7 +23,7 @@ async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<Str
     parse_members(&body::read_json(request, payload).await?)
 }
 
-/// The same, where no body at all stands for no members.
+/// The members of a body that may be blank: then it has none.
 async fn read_members_if_any(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
     match body::read_json_if_any(request, payload).await? {
         Some(body) => parse_members(&body),
@@ -31,7 +31,7 @@ async fn read_members_if_any(request: &HttpRequest, payload: Payload) -> Result<
     }
 }
 
-/// The same of a merge patch, under its own media type too (RFC 7396, section 4).
+/// The members of a merge patch (RFC 7396).
 async fn read_patch(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
     parse_members(&body::read_merge_patch(request, payload).await?)
 }
@@ -45,18 +45,18 @@ fn parse_members(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     document.into_members().ok_or_else(|| malformed("The body is JSON, but not an object."))
 }
 
-/// The answer to a read: `value`, or 304 to whoever has it already.
-fn shown(request: &HttpRequest, value: &impl Serialize) -> Result<HttpResponse, Problem> {
+/// The answer to a read: `value`, 304 or 412.
+fn read_answer(request: &HttpRequest, value: &impl Serialize) -> Result<HttpResponse, Problem> {
     let body = json::line(value);
     conditional::read(request, EntityTag::of(&body), body.into())
 }
 
-/// The answer to a change, which no cache may store: some carry a secret.
-fn changed(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+/// The answer to a change, which no cache may store: some have a secret.
+fn change_answer(response: &mut HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
     body::json(response.insert_header((CACHE_CONTROL, "no-store")), value)
 }
 
-/// `value` with the members of every object in the order of the alphabet.
+/// `value` with the members of every object in alphabetical order.
 fn in_alphabetical_order(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }

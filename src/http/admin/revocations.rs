@@ -4,7 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::{changed, read_members};
+use super::{change_answer, read_members};
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::api::policy::RegistrationPolicy;
@@ -35,7 +35,7 @@ pub(in crate::http) async fn revoke(
     };
     let RevokedToken { expires_at, jti } = reader.finish(named).map_err(Problem::invalid_fields)?;
     administration.revoke_jti(&jti, expires_at, &caller.actor(&request)).await?;
-    Ok(changed(&mut HttpResponse::Ok(), &RevokedToken { expires_at, jti }))
+    Ok(change_answer(&mut HttpResponse::Ok(), &RevokedToken { expires_at, jti }))
 }
 
 fn by_token(reader: &mut Reader<'_>, admission: &Admission) -> Option<RevokedToken> {

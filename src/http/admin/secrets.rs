@@ -1,5 +1,4 @@
-//! `/admin/clients/{client_id}/secrets`, `…/revoke-tokens` and `/admin/secrets/check`: what a client proves itself
-//! with.
+//! `/admin/clients/{client_id}/secrets`, `…/revoke-tokens` and `/admin/secrets/check`: the credentials of clients.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::clients::{parse_id, with_client, with_tag};
-use super::{changed, in_alphabetical_order, read_members, read_members_if_any};
+use super::{change_answer, in_alphabetical_order, read_members, read_members_if_any};
 use crate::administration::{Administration, ChangeError, Rotated, answer_tag};
 use crate::api::client::RotatedClient;
 use crate::api::secret::{CheckedSecret, CheckedSecrets};
@@ -21,7 +20,7 @@ use crate::json::{Reader, whole_number};
 use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::time::SECONDS_PER_DAY;
 
-/// How long the previous secret may stay good beside a new one, in seconds.
+/// How long the previous secret may stay valid beside a new one, in seconds.
 const OVERLAP_S: RangeInclusive<u64> = 0..=30 * SECONDS_PER_DAY;
 
 /// The most secrets in one request.
@@ -57,7 +56,7 @@ fn read_overlap(value: &Value) -> Result<u64, String> {
         .map_err(|_| format!("must be a whole number of seconds from {} to {}", OVERLAP_S.start(), OVERLAP_S.end()))
 }
 
-/// What secrets are to clients: current, former, or unknown. Only a caller that may change secrets may ask, because
+/// Says whether secrets are current, former or unknown. Only a caller that may change secrets may ask, because
 /// others could test guesses. Reads the store, so that it agrees with a refusal that came just before, whose reason may
 /// not be in memory yet.
 pub(in crate::http) async fn check(
@@ -81,7 +80,7 @@ pub(in crate::http) async fn check(
         };
         data.push(CheckedSecret { client_id: client_id.to_owned(), standing });
     }
-    Ok(changed(&mut HttpResponse::Ok(), &CheckedSecrets { data }))
+    Ok(change_answer(&mut HttpResponse::Ok(), &CheckedSecrets { data }))
 }
 
 fn read_secrets(value: &Value) -> Option<Vec<(&str, ClientSecret)>> {

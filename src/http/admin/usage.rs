@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use super::shown;
+use super::read_answer;
 use crate::administration::ChangeError;
 use crate::admission::Admission;
 use crate::api::usage::{ClientUsage, UsedOnDay, UsedToday};
@@ -52,5 +52,5 @@ pub(in crate::http) async fn usage(
             used: units.used,
         }),
     };
-    shown(&request, &answer)
+    read_answer(&request, &answer)
 }
