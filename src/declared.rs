@@ -32,8 +32,8 @@ use crate::clients::registration::{MAX_NAME_CHARS, MEMBERS, Registration, read_c
 use crate::files::{self, Exposure, Reader, names_a_descriptor};
 use crate::json::Reader as MemberReader;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precis::prepare;
 use crate::text;
+use crate::text::precis::prepare;
 
 /// The folder of generated secrets, beside what declares them.
 pub const SECRETS_FOLDER: &str = "client-secrets";

@@ -13,7 +13,7 @@ use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precondition::EntityTag;
+use crate::precondition::EntityTag;
 use crate::store::{
     Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Reservation, Revision, Slot, SlotKind, Slots, Store, StoreError,
     Txn, Value,

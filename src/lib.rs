@@ -17,8 +17,9 @@
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit
 //!                     facts: each owns some prefixes of the store's keys, or a part of memory
 //! 1  store, files     bytes: the ordered store; private and trusted files
-//! 0  api, oauth, time, counts, text
-//!                     wire types; the protocol; the clock; counters; text from outside
+//! 0  api, json, oauth, precondition, host, limits, time, counts, text
+//!                     wire types; the reader of bodies; the protocol; entity tags; names of hosts; limits of clients;
+//!                     the clock; counters; text from outside
 //! ```
 //!
 //! # The two walks
@@ -62,13 +63,16 @@ pub mod counts;
 pub mod declared;
 pub mod failures;
 pub(crate) mod files;
+pub mod host;
 pub mod http;
 pub mod idempotency;
 pub mod json;
 pub mod keys;
+pub mod limits;
 pub mod listener;
 pub mod oauth;
 pub mod parking;
+pub mod precondition;
 pub mod quota;
 pub mod revocation;
 pub mod sandbox;

@@ -32,7 +32,7 @@ use crate::api::problem::FieldFault;
 use crate::idempotency::{Answer, Attempt, DEFAULT_MAX_KEYS, Idempotency, Place};
 use crate::json::Document;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precondition::{Condition, EntityTag};
+use crate::precondition::{Condition, EntityTag};
 use crate::store::{Key, Keyspace, MAX_OPERATIONS, Outcome, Projection, Reservation, Store, StoreError, Txn, View};
 use crate::time::{SharedClock, UnixSeconds};
 
@@ -428,7 +428,7 @@ mod tests {
     use super::*;
     use crate::api::zone::Settings;
     use crate::idempotency::IdempotencyKey;
-    use crate::oauth::precondition::Tags;
+    use crate::precondition::Tags;
     use crate::store::{MemoryStore, SledStore, Value, Watch};
     use crate::time::{Clock as _, ManualClock};
 

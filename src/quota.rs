@@ -31,8 +31,8 @@ use self::history::{day_key, leased_by_day};
 pub use self::lease::LeaseCounts;
 use self::lease::Leasing;
 use self::record::{LEASES, lease_id};
+use crate::limits::Limits;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Limits;
 use crate::store::{Store, StoreError};
 use crate::time::{Day, SharedClock, UnixSeconds};
 

@@ -4,6 +4,8 @@
 //! line end after it, and some save UTF-16. [`decode`] removes the mark and refuses UTF-16 with an error that names it;
 //! [`value`] is the value in a text that has one value, such as a secret.
 
+pub(crate) mod precis;
+
 use std::borrow::Cow;
 
 /// The byte order mark in UTF-8, with which Windows' editors start a file.

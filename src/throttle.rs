@@ -16,8 +16,8 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use papaya::HashMap;
 
+use crate::limits::{Limits, Rate};
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::{Limits, Rate};
 use crate::time::{Monotonic, SharedClock};
 
 /// The cells of all clients that have called.

@@ -23,7 +23,7 @@ use self::authority::Authority;
 pub use self::facts::CertificateFacts;
 use self::pem::PemFiles;
 use crate::files::Exposure;
-use crate::oauth::host::Host;
+use crate::host::Host;
 use crate::time::{SharedClock, UnixSeconds};
 
 /// Where the certificate comes from.

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use crate::clients::Status;
     use crate::keys::Algorithm;
-    use crate::oauth::limits::Limits;
+    use crate::limits::Limits;
     use crate::store::{MemoryStore, Store};
     use crate::time::{Clock as _, ManualClock};
 

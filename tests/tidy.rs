@@ -14,7 +14,7 @@ use self::circles::{Modules, circles};
 
 /// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
 /// is above it.
-const FLOORS: [(&str, u8); 31] = [
+const FLOORS: [(&str, u8); 34] = [
     ("main", 6),
     ("cli", 6),
     ("server", 5),
@@ -43,14 +43,18 @@ const FLOORS: [(&str, u8); 31] = [
     ("api", 0),
     ("json", 0),
     ("oauth", 0),
+    ("precondition", 0),
+    ("limits", 0),
+    ("host", 0),
     ("time", 0),
     ("counts", 0),
     ("text", 0),
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 16] = [
+const NEIGHBOURS: [(&str, &str, &str); 17] = [
     ("api", "oauth", "a body is made of the words of the field"),
+    ("api", "limits", "a body shows how much a client may call"),
     ("api", "time", "a body says when"),
     ("api", "text", "a fault repeats what was sent, cut"),
     ("api", "counts", "what the audit log tells of is counted"),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use boomgate::clients::{Client, Secret, Status, digest_key};
+use boomgate::limits::Limits;
 use boomgate::oauth::credentials::{ClientId, ClientSecret};
-use boomgate::oauth::limits::Limits;
 use boomgate::oauth::scope::Scope;
 use boomgate::oauth::token_epoch::TokenEpoch;
 use boomgate::parking::{Zone, Zones};

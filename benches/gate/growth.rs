@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use boomgate::oauth::limits::{Limits, Rate};
+use boomgate::limits::{Limits, Rate};
 
 use crate::cost::{Cost, together};
 use crate::fill::{CITY, Filler, credentials};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use boomgate::oauth::limits::{Limits, Rate};
+use boomgate::limits::{Limits, Rate};
 
 use crate::driver::{Call, Connection, Pace, Times};
 use crate::fill::{Filler, credentials};

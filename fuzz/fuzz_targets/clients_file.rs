@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use boomgate::declared::{self, Setting};
-use boomgate::oauth::limits::Limits;
+use boomgate::limits::Limits;
 use boomgate::api::policy::{ClientDefaults, RegistrationPolicy, TtlBounds};
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use boomgate::json::Document;
-use boomgate::oauth::limits::Limits;
+use boomgate::limits::Limits;
 use boomgate::api::policy::{ClientDefaults, RegistrationPolicy, TtlBounds};
 use boomgate::clients::registration::{ClientPatch, RegistrationRequest};
 use boomgate::parking::{Zone, ZoneFields};

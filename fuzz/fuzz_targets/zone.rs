@@ -4,7 +4,7 @@
 
 use boomgate::idempotency::IdempotencyKey;
 use boomgate::json::Document;
-use boomgate::oauth::precondition::{Condition, EntityTag, Tags};
+use boomgate::precondition::{Condition, EntityTag, Tags};
 use boomgate::parking::{Zone, ZoneFields};
 use boomgate::time::UnixSeconds;
 use libfuzzer_sys::fuzz_target;

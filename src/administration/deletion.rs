@@ -12,7 +12,7 @@ use super::{Actor, Administration, ChangeError, MAX_RACES, log_change};
 use crate::audit::Action;
 use crate::clients::Clients;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precondition::Condition;
+use crate::precondition::Condition;
 use crate::quota;
 use crate::store::{Keyspace, Outcome, StoreError, Txn};
 use crate::time::UnixSeconds;

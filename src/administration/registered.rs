@@ -13,7 +13,7 @@ use crate::audit::Action;
 use crate::clients::registration::ClientPatch;
 use crate::clients::{Client, Clients, MAX_SECRETS, Secret, SecretStanding, Status};
 use crate::oauth::credentials::{ClientId, ClientSecret, Fingerprint};
-use crate::oauth::precondition::{Condition, EntityTag};
+use crate::precondition::{Condition, EntityTag};
 use crate::store::{StoreError, Txn};
 use crate::time::UnixSeconds;
 

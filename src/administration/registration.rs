@@ -15,8 +15,8 @@ use crate::clients::registration::{Registration, RegistrationRequest};
 use crate::clients::{Client, Clients, Secret, Status};
 use crate::idempotency::{Answer, Attempt, Place};
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::precondition::EntityTag;
 use crate::oauth::token_epoch::TokenEpoch;
+use crate::precondition::EntityTag;
 use crate::store::{Outcome, Txn};
 use crate::time::UnixSeconds;
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::secret::Secret;
+use crate::limits::Rate;
 use crate::oauth::audience::Audience;
 use crate::oauth::credentials::{ClientId, Fingerprint};
-use crate::oauth::limits::Rate;
 use crate::oauth::scope::Scope;
 use crate::time::UnixSeconds;
 

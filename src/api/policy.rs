@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::limits::Limits;
+use crate::limits::Limits;
 
 /// What this server offers to clients, and what it gives to one that asks for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Rate;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Rate;
 use crate::time::UnixSeconds;
 
 /// `GET /oauth2/usage`: both limits of the client that asks.

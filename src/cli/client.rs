@@ -14,8 +14,8 @@ use super::connection::{Administration, ConnectionOptions, changed_nothing, text
 use super::credentials;
 use super::output::{self, Destination, Table};
 use crate::config::Environment;
+use crate::limits::Rate;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Rate;
 
 /// How many clients one page has: the most that the server gives.
 const PAGE: &str = "100";

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::config::Environment;
 pub(super) use crate::files::quoted;
-use crate::oauth::precis::is_printable;
+use crate::text::precis::is_printable;
 
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &anyhow::Error) {

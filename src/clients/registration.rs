@@ -13,11 +13,11 @@ use crate::api::client::{DailyQuota, Status, UNLIMITED};
 use crate::api::policy::RegistrationPolicy;
 use crate::api::problem::FieldFault;
 use crate::json::{Reader, flag, string, whole_number};
+use crate::limits::{Limits, Rate, RateFault};
 use crate::oauth::audience::Audience;
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::limits::{Limits, Rate, RateFault};
-use crate::oauth::precis;
 use crate::oauth::scope::Scope;
+use crate::text::precis;
 
 /// The most requests at once that a client may have.
 const BURST: RangeInclusive<u64> = 1..=1_000_000;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::edition::Edition;
 use super::raw::Raw;
-use crate::oauth::host::{self, Host};
+use crate::host::{self, Host};
 
 /// The port, unless `listen` says otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 8443;

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 pub(super) use self::sources::variable;
 use self::value::Value;
 use super::fault::{Origin, SettingFault};
-use crate::oauth::limits::Rate;
+use crate::limits::Rate;
 use crate::text::closest_match;
 use crate::text::misread_path;
 

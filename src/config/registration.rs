@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::edition::Edition;
 use super::raw::Raw;
 use crate::admission::ADMIN_AUDIENCE;
-use crate::oauth::limits::Rate;
+use crate::limits::Rate;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, ScopeToken, WRITE_ADMIN, WRITE_ZONES};
 
 /// The API set of the partner API, unless `audiences` says otherwise.

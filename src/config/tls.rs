@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::raw::Raw;
-use crate::oauth::host::Host;
+use crate::host::Host;
 
 /// `[tls]`: by default a certificate for localhost, which the first start makes in `DATA_DIR/tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Config, Edition};
+use crate::host;
 use crate::http::hsts;
-use crate::oauth::host;
 
 impl Config {
     /// One line for each, with the setting to change. A start logs them; `config check` and `doctor` print them.

@@ -1,6 +1,6 @@
 //! Conditional requests (RFC 9110 section 13): the preconditions of a request, and an answer with an entity tag.
 //!
-//! What a precondition means is in [`crate::oauth::precondition`]; here are only its fields.
+//! What a precondition means is in [`crate::precondition`]; here are only its fields.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::body::JSON;
 use crate::http::error::{Problem, ProblemKind};
-use crate::oauth::precondition::{Condition, EntityTag, Read, Tags};
+use crate::precondition::{Condition, EntityTag, Read, Tags};
 
 /// `Cache-Control` of an answer that only the owner of the token may see. A client may store it, but asks for it again
 /// each time: so the gate counts each read, and a 304 answers it.

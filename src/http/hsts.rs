@@ -7,7 +7,7 @@
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{HOST, HeaderValue};
 
-use crate::oauth::host;
+use crate::host;
 
 /// How long browsers remember the rule if the settings do not say it: a year, the least that preload lists require.
 pub(crate) const DEFAULT_MAX_AGE_S: u64 = 31_536_000;

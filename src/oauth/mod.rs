@@ -1,5 +1,4 @@
-//! The protocol: what RFC 6749, 6750, 7617 and 9068 put on the wire, and the parts of HTTP and JSON that every floor needs,
-//! parsed into types.
+//! The protocol: what RFC 6749, 6750, 7617 and 9068 put on the wire, parsed into types.
 //!
 //! Nothing here waits, reads a file or a clock, or uses actix. A value is parsed once, at the edge, and needs no second
 //! check further in.
@@ -9,11 +8,7 @@ pub mod bearer;
 pub mod claims;
 pub mod credentials;
 pub mod error;
-pub mod host;
-pub mod limits;
 pub mod parameters;
-pub mod precis;
-pub mod precondition;
 pub mod resource;
 pub mod scope;
 pub mod token_epoch;

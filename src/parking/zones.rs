@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::near::{Cell, Near};
 use super::zone::{OperatorId, Zone, ZoneNumber};
 use crate::api::zone::Location;
-use crate::oauth::precondition::EntityTag;
+use crate::precondition::EntityTag;
 use crate::store::{Keyspace, Projection};
 
 /// What is sent for a zone, and what it is found by: made once for each change, not for each request.

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::oauth::limits::Limits;
+use crate::limits::Limits;
 use crate::time::{Day, UnixSeconds};
 
 /// The largest block, in units, until a client has used a hundred of these in a day.

@@ -6,8 +6,8 @@ use super::counter::{DayCounter, Unspent, block_size, max_units};
 use super::history;
 use super::record::{LEASES, Leased, lease_id};
 use crate::counts::Counter;
+use crate::limits::Limits;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::limits::Limits;
 use crate::store::{Outcome, Store, StoreError, Txn};
 use crate::time::Day;
 

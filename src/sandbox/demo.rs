@@ -9,8 +9,8 @@ use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
 use crate::api::policy::RegistrationPolicy;
 use crate::clients::registration::Registration;
+use crate::limits::{Limits, Rate};
 use crate::oauth::credentials::{ClientId, ClientIdFault, ClientSecret};
-use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::scope::{Scope, ScopeFault};
 
 /// A client that every sandbox has.

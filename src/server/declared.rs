@@ -14,7 +14,7 @@ use crate::clients::registration::ClientPatch;
 use crate::config::{Config, Environment};
 use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, SecretError, Setting, Step, Taken};
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precondition::Condition;
+use crate::precondition::Condition;
 use crate::time::SECONDS_PER_DAY;
 
 /// How often a long first start logs its progress.

@@ -20,7 +20,7 @@ use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
-use crate::oauth::limits::Limits;
+use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;

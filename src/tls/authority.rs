@@ -25,7 +25,7 @@ use super::constraints::{self, Constraints};
 use super::pem::{check_folder, io_error, read_pair, read_secret_text};
 use super::{Certificate, TlsError};
 use crate::files::{self, Reader, write_private, write_public};
-use crate::oauth::host::Host;
+use crate::host::Host;
 use crate::time::UnixSeconds;
 
 /// How long the CA is valid, so that clients import it once.

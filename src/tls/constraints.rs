@@ -11,7 +11,7 @@ use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
-use crate::oauth::host::Host;
+use crate::host::Host;
 
 /// The names that a CA may sign for, according to its certificate.
 pub(super) struct Constraints {

@@ -14,7 +14,7 @@ use super::authority::address;
 use super::constraints::Constraints;
 use super::pem::{read_chain, read_pair, validity};
 use crate::files::Reader;
-use crate::oauth::host::Host;
+use crate::host::Host;
 use crate::time::UnixSeconds;
 
 /// The first certificate of a PEM file.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use boomgate::limits::Limits;
 use boomgate::oauth::credentials::ClientId;
-use boomgate::oauth::limits::Limits;
 use boomgate::quota::Quota;
 use boomgate::time::{ManualClock, UnixSeconds};
 use proptest::prelude::*;

@@ -10,7 +10,7 @@ use super::super::connection::{Administration, ConnectionOptions, changed_nothin
 use super::super::credentials::Credentials;
 use super::super::output::{self, Destination, Table};
 use super::{Which, quota, rotate_command, shown, shown_secret};
-use crate::oauth::limits::Rate;
+use crate::limits::Rate;
 
 pub(super) const EDIT_EXAMPLES: &str = "Examples:
   boomgate client edit demo-reader --daily-quota 50000 --burst 40

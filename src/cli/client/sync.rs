@@ -22,8 +22,8 @@ use crate::clients::{SecretStanding, Status};
 use crate::config::Environment;
 use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
 use crate::files::Reader;
+use crate::limits::{Limits, Rate};
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::limits::{Limits, Rate};
 use crate::oauth::scope::Scope;
 
 /// How many clients a refusal names.

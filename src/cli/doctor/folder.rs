@@ -11,7 +11,7 @@ use super::super::credentials::{ADMIN_FILE, DEMO_FILE};
 use super::{Finding, Setup};
 use crate::declared::SECRETS_FOLDER;
 use crate::files::{self, Reader};
-use crate::oauth::host;
+use crate::host;
 use crate::store::SledStore;
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 use crate::tls::CertificateFacts;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value as Json;
 use toml::de::DeValue;
 
-use crate::oauth::limits::Rate;
+use crate::limits::Rate;
 
 /// The most of a wrong value that is shown, in characters.
 const MAX_SHOWN: usize = 60;

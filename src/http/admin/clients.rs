@@ -20,8 +20,8 @@ use crate::http::idempotency_key::{IDEMPOTENT_REPLAYED, idempotency_key};
 use crate::idempotency::Attempt;
 use crate::json;
 use crate::oauth::credentials::ClientId;
-use crate::oauth::precis::folded;
-use crate::oauth::precondition::EntityTag;
+use crate::precondition::EntityTag;
+use crate::text::precis::folded;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;

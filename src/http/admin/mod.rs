@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::http::{body, conditional};
 use crate::json::{self, Document};
-use crate::oauth::precondition::EntityTag;
+use crate::precondition::EntityTag;
 
 /// The members of a body that is one JSON object.
 async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {

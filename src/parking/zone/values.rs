@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::api::zone::Location;
-use crate::oauth::precis::{self, PrecisFault};
+use crate::text::precis::{self, PrecisFault};
 
 /// The longest zone number, in characters.
 const MAX_NUMBER_CHARS: usize = 32;

@@ -36,7 +36,7 @@ pub enum PrecisFault {
 }
 
 /// `text` as it is kept, shown and compared: 1 to `max_chars` characters.
-pub fn prepare(text: &str, max_chars: usize) -> Result<Cow<'_, str>, PrecisFault> {
+pub(crate) fn prepare(text: &str, max_chars: usize) -> Result<Cow<'_, str>, PrecisFault> {
     if text.len() > max_chars.saturating_mul(MAX_BYTES_A_CHAR) {
         return Err(PrecisFault::Length(max_chars));
     }
@@ -56,13 +56,13 @@ pub fn prepare(text: &str, max_chars: usize) -> Result<Cow<'_, str>, PrecisFault
 
 /// `text` for a search: the same for texts that differ in letter case, width, spaces or normalization form.
 #[must_use]
-pub fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     mapped(text).to_lowercase()
 }
 
 /// Whether a character may be shown among others.
 #[must_use]
-pub fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     use DerivedPropertyValue as Property;
     match Freeform.get_value_from_char(c) {
         Property::PValid | Property::SpecClassPval | Property::ContextJ | Property::ContextO => !c.is_control(),
