@@ -91,7 +91,7 @@ pub fn run() -> ExitCode {
     let matches = Arguments::command().get_matches();
     let command = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     if let Err(error) = refuse_misread_paths(&Arguments::command(), &matches, &environment) {
-        output::complain(&error);
+        output::print_error(&error);
         return ExitCode::from(FAILED);
     }
     let done = match command {
@@ -113,7 +113,7 @@ pub fn run() -> ExitCode {
         // Who reads the output has enough of it: `boomgate client list | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&error);
+            output::print_error(&error);
             ExitCode::from(FAILED)
         }
     }

@@ -246,7 +246,7 @@ fn verify(anchor: Option<&Head>, mut page: impl FnMut(u64) -> anyhow::Result<Pag
         }
         if chain.last().number - told >= PROGRESS_ENTRIES {
             told = chain.last().number;
-            output::talk(&format!("{told} of {} entries", head.number));
+            output::message(&format!("{told} of {} entries", head.number));
         }
     }
     match anchor {
@@ -267,7 +267,7 @@ fn verified_as(last: &Head, json: bool) -> anyhow::Result<()> {
         "{} entries, and each is what it was. The last: {}:{}",
         last.number, last.number, last.digest
     ))?;
-    output::talk(
+    output::message(
         "Note the last down elsewhere: with --anchor it proves later that the log was not replaced as a whole.",
     );
     Ok(())

@@ -72,12 +72,12 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         Command::Export { file: Some(file) } => {
             files::write_public(file, authority.pem.as_bytes())
                 .map_err(|error| anyhow!("cannot write {}: {error}; name another file", file.display()))?;
-            output::talk(&format!("The certificate is in {}.", file.display()));
+            output::message(&format!("The certificate is in {}.", file.display()));
             Ok(())
         }
         Command::Trust { install } => {
             if authority.may_sign_for_any_name() {
-                output::talk(
+                output::message(
                     "note: this authority may sign for any name, so whoever gets its key can pose as any site to who \
                      trusts it. If boomgate made it: delete it, and start the server again for one that is for its names \
                      alone",

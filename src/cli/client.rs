@@ -237,7 +237,7 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
 }
 
 fn add(server: &Administration, registration: Registration, connection: &ConnectionOptions) -> anyhow::Result<()> {
-    output::expect_reader("the new client's secret")?;
+    output::require_stdout("the new client's secret")?;
     let name = output::quoted(&registration.name);
     let answer = server.post("/admin/clients", &registration.members()).map_err(|error| {
         if changed_nothing(&error) {
@@ -249,14 +249,14 @@ fn add(server: &Administration, registration: Registration, connection: &Connect
     let printed = shown_secret(&answer, &["client_id", "client_secret"], server.server(), connection.json);
     let client_id = text(&answer, "client_id").unwrap_or_default();
     let rotate = rotate_command(client_id, connection);
-    output::print_done(&printed, || {
+    output::print_result(&printed, || {
         format!("The client {client_id} is registered all the same, and its secret is lost: make another with {rotate}")
     })?;
-    if output::destination() == Destination::Nowhere {
-        output::talk(&format!("The secret of {client_id} went to /dev/null: make another with {rotate}"));
+    if output::destination() == Destination::Null {
+        output::message(&format!("The secret of {client_id} went to /dev/null: make another with {rotate}"));
         return Ok(());
     }
-    output::talk(&format!(
+    output::message(&format!(
         "\nThe secret is shown this once: {} keeps only its digest. Keep it where secrets are kept.\nTo try it, set \
          BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET to the two, then: boomgate token get{}",
         server.server(),

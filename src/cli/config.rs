@@ -63,7 +63,7 @@ fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()
     faults.extend(check::check_addresses(config));
     if !json {
         for warning in &warnings {
-            output::talk(&format!("warning: {}", output::printable(warning)));
+            output::message(&format!("warning: {}", output::printable(warning)));
         }
     }
     match faults.as_slice() {

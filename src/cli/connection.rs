@@ -290,7 +290,7 @@ impl Connection {
             let answer = send().map_err(|error| self.unreachable(&error))?;
             match wait_asked_for(&answer) {
                 Some(wait) => {
-                    output::progress(&format!("waiting {} s, as {} asks", wait.as_secs(), self.server));
+                    output::message_on_terminal(&format!("waiting {} s, as {} asks", wait.as_secs(), self.server));
                     std::thread::sleep(wait);
                 }
                 None => return self.read(answer),

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::connection::{ConnectionOptions, Route};
 use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
-use super::output::{self, Unprinted};
+use super::output::{self, PrintError};
 use super::serve::SettingOptions;
 use crate::config::{Config, ConfigError, Edition, Environment};
 use crate::declared::DeclarationError;
@@ -183,7 +183,7 @@ struct Told {
     color: bool,
     findings: Vec<Finding>,
     /// Whoever read it went away; what is wrong is an exit code all the same.
-    unprinted: Option<Unprinted>,
+    unprinted: Option<PrintError>,
 }
 
 impl Told {
@@ -202,9 +202,9 @@ impl Told {
         }
         let checks = self.findings.len();
         match (failures, warnings) {
-            (0, 0) => output::talk("\nEverything is fine."),
-            (0, 1) => output::talk(&format!("\n1 of {checks} checks needs attention.")),
-            (0, _) => output::talk(&format!("\n{warnings} of {checks} checks need attention.")),
+            (0, 0) => output::message("\nEverything is fine."),
+            (0, 1) => output::message(&format!("\n1 of {checks} checks needs attention.")),
+            (0, _) => output::message(&format!("\n{warnings} of {checks} checks need attention.")),
             (_, _) => bail!("{failures} of {checks} checks failed: mend them from the top"),
         }
         self.unprinted.map_or(Ok(()), |unprinted| Err(unprinted.into()))

@@ -111,7 +111,7 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         }
         Command::Revoke { kid } => {
             connect()?.delete(&format!("/admin/keys/{kid}"))?;
-            output::talk(
+            output::message(
                 "Its tokens are refused here from now on; at resource servers once they read the JWK Set again.",
             );
             Ok(())
@@ -134,7 +134,7 @@ fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
     let mut table = Table::new(["KID", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL"]);
     output::print(&table.page(&rows))?;
     if let Some(rotates_at) = connection::text(&answer, "rotates_at") {
-        output::talk(&format!("\nThe next key is to sign from {}.", output::printable(rotates_at)));
+        output::message(&format!("\nThe next key is to sign from {}.", output::printable(rotates_at)));
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ fn changed(answer: &Value, json: bool) -> anyhow::Result<()> {
     let done = format!("The key {kid} is {state} all the same: see `boomgate key list`");
     let members = [("kid", kid), ("algorithm", algorithm), ("state", state), ("signs from", signs_from)];
     let printed = if json { format!("{answer:#}") } else { output::members(&members) };
-    output::print_done(&printed, || done)
+    output::print_result(&printed, || done)
 }
 
 fn read_key(file: &Path) -> anyhow::Result<String> {

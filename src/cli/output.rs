@@ -1,4 +1,4 @@
-//! What people and programs read: tables, JSON, and what went wrong.
+//! What the commands print: tables and JSON on standard output; errors, messages and progress on standard error.
 
 use std::fmt::{Display, Write as _};
 use std::fs;
@@ -6,86 +6,100 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{anyhow, bail};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::config::Environment;
 pub(super) use crate::files::quoted;
 use crate::text::precis::is_printable;
 
-/// Says on standard error what went wrong.
-pub(super) fn complain(error: &anyhow::Error) {
-    talk(&complaint(error));
+/// Prints an error on standard error.
+pub(super) fn print_error(error: &anyhow::Error) {
+    message(&error_text(error));
 }
 
-/// What went wrong, as people read it.
-pub(super) fn complaint(error: &dyn Display) -> String {
-    format!("boomgate: {}", printable_lines(&error.to_string()))
+/// An error as people read it.
+pub(super) fn error_text(error: &dyn Display) -> String {
+    let text = error.to_string();
+    format!("boomgate: {}", text.lines().map(printable).collect::<Vec<_>>().join("\n"))
 }
 
-/// Says something to people, on standard error.
-pub(super) fn talk(text: &str) {
-    // Nobody listens: there is nobody to tell.
-    let _deaf = writeln!(io::stderr().lock(), "{text}");
+/// Prints a message for people on standard error.
+pub(super) fn message(text: &str) {
+    // A closed standard error leaves no place to report that.
+    let _closed = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Says to a person who waits what is going on; a program does not want to know.
-pub(super) fn progress(text: &str) {
+/// Tells a person who waits what the command does. A program does not need to know.
+pub(super) fn message_on_terminal(text: &str) {
     if io::stderr().is_terminal() {
-        talk(text);
+        message(text);
     }
 }
 
-/// Whether what is printed may have colours: on a terminal, unless `NO_COLOR` is set.
+/// A line on standard error that counts up to `total` and disappears at the end. It is shown on a terminal only.
+pub(super) fn progress(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{human_pos} of {human_len} done")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style).with_finish(ProgressFinish::AndClear)
+}
+
+/// Whether standard output may have colours: on a terminal, unless `NO_COLOR` is set.
 pub(super) fn color(environment: &Environment) -> bool {
     io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()
 }
 
-/// Standard output did not take what was printed.
+/// Standard output could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output: {0}")]
-pub(super) struct Unprinted(io::Error);
+pub(super) struct PrintError(io::Error);
 
-/// Prints data on standard output.
-pub(super) fn print(text: &str) -> Result<(), Unprinted> {
+/// Prints data on standard output, with a line end.
+pub(super) fn print(text: &str) -> Result<(), PrintError> {
     print_bytes(format!("{text}\n").as_bytes())
 }
 
-/// The same, as it stands.
-pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Unprinted> {
+/// Prints bytes on standard output, without a line end.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), PrintError> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(Unprinted)
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(PrintError)
 }
 
-/// Prints one JSON value, for people and programs.
-pub(super) fn print_json(value: &Value) -> Result<(), Unprinted> {
-    print(&format!("{value:#}"))
+/// Indented JSON with its members in alphabetical order.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(format!("{:#}", serde_json::to_value(value)?))
 }
 
-/// Prints the answer to a change that is made. A reader that went away is a failure here, whose text says what was
-/// `done` all the same, and what to do about it.
-pub(super) fn print_done(text: &str, done: impl FnOnce() -> String) -> anyhow::Result<()> {
-    print(text).map_err(|unprinted| anyhow!("{unprinted}. {}", done()))
+/// Prints [`json`].
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(print(&json(value)?)?)
 }
 
-/// Whether the reader of standard output went away.
+/// Prints the result of a change that the server has made. If standard output cannot be written, that is an error
+/// which says what was `done`, and what to do next.
+pub(super) fn print_result(text: &str, done: impl FnOnce() -> String) -> anyhow::Result<()> {
+    print(text).map_err(|error| anyhow!("{error}. {}", done()))
+}
+
+/// Whether the reader of standard output closed the pipe.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Unprinted>().is_some_and(|Unprinted(error)| error.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<PrintError>().is_some_and(|PrintError(error)| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// What becomes of what is printed.
+/// What standard output is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Destination {
-    /// Somebody may read it.
-    Somewhere,
-    /// It was sent to the null device.
-    Nowhere,
-    /// Standard output was closed (`>&-`) when this program was started.
+    /// A terminal, a file or a pipe.
+    Readable,
+    /// The null device.
+    Null,
+    /// Closed (`>&-`) when this program was started.
     Closed,
 }
 
-/// Where standard output goes. Rust's runtime puts the null device in the place of a closed one, open for reading
-/// too, as a shell's `> /dev/null` is not.
+/// What standard output is. Rust's runtime opens the null device in place of a closed one, for reading and writing; a
+/// shell's `> /dev/null` opens it for writing only.
 pub(super) fn destination() -> Destination {
     let out = io::stdout();
     let null = fs::metadata("/dev/null").map(|null| null.rdev());
@@ -94,48 +108,44 @@ pub(super) fn destination() -> Destination {
             if mode.contains(OFlags::RDWR) {
                 Destination::Closed
             } else {
-                Destination::Nowhere
+                Destination::Null
             }
         }
-        _ => Destination::Somewhere,
+        _ => Destination::Readable,
     }
 }
 
-/// Refuses to make a secret that is shown once where it cannot be shown.
-pub(super) fn expect_reader(secret_of: &str) -> anyhow::Result<()> {
+/// Refuses to make a secret that is shown only once, if standard output is closed.
+pub(super) fn require_stdout(secret_of: &str) -> anyhow::Result<()> {
     if destination() == Destination::Closed {
-        bail!("standard output is closed, and {secret_of} would be shown there this once: nothing was changed");
+        bail!("standard output is closed, and {secret_of} would be shown there only once: nothing was changed");
     }
     Ok(())
 }
 
-/// Text of somebody else's without what would move a terminal's cursor, or turn its line round.
+/// `text` without characters that move a terminal's cursor or reverse its line.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if is_printable(letter) { letter } else { '\u{FFFD}' }).collect()
 }
 
-fn printable_lines(text: &str) -> String {
-    text.lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// Lines of columns, as wide as they must be for the first page; later pages keep those widths, so that
-/// a list of any length is printed as it arrives.
+/// A table that is printed page by page. The first page decides the width of each column, so that a list of any length
+/// is printed while it arrives.
 pub(super) struct Table<const COLUMNS: usize> {
     widths: [usize; COLUMNS],
-    headed: bool,
+    has_head: bool,
     head: [&'static str; COLUMNS],
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     pub(super) fn new(head: [&'static str; COLUMNS]) -> Self {
-        Self { widths: head.map(str::len), headed: false, head }
+        Self { widths: head.map(str::len), has_head: false, head }
     }
 
-    /// The lines of one page, the head before the first.
+    /// The lines of one page; the first page starts with the head.
     pub(super) fn page(&mut self, rows: &[[String; COLUMNS]]) -> String {
         let mut page = String::new();
-        if !self.headed {
-            self.headed = true;
+        if !self.has_head {
+            self.has_head = true;
             for row in rows {
                 for (width, cell) in self.widths.iter_mut().zip(row) {
                     *width = (*width).max(cell.chars().count());
@@ -152,15 +162,14 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     fn push(&self, page: &mut String, cells: [&str; COLUMNS]) {
         let mut line = String::new();
         for (cell, width) in cells.iter().zip(self.widths) {
-            // Writing to a string does not fail.
-            let _written = write!(line, "{cell:width$}  ");
+            let _infallible = write!(line, "{cell:width$}  ");
         }
         page.push_str(line.trim_end());
         page.push('\n');
     }
 }
 
-/// Members of one thing, a line each.
+/// Names with their values, one on each line.
 pub(super) fn members(members: &[(&str, String)]) -> String {
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     members.iter().map(|(name, value)| format!("{name:width$}  {}", printable(value))).collect::<Vec<_>>().join("\n")
@@ -171,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_keeps_its_widths_and_its_one_head() {
+    fn a_later_page_has_the_widths_of_the_first_and_no_head() {
         let mut table = Table::new(["ID", "NAME"]);
         let row = |id: &str, name: &str| [id.to_owned(), name.to_owned()];
         assert_eq!(table.page(&[row("1", "Curbside"), row("long", "é")]), "ID    NAME\n1     Curbside\nlong  é");
@@ -180,20 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_text_is_one_word() {
-        for (text, word) in [
-            ("data/tls/ca.pem", "data/tls/ca.pem"),
-            ("", "''"),
-            ("my data/ca.pem", "'my data/ca.pem'"),
-            ("it's", r"'it'\''s'"),
-            ("$(rm)", "'$(rm)'"),
-        ] {
-            assert_eq!(quoted(text), word);
-        }
-    }
-
-    #[test]
-    fn text_of_others_cannot_move_a_terminal() {
+    fn printed_text_cannot_move_the_cursor() {
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{FFFD}[2J\u{FFFD}b");
         assert_eq!(printable("\u{202e}evil"), "\u{FFFD}evil");
     }

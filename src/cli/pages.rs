@@ -60,7 +60,7 @@ pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Resul
         std::fs::write(&path, page)
             .map_err(|error| anyhow!("cannot write {}: {error}; name another folder", path.display()))?;
     }
-    output::talk(&format!("{} pages are in {}.", pages.len(), folder.display()));
+    output::message(&format!("{} pages are in {}.", pages.len(), folder.display()));
     Ok(())
 }
 

@@ -83,7 +83,7 @@ pub(super) fn run(edition: Edition, options: Options, environment: &Environment)
     let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment, Reader::Server);
     // What is wrong with the settings is said in the log too, in its format.
     if let Err(error) = telemetry::start(&config.log) {
-        output::complain(&error.into());
+        output::print_error(&error.into());
         return ExitCode::from(FAILED);
     }
     let format = config.log.format;
@@ -101,7 +101,7 @@ pub(super) fn run(edition: Edition, options: Options, environment: &Environment)
 
 fn complain(format: LogFormat, ended: &Ended) {
     let text = match format {
-        LogFormat::Pretty => output::complaint(ended),
+        LogFormat::Pretty => output::error_text(ended),
         LogFormat::Json => ended.to_string(),
     };
     telemetry::say(format, Level::ERROR, &text);

@@ -133,7 +133,7 @@ fn get(
     let token = text(&answer, "access_token");
     let token = token.ok_or_else(|| anyhow!("{} answered without an access token", connection.server()))?;
     let printed = if options.json { format!("{answer:#}") } else { token.to_owned() };
-    output::print_done(&printed, || "The token is lost: get another".to_owned())
+    output::print_result(&printed, || "The token is lost: get another".to_owned())
 }
 
 impl Which {
@@ -147,7 +147,7 @@ impl Which {
             );
         }
         if is_standard_input && io::stdin().is_terminal() {
-            output::talk("Paste the token, then press Enter and Ctrl-D.");
+            output::message("Paste the token, then press Enter and Ctrl-D.");
         }
         let name = if is_standard_input { "standard input".to_owned() } else { self.file.display().to_string() };
         let unreadable = |error: io::Error| anyhow!("cannot read {name}: {error}; name a file that holds the token");

@@ -1,5 +1,6 @@
 //! The rule for files and folders that hold secrets, and for files that are trusted: who may own, read and change them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, Metadata, Permissions};
 use std::io;
@@ -268,11 +269,8 @@ impl Rights {
 /// `text` as one word of a shell.
 #[must_use]
 pub(crate) fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    // Fails for a NUL alone, which neither a path nor an argument can have.
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machin
             }
             Err(error) => {
                 left += 1;
-                output::talk(&format!("not done: {}: {error}", step.for_whom));
+                output::message(&format!("not done: {}: {error}", step.for_whom));
             }
         }
     }
@@ -170,7 +170,7 @@ fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machin
 
 /// A command to paste. For whom it is goes to standard error and is no comment in between: zsh reads those as commands.
 fn show(for_whom: &str, command: &str) -> anyhow::Result<()> {
-    output::talk(&format!("{}:", output::printable(for_whom)));
+    output::message(&format!("{}:", output::printable(for_whom)));
     Ok(output::print(command)?)
 }
 

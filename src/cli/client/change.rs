@@ -106,21 +106,21 @@ pub(super) struct Span {
 pub(super) fn edit(server: &Administration, changes: Changes, json: bool) -> anyhow::Result<()> {
     let Changes { which, wanted } = changes;
     let answer = server.patch(&which.path(), &wanted.members())?;
-    output::print_done(&shown(&answer, json)?, || format!("{} is changed all the same", which.client_id))
+    output::print_result(&shown(&answer, json)?, || format!("{} is changed all the same", which.client_id))
 }
 
 pub(super) fn set_status(server: &Administration, which: &Which, status: &str, json: bool) -> anyhow::Result<()> {
     let answer = server.patch(&which.path(), &json!({ "status": status }))?;
-    output::print_done(&shown(&answer, json)?, || format!("{} is {status} all the same", which.client_id))
+    output::print_result(&shown(&answer, json)?, || format!("{} is {status} all the same", which.client_id))
 }
 
 pub(super) fn remove(server: &Administration, which: &Which, json: bool) -> anyhow::Result<()> {
     server.delete(&which.path())?;
     if json {
         let deleted = json!({ "client_id": which.client_id, "deleted": true });
-        output::print_done(&format!("{deleted:#}"), || format!("{} is deleted all the same", which.client_id))?;
+        output::print_result(&format!("{deleted:#}"), || format!("{} is deleted all the same", which.client_id))?;
     }
-    output::talk(&format!(
+    output::message(&format!(
         "{} is deleted, with the zones that it created: its secrets and its tokens are refused from now on.",
         which.client_id
     ));
@@ -133,7 +133,7 @@ pub(super) fn rotate_secret(
     connection: &ConnectionOptions,
     credentials: &Credentials,
 ) -> anyhow::Result<()> {
-    output::expect_reader("the new secret")?;
+    output::require_stdout("the new secret")?;
     let Rotation { which, previous_expires_in } = rotation;
     let client_id = &which.client_id;
     let own = if client_id == server.client_id() { Own::find(credentials) } else { Own::NotConcerned };
@@ -168,11 +168,11 @@ pub(super) fn rotate_secret(
         (_, Own::OutOfReach(_)) => format!("is lost: make another with {rotate}"),
         _ => format!("is lost: make another with {rotate}, which ends those before it at once"),
     };
-    output::print_done(&printed, || {
+    output::print_result(&printed, || {
         format!("The secret of {client_id} is rotated all the same, and the new one {}", lost())
     })?;
-    if output::destination() == Destination::Nowhere {
-        output::talk(&format!("The new secret of {client_id} went to /dev/null, and {}", lost()));
+    if output::destination() == Destination::Null {
+        output::message(&format!("The new secret of {client_id} went to /dev/null, and {}", lost()));
     }
     let secrets = answer.get("secrets").and_then(Value::as_array);
     let end = secrets.and_then(|secrets| secrets.iter().find_map(|secret| text(secret, "expires_at")));
@@ -180,14 +180,14 @@ pub(super) fn rotate_secret(
         || "The one before is refused from now on".to_owned(),
         |end| format!("The one before is good until {end}"),
     );
-    output::talk(&format!(
+    output::message(&format!(
         "\nThe secret is shown this once: {} keeps only its digest.\n{previous}: put the new one wherever the old one is \
          kept.",
         server.server()
     ));
     match (stored, own) {
-        (Ok(Some(path)), _) => output::talk(&format!("{} has the new one already.", path.display())),
-        (Ok(None), Own::OutOfReach(why)) => output::talk(&format!("Note: {why}: put the new secret there.")),
+        (Ok(Some(path)), _) => output::message(&format!("{} has the new one already.", path.display())),
+        (Ok(None), Own::OutOfReach(why)) => output::message(&format!("Note: {why}: put the new secret there.")),
         (Ok(None), _) => {}
         (Err(error), _) => bail!("{error}. The secret of {client_id} is rotated all the same: put the new one there"),
     }
@@ -224,9 +224,9 @@ pub(super) fn revoke_tokens(server: &Administration, which: &Which, json: bool) 
     let answer = server.post(&format!("{}/revoke-tokens", which.path()), &json!({}))?;
     if json {
         let done = || format!("The tokens of {} are revoked all the same", which.client_id);
-        output::print_done(&format!("{answer:#}"), done)?;
+        output::print_result(&format!("{answer:#}"), done)?;
     }
-    output::talk(&format!(
+    output::message(&format!(
         "Every token that {} was issued until now is refused. It can get new ones: to keep it out, suspend it or \
          rotate its secret.",
         which.client_id
@@ -250,6 +250,6 @@ pub(super) fn usage(server: &Administration, span: &Span, json: bool) -> anyhow:
     let rows: Vec<[String; 3]> = std::iter::once(today).chain(before).map(row).collect();
     output::print(&Table::new(["DAY", "USED", "LEFT"]).page(&rows))?;
     let quota = number(today, "quota").map_or_else(|| "unlimited".to_owned(), |quota| format!("{quota} a day"));
-    output::talk(&format!("The quota is {quota}, from midnight to midnight UTC."));
+    output::message(&format!("The quota is {quota}, from midnight to midnight UTC."));
     Ok(())
 }

@@ -129,7 +129,7 @@ impl Sync {
             return Ok(Declaration::read(&self.file, Reader::Operator)?);
         }
         if io::stdin().is_terminal() {
-            output::talk("Paste what declares the clients, then press Enter and Ctrl-D.");
+            output::message("Paste what declares the clients, then press Enter and Ctrl-D.");
         }
         Ok(Declaration::read_standard_input()?)
     }
@@ -148,7 +148,7 @@ pub(super) fn sync(
     let declaration = options.declaration()?;
     if let Some(exposure) = declaration.exposure() {
         let warning = format!("warning: {} {exposure}", declaration.name().display());
-        output::talk(&output::printable(&warning));
+        output::message(&output::printable(&warning));
     }
     let secrets_dir = options.keep_in.clone().or_else(|| declaration.secrets_dir());
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
@@ -188,7 +188,7 @@ pub(super) fn sync(
     carry_out_all(server, &plan, secrets_dir.as_deref(), environment)?;
     secrets::expect_all(server, &plan, || Ok(declaration.clients(&setting)?))?;
     if !plan.steps.is_empty() {
-        output::talk(&format!("Done: {} is as {name} says.", server.server()));
+        output::message(&format!("Done: {} is as {name} says.", server.server()));
     }
     Ok(())
 }
@@ -307,21 +307,21 @@ fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: 
         lines.join("\n")
     };
     // Nobody has seen what would be done.
-    output::print_done(&printed, || "Nothing was changed".to_owned())?;
+    output::print_result(&printed, || "Nothing was changed".to_owned())?;
     // Those that are astray fail the run at its end.
     for note in plan.all_notes().take(if options.dry_run { usize::MAX } else { plan.notes.len() }) {
-        output::talk(&format!("Note: {note}"));
+        output::message(&format!("Note: {note}"));
     }
     let (undeclared, others) = (plan.counts.undeclared, plan.counts.others);
     let name = declaration.name().display();
     if undeclared > 0 {
-        output::talk(&format!(
+        output::message(&format!(
             "Registered by an earlier run, but not in {name}: {}. With --prune they would be deleted.",
             grouped(undeclared)
         ));
     }
     if others > 0 && options.prune {
-        output::talk(&format!(
+        output::message(&format!(
             "Registered in another way, and not in {name}: {}. They stay; --prune-all would delete all but the one whose \
              credentials are used.",
             grouped(others)

@@ -43,8 +43,8 @@ pub(super) fn revoke(
         }
     };
     if options.json {
-        output::print_done(&format!("{revoked:#}"), || "The token is revoked all the same".to_owned())?;
+        output::print_result(&format!("{revoked:#}"), || "The token is revoked all the same".to_owned())?;
     }
-    output::talk("It is refused from now on.");
+    output::message("It is refused from now on.");
     Ok(())
 }

@@ -107,7 +107,7 @@ fn settle(server: &Administration, client: &Declared, taken: &Taken, refused: an
 /// What the server says that its partner should know of a secret.
 fn tell_warnings(client_id: &ClientId, answer: &Value) {
     for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        output::talk(&format!("Note: {client_id}: {}", output::printable(warning)));
+        output::message(&format!("Note: {client_id}: {}", output::printable(warning)));
     }
 }
 
