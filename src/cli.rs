@@ -1,9 +1,12 @@
-//! The command line: two commands that serve, the others talk to a running server over its own HTTPS.
+//! The command line. Two commands run a server; the others call a running server over HTTPS.
 //!
-//! Data goes to standard output, talk to standard error. A secret is never an argument, for the whole
-//! machine can read those. Exit codes: 0, 1 for a refusal or a failure, 2 for wrong usage; a server that was
-//! stopped has two more, see [`serve`]. A failure is one line that says what to do next.
-#![allow(clippy::doc_markdown, reason = "clap prints the comments of options as they stand")]
+//! Data goes to standard output, messages go to standard error. A secret is never an argument, because every user of the
+//! machine can read those. Exit codes: 0 for success, 1 for a refusal or a failure, 2 for wrong usage; a server that was
+//! stopped has two more, see [`serve`]. An error is one line that says what to do next.
+//!
+//! Answers and request bodies are types of [`api`](crate::api). `--json` prints what the server sent, with the members
+//! in alphabetical order.
+#![allow(clippy::doc_markdown, reason = "clap prints the doc comments of options")]
 
 mod audit;
 mod ca;
@@ -19,7 +22,6 @@ mod key;
 mod open_files;
 mod output;
 mod pages;
-mod progress;
 mod serve;
 mod token;
 mod welcome;
@@ -58,15 +60,15 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve on this machine alone, with demo clients and sample zones
+    /// Run a server for this machine only, with demo clients and sample zones
     Sandbox(serve::Options),
-    /// Serve for real, with the settings of a file
+    /// Run a server for production, with the settings of a file
     Serve(serve::Options),
-    /// Register and look at clients
+    /// Register, show and change clients
     Client(client::Options),
-    /// Look at, rotate and revoke signing keys
+    /// List, rotate, import and revoke signing keys
     Key(key::Options),
-    /// Look at who did what, and prove that nothing was altered
+    /// Show who changed what and when, and verify that no entry of the log was altered
     Audit(audit::Options),
     /// Get, explain and revoke access tokens
     Token(token::Options),
@@ -74,17 +76,17 @@ enum Command {
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
     Ca(ca::Options),
-    /// Find out what is wrong with a set-up, and how to mend it
+    /// Find what is wrong with an installation, and how to fix it
     Doctor(doctor::Options),
-    /// Ask whether the server is ready; for containers
+    /// Check whether the server is ready; for containers
     Healthcheck(healthcheck::Options),
-    /// Print a shell's completions of this program
+    /// Print the completions of this program for a shell
     Completions(pages::CompletionOptions),
-    /// Print the manual, or write it as one page for each command
+    /// Print the manual page, or write one page for each command
     Man(pages::ManOptions),
 }
 
-/// Does what the arguments say.
+/// Runs the command that the arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
     let environment = Environment::of_process();
@@ -94,7 +96,7 @@ pub fn run() -> ExitCode {
         output::print_error(&error);
         return ExitCode::from(FAILED);
     }
-    let done = match command {
+    let result = match command {
         Command::Sandbox(options) => return serve::run(Edition::Sandbox, options, &environment),
         Command::Serve(options) => return serve::run(Edition::Serve, options, &environment),
         Command::Client(options) => client::run(options, &environment),
@@ -108,9 +110,9 @@ pub fn run() -> ExitCode {
         Command::Completions(options) => pages::completions(&options, &mut Arguments::command()),
         Command::Man(options) => pages::man(&options, Arguments::command()),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Who reads the output has enough of it: `boomgate client list | head`.
+        // The reader of the output needs no more of it: `boomgate client list | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::print_error(&error);
@@ -119,8 +121,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Refuses a path that is hardly what its writer means, in any argument or variable, before anything is made there.
-/// Of the settings in a file the configuration says the same.
+/// Refuses a path in an argument or a variable that probably does not mean what it says, such as `~/data` in quotes,
+/// before anything is created there. The configuration checks the paths in a settings file.
 fn refuse_misread_paths(
     command: &clap::Command,
     matches: &ArgMatches,
@@ -158,12 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn help_says_what_a_command_is_first_and_its_examples_can_be_pasted() {
+    fn help_starts_with_what_a_command_does_and_has_examples_to_paste() {
         fn walk(command: &clap::Command) {
             assert!(command.get_before_help().is_none() && command.get_about().is_some(), "{command}");
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in examples.lines().filter_map(|line| line.strip_prefix("  ")) {
-                assert!(!line.contains('#') && !line.contains("  "), "{command}: a command and nothing else: {line}");
+                assert!(
+                    !line.contains('#') && !line.contains("  "),
+                    "{command}: an example is a command and nothing else: {line}"
+                );
             }
             command.get_subcommands().for_each(walk);
         }

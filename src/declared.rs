@@ -1,12 +1,10 @@
-//! Clients that a file declares: what it says, where their secrets are, and the plan that makes it true.
+//! Clients that a file declares: how the file is read, where the secrets are, and the plan that registers the clients.
 //!
-//! The file is TOML or JSON; its members have the names and the rules of a registration, and every fault is
-//! reported at once. What a client leaves out is not managed: a new client gets the server's default for
-//! it, and one that is registered keeps what it has, so that a suspension in an emergency is not undone by
-//! the next run. A secret is never in the file itself.
+//! The file is TOML or JSON. Its members have the names and the rules of a registration, and every fault is reported at
+//! once. A member that the file leaves out is not managed: a new client gets the server's default, and a registered
+//! client stays as it is, so that the next run does not undo a suspension in an emergency. The file never holds a secret.
 //!
-//! Nothing here talks to a server or to a store: [`Plan::of`] is a pure function, and whoever asked for
-//! the plan carries it out.
+//! Nothing here calls a server or a store: [`Plan::new`] is a pure function, and its caller applies the plan.
 
 mod document;
 mod plan;
@@ -23,8 +21,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use self::document::Entry;
-pub use self::plan::{Change, Counts, Plan, Prune, Registered, Step, grouped};
-pub use self::secret::{DeclaredSecret, SecretError, Taken, forget_secret};
+pub use self::plan::{Counts, MemberChange, Plan, Prune, Registered, Step, grouped};
+pub use self::secret::{DeclaredSecret, SecretError, SecretToSend, remove_secret_file};
 use crate::api::policy::RegistrationPolicy;
 use crate::api::problem::FieldFault;
 use crate::clients::Status;
@@ -35,57 +33,57 @@ use crate::oauth::credentials::ClientId;
 use crate::text;
 use crate::text::precis::prepare;
 
-/// The folder of generated secrets, beside what declares them.
+/// The folder of generated secrets, beside the file that declares the clients.
 pub const SECRETS_FOLDER: &str = "client-secrets";
-/// The largest file that is read, in bytes.
+/// The largest file, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
-/// The most clients that one file declares.
+/// The most clients of one file.
 const MAX_CLIENTS: usize = 100_000;
-/// The most faults that are told; the rest is counted.
-const MAX_TOLD: usize = 100;
-/// Members of a declaration beside those of a registration.
-const BESIDE: [&str; 3] = ["client_id", "status", "secret"];
+/// The most faults that are listed; the others are counted.
+const MAX_LISTED: usize = 100;
+/// The members that only a declaration has, not a registration.
+const OWN_MEMBERS: [&str; 3] = ["client_id", "status", "secret"];
 
-/// One client, as its file has it.
+/// A declared client.
 #[derive(Debug)]
 pub struct Declared {
-    /// What makes it the same client in every run.
+    /// Its identifier, which is the same in every run.
     pub client_id: ClientId,
-    /// All that it is registered with: what it leaves out is the server's default.
+    /// Its registration, with the server's default for everything that the file leaves out.
     pub registration: Registration,
-    /// The members of [`MEMBERS`] that it does not leave out.
+    /// The members of [`MEMBERS`] that the file has.
     pub named: Vec<&'static str>,
-    /// Whether it is to be suspended, if it says so.
+    /// Whether it is to be suspended, if the file says so.
     pub suspended: Option<bool>,
-    /// What it proves itself with.
+    /// Its secret.
     pub secret: DeclaredSecret,
 }
 
-/// Where a file stands, and what it is held against.
-pub struct Setting<'s> {
-    /// The folder of generated secrets; `None` where there is none, and then none is generated.
+/// What reading a file needs beside its text.
+pub struct ReadContext<'s> {
+    /// The folder of generated secrets; `None` if there is none, and then a file that needs one is refused.
     pub secrets_dir: Option<&'s Path>,
-    /// What the server offers.
+    /// What the server offers to clients.
     pub policy: &'s RegistrationPolicy,
-    /// The value of a variable of the environment; `None` when it is not set, empty or not UTF-8.
+    /// The value of an environment variable; `None` if it is not set, empty or not UTF-8.
     pub variable: &'s dyn Fn(&str) -> Option<Zeroizing<String>>,
 }
 
-/// One thing that is wrong with a file.
+/// A fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The line, where the parser can tell.
+    /// The line, if the parser has it.
     line: Option<usize>,
-    /// What is meant, as `clients[3].token_ttl`; empty for the whole file.
+    /// The place, such as `clients[3].token_ttl`; empty for the whole file.
     place: String,
     /// What is wrong with it and what would be right.
     detail: String,
 }
 
-/// Why a file declares nothing.
+/// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DeclarationError {
-    /// It is not there, or may not be read.
+    /// It does not exist, or may not be read.
     #[error("cannot read the clients in {}: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -93,20 +91,20 @@ pub enum DeclarationError {
         /// What the system said.
         source: io::Error,
     },
-    /// Others could change it, and so become administrators.
+    /// Other users could change it, and so become administrators.
     #[error("the clients in {} cannot be trusted: the file {exposure}", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Who could change it, and what mends it.
+        /// Who could change it, and how to fix that.
         exposure: Exposure,
     },
-    /// It is wrong in one place at least.
+    /// It has faults.
     #[error("{}", Lines(path, faults))]
     Faults {
         /// The file.
         path: PathBuf,
-        /// All that is wrong with it.
+        /// All of them.
         faults: Vec<Fault>,
     },
 }
@@ -128,24 +126,24 @@ impl fmt::Display for Lines<'_> {
             return one(out, only);
         }
         write!(out, "{} faults, so nothing was changed", faults.len())?;
-        for fault in faults.iter().take(MAX_TOLD) {
+        for fault in faults.iter().take(MAX_LISTED) {
             out.write_str("\n  ")?;
             one(out, fault)?;
         }
-        match faults.len().saturating_sub(MAX_TOLD) {
+        match faults.len().saturating_sub(MAX_LISTED) {
             0 => Ok(()),
             more => write!(out, "\n  and {more} more"),
         }
     }
 }
 
-/// What declares clients, read once: a pipe cannot be read again.
+/// The text of a file that declares clients. It is read once, because a pipe cannot be read again.
 pub struct Declaration {
     name: PathBuf,
     text: String,
-    /// The folder that it lies in; `None` for a pipe and the like.
+    /// The folder of the file; `None` for a pipe.
     folder: Option<PathBuf>,
-    /// Who else could change it.
+    /// Which other users could change it.
     exposure: Option<Exposure>,
 }
 
@@ -155,8 +153,8 @@ impl Declaration {
         let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let found = file.metadata().map_err(unreadable)?;
-        let lies_in_a_folder = found.is_file() && !names_a_descriptor(path);
-        let folder = lies_in_a_folder.then(|| path.parent().unwrap_or(Path::new("")).to_owned());
+        let has_folder = found.is_file() && !names_a_descriptor(path);
+        let folder = has_folder.then(|| path.parent().unwrap_or(Path::new("")).to_owned());
         let exposure = files::distrust_of(path, &found, reader);
         Ok(Self { exposure, ..Self::of(path, file, folder)? })
     }
@@ -177,46 +175,46 @@ impl Declaration {
         Ok(Self { name: name.to_owned(), text: text.to_owned(), folder, exposure: None })
     }
 
-    /// What people call it.
+    /// Its path, or `standard input`.
     #[must_use]
     pub fn name(&self) -> &Path {
         &self.name
     }
 
-    /// Who else could change it, and what mends that.
+    /// Which other users could change it, and how to fix that.
     #[must_use]
     pub fn exposure(&self) -> Option<&Exposure> {
         self.exposure.as_ref()
     }
 
-    /// The folder of secrets beside it; a pipe has nothing beside it.
+    /// The folder of secrets beside the file; a pipe has none.
     #[must_use]
     pub fn secrets_dir(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(SECRETS_FOLDER))
     }
 
-    /// The clients that it declares, with their secrets as they are now; every fault at once. A relative path in it
-    /// starts where it lies, that in a pipe in the current folder.
-    pub fn clients(&self, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
-        // A folder that is not there is made when there is a secret to put into it.
-        if let Some(dir) = setting.secrets_dir
+    /// Reads the clients, and their secrets as they are now; every fault at once. A relative path in a file starts in the
+    /// file's folder, one in a pipe in the current folder.
+    pub fn clients(&self, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
+        // A missing folder is created when there is a secret to write into it.
+        if let Some(dir) = context.secrets_dir
             && let Ok(Some(exposure)) = files::exposure(dir, Reader::Server)
         {
-            return Err(of_file(&self.name, format!("keeps secrets in {}, which {exposure}", dir.display())));
+            return Err(of_file(&self.name, format!("has its secrets in {}, which {exposure}", dir.display())));
         }
         let folder = self.folder.as_deref().unwrap_or(Path::new(""));
-        let declared = parse(&self.name, &self.text, folder, setting);
+        let declared = parse(&self.name, &self.text, folder, context);
         declared.map_err(|faults| DeclarationError::Faults { path: self.name.clone(), faults })
     }
 }
 
-/// The clients that the file at `path` declares, for a server, which trusts it; see [`Declaration::clients`].
-pub fn read(path: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, DeclarationError> {
+/// Reads the clients of a file for a server, which trusts the file; see [`Declaration::clients`].
+pub fn read(path: &Path, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
     let declaration = Declaration::read(path, Reader::Server)?;
     if let Some(exposure) = declaration.exposure {
         return Err(DeclarationError::Exposed { path: path.to_owned(), exposure });
     }
-    declaration.clients(setting)
+    declaration.clients(context)
 }
 
 /// A fault of the file as a whole.
@@ -224,20 +222,21 @@ fn of_file(path: &Path, detail: String) -> DeclarationError {
     DeclarationError::Faults { path: path.to_owned(), faults: vec![Fault { line: None, place: String::new(), detail }] }
 }
 
-fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Result<Vec<Declared>, Vec<Fault>> {
+fn parse(path: &Path, text: &str, folder: &Path, context: &ReadContext<'_>) -> Result<Vec<Declared>, Vec<Fault>> {
     let entries = document::entries(path, text)?;
     if entries.len() > MAX_CLIENTS {
         let detail = format!("has {} clients, of at most {MAX_CLIENTS}: divide the file", entries.len());
         return Err(vec![Fault { line: None, place: "clients".to_owned(), detail }]);
     }
-    let is_made = |entry: &Entry| secret::parse(entry.members.get("secret")).is_ok_and(|source| source.is_made_here());
-    if setting.secrets_dir.is_none() && entries.iter().any(is_made) {
-        let detail = "has no folder beside it for the secrets that are generated: name one with --keep-in DIR";
+    let is_generated =
+        |entry: &Entry| secret::parse(entry.members.get("secret")).is_ok_and(|source| source.is_generated());
+    if context.secrets_dir.is_none() && entries.iter().any(is_generated) {
+        let detail = "has no folder beside it for generated secrets: name one with --keep-in DIR";
         return Err(vec![Fault { line: None, place: String::new(), detail: detail.to_owned() }]);
     }
     let (mut declared, mut faults) = (Vec::with_capacity(entries.len()), Vec::new());
     for (index, entry) in entries.iter().enumerate() {
-        match client(entry, folder, setting) {
+        match client(entry, folder, context) {
             Ok(client) => declared.push(client),
             Err(of_members) => {
                 faults.extend(of_members.into_iter().map(|fault| entry.fault(index, &fault)));
@@ -250,19 +249,19 @@ fn parse(path: &Path, text: &str, folder: &Path, setting: &Setting<'_>) -> Resul
     if faults.is_empty() { Ok(declared) } else { Err(faults) }
 }
 
-fn client(entry: &Entry, folder: &Path, setting: &Setting<'_>) -> Result<Declared, Vec<FieldFault>> {
+fn client(entry: &Entry, folder: &Path, context: &ReadContext<'_>) -> Result<Declared, Vec<FieldFault>> {
     let members = &entry.members;
     let mut reader = MemberReader::new(members);
-    // The one place where a secret must not be, under its usual name.
+    // A secret must not be in the file, and this is its usual name.
     reader.refuse("client_secret", secret::NEVER_HERE);
-    reader.refuse_unknown(&[&MEMBERS[..], &BESIDE].concat());
-    reader.require("client_id", "must be there: it makes the client the same one");
+    reader.refuse_unknown(&[&MEMBERS[..], &OWN_MEMBERS].concat());
+    reader.require("client_id", "is required: it identifies the client in every run");
     let client_id = reader.optional("client_id", read_client_id);
-    let registration = Registration::read(&mut reader, setting.policy);
+    let registration = Registration::read(&mut reader, context.policy);
     let status = reader.optional("status", read_status);
     let secret = secret::parse(members.get("secret")).and_then(|source| match &client_id {
-        Some(client_id) => source.find(client_id, folder, setting).map(Some),
-        // Its file has the name of the client, whose fault is reported.
+        Some(client_id) => source.load(client_id, folder, context).map(Some),
+        // Without a client_id, whose fault is reported, its file has no name.
         None => Ok(None),
     });
     let secret = secret.unwrap_or_else(|detail| {
@@ -282,12 +281,12 @@ fn repeated(entries: &[Entry], member: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Some(text) = entry.members.get(member).and_then(Value::as_str) else { continue };
-        // Two forms of one name are the same name.
+        // Two Unicode forms of a name are the same name.
         let normalized = prepare(text, MAX_NAME_CHARS).unwrap_or(Cow::Borrowed(text));
         if let Some(first) = seen.get(&normalized) {
             let line = entries.get(*first).and_then(|first| first.line_of(member));
             let on_line = line.map_or_else(String::new, |line| format!(" on line {line}"));
-            let detail = format!("is {text:?}, which clients[{first}]{on_line} has already");
+            let detail = format!("is {text:?}, which clients[{first}]{on_line} already has");
             faults.push(entry.fault(index, &FieldFault::of_member("", member, detail)));
         } else {
             seen.insert(normalized, index);
@@ -303,7 +302,7 @@ mod tests {
     use super::*;
     use crate::files::write_private;
 
-    /// What a file of this name and text declares, in a folder of this path.
+    /// The clients of a file with this name and text in `folder`.
     fn read_as(folder: &Path, name: &str, text: &str) -> Result<Vec<Declared>, String> {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -313,12 +312,12 @@ mod tests {
             "GUESSABLE" => Some("hunter2".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting {
+        let context = ReadContext {
             secrets_dir: Some(&folder.join("secrets")),
             policy: &RegistrationPolicy::example(),
             variable: &variable,
         };
-        read(&path, &setting).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
+        read(&path, &context).map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
     }
 
     fn read_once(name: &str, text: &str) -> Result<Vec<Declared>, String> {
@@ -352,16 +351,16 @@ mod tests {
             { "client_id": "quay", "client_name": "Quay", "scope": "read:zones" } ] }"#;
         let read = |(name, text)| {
             let all = read_once(name, text).unwrap().into_iter();
-            let told = |client: Declared| {
+            let members = |client: Declared| {
                 (
                     client.client_id,
                     client.registration,
                     client.named,
                     client.suspended,
-                    client.secret.known().map(|secret| secret.expose().to_owned()),
+                    client.secret.loaded().map(|secret| secret.expose().to_owned()),
                 )
             };
-            all.map(told).collect::<Vec<_>>()
+            all.map(members).collect::<Vec<_>>()
         };
         let all = [("clients.toml", toml), ("clients.json", json), ("clients", json), ("clients", toml)].map(read);
         assert!(all.iter().all(|other| *other == all[0]), "{all:#?}");
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once_with_its_line() {
+    fn every_fault_is_reported_at_once_with_its_line() {
         let text = "
 [[clients]]
 client_id = 'curbside'
@@ -412,17 +411,17 @@ secret = { env = 'MISSING' }
             "clients.toml:13: clients[1].status must be active or suspended",
             &format!("clients.toml:21: clients[2].client_secret {}", secret::NEVER_HERE),
             "clients.toml:22: clients[2].secret needs the variable MISSING, which is not set",
-            "clients.toml:18: clients[2].client_id is \"curbside\", which clients[0] on line 3 has already",
-            "clients.toml:12: clients[1].client_name is \"Curbside\", which clients[0] on line 4 has already",
+            "clients.toml:18: clients[2].client_id is \"curbside\", which clients[0] on line 3 already has",
+            "clients.toml:12: clients[1].client_name is \"Curbside\", which clients[0] on line 4 already has",
         ];
         assert_eq!(said.lines().map(str::trim).collect::<Vec<_>>(), expected);
-        assert!(!said.contains("hunter2"), "a secret that was written there is not told");
+        assert!(!said.contains("hunter2"), "a secret in the file is not printed");
     }
 
     #[test]
     fn a_file_of_another_shape_is_refused_in_one_line() {
         for (name, text, says) in [
-            ("a.toml", "", "a.toml: clients must be there: a list of clients, in TOML each under [[clients]]"),
+            ("a.toml", "", "a.toml: clients is required: a list of clients, in TOML each under [[clients]]"),
             ("a.toml", "\n[client]\n", "is not a member: did you mean clients?"),
             ("a.toml", "clients = 1", "a.toml:1: clients must be a list of clients: in TOML, each under [[clients]]"),
             ("a.toml", "clients = [\n{}, 1]", "a.toml:2: clients[1] must be a client: members with names"),
@@ -444,15 +443,16 @@ secret = { env = 'MISSING' }
             assert!(said.contains(says), "{said:?} should contain {says:?}");
         }
         let path = Path::new("/nowhere/clients.toml");
-        let setting = Setting { secrets_dir: Some(path), policy: &RegistrationPolicy::example(), variable: &|_| None };
-        let said = read(path, &setting).unwrap_err().to_string();
+        let context =
+            ReadContext { secrets_dir: Some(path), policy: &RegistrationPolicy::example(), variable: &|_| None };
+        let said = read(path, &context).unwrap_err().to_string();
         assert!(said.starts_with("cannot read the clients in /nowhere/clients.toml: No such file"), "{said}");
         let many = format!("clients = [{}]", "{},".repeat(MAX_CLIENTS + 1));
         assert!(read_once("a.toml", &many).unwrap_err().contains("divide the file"));
     }
 
     #[test]
-    fn a_secret_comes_from_where_it_is_kept_and_only_if_nobody_else_may_read_it() {
+    fn a_secret_is_read_from_its_place_unless_other_users_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("secrets");
         files::make_folder(&secrets).unwrap();
@@ -467,10 +467,10 @@ secret = { env = 'MISSING' }
                 format!("[[clients]]\nclient_id = 'a'\nclient_name = 'a'\nscope = 'read:zones'\nsecret = {secret}\n");
             read_as(folder.path(), "clients.toml", &text)
         };
-        let known = |secret: &str| of(secret).unwrap()[0].secret.known().map(|known| known.expose().to_owned());
-        assert_eq!(known("{ env = 'STRONG' }").as_deref(), Some(strong));
-        assert_eq!(known("{ file = 'own' }").as_deref(), Some(strong), "without its line end");
-        assert!(known("{ env = 'GUESSABLE' }").is_some(), "whether the client may have it is the plan's to say");
+        let loaded = |secret: &str| of(secret).unwrap()[0].secret.loaded().map(|secret| secret.expose().to_owned());
+        assert_eq!(loaded("{ env = 'STRONG' }").as_deref(), Some(strong));
+        assert_eq!(loaded("{ file = 'own' }").as_deref(), Some(strong), "without its line end");
+        assert!(loaded("{ env = 'GUESSABLE' }").is_some(), "the plan decides whether the client may have it");
         for (secret, says) in [
             ("{ env = 'WEAK' }", "in the variable WEAK must be 32 to 256 visible ASCII characters"),
             ("{ env = 'WEAK' }", "or say secret = \"generate\""),
@@ -496,21 +496,24 @@ secret = { env = 'MISSING' }
 
         let declared = of("'generate'").unwrap();
         assert_eq!(
-            (declared[0].secret.known().is_none(), secrets.join("a.json").exists()),
+            (declared[0].secret.loaded().is_none(), secrets.join("a.json").exists()),
             (true, false),
-            "a plan writes nothing"
+            "reading writes nothing"
         );
-        let made = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
+        let made = declared[0].secret.load_or_generate(&declared[0].client_id, "https://localhost").unwrap();
         let permissions = std::fs::metadata(secrets.join("a.json")).unwrap().permissions();
         assert_eq!((permissions.mode() & 0o777, made.secret.is_well_formed(), made.is_new), (0o600, true, true));
-        assert_eq!(known("'generate'").as_deref(), Some(made.secret.expose()));
-        // A run that looked before the file was there.
-        let again = declared[0].secret.take(&declared[0].client_id, "https://localhost").unwrap();
-        assert_eq!((again.secret.expose(), again.is_new), (made.secret.expose(), false), "there is one secret");
-        assert!(declared[0].secret.holds(&declared[0].client_id, &made.secret));
-        assert!(!declared[0].secret.discard(&declared[0].client_id, &again).unwrap(), "it may be registered");
-        assert!(declared[0].secret.discard(&declared[0].client_id, &made).unwrap());
-        assert!(!declared[0].secret.holds(&declared[0].client_id, &made.secret), "the file is gone");
+        assert_eq!(loaded("'generate'").as_deref(), Some(made.secret.expose()));
+        // This run read the folder before the file existed.
+        let again = declared[0].secret.load_or_generate(&declared[0].client_id, "https://localhost").unwrap();
+        assert_eq!((again.secret.expose(), again.is_new), (made.secret.expose(), false), "both have the same secret");
+        assert!(declared[0].secret.is_on_disk(&declared[0].client_id, &made.secret));
+        assert!(
+            !declared[0].secret.remove_unused(&declared[0].client_id, &again).unwrap(),
+            "a secret that was on disk may be registered"
+        );
+        assert!(declared[0].secret.remove_unused(&declared[0].client_id, &made).unwrap());
+        assert!(!declared[0].secret.is_on_disk(&declared[0].client_id, &made.secret), "the file is gone");
         write_private(&secrets.join("a.json"), b"{\"client_id\": \"b\", \"client_secret\": \"hunter2\"}").unwrap();
         assert!(of("'generate'").unwrap_err().contains("move it away for a new secret"));
         std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o705)).unwrap();

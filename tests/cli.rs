@@ -108,7 +108,7 @@ fn complaint(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap().trim_end()
 }
 
-/// Why a server ended, from the last line of its log, as a command would say it.
+/// The error in the last line of a server's log, as a command prints it.
 fn end_in_log(log: &str) -> String {
     let last = log.lines().last().unwrap();
     let event: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("no JSON: {last}"));
@@ -118,7 +118,7 @@ fn end_in_log(log: &str) -> String {
 }
 
 #[test]
-fn a_token_is_printed_alone_so_that_a_shell_can_keep_it() {
+fn token_get_prints_the_token_and_nothing_else() {
     let sandbox = Running::start("sandbox");
     let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);
     assert!(got.status.success(), "{}", complaint(&got));
@@ -141,7 +141,7 @@ fn a_registered_client_is_listed_shown_and_gets_tokens() {
     };
     let (client_id, client_secret) = (member("client_id"), member("client_secret"));
     assert_eq!(client_secret.len(), 59);
-    assert!(!complaint(&added).contains(&client_secret), "the talk does not repeat the secret");
+    assert!(!complaint(&added).contains(&client_secret), "the message does not repeat the secret");
 
     let listed = server.call(&["client", "list"]);
     let rows: Vec<&str> = out(&listed).lines().collect();
@@ -191,7 +191,7 @@ fn a_client_is_changed_rotated_stopped_and_removed() {
     assert_eq!(third.status.code(), Some(1));
     assert!(complaint(&third).contains(added["secrets"][0]["secret_id"].as_str().unwrap()), "{}", complaint(&third));
     let at_once = server.call(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);
-    assert!(complaint(&at_once).contains("The one before is refused from now on"), "{}", complaint(&at_once));
+    assert!(complaint(&at_once).contains("The previous one is refused from now on"), "{}", complaint(&at_once));
     assert!(out(&at_once).contains("client_secret  bg_secret_") && !complaint(&at_once).contains("bg_secret_"));
     assert!(!token(&secret(&added)).status.success() && !token(&secret(&rotated)).status.success());
     let shown = server.call(&["client", "show", client_id]);
@@ -266,7 +266,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     let rows: Vec<&str> = listed.lines().collect();
     assert_eq!(rows.len(), 3, "{listed}");
     assert!(rows[2].contains("RS256 (imported)") && rows[2].contains("next"), "{listed}");
-    // A key that waits does not go before its time, unless it is told to.
+    // The next key waits for its time, unless --immediately.
     assert!(done(&["key", "rotate"]).contains("RS256"));
     assert!(done(&["key", "rotate", "--immediately"]).contains("signing"));
     assert!(done(&["token", "get"]).starts_with("eyJhbGciOiJSUzI1NiI"));
@@ -275,7 +275,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
 }
 
 #[test]
-fn a_command_that_came_too_soon_waits_as_the_server_asks() {
+fn a_throttled_command_waits_as_the_server_asks() {
     let [rate, burst] =
         ["CLIENT_REQUESTS_PER_SECOND", "CLIENT_BURST"].map(|name| format!("BOOMGATE_TOKEN_ENDPOINT__{name}"));
     let limits = [(rate.as_str(), "1"), (burst.as_str(), "1")];
@@ -323,7 +323,7 @@ fn a_refusal_is_one_line_and_exit_code_1() {
 }
 
 #[test]
-fn wrong_credentials_are_told_with_their_source_and_never_shown() {
+fn the_error_of_wrong_credentials_names_their_source_and_never_shows_them() {
     let sandbox = Running::start("sandbox");
     let refused = boomgate(sandbox.folder.path(), &["token", "get", "--server", &sandbox.address])
         .env("BOOMGATE_CLIENT_ID", "demo-reader")
@@ -339,7 +339,7 @@ fn wrong_credentials_are_told_with_their_source_and_never_shown() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_a_line_that_says_how_to_start_one() {
+fn the_error_of_a_missing_server_says_how_to_start_one() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut sandbox = Running::start("sandbox");
     sandbox.signal("TERM");
@@ -405,7 +405,7 @@ fn both_signals_end_a_server_cleanly_and_it_starts_again_on_its_folder() {
         let mut first = String::new();
         BufReader::new(again.stdout.take().unwrap()).read_line(&mut first).unwrap();
         assert!(first.starts_with("Boomgate serves https://localhost:"), "{first}");
-        // It has another port now, and commands find it there.
+        // It has another port now, and commands find it.
         assert!(!first.contains(&server.address), "{first}");
         let healthy = server.call(&["healthcheck"]);
         assert!(healthy.status.success() && first.contains(out(&healthy).trim_end_matches(" is ready")), "{first}");

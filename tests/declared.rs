@@ -107,7 +107,7 @@ impl Site {
         boomgate(self.folder.path(), &arguments).envs(variables.iter().copied()).output().unwrap()
     }
 
-    /// What a sync that works prints.
+    /// The output of a sync, which must succeed.
     fn synced(&self, options: &[&str]) -> String {
         let done = self.sync_with(&[], options);
         assert!(done.status.success(), "{}", complaint(&done));
@@ -145,7 +145,7 @@ fn clients(folder: &Path) -> Vec<Value> {
     serde_json::from_str::<Value>(out(&listed)).unwrap().as_array().unwrap().clone()
 }
 
-/// All but the administrator, who is used by each look at them.
+/// All clients but the administrator, whose last use changes with each request.
 fn partners(folder: &Path) -> Vec<Value> {
     clients(folder).into_iter().filter(|client| client["client_id"] != "admin").collect()
 }
@@ -177,7 +177,7 @@ fn the_file_in_the_docs_is_made_true_and_the_second_plan_is_empty() {
     assert!(plan.ends_with("2 to add, 0 to change, 0 to remove, 0 unchanged"), "{plan}");
     assert_eq!((site.ids(), site.path("client-secrets").exists()), (vec!["admin".to_owned()], false));
 
-    assert_eq!(site.synced(&[]), plan, "what was planned is what is done");
+    assert_eq!(site.synced(&[]), plan, "the run does what the plan says");
     let file = plan.lines().find_map(|line| line.strip_prefix("+ curbside")?.split(" in ").nth(1)).unwrap();
     assert_eq!(file, "client-secrets/curbside.json");
     assert_eq!(fs::metadata(site.path(file)).unwrap().permissions().mode() & 0o777, 0o600);
@@ -198,7 +198,7 @@ fn the_file_in_the_docs_is_made_true_and_the_second_plan_is_empty() {
 }
 
 #[test]
-fn an_emptied_file_deletes_nobody() {
+fn an_empty_file_deletes_no_client() {
     let site = Site::start();
     site.declare(&client("curbside", ""));
     site.synced(&[]);
@@ -206,7 +206,7 @@ fn an_emptied_file_deletes_nobody() {
     let refused = site.sync_with(&[], &["--prune"]);
     assert!(!refused.status.success());
     let said = complaint(&refused);
-    assert!(said.contains("clients.toml declares no client, so --prune would delete every other one"), "{said}");
+    assert!(said.contains("clients.toml declares no client, so --prune would delete all others"), "{said}");
     assert_eq!(site.ids(), ["admin", "curbside"]);
 }
 
@@ -217,7 +217,7 @@ fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
     site.synced(&[]);
     site.declare(&[client("curbside", "burst = 41\nenforce = false"), client("quay", "status = 'suspended'")].concat());
     let unpruned = site.sync_with(&[], &["--dry-run"]);
-    let says = "Registered by an earlier run, but not in clients.toml: 1. With --prune";
+    let says = "Clients that an earlier run registered, and that are not in clients.toml: 1. --prune";
     assert!(complaint(&unpruned).contains(says), "{unpruned:?}");
     let before = site.partners();
     let plan = site.synced(&["--prune", "--dry-run"]);
@@ -232,17 +232,17 @@ fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
     );
     assert_eq!(site.partners(), before, "a dry run changes nothing");
     site.synced(&["--prune", "--yes"]);
-    assert_eq!(site.ids(), ["admin", "curbside", "quay"], "whose credentials are used stays");
+    assert_eq!(site.ids(), ["admin", "curbside", "quay"], "the client whose credentials are used stays");
     assert_eq!(site.synced(&["--prune"]), "nothing to do: 2 unchanged");
 
-    // What the file leaves out is an operator's to change.
+    // An operator may change what the file leaves out.
     let edited = boomgate(site.folder.path(), &["client", "edit", "quay", "--burst", "7"]).output().unwrap();
     assert!(edited.status.success(), "{}", complaint(&edited));
     assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
 }
 
 #[test]
-fn every_fault_is_told_and_nothing_is_done() {
+fn every_fault_is_reported_and_nothing_is_changed() {
     let site = Site::start();
     let wrong = [
         client("curbside", "token_ttl = 60\nsecret = 'hunter2-hunter2-hunter2-hunter2-hunter2'"),
@@ -261,8 +261,8 @@ fn every_fault_is_told_and_nothing_is_done() {
         "clients.toml:12: clients[1].bursts is not a member: did you mean burst?",
         "clients.toml:18: clients[2].audience must be one or more of: public.api.passportinc.com, admin.api.boomgate",
         "clients.toml:19: clients[2].secret needs the variable NOT_SET, which is not set",
-        "clients.toml:9: clients[1].client_id is \"curbside\", which clients[0] on line 2 has already",
-        "clients.toml:10: clients[1].client_name is \"The curbside\", which clients[0] on line 3 has already",
+        "clients.toml:9: clients[1].client_id is \"curbside\", which clients[0] on line 2 already has",
+        "clients.toml:10: clients[1].client_name is \"The curbside\", which clients[0] on line 3 already has",
     ] {
         assert!(said.contains(fault), "{fault:?} is not in {said}");
     }
@@ -291,13 +291,13 @@ fn secrets_come_from_variables_and_files_and_a_changed_one_rotates_in() {
 
     let rotated = sync(THIRD);
     assert!(rotated.status.success() && out(&rotated).contains("~ curbside  rotate its secret"), "{rotated:?}");
-    assert!(site.takes("curbside", OWN) && site.takes("curbside", THIRD), "both are good for a while");
+    assert!(site.takes("curbside", OWN) && site.takes("curbside", THIRD), "both are valid for a while");
     assert_eq!(out(&sync(THIRD)), "nothing to do: 2 unchanged");
     let back = sync(OWN);
     assert!(back.status.success() && out(&back).starts_with("nothing to do"), "{back:?}");
     assert!(complaint(&back).contains("curbside: the secret in the variable CURBSIDE was rotated out"), "{back:?}");
 
-    // A third within the overlap is refused, and what comes after it is done by the same command later.
+    // A third secret within the overlap is refused. The same command later does the steps after it.
     site.declare(&[client("curbside", "secret = { env = 'CURBSIDE' }"), client("late", "")].concat());
     let refused = site.sync_with(&[("CURBSIDE", ANOTHER)], &[]);
     assert_eq!(refused.status.code(), Some(1));
@@ -311,7 +311,7 @@ fn secrets_come_from_variables_and_files_and_a_changed_one_rotates_in() {
 }
 
 #[test]
-fn a_secret_that_must_be_encoded_is_told_of_and_one_that_is_easy_to_guess_is_a_fault() {
+fn a_secret_that_must_be_encoded_is_a_note_and_a_weak_one_a_fault() {
     let site = Site::start();
     site.declare(&client("curbside", "secret = { env = 'CURBSIDE' }"));
     let guessable = site.sync_with(&[("CURBSIDE", &"curbside".repeat(5))], &[]);
@@ -319,14 +319,14 @@ fn a_secret_that_must_be_encoded_is_told_of_and_one_that_is_easy_to_guess_is_a_f
     assert!(complaint(&guessable).contains("in the variable CURBSIDE is easy to guess"), "{guessable:?}");
     assert_eq!((out(&guessable), site.ids()), ("", vec!["admin".to_owned()]));
     let cut = "q7Z&d1sX0fUu3kT9yB/4mW2vR8pLhN6e=";
-    let told = site.sync_with(&[("CURBSIDE", cut)], &[]);
-    assert!(told.status.success(), "{told:?}");
-    assert!(complaint(&told).contains("Note: curbside: client_secret has characters"), "{told:?}");
-    assert!(!format!("{told:?}").contains(cut) && site.takes("curbside", cut));
+    let warned = site.sync_with(&[("CURBSIDE", cut)], &[]);
+    assert!(warned.status.success(), "{warned:?}");
+    assert!(complaint(&warned).contains("Note: curbside: client_secret has characters"), "{warned:?}");
+    assert!(!format!("{warned:?}").contains(cut) && site.takes("curbside", cut));
     assert_eq!(out(&site.sync_with(&[("CURBSIDE", cut)], &[])), "nothing to do: 1 unchanged");
 }
 
-/// Gives a client this secret, whatever the rules for new ones are now.
+/// Gives a client this secret, which the rules for new secrets refuse now.
 fn give(folder: &Path, client_id: &str, secret: &str) {
     const CLIENTS: Keyspace<Value> = Keyspace::new("clients");
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -343,7 +343,7 @@ fn give(folder: &Path, client_id: &str, secret: &str) {
 }
 
 #[test]
-fn an_easy_secret_from_before_it_was_refused_stays_good_and_a_new_one_costs_its_client_alone() {
+fn an_old_weak_secret_stays_valid_and_a_new_one_stops_only_its_client() {
     let folder = tempfile::tempdir().unwrap();
     let easy = "Password1!Password2!Password3!Password4!";
     let declare = |text: &str| fs::write(folder.path().join("clients.toml"), text).unwrap();
@@ -361,8 +361,8 @@ fn an_easy_secret_from_before_it_was_refused_stays_good_and_a_new_one_costs_its_
 
     declare(&[&*curbside, &quay, &fine].concat());
     let site = Site { _server: start(easy), folder };
-    assert_eq!(site.ids(), ["admin", "curbside", "fine"], "the others get theirs");
-    assert!(site.takes("curbside", easy), "it was good before the upgrade");
+    assert_eq!(site.ids(), ["admin", "curbside", "fine"], "the other clients are registered");
+    assert!(site.takes("curbside", easy), "it was valid before the upgrade");
 
     for command in [["config", "check"].as_slice(), &["doctor"]] {
         let mut check = boomgate(site.folder.path(), &[command, &["--listen", "127.0.0.1:0"]].concat());
@@ -400,9 +400,9 @@ fn an_easy_secret_from_before_it_was_refused_stays_good_and_a_new_one_costs_its_
 }
 
 #[test]
-fn a_crash_after_a_secret_was_made_loses_nothing() {
+fn a_crash_after_a_secret_was_generated_loses_nothing() {
     let site = Site::start();
-    // What the run that crashed has left behind.
+    // The crashed run has left this file.
     let file = site.path("client-secrets/curbside.json");
     fs::create_dir(site.path("client-secrets")).unwrap();
     fs::write(&file, format!(r#"{{ "client_id": "curbside", "client_secret": "{OWN}" }}"#)).unwrap();
@@ -423,7 +423,7 @@ fn a_crash_after_a_secret_was_made_loses_nothing() {
     assert!(site.takes("curbside", OWN));
     assert_eq!(site.synced(&[]), "nothing to do: 1 unchanged");
 
-    // The same between the file and a rotation: no file, a new secret, once a yes says so.
+    // Without the file, --yes generates a new secret and rotates to it.
     fs::remove_file(&file).unwrap();
     assert!(
         site.synced(&["--yes"]).contains("~ curbside  rotate its secret to the one in client-secrets/curbside.json")
@@ -433,7 +433,7 @@ fn a_crash_after_a_secret_was_made_loses_nothing() {
 }
 
 #[test]
-fn a_clients_file_is_made_true_at_the_start_and_again_is_no_change() {
+fn a_start_applies_the_clients_file_and_the_next_start_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (path, log) = (folder.path(), |name: &str| fs::File::create(folder.path().join(name)).unwrap());
     let start = |secret: &str| {
@@ -452,14 +452,14 @@ fn a_clients_file_is_made_true_at_the_start_and_again_is_no_change() {
         said.contains("2 faults") && said.contains("clients.json: clients[1].scope read:all is not offered"),
         "{said}"
     );
-    assert!(!path.join("data").exists(), "a start that is refused leaves nothing behind");
+    assert!(!path.join("data").exists(), "a refused start creates nothing");
 
     fs::write(path.join("clients.json"), declared).unwrap();
     let server = Running::of(start(OWN));
     let first = clients(path);
-    let told = |index: usize, member: &str| first[index][member].as_str().unwrap().to_owned();
-    assert_eq!([told(0, "client_id"), told(1, "client_id"), told(2, "client_id")], ["admin", "curbside", "quay"]);
-    assert_eq!(told(2, "status"), "suspended");
+    let member = |index: usize, member: &str| first[index][member].as_str().unwrap().to_owned();
+    assert_eq!([member(0, "client_id"), member(1, "client_id"), member(2, "client_id")], ["admin", "curbside", "quay"]);
+    assert_eq!(member(2, "status"), "suspended");
     let file = path.join("data/client-secrets/quay.json");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let added = boomgate(path, &["client", "add", "--name", "By hand"]).output().unwrap();
@@ -471,7 +471,7 @@ fn a_clients_file_is_made_true_at_the_start_and_again_is_no_change() {
     assert_eq!(partners(path), before, "nothing is changed, and nothing is deleted");
     server.stop();
 
-    // A changed secret rotates in; the next within the overlap is refused, and the server starts all the same.
+    // A changed secret is rotated in. The next one within the overlap is refused, and the server starts anyway.
     for (secret, secrets) in [(ANOTHER, 2), (THIRD, 2)] {
         let server = Running::of(start(secret));
         let curbside = clients(path).into_iter().find(|client| client["client_id"] == "curbside").unwrap();

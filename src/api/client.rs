@@ -58,6 +58,16 @@ pub enum Status {
     Suspended,
 }
 
+impl Status {
+    /// As JSON has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
 /// The answer to a registration. It shows the client's secret this once (RFC 7591 section 3.2.1).
 #[derive(Serialize, Deserialize)]
 pub struct RegisteredClient {

@@ -46,6 +46,17 @@ pub enum KeyState {
     Verifying,
 }
 
+impl KeyState {
+    /// As JSON has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Signing => "signing",
+            Self::Verifying => "verifying",
+        }
+    }
+}
+
 /// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {

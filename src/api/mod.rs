@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod credentials;
 pub mod cursor;
 pub mod introspection;
 pub mod jwk;

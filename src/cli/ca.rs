@@ -1,4 +1,4 @@
-//! `boomgate ca`: the local certificate authority, for whoever is to trust it.
+//! `boomgate ca`: exports the local certificate authority, and makes this machine trust it.
 
 mod trust;
 
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use self::trust::Machine;
+use self::trust::{Action, Machine};
 use super::installation::{Installation, InstallationOptions};
 use super::output;
 use crate::config::Environment;
@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
 pub(super) struct Options {
     #[command(subcommand)]
     command: Command,
-    /// The certificate authority, PEM [default: DATA_DIR/tls/ca.pem]
+    /// The certificate authority's PEM file [default: DATA_DIR/tls/ca.pem]
     #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
@@ -39,24 +39,24 @@ pub(super) struct Options {
 enum Command {
     /// Print the certificate, or write it to a file
     Export {
-        /// The file, which is replaced [default: standard output]
+        /// The file, which is overwritten [default: standard output]
         file: Option<PathBuf>,
     },
     /// Print the commands that make this machine and its browsers trust it
     Trust {
-        /// Do it, where this user may; Linux alone
+        /// Run the commands too; on Linux only
         #[arg(long)]
         install: bool,
     },
-    /// Print the commands that undo it
+    /// Print the commands that undo `ca trust`
     Untrust {
-        /// Do it, where this user may; Linux alone
+        /// Run the commands too; on Linux only
         #[arg(long)]
         install: bool,
     },
 }
 
-/// The certificate authority, read.
+/// A certificate authority.
 struct Authority {
     path: PathBuf,
     pem: String,
@@ -78,14 +78,14 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         Command::Trust { install } => {
             if authority.may_sign_for_any_name() {
                 output::message(
-                    "note: this authority may sign for any name, so whoever gets its key can pose as any site to who \
-                     trusts it. If boomgate made it: delete it, and start the server again for one that is for its names \
-                     alone",
+                    "note: this authority may sign for any name. Someone who gets its key can pose as any site to those \
+                     who trust it. If boomgate created it: delete it and start the server again, which creates one for \
+                     the server's names only",
                 );
             }
-            trust::trust(&authority, *install, &mut Machine::this())
+            trust::apply(Action::Trust, &authority, *install, &mut Machine::this())
         }
-        Command::Untrust { install } => trust::untrust(&authority, *install, &mut Machine::this()),
+        Command::Untrust { install } => trust::apply(Action::Untrust, &authority, *install, &mut Machine::this()),
     }
 }
 
@@ -94,11 +94,11 @@ impl Authority {
         CertificateFacts::parse(&self.der).is_ok_and(|facts| facts.may_sign_for_any_name())
     }
 
-    /// Nothing but certificates is exported, whatever file was named.
+    /// Refuses a private key, so that `ca export` never prints one.
     fn parse(path: PathBuf, pem: Vec<u8>) -> anyhow::Result<Self> {
         let shown = path.display();
         if pem.windows(11).any(|window| window == b"PRIVATE KEY") {
-            bail!("{shown} holds a private key, which nobody else may have: name the certificate with --ca");
+            bail!("{shown} holds a private key, which must stay private: name the certificate with --ca");
         }
         let der = CertificateDer::from_pem_slice(&pem)
             .map_err(|_| anyhow!("{shown} has no certificate: name the certificate authority's with --ca"))?;

@@ -1,8 +1,9 @@
-//! `boomgate config`: the settings, as a server would read them.
+//! `boomgate config`: checks and shows the settings as a server reads them.
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::output::{self, Table};
 use super::serve::SettingOptions;
@@ -24,20 +25,48 @@ pub(super) struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say what would refuse a start, and what is hardly meant; exit code 1 if the start would be refused. Run it as
-    /// the server's user, on its machine
+    /// Check the settings: report what would stop the server from starting (exit code 1), and warn of probable mistakes.
+    /// Run this on the server's machine as the server's user
     #[command(after_help = EXAMPLES)]
-    Check(What),
-    /// Show every setting, its value, and where that was given
+    Check(Selection),
+    /// Show every setting, its value, and where the value comes from
     #[command(after_help = EXAMPLES)]
-    Show(What),
+    Show(Selection),
+}
+
+/// What `config check --json` prints.
+#[derive(Serialize)]
+struct CheckResult {
+    ok: bool,
+    edition: &'static str,
+    /// How many settings have a value that is not the default's.
+    given: usize,
+    settings: usize,
+    warnings: Vec<String>,
+}
+
+/// One setting, as `config show --json` prints it.
+#[derive(Serialize)]
+struct SettingWithOrigin<'s> {
+    key: &'s str,
+    value: &'s Value,
+    origin: OriginJson<'s>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum OriginJson<'s> {
+    File { file: String, line: usize },
+    Variable { name: &'s str },
+    Flag { name: &'s str },
+    Default,
 }
 
 #[derive(Args)]
-struct What {
+struct Selection {
     #[command(flatten)]
     settings: SettingOptions,
-    /// Read them as `boomgate sandbox` would, not as `boomgate serve`
+    /// Read the settings as `boomgate sandbox` does, not as `boomgate serve`
     #[arg(long)]
     sandbox: bool,
     /// Print JSON
@@ -46,13 +75,13 @@ struct What {
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let (is_check, what) = match options.command {
-        Command::Check(what) => (true, what),
-        Command::Show(what) => (false, what),
+    let (is_check, selection) = match options.command {
+        Command::Check(selection) => (true, selection),
+        Command::Show(selection) => (false, selection),
     };
-    let edition = if what.sandbox { Edition::Sandbox } else { Edition::Serve };
-    let (config, settings) = Config::load_with_origins(edition, &what.settings.flags(), environment)?;
-    if is_check { check(&config, &settings, what.json) } else { show(&settings, what.json) }
+    let edition = if selection.sandbox { Edition::Sandbox } else { Edition::Serve };
+    let (config, settings) = Config::load_with_origins(edition, &selection.settings.flags(), environment)?;
+    if is_check { check(&config, &settings, selection.json) } else { show(&settings, selection.json) }
 }
 
 fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()> {
@@ -71,18 +100,17 @@ fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()
         [only] => bail!("{only}"),
         all => {
             let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
-            bail!("{} things would refuse the start\n  {}", all.len(), lines.join("\n  "));
+            bail!("{} faults would stop the server from starting\n  {}", all.len(), lines.join("\n  "));
         }
     }
     let given = settings.iter().filter(|setting| setting.origin != Origin::Default).count();
     let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     if json {
-        let answer = json!({ "ok": true, "edition": config.edition.name(), "given": given, "settings": settings.len(),
-                    "warnings": warnings });
-        return Ok(output::print_json(&answer)?);
+        let edition = config.edition.name();
+        return output::print_json(&CheckResult { ok: true, edition, given, settings: settings.len(), warnings });
     }
     Ok(output::print(&format!(
-        "ok: {} on {}, data in {}; {given} of {} settings are given, the others have their defaults",
+        "ok: {} on {}, data in {}; {given} of {} settings are set, the others have their defaults",
         config.edition.name(),
         listen.join(" and "),
         output::printable(&config.data_dir.display().to_string()),
@@ -92,23 +120,25 @@ fn check(config: &Config, settings: &[Setting], json: bool) -> anyhow::Result<()
 
 fn show(settings: &[Setting], json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::print_json(&settings.iter().map(member).collect())?);
+        return output::print_json(&settings.iter().map(SettingWithOrigin::new).collect::<Vec<_>>());
     }
     let mut table = Table::new(["SETTING", "VALUE", "FROM"]);
     let row = |setting: &Setting| {
-        // JSON's values are TOML's, and escape what would move a terminal.
+        // JSON looks like TOML here, and escapes control characters.
         let value = if setting.value.is_null() { "-".to_owned() } else { setting.value.to_string() };
         [setting.key.to_owned(), output::printable(&value), output::printable(&setting.origin.to_string())]
     };
     Ok(output::print(&table.page(&settings.iter().map(row).collect::<Vec<_>>()))?)
 }
 
-fn member(setting: &Setting) -> Value {
-    let origin = match &setting.origin {
-        Origin::File { path, line } => json!({ "kind": "file", "file": path.display().to_string(), "line": line }),
-        Origin::Variable(name) => json!({ "kind": "variable", "name": name }),
-        Origin::Flag(name) => json!({ "kind": "flag", "name": name }),
-        Origin::Default => json!({ "kind": "default" }),
-    };
-    json!({ "key": setting.key, "value": setting.value, "origin": origin })
+impl<'s> SettingWithOrigin<'s> {
+    fn new(setting: &'s Setting) -> Self {
+        let origin = match &setting.origin {
+            Origin::File { path, line } => OriginJson::File { file: path.display().to_string(), line: *line },
+            Origin::Variable(name) => OriginJson::Variable { name },
+            Origin::Flag(name) => OriginJson::Flag { name },
+            Origin::Default => OriginJson::Default,
+        };
+        Self { key: setting.key, value: &setting.value, origin }
+    }
 }

@@ -1,7 +1,7 @@
-//! `boomgate doctor`: what is wrong with a set-up, and how to mend it.
+//! `boomgate doctor`: finds what is wrong with an installation, and how to fix it.
 //!
-//! Looks and never changes anything. Each check is one line, told as soon as it is made; a warning is
-//! something to know, a failure something that will not work.
+//! It changes nothing. Each check prints one line as soon as it is done. A warning is about something that works but
+//! deserves attention, a failure about something that does not work.
 
 mod folder;
 mod machine;
@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
 
-use super::connection::{ConnectionOptions, Route};
+use super::connection::{ConnectionOptions, ServerOptions};
 use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
 use super::output::{self, PrintError};
 use super::serve::SettingOptions;
@@ -37,20 +36,13 @@ const EXAMPLES: &str = "Examples:
 pub(super) struct Options {
     #[command(flatten)]
     settings: SettingOptions,
-    /// Look at it as `boomgate sandbox` would [default: as the folder's own kind of server would]
+    /// Check for `boomgate sandbox` [default: for the kind of server that made the data folder]
     #[arg(long)]
     sandbox: bool,
-    /// The server's address, whose name its certificate must be for [default: that of the settings]
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-    /// Connect here, and expect the server's name all the same [default: where the server of this machine listens]
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = Route::parse)]
-    connect: Option<Route>,
-    /// Trust these certificates alone, PEM: an authority's, or a self-signed one [default: DATA_DIR/tls/ca.pem, or
-    /// the system's roots and the chain that the settings name]
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// JSON with client_id and client_secret [default: the environment's, else DATA_DIR/admin-credentials.json]
+    #[command(flatten)]
+    server: ServerOptions,
+    /// A JSON file with client_id and client_secret [default: the variables BOOMGATE_CLIENT_ID and
+    /// BOOMGATE_CLIENT_SECRET or BOOMGATE_CLIENT_SECRET_FILE, else DATA_DIR/admin-credentials.json]
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
     /// Print JSON
@@ -58,7 +50,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-/// How bad it is.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
@@ -73,26 +65,27 @@ struct Finding {
     check: &'static str,
     outcome: Outcome,
     detail: String,
-    /// What to do; nothing where all is well.
-    mend: Option<String>,
+    /// What to do, if anything.
+    #[serde(rename = "mend")]
+    fix: Option<String>,
 }
 
 impl Finding {
     fn ok(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Ok, detail: detail.into(), mend: None }
+        Self { check, outcome: Outcome::Ok, detail: detail.into(), fix: None }
     }
 
-    fn warn(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Warn, detail: detail.into(), mend: Some(mend.into()) }
+    fn warn(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, outcome: Outcome::Warn, detail: detail.into(), fix: Some(fix.into()) }
     }
 
-    fn fail(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Fail, detail: detail.into(), mend: Some(mend.into()) }
+    fn fail(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, outcome: Outcome::Fail, detail: detail.into(), fix: Some(fix.into()) }
     }
 
-    /// A failure whose text says what to do, as all errors here do.
+    /// A failure whose text already says what to do.
     fn failed(check: &'static str, error: &dyn fmt::Display) -> Self {
-        Self { check, outcome: Outcome::Fail, detail: error.to_string(), mend: None }
+        Self { check, outcome: Outcome::Fail, detail: error.to_string(), fix: None }
     }
 
     fn line(&self, color: bool) -> String {
@@ -102,14 +95,14 @@ impl Finding {
             Outcome::Fail => ("[fail]", "31"),
         };
         let mark = if color { format!("\u{1b}[{paint}m{mark}\u{1b}[0m") } else { mark.to_owned() };
-        let mend = self.mend.as_ref().map_or_else(String::new, |mend| format!(": {mend}"));
-        // Faults of settings are many lines.
-        let told = format!("{}{mend}", self.detail).lines().map(output::printable).collect::<Vec<_>>().join("\n  ");
-        format!("{mark} {:<12} {told}", self.check)
+        let fix = self.fix.as_ref().map_or_else(String::new, |fix| format!(": {fix}"));
+        // A settings file with several faults has several lines.
+        let text = format!("{}{fix}", self.detail).lines().map(output::printable).collect::<Vec<_>>().join("\n  ");
+        format!("{mark} {:<12} {text}", self.check)
     }
 }
 
-/// What is looked at.
+/// What the checks read.
 struct Setup<'e> {
     config: Config,
     installation: Installation,
@@ -117,97 +110,105 @@ struct Setup<'e> {
     environment: &'e Environment,
     now: UnixSeconds,
     /// Whether a process has the store open.
-    held: bool,
+    store_in_use: bool,
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let Options { settings, sandbox, server, connect, ca, credentials, json } = options;
+    let Options { settings, sandbox, server, credentials, json } = options;
     let flags = settings.flags();
-    // The file may name the folder, and the folder says whose settings it goes by.
+    // The settings may name the data folder, and the data folder says which kind of server made it.
     let (config, ..) = Config::load_partly(Edition::Serve, &flags, environment, Reader::Operator);
     let edition = if sandbox || is_of_a_sandbox(&config.data_dir) { Edition::Sandbox } else { Edition::Serve };
-    let mut told = Told { json, color: output::color(environment), findings: Vec::new(), unprinted: None };
+    let mut report = Report { json, color: output::color(environment), findings: Vec::new(), print_error: None };
 
-    // Where settings are wrong, the rest is looked at all the same, with those that are right.
+    // The other checks use the settings that have no fault.
     let (config, settings, fault) = Config::load_partly(edition, &flags, environment, Reader::Operator);
-    told.tell(match &fault {
+    report.add(match &fault {
         None => Finding::ok("settings", format!("{} settings, none of them wrong", settings.len())),
         Some(fault) => Finding::failed("settings", fault),
     });
-    // For root alone: it reads what another user owns, and its server would not.
+    // Root can read a file that another user owns, but a server that root starts refuses it.
     if fault.is_none()
         && let (.., Some(refused @ ConfigError::Exposed { .. })) =
             Config::load_partly(edition, &flags, environment, Reader::Server)
     {
-        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: refused.to_string(), mend: None });
+        report.add(Finding { check: "settings", outcome: Outcome::Warn, detail: refused.to_string(), fix: None });
     }
     let now = SystemClock::new().now();
     let checked = check::check(&config, now);
     for detail in checked.weak_secrets() {
-        told.tell(Finding { check: "clients file", outcome: Outcome::Warn, detail, mend: None });
+        report.add(Finding { check: "clients file", outcome: Outcome::Warn, detail, fix: None });
     }
     let Checked { faults, warnings, .. } = checked;
     for warning in warnings {
-        told.tell(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, mend: None });
+        report.add(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, fix: None });
     }
-    // What it says of folders and certificates the checks below say with more around it.
+    // The checks below report faults of folders and certificates with more detail.
     for fault in faults.iter().filter(|fault| matches!(fault, StartError::Declaration(_))) {
         let outcome = if is_for_root_alone(fault) { Outcome::Warn } else { Outcome::Fail };
-        told.tell(Finding { outcome, ..Finding::failed("clients file", fault) });
+        report.add(Finding { outcome, ..Finding::failed("clients file", fault) });
     }
     let installation = Installation::new(config.clone(), &settings, fault);
-    let held = SledStore::is_held(&config.data_dir.join("db"));
-    let of_installation = InstallationOptions { data_dir: flags.data_dir, config: flags.file };
-    let connection = ConnectionOptions { server, connect, ca, credentials, installation: of_installation, json };
-    let setup = Setup { config, installation, connection, environment, now, held: matches!(held, Ok(Some(true))) };
+    let in_use = SledStore::is_held(&config.data_dir.join("db"));
+    let paths = InstallationOptions { data_dir: flags.data_dir, config: flags.file };
+    let connection = ConnectionOptions { server, credentials, installation: paths, json };
+    let store_in_use = matches!(in_use, Ok(Some(true)));
+    let setup = Setup { config, installation, connection, environment, now, store_in_use };
 
-    for finding in machine::look(&setup) {
-        told.tell(finding);
+    for finding in machine::check(&setup) {
+        report.add(finding);
     }
-    for finding in folder::look(&setup, sandbox) {
-        told.tell(finding);
+    for finding in folder::check(&setup, sandbox) {
+        report.add(finding);
     }
-    server::look(&setup, &mut |finding| told.tell(finding));
-    told.end()
+    server::check(&setup, &mut |finding| report.add(finding));
+    report.finish()
 }
 
-/// Whether the clients are refused only because root asks, and another user owns their file.
+/// Whether only a server that root starts refuses the clients file, because another user owns it.
 fn is_for_root_alone(fault: &StartError) -> bool {
     let StartError::Declaration(DeclarationError::Exposed { path, .. }) = fault else { return false };
     fs::metadata(path).is_ok_and(|found| files::distrust_of(path, &found, Reader::Operator).is_none())
 }
 
-/// What has been found so far.
-struct Told {
+/// The findings so far.
+struct Report {
     json: bool,
     color: bool,
     findings: Vec<Finding>,
-    /// Whoever read it went away; what is wrong is an exit code all the same.
-    unprinted: Option<PrintError>,
+    /// Why standard output could not be written. The exit code still says what the checks found.
+    print_error: Option<PrintError>,
 }
 
-impl Told {
-    fn tell(&mut self, finding: Finding) {
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ReportJson<'r> {
+    ok: bool,
+    findings: &'r [Finding],
+}
+
+impl Report {
+    fn add(&mut self, finding: Finding) {
         if !self.json {
-            self.unprinted = self.unprinted.take().or(output::print(&finding.line(self.color)).err());
+            self.print_error = self.print_error.take().or(output::print(&finding.line(self.color)).err());
         }
         self.findings.push(finding);
     }
 
-    fn end(self) -> anyhow::Result<()> {
+    fn finish(self) -> anyhow::Result<()> {
         let count = |outcome| self.findings.iter().filter(|finding| finding.outcome == outcome).count();
         let (failures, warnings) = (count(Outcome::Fail), count(Outcome::Warn));
         if self.json {
-            output::print_json(&json!({ "ok": failures == 0, "findings": self.findings }))?;
+            output::print_json(&ReportJson { ok: failures == 0, findings: &self.findings })?;
         }
         let checks = self.findings.len();
         match (failures, warnings) {
             (0, 0) => output::message("\nEverything is fine."),
             (0, 1) => output::message(&format!("\n1 of {checks} checks needs attention.")),
             (0, _) => output::message(&format!("\n{warnings} of {checks} checks need attention.")),
-            (_, _) => bail!("{failures} of {checks} checks failed: mend them from the top"),
+            (_, _) => bail!("{failures} of {checks} checks failed: start with the first one"),
         }
-        self.unprinted.map_or(Ok(()), |unprinted| Err(unprinted.into()))
+        self.print_error.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 

@@ -11,35 +11,35 @@ use crate::config::{Config, ConfigError, Edition, Environment, Flags, Origin, Se
 use crate::files::{self, Reader};
 use crate::server::ServerRecord;
 
-/// The settings that say where a server is and what it shows.
+/// The settings that say where a server listens, and its name and certificate.
 const DESCRIBING: [&str; 3] = ["listen", "issuer", "tls.certificate"];
 
-/// Where a server's settings and its folder are.
+/// The paths of a server's settings and data folder.
 #[derive(Args, Clone)]
 pub(super) struct InstallationOptions {
-    /// The server's folder [default: data_dir of the settings, else data]
+    /// The server's data folder [default: data_dir of the settings, else data]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Connection")]
     pub(super) data_dir: Option<PathBuf>,
-    /// The server's settings, TOML, for its folder, address, name and certificate [default: what BOOMGATE_CONFIG
-    /// names, else none]
+    /// The server's settings (TOML), for its folder, address, name and certificate [default: the file that
+    /// BOOMGATE_CONFIG names, else none]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(super) config: Option<PathBuf>,
 }
 
-/// The settings that can be read, and what the server itself has left in its folder.
+/// The settings as far as they can be read, and the record that the server wrote into its folder.
 pub(super) struct Installation {
     config: Config,
     record: Option<ServerRecord>,
-    /// Whether any setting describes a server; defaults alone do not.
+    /// Whether the settings describe a server: defaults alone do not.
     is_described: bool,
     fault: Option<ConfigError>,
 }
 
 impl Installation {
-    /// Reads the settings, and the record in the folder that they name.
+    /// Reads the settings, and the record in the data folder.
     ///
-    /// A file that `--config` names must be right. One that the environment names may be for the server's user
-    /// alone, or have faults that this command need not care about: then the rest counts.
+    /// The file of `--config` must have no fault. The file that the environment names may have faults, or be readable
+    /// by the server's user alone: then the command uses what it can read.
     pub(super) fn find(options: &InstallationOptions, environment: &Environment) -> anyhow::Result<Self> {
         let InstallationOptions { data_dir, config } = options.clone();
         let is_named = config.is_some();
@@ -55,7 +55,6 @@ impl Installation {
         }
     }
 
-    /// The server that these settings are for.
     pub(super) fn new(config: Config, settings: &[Setting], fault: Option<ConfigError>) -> Self {
         let describes = |setting: &Setting| DESCRIBING.contains(&setting.key) && setting.origin != Origin::Default;
         let is_described = settings.iter().any(describes);
@@ -63,13 +62,12 @@ impl Installation {
         Self { config, record, is_described, fault }
     }
 
-    /// The folder to look into.
     pub(super) fn data_dir(&self) -> &Path {
         &self.config.data_dir
     }
 
-    /// The server's own name and where it listens; `None` when nothing says so. What the server wrote counts over
-    /// settings, which may have changed since its start.
+    /// The server's issuer and addresses; `None` if neither the record nor the settings have them. The record counts
+    /// first, because the settings may have changed since the start.
     pub(super) fn own_server(&self) -> Option<(String, Vec<SocketAddr>)> {
         if let Some(record) = &self.record {
             return Some((record.issuer.clone(), record.listen.clone()));
@@ -81,17 +79,18 @@ impl Installation {
         Some((issuer, listen))
     }
 
-    /// The issuer that the folder's credentials are for, where neither record nor settings name the server.
+    /// The issuer that the credentials in the folder are for.
     pub(super) fn issuer_of_credentials(&self) -> Option<String> {
         credentials::issuer_in(self.data_dir())
     }
 
-    /// The local certificate authority, which may not be there.
+    /// The path of the local certificate authority, which may not exist.
     pub(super) fn authority(&self) -> PathBuf {
         self.data_dir().join("tls").join("ca.pem")
     }
 
-    /// The chains of the operator's own that the server shows, or is to show after its next start.
+    /// The operator's certificate chains: the one that the server shows, and the one that it will show after its next
+    /// start.
     pub(super) fn chains(&self) -> Vec<PathBuf> {
         let shown = self.record.as_ref().and_then(|record| record.certificate.clone());
         let configured = self.config.tls.files.as_ref().map(|files| files.certificate.clone());
@@ -100,7 +99,7 @@ impl Installation {
         shown.into_iter().chain(configured.filter(|_| !is_same)).collect()
     }
 
-    /// What could not be read of the settings, for the end of an error.
+    /// Why the settings could not be read, for the end of an error message.
     pub(super) fn caveat(&self) -> Option<String> {
         match self.fault.as_ref()? {
             ConfigError::Unreadable { path, source } => {
@@ -112,7 +111,7 @@ impl Installation {
         }
     }
 
-    /// The certificate authority that `named` names, else the local one, read.
+    /// Reads the certificate authority in the file `named`, else the local one.
     pub(super) fn read_authority(&self, named: Option<&Path>) -> anyhow::Result<(PathBuf, Vec<u8>)> {
         if let (None, Some(chain)) = (named, self.chains().first()) {
             bail!(
@@ -133,7 +132,7 @@ impl Installation {
     }
 }
 
-/// Only a sandbox writes the demo clients' file.
+/// Whether a sandbox made the folder: no other server writes the demo clients' file.
 pub(super) fn is_of_a_sandbox(data_dir: &Path) -> bool {
     data_dir.join(DEMO_FILE).exists() && !data_dir.join(ADMIN_FILE).exists()
 }

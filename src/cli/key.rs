@@ -1,23 +1,23 @@
-//! `boomgate key`: what signs access tokens.
+//! `boomgate key`: the keys that sign access tokens.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::connection::{self, Administration, ConnectionOptions};
+use super::connection::{AdminApi, AsSent, ConnectionOptions};
 use super::output::{self, Table};
+use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
 use crate::config::Environment;
 use crate::files::{self, Reader};
 use crate::text;
+use crate::time::UnixSeconds;
 
-/// The largest file that is read as a key.
+/// The largest key file, in bytes.
 const MAX_KEY_BYTES: u64 = 32 * 1_024;
 
-/// How long a kid is.
+/// The length of a kid.
 const KID_CHARS: usize = 43;
 
 const EXAMPLES: &str = "Examples:
@@ -25,8 +25,8 @@ const EXAMPLES: &str = "Examples:
   boomgate key rotate
   boomgate key rotate --immediately
   boomgate key import rsa.pem
-A new key is published now and signs in 15 minutes. After a key was stolen, rotate immediately and revoke the old one:
-boomgate key revoke KID.";
+A new key is published now and signs in 15 minutes. If a key was stolen, rotate with --immediately, and revoke the old
+key: boomgate key revoke KID.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -39,112 +39,100 @@ pub(super) struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List all keys: the next, the one that signs, and those that verify what they have signed
+    /// List all keys: the next one, the one that signs, and the ones that only verify
     List,
-    /// Let another key sign, once every resource server can know it
+    /// Create a key, which signs once every resource server can have read it
     Rotate {
-        /// Sign with it at once; resource servers may refuse its tokens until they read the JWK Set again
+        /// Sign with the key at once; resource servers may refuse its tokens until they read the JWK Set again
         #[arg(long)]
         immediately: bool,
     },
-    /// Refuse every token that a key has signed, from the next request on
+    /// Revoke a key: every token that it signed is refused from now on
     Revoke {
-        /// Its kid, as `boomgate key list` shows it
-        // One in 64 starts with a hyphen.
+        /// The key's kid, as `boomgate key list` shows it
+        // One kid in 64 starts with a hyphen.
         #[arg(value_parser = kid, allow_hyphen_values = true)]
         kid: String,
     },
-    /// Let an RSA key of your own sign, with RS256
+    /// Import an RSA key, which signs with RS256
     Import {
         /// The private key, PEM, not encrypted; - is standard input
         file: PathBuf,
-        /// Sign with it at once; resource servers may refuse its tokens until they read the JWK Set again
+        /// Sign with the key at once; resource servers may refuse its tokens until they read the JWK Set again
         #[arg(long)]
         immediately: bool,
     },
 }
 
-/// A key's SHA-256 thumbprint in base64url, which is safe in a path.
+/// Parses a SHA-256 thumbprint in base64url, which needs no escaping in a path.
 fn kid(text: &str) -> Result<String, &'static str> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_kid = text.len() == KID_CHARS && text.bytes().all(fits);
     if is_kid {
         Ok(text.to_owned())
     } else {
-        Err("a kid has 43 letters, digits, - and _, as `boomgate key list` shows it")
+        Err("a kid has 43 characters: letters, digits, - and _, as `boomgate key list` shows it")
     }
 }
 
-/// What is shown of a key; `--json` prints all that the server says.
-#[derive(Deserialize)]
-struct Key {
-    kid: String,
-    algorithm: String,
-    state: String,
-    imported: bool,
-    signs_from: String,
-    signs_until: Option<String>,
-    verifies_until: Option<String>,
-}
-
-impl Key {
-    fn read(answer: &Value) -> anyhow::Result<Self> {
-        Self::deserialize(answer).map_err(|error| anyhow!("the server speaks of keys in another way: {error}"))
-    }
-
-    fn row(&self) -> [String; 6] {
-        let moment = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
-        let algorithm = format!("{}{}", self.algorithm, if self.imported { " (imported)" } else { "" });
-        let (until, verifies) = (moment(&self.signs_until), moment(&self.verifies_until));
-        let cells = [&self.kid, &algorithm, &self.state, &self.signs_from, &until, &verifies];
-        cells.map(|cell| output::printable(cell))
-    }
+fn row(key: &Key) -> [String; 6] {
+    let time = |time: Option<UnixSeconds>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let imported = if key.imported { " (imported)" } else { "" };
+    [
+        output::printable(&key.kid),
+        format!("{}{imported}", key.algorithm.name()),
+        key.state.name().to_owned(),
+        key.signs_from.to_string(),
+        time(key.signs_until),
+        time(key.verifies_until),
+    ]
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
     let json = options.connection.json;
-    let connect = || Administration::open(&options.connection, environment);
+    let connect = || AdminApi::open(&options.connection, environment);
     match options.command {
         Command::List => list(&connect()?, json),
         Command::Rotate { immediately } => {
-            changed(&connect()?.post("/admin/keys/rotate", &json!({ "immediately": immediately }))?, json)
+            show_changed(&connect()?.post("/admin/keys/rotate", &KeyRotation { immediately })?, json)
         }
         Command::Revoke { kid } => {
             connect()?.delete(&format!("/admin/keys/{kid}"))?;
             output::message(
-                "Its tokens are refused here from now on; at resource servers once they read the JWK Set again.",
+                "This server refuses the key's tokens from now on. Resource servers do so once they read the JWK Set again.",
             );
             Ok(())
         }
         Command::Import { file, immediately } => {
-            let body = json!({ "private_key": read_key(&file)?, "immediately": immediately });
-            changed(&connect()?.post("/admin/keys/import", &body)?, json)
+            let body = KeyImport { private_key: read_key(&file)?, immediately };
+            show_changed(&connect()?.post("/admin/keys/import", &body)?, json)
         }
     }
 }
 
-fn list(server: &Administration, json: bool) -> anyhow::Result<()> {
-    let answer = server.get("/admin/keys", &[])?;
+fn list(server: &AdminApi, json: bool) -> anyhow::Result<()> {
+    let keys: AsSent<KeyList> = server.get("/admin/keys", &[])?;
     if json {
-        return Ok(output::print_json(&answer)?);
+        return output::print_json(&keys);
     }
-    let keys = answer.get("data").and_then(Value::as_array);
-    let keys = keys.ok_or_else(|| anyhow!("{} answered without a list of keys", server.server()))?;
-    let rows = keys.iter().map(|key| Ok(Key::read(key)?.row())).collect::<anyhow::Result<Vec<_>>>()?;
     let mut table = Table::new(["KID", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL"]);
-    output::print(&table.page(&rows))?;
-    if let Some(rotates_at) = connection::text(&answer, "rotates_at") {
-        output::message(&format!("\nThe next key is to sign from {}.", output::printable(rotates_at)));
+    output::print(&table.page(&keys.data.iter().map(row).collect::<Vec<_>>()))?;
+    if let Some(rotates_at) = keys.rotates_at {
+        output::message(&format!("\nThe next key signs from {rotates_at}."));
     }
     Ok(())
 }
 
-fn changed(answer: &Value, json: bool) -> anyhow::Result<()> {
-    let Key { kid, algorithm, state, signs_from, .. } = Key::read(answer)?;
-    let done = format!("The key {kid} is {state} all the same: see `boomgate key list`");
-    let members = [("kid", kid), ("algorithm", algorithm), ("state", state), ("signs from", signs_from)];
-    let printed = if json { format!("{answer:#}") } else { output::members(&members) };
-    output::print_result(&printed, || done)
+fn show_changed(key: &AsSent<Key>, json: bool) -> anyhow::Result<()> {
+    let (kid, state) = (&key.kid, key.state.name());
+    let members = [
+        ("kid", kid.clone()),
+        ("algorithm", key.algorithm.name().to_owned()),
+        ("state", state.to_owned()),
+        ("signs from", key.signs_from.to_string()),
+    ];
+    let printed = if json { output::json(key)? } else { output::members(&members) };
+    output::print_result(&printed, || format!("The key {kid} is {state} anyway: see `boomgate key list`"))
 }
 
 fn read_key(file: &Path) -> anyhow::Result<String> {
@@ -153,7 +141,7 @@ fn read_key(file: &Path) -> anyhow::Result<String> {
         Box::new(io::stdin().lock())
     } else {
         if let Ok(Some(exposure)) = files::exposure(file, Reader::Operator) {
-            bail!("{} {exposure}, or better make another key", file.display());
+            bail!("{} {exposure}, or better, use another key", file.display());
         }
         Box::new(std::fs::File::open(file).map_err(unreadable)?)
     };

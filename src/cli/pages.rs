@@ -1,5 +1,4 @@
-//! `boomgate completions` and `boomgate man`: what shells and `man` know of the arguments, written from
-//! the arguments themselves.
+//! `boomgate completions` and `boomgate man`: shell completions and manual pages, generated from the arguments.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -33,8 +32,8 @@ pub(super) struct CompletionOptions {
 #[derive(Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub(super) struct ManOptions {
-    /// The folder for the pages, one for each command, made if there is none [default: standard output, the
-    /// first page alone]
+    /// The folder for the pages, one for each command; it is created if it does not exist [default: the first page
+    /// only, on standard output]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -64,7 +63,7 @@ pub(super) fn man(options: &ManOptions, program: clap::Command) -> anyhow::Resul
     Ok(())
 }
 
-/// `help` says nothing that a page does not.
+/// A page for the subcommand `help` would only repeat the others.
 fn without_help(command: clap::Command) -> clap::Command {
     command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
@@ -91,11 +90,11 @@ fn page(command: clap::Command) -> anyhow::Result<Vec<u8>> {
     Ok(plain(&page).into_bytes())
 }
 
-/// At the end, where readers of manuals look for them, with their lines as they are.
+/// Adds the examples at the end, where readers of manual pages look for them, without any formatting.
 fn push_examples(page: &mut String, examples: &str) {
     page.push_str(".SH EXAMPLES\n.nf\n");
     for line in examples.strip_prefix("Examples:\n").unwrap_or(examples).lines() {
-        // A line may start with what would be a request.
+        // A line that starts with a dot would be a troff request.
         page.push_str("\\&");
         page.push_str(&line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
         page.push('\n');
@@ -103,7 +102,7 @@ fn push_examples(page: &mut String, examples: &str) {
     page.push_str(".fi\n");
 }
 
-/// ASCII alone, which every `troff` reads as it is.
+/// Escapes all but ASCII: no `troff` reads that in a wrong encoding.
 fn plain(page: &str) -> String {
     let mut plain = String::with_capacity(page.len());
     for letter in page.chars() {
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_are_shown_as_they_stand() {
+    fn examples_are_not_formatted() {
         let mut page = String::new();
         push_examples(&mut page, "Examples:\n  boomgate man 'it\\'\n.so /etc/passwd…");
         let lines =

@@ -1,7 +1,7 @@
-//! `boomgate sandbox` and `boomgate serve`: settings in, a running server, until it is told to stop.
+//! `boomgate sandbox` and `boomgate serve`: read the settings and run a server until a signal stops it.
 //!
-//! The server has a thread of its own. The main thread waits for signals and for the server's end, and for
-//! nothing else: whatever hangs in the server, a stop ends the process in time, and the exit code says how.
+//! The server runs on its own thread. The main thread only waits for signals and for the end of the server. So a stop ends
+//! the process in time even if the server hangs, and the exit code says how it ended.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -28,17 +28,16 @@ use crate::server::{RunError, Server, StartError};
 use crate::telemetry;
 use crate::time::SystemClock;
 
-/// Exit code of a stop that cut something off: a start, or requests under way.
+/// Exit code of a stop that interrupted a start, or requests.
 const CUT_OFF: u8 = 3;
-/// Exit code of a stop that something in the server held up.
+/// Exit code of a stop that took too long, because something in the server hung.
 const HELD_UP: u8 = 4;
 
-/// How much longer than all that a stop may take it is waited for, before it counts as held up.
+/// How much longer than its own timeouts a stop may take, before it counts as held up.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
-/// How long the log's last lines may take at the end of the process.
+/// How long the process waits at its end for the last lines of the log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// For how long after the first signal others are its echoes: `timeout` and terminals send one to the process and to its
-/// group.
+/// A second signal within this time is the same stop: `timeout` and terminals signal the process and its group.
 const ECHO: Duration = Duration::from_secs(1);
 /// The stack of the server's thread: as large as a main thread's.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -56,32 +55,31 @@ pub(super) struct Options {
     settings: SettingOptions,
 }
 
-/// Where settings come from, beside the environment.
+/// The settings on the command line.
 #[derive(Args)]
 pub(super) struct SettingOptions {
-    /// Where HTTPS is served; may be repeated [default: port 8443 of both loopback addresses]
+    /// The address to serve HTTPS on; may be repeated [default: port 8443 of both loopback addresses]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
-    /// The folder of everything that is kept [default: data]
+    /// The data folder [default: data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The settings, TOML [default: what BOOMGATE_CONFIG names, else none]
+    /// The settings (TOML) [default: the file that BOOMGATE_CONFIG names, else none]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl SettingOptions {
-    /// The same, as the configuration reads it.
     pub(super) fn flags(self) -> Flags {
         Flags { listen: self.listen, data_dir: self.data_dir, file: self.config }
     }
 }
 
-/// Runs a server of this edition until it is told to stop.
+/// Runs a server of this edition until it is stopped.
 pub(super) fn run(edition: Edition, options: Options, environment: &Environment) -> ExitCode {
-    hardening::keep_files_private();
+    hardening::make_files_private();
     let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment, Reader::Server);
-    // What is wrong with the settings is said in the log too, in its format.
+    // Faults of the settings are logged too, in the format of the log.
     if let Err(error) = telemetry::start(&config.log) {
         output::print_error(&error.into());
         return ExitCode::from(FAILED);
@@ -94,8 +92,8 @@ pub(super) fn run(edition: Edition, options: Options, environment: &Environment)
             ExitCode::from(ended.exit_code())
         }
     };
-    // A log that is not read keeps its last lines: the process ends all the same.
-    let _is_read = telemetry::flush(FLUSH_TIMEOUT);
+    // If nothing reads the log, its last lines are lost: the process ends anyway.
+    let _is_flushed = telemetry::flush(FLUSH_TIMEOUT);
     code
 }
 
@@ -107,7 +105,7 @@ fn complain(format: LogFormat, ended: &Ended) {
     telemetry::say(format, Level::ERROR, &text);
 }
 
-/// Why a server ended otherwise than by a stop that finished everything.
+/// Why a server ended, if not by a stop that finished all requests.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error(transparent)]
@@ -118,15 +116,15 @@ enum Ended {
     Run(#[from] RunError),
     #[error("the system gives this process no thread or no signals: {0}")]
     System(#[from] io::Error),
-    #[error("the server's thread panicked; the line before says where")]
+    #[error("the server's thread panicked; the log line before this one says where")]
     Panicked,
-    #[error("stopped before it was ready; the next start goes on from there")]
+    #[error("stopped before it was ready; the next start continues from there")]
     BeforeReady,
-    #[error("stopped at once: requests under way were cut off, and quota that was set aside is not returned")]
+    #[error("stopped at once: requests were interrupted, and reserved quota is not returned")]
     AtOnce,
     #[error(
-        "the stop was held up, so the process ends after {0} s without it: nothing that was acknowledged is lost, quota \
-         that was set aside is not returned"
+        "the server did not stop within {0} s, so the process ends without waiting: no acknowledged change is lost, but \
+         reserved quota is not returned"
     )]
     HeldUp(u64),
 }
@@ -145,18 +143,18 @@ impl Ended {
     }
 }
 
-/// Runs the server on a thread of its own and returns when it has ended, or when a stop has waited for it long
-/// enough. Whatever then still hangs ends with the process.
+/// Runs the server on its own thread. Returns when it has ended, or when a stop has waited long enough; then the rest
+/// ends with the process.
 fn supervise(config: Config) -> Result<(), Ended> {
     if !config.allow_debugging {
-        hardening::keep_memory_private()?;
+        hardening::make_memory_private()?;
     }
     open_files::raise(&config);
-    let (patience, format) = (config.http.shutdown_timeout, config.log.format);
-    let limit = patience + config.store_close_timeout + STOP_MARGIN;
+    let (timeout, format) = (config.http.shutdown_timeout, config.log.format);
+    let limit = timeout + config.store_close_timeout + STOP_MARGIN;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before anybody is told that the server is there: a signal from then on is one to stop.
+        // Before anything says that the server runs: from then on, a signal means a stop.
         let mut signals = Signals::listen()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, mut ended) = oneshot::channel();
@@ -164,9 +162,9 @@ fn supervise(config: Config) -> Result<(), Ended> {
         let ready = Arc::clone(&is_ready);
         let server = move || {
             let system = System::new();
-            // Fails if the main thread has stopped waiting.
-            let _unheard = end.send(system.block_on(serve(config, stopped, &ready)));
-            // Dropped, it would wait for threads that may hang.
+            // Fails if the main thread no longer waits.
+            let _unread = end.send(system.block_on(serve(config, stopped, &ready)));
+            // Dropping it would wait for threads that may hang.
             std::mem::forget(system);
         };
         thread::Builder::new().name("server".into()).stack_size(STACK_BYTES).spawn(server)?;
@@ -175,14 +173,12 @@ fn supervise(config: Config) -> Result<(), Ended> {
             () = signals.next() => {}
         }
         if !is_ready.load(Ordering::Relaxed) {
-            // What was begun at a start is on disk or it is not: nothing has to be put away.
+            // The steps of a start are atomic, so it can be interrupted.
             return Err(Ended::BeforeReady);
         }
-        let patience_s = patience.as_secs();
-        let text = format!(
-            "Stopping: requests under way have {patience_s} s. Another signal \
-             after 1 s stops at once."
-        );
+        let timeout_s = timeout.as_secs();
+        let text =
+            format!("Stopping: current requests have {timeout_s} s to finish. Another signal after 1 s stops at once.");
         telemetry::say(format, Level::INFO, &text);
         let _ended = stop.send(());
         tokio::select! {
@@ -200,7 +196,7 @@ async fn serve(config: Config, stop: oneshot::Receiver<()>, is_ready: &AtomicBoo
     let server = Server::open(config, Arc::new(SystemClock::new())).await?;
     is_ready.store(true, Ordering::Relaxed);
     if log.format == LogFormat::Json {
-        // For people the start-up text says so.
+        // The start-up text says it to people.
         tracing::info!(issuer = server.issuer(), edition = edition.name(), "the server is ready");
     }
     let text = welcome::text(&welcome::Running {
@@ -214,33 +210,33 @@ async fn serve(config: Config, stop: oneshot::Receiver<()>, is_ready: &AtomicBoo
     greet(&log, text);
     server
         .run(async move {
-            let _told_or_gone = stop.await;
+            let _stop_or_dropped = stop.await;
         })
         .await?;
     Ok(())
 }
 
-/// Prints the start-up text for people, unless only machines read it. On a thread of its own: a server whose
-/// output nobody reads still serves.
+/// Prints the start-up text for people, unless only machines read it. It has its own thread, because a pipe that nothing
+/// reads would block the server.
 fn greet(log: &Log, text: String) {
     let is_for_machines = log.is_format_given && log.format == LogFormat::Json;
     if is_for_machines && !io::stdout().is_terminal() {
         return;
     }
-    // A copy of the file, for its thread may hang: the standard library's lock would then hang others.
+    // The thread may hang with its file; with the lock of `io::stdout`, it would block others.
     let Ok(out) = io::stdout().as_fd().try_clone_to_owned() else { return };
     let print = move || {
-        // Whoever does not read it does not need it.
+        // Without a reader, the text is not needed.
         let _unread = writeln!(File::from(out), "{text}");
     };
-    let _without_it = thread::Builder::new().name("welcome".into()).spawn(print);
+    let _not_printed = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// `None` where it was ignored at the start, as `nohup` asks.
+    /// `None` if the process ignores SIGHUP, as under `nohup`.
     hangup: Option<Signal>,
 }
 
@@ -258,7 +254,7 @@ impl Signals {
         }
     }
 
-    /// The next one that comes at least `span` from now.
+    /// Waits for the next signal that comes at least `span` from now.
     async fn next_after(&mut self, span: Duration) {
         let start = Instant::now();
         loop {
@@ -279,7 +275,7 @@ async fn hung_up(hangup: Option<&mut Signal>) {
     }
 }
 
-/// Whether SIGHUP is ignored, or the system does not say: then it stays as it is.
+/// Whether the process ignores SIGHUP; also true if the system does not say.
 fn hangups_are_ignored() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! `boomgate token`: access tokens for people and scripts.
+//! `boomgate token`: gets, explains and revokes access tokens.
 
 mod explain;
 mod jwt;
@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::connection::{Connection, ConnectionOptions, text};
+use super::connection::{AsSent, Connection, ConnectionOptions};
 use super::credentials::{self, Credentials};
 use super::output;
+use crate::api::token::TokenResponse;
 use crate::config::{Environment, PUBLIC_AUDIENCE};
 use crate::text::decode;
 
-/// The longest text that is read as a token.
+/// The longest input, in bytes.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
 
 const EXAMPLES: &str = "Examples:
@@ -27,7 +28,7 @@ const EXAMPLES: &str = "Examples:
 
   echo \"$TOKEN\" | boomgate token explain
   echo \"$TOKEN\" | boomgate token revoke
-BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET are the credentials of another client than a demo one.";
+For a client that is not a demo client, set BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -44,58 +45,58 @@ enum Command {
     #[command(after_help = EXAMPLES)]
     Get {
         #[command(flatten)]
-        whose: Whose,
+        client: ClientOption,
         /// The API set to call [default: public.api.passportinc.com; admin.api.boomgate for the administrator]
         #[arg(long)]
         audience: Option<String>,
-        /// Less than the client was assigned, scope tokens with spaces between; may be repeated [default: all of it]
+        /// Some of the client's scope tokens, with spaces between them; may be repeated [default: all of them]
         #[arg(long)]
         scope: Vec<String>,
     },
-    /// Say what a token says, whether its signature is genuine, and whether the server accepts it
+    /// Show the claims of a token, whether its signature is valid, and whether the server accepts it
     #[command(after_help = explain::EXAMPLES)]
     Explain {
         #[command(flatten)]
-        which: Which,
+        input: TokenInput,
         #[command(flatten)]
-        whose: Whose,
-        /// Read the token alone: ask no server, check no signature
+        client: ClientOption,
+        /// Do not call a server, so the signature is not checked
         #[arg(long)]
         offline: bool,
     },
-    /// Revoke a token: it is refused from the next request on
+    /// Revoke a token: it is refused from now on
     #[command(after_help = revoke::EXAMPLES)]
     Revoke {
         #[command(flatten)]
-        which: Which,
+        input: TokenInput,
         #[command(flatten)]
-        whose: Whose,
+        client: ClientOption,
     },
 }
 
-/// Whose credentials are used.
+/// Whose credentials to use.
 #[derive(Args)]
-struct Whose {
-    /// A demo client of the sandbox, such as demo-reader; without it, the credentials of --credentials, of
-    /// the environment, or of the data folder's administrator
+struct ClientOption {
+    /// A demo client of the sandbox, such as demo-reader [default: the client of --credentials, of the environment, or
+    /// the administrator in the data folder]
     #[arg(long, visible_alias = "client-id", value_name = "NAME", conflicts_with = "credentials")]
     client: Option<String>,
 }
 
-impl Whose {
+impl ClientOption {
     fn credentials(&self, options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Credentials> {
         let data_dir = options.data_dir(environment)?;
         match &self.client {
-            Some(client) => credentials::of_demo(client, &data_dir),
+            Some(client) => credentials::find_demo(client, &data_dir),
             None => credentials::find(options.credentials.as_deref(), &data_dir, environment),
         }
     }
 }
 
-/// Where a token comes from: never from an argument, which the whole machine can read.
+/// Where to read a token. It is never an argument, because every user of the machine can read those.
 #[derive(Args)]
-struct Which {
-    /// The file that holds the token, or the token endpoint's whole answer; - is standard input
+struct TokenInput {
+    /// A file with the token, or with the whole answer of the token endpoint; - is standard input
     #[arg(default_value = "-", hide_default_value = true)]
     file: PathBuf,
 }
@@ -103,19 +104,19 @@ struct Which {
 pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
     let connection = &options.connection;
     match &options.command {
-        Command::Get { whose, audience, scope } => {
-            let credentials = whose.credentials(connection, environment)?;
+        Command::Get { client, audience, scope } => {
+            let credentials = client.credentials(connection, environment)?;
             let scope = Some(scope.join(" ")).filter(|scope| !scope.is_empty());
             get(&credentials, audience.as_deref(), scope.as_deref(), connection, environment)
         }
-        Command::Explain { which, whose, offline } => {
-            let token = which.read()?;
-            let credentials = || whose.credentials(connection, environment);
+        Command::Explain { input, client, offline } => {
+            let token = input.read()?;
+            let credentials = || client.credentials(connection, environment);
             explain::explain(&token, credentials, *offline, connection, environment)
         }
-        Command::Revoke { which, whose } => {
-            let token = which.read()?;
-            revoke::revoke(&token, &whose.credentials(connection, environment)?, connection, environment)
+        Command::Revoke { input, client } => {
+            let token = input.read()?;
+            revoke::revoke(&token, &client.credentials(connection, environment)?, connection, environment)
         }
     }
 }
@@ -127,23 +128,21 @@ fn get(
     options: &ConnectionOptions,
     environment: &Environment,
 ) -> anyhow::Result<()> {
-    let audience = audience.unwrap_or_else(|| credentials.found.audience(PUBLIC_AUDIENCE));
+    let audience = audience.unwrap_or_else(|| credentials.source.audience(PUBLIC_AUDIENCE));
     let connection = Connection::new(options, credentials, environment)?;
-    let answer = connection.token(credentials, audience, scope)?;
-    let token = text(&answer, "access_token");
-    let token = token.ok_or_else(|| anyhow!("{} answered without an access token", connection.server()))?;
-    let printed = if options.json { format!("{answer:#}") } else { token.to_owned() };
+    let answer: AsSent<TokenResponse> = connection.token(credentials, audience, scope)?.read()?;
+    let printed = if options.json { output::json(&answer)? } else { answer.access_token.clone() };
     output::print_result(&printed, || "The token is lost: get another".to_owned())
 }
 
-impl Which {
+impl TokenInput {
     fn read(&self) -> anyhow::Result<Zeroizing<String>> {
         let is_standard_input = self.file == Path::new("-");
-        // The name is the token then, so it is not shown.
+        // The message must not show the name, because it is the token.
         if jwt::looks_like_one(&self.file.to_string_lossy()) {
             bail!(
-                "a token is a secret, so it is never an argument, which all users of this machine can see: pipe it in, or \
-                 name a file that holds it"
+                "a token is a secret, so it is never an argument, because all users of this machine can see those: pipe it in, \
+                 or name a file that holds it"
             );
         }
         if is_standard_input && io::stdin().is_terminal() {
@@ -166,15 +165,20 @@ impl Which {
     }
 }
 
-/// The token in what people have at hand: alone, after `Bearer`, or in the token endpoint's answer.
+/// An answer of any server's token endpoint.
+#[derive(Deserialize)]
+struct TokenOnly {
+    access_token: String,
+}
+
+/// Finds the token in the input: alone, after `Bearer`, or in an answer of the token endpoint.
 fn token_in(text: &str) -> Zeroizing<String> {
     let text = text.trim();
     let whole = |text: &str| Zeroizing::new(text.to_owned());
     if text.starts_with('{')
-        && let Ok(answer) = serde_json::from_str::<Value>(text)
-        && let Some(token) = answer.get("access_token").and_then(Value::as_str)
+        && let Ok(TokenOnly { access_token }) = serde_json::from_str(text)
     {
-        return whole(token);
+        return Zeroizing::new(access_token);
     }
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => whole(token.trim_start()),
@@ -187,7 +191,7 @@ mod tests {
     use super::token_in;
 
     #[test]
-    fn a_token_is_found_in_what_people_have_at_hand() {
+    fn a_token_may_be_alone_after_its_scheme_or_in_an_answer() {
         for text in ["a.b.c", "\n a.b.c\r\n", "Bearer a.b.c", "bearer  a.b.c\n", r#"{"access_token": "a.b.c"}"#] {
             assert_eq!(token_in(text).as_str(), "a.b.c", "{text:?}");
         }

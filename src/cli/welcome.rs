@@ -1,4 +1,4 @@
-//! What a newcomer needs next, once a server is there: addresses, credentials, lines to paste.
+//! The text that a server prints when it has started: its address, credentials, and lines to paste.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,19 +9,19 @@ use crate::config::Edition;
 use crate::sandbox::demo::DEMOS;
 use crate::tls::CertificateFacts;
 
-/// A server that runs.
+/// A running server.
 pub(super) struct Running<'s> {
     pub(super) edition: Edition,
     pub(super) issuer: &'s str,
     pub(super) audience: &'s str,
-    /// `None` when the certificate is the operator's own.
+    /// The local certificate authority; `None` if the operator has a certificate.
     pub(super) ca: Option<&'s Path>,
-    /// The operator's own.
+    /// The operator's certificate.
     pub(super) certificate: Option<&'s Path>,
     pub(super) data_dir: &'s Path,
 }
 
-/// The text to start with.
+/// The text.
 pub(super) fn text(running: &Running<'_>) -> String {
     match running.edition {
         Edition::Sandbox => sandbox(running),
@@ -42,7 +42,7 @@ fn serve(running: &Running<'_>) -> String {
         push(&mut text, &format!("  certificate            {}", certificate.display()));
     }
     if self_signed.is_some() {
-        push(&mut text, "                         self-signed: clients must trust this very file");
+        push(&mut text, "                         self-signed: clients must trust this certificate itself");
     }
     if credentials.exists() {
         push(&mut text, &format!("  administrator          {}", credentials.display()));
@@ -90,14 +90,14 @@ Zones, and a zone of your own:
   curl -sS{trust} -H "Authorization: Bearer $TOKEN" \
     {issuer}/parking/zones -d "$ZONE"
 
-403, since demo-reader may not write:
+403, because demo-reader may not write:
 
   TOKEN=$({boomgate} token get{folder} \
     --client demo-reader)
   curl -sS -i{trust} -H "Authorization: Bearer $TOKEN" \
     {issuer}/parking/zones -d "$ZONE"
 
-429, since demo-limited may ask twice at once:
+429, because demo-limited may send two requests at once, and two more each second:
 
   TOKEN=$({boomgate} token get{folder} \
     --client demo-limited)
@@ -142,12 +142,12 @@ fn push(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// This program, as it was called.
+/// This program, as the user called it.
 fn program() -> String {
     std::env::args().next().map_or_else(|| "boomgate".to_owned(), |program| quoted(&program))
 }
 
-/// Nothing for the folder that commands look into anyway.
+/// Empty for the default folder.
 fn data_dir_flag(data_dir: &Path) -> String {
     if data_dir == Path::new("data") {
         return String::new();
@@ -159,11 +159,11 @@ fn data_dir_flag(data_dir: &Path) -> String {
 mod tests {
     use super::*;
 
-    /// The longest line that a terminal shows as one.
+    /// The width of a terminal.
     const COLUMNS: usize = 100;
 
     #[test]
-    fn no_line_is_wider_than_a_terminal_nor_a_comment() {
+    fn no_line_is_too_wide_or_has_a_comment() {
         for (edition, ca) in [
             (Edition::Sandbox, Some(Path::new("data/tls/ca.pem"))),
             (Edition::Serve, Some(Path::new("data/tls/ca.pem"))),
@@ -172,11 +172,11 @@ mod tests {
             let issuer = "https://localhost:8443";
             let (audience, data_dir) = ("public.api.passportinc.com", Path::new("data"));
             let text = text(&Running { edition, issuer, audience, ca, certificate: None, data_dir });
-            // The path of this program is as long as it is.
+            // The real path of this program may be long.
             let text = text.replace(&program(), "target/debug/boomgate");
             for line in text.lines().filter(|line| !line.starts_with("  cd ")) {
                 assert!(line.chars().count() <= COLUMNS, "{} columns: {line}", line.chars().count());
-                assert!(!line.contains('#'), "zsh reads a comment as a command: {line}");
+                assert!(!line.contains('#'), "zsh runs a comment as a command: {line}");
             }
         }
     }

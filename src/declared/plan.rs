@@ -1,92 +1,118 @@
-//! What has to be done so that what is declared is what is registered.
+//! The plan: which clients to register, change and delete, so that the registered clients are as declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::Declared;
+use crate::api;
 use crate::api::client::UNLIMITED;
 use crate::clients::registration::Registration;
 use crate::clients::{Client, SecretStanding, Status};
+use crate::limits::Limits;
 use crate::oauth::credentials::ClientId;
 
-/// A registered client, as far as a plan looks at it.
+/// A registered client, as far as a plan needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
-    /// What it is registered with.
+    /// Its registration.
     pub registration: Registration,
     /// Whether it is suspended.
     pub suspended: bool,
-    /// What the secret that is declared for it is to it.
+    /// What the declared secret is to it.
     pub declared_secret: SecretStanding,
-    /// Whether a file declares it, or did.
+    /// Whether a file declares it, or declared it once.
     pub declared: bool,
 }
 
 impl Registered {
-    /// What a plan looks at of `client`.
+    /// A client of this server.
     #[must_use]
-    pub fn of(client: &Client, declared_secret: SecretStanding) -> Self {
+    pub fn new(client: &Client, declared_secret: SecretStanding) -> Self {
         let suspended = client.status == Status::Suspended;
         Self { registration: client.registration(), suspended, declared_secret, declared: client.declared }
     }
+
+    /// A client as an answer of a server shows it, which says nothing about the declared secret.
+    #[must_use]
+    pub fn from_answer(client: api::client::Client) -> (ClientId, Self) {
+        let registered = Self {
+            registration: Registration {
+                client_name: client.client_name,
+                scope: client.scope,
+                audience: client.audience,
+                token_ttl: client.token_ttl,
+                limits: Limits {
+                    requests_per_second: client.requests_per_second,
+                    burst: client.burst,
+                    daily_quota: client.daily_quota,
+                    enforce: client.enforce,
+                },
+            },
+            suspended: client.status == Status::Suspended,
+            declared_secret: SecretStanding::Unknown,
+            declared: client.declared,
+        };
+        (client.client_id, registered)
+    }
 }
 
-/// Which clients are deleted that are not declared.
+/// Which undeclared clients are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
     /// None.
     Nothing,
-    /// Those that were declared once.
+    /// The ones that a file declared once.
     Declared,
-    /// All, whoever registered them.
+    /// All.
     All,
 }
 
-/// One member that changes.
+/// The change of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct MemberChange {
     /// Its name.
     pub member: &'static str,
-    /// What it is.
+    /// Its value now.
     pub from: Value,
-    /// What it is to be.
+    /// Its new value.
     pub to: Value,
 }
 
-/// One thing to do: one request, or one commit.
+/// A step of a plan: one request, or one commit.
 #[derive(Clone, Debug)]
 pub enum Step<'d> {
-    /// A client is registered.
+    /// Registers a client.
     Register(&'d Declared),
-    /// A client's registration changes.
-    Change(&'d ClientId, Vec<Change>),
-    /// A client gets the secret that is declared; the one before ends as with every rotation.
+    /// Changes members of a client.
+    Change(&'d ClientId, Vec<MemberChange>),
+    /// Gives a client the declared secret; the previous secret ends as with every rotation.
     RotateSecret(&'d Declared),
-    /// A client is suspended.
+    /// Suspends a client.
     Suspend(&'d ClientId),
-    /// A client is active again.
+    /// Resumes a client.
     Resume(&'d ClientId),
-    /// A client that is not declared is deleted.
+    /// Deletes an undeclared client of this name.
     Remove(ClientId, String),
 }
 
-/// All that has to be done, in its order; nothing when everything is as declared.
+/// The steps, in their order; none if everything is as declared.
 #[derive(Debug)]
 pub struct Plan<'d> {
-    /// What to do.
+    /// The steps.
     pub steps: Vec<Step<'d>>,
-    /// What is left as it is and should be known.
+    /// What an operator should know about things that the plan does not change.
     pub notes: Vec<String>,
-    /// Clients whose secrets were made here and do not work, with what to do about each.
-    pub astray: Vec<(ClientId, String)>,
-    /// How many clients it is about.
+    /// Clients whose generated secrets do not work, with what to do about each.
+    pub broken_secrets: Vec<(ClientId, String)>,
+    /// How many clients it concerns.
     pub counts: Counts,
 }
 
 /// Numbers of clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// To be registered.
     pub add: usize,
@@ -94,26 +120,27 @@ pub struct Counts {
     pub change: usize,
     /// To be deleted.
     pub remove: usize,
-    /// Declared and registered so.
+    /// As declared already.
     pub unchanged: usize,
-    /// Declared once, and registered still: what pruning would delete.
+    /// Undeclared, but declared once: pruning would delete them.
     pub undeclared: usize,
-    /// Registered in another way, and not declared.
+    /// Undeclared, and registered in another way.
     pub others: usize,
 }
 
 impl<'d> Plan<'d> {
-    /// What makes `registered` as `declared` is. A client that was registered in another way is adopted, by the
-    /// mark of those that a file declares. Clients that are not declared are deleted if `prune` says so, but
-    /// never those in `kept`, whose credentials are at work.
+    /// Plans how `registered` becomes as `declared`. A declared client that was registered in another way is adopted: it is
+    /// marked as declared. `prune` says which undeclared clients are deleted, but never the ones in `in_use`, whose
+    /// credentials apply the plan.
     #[must_use]
-    pub fn of(
+    pub fn new(
         declared: &'d [Declared],
         registered: &BTreeMap<ClientId, Registered>,
         prune: Prune,
-        kept: &BTreeSet<ClientId>,
+        in_use: &BTreeSet<ClientId>,
     ) -> Self {
-        let mut plan = Self { steps: Vec::new(), notes: Vec::new(), astray: Vec::new(), counts: Counts::default() };
+        let mut plan =
+            Self { steps: Vec::new(), notes: Vec::new(), broken_secrets: Vec::new(), counts: Counts::default() };
         for client in declared {
             match registered.get(&client.client_id) {
                 None => plan.register(client),
@@ -122,7 +149,7 @@ impl<'d> Plan<'d> {
         }
         let names: BTreeSet<&ClientId> = declared.iter().map(|client| &client.client_id).collect();
         for (client_id, registered) in registered {
-            if names.contains(client_id) || kept.contains(client_id) {
+            if names.contains(client_id) || in_use.contains(client_id) {
                 continue;
             }
             if prune == Prune::All || (prune == Prune::Declared && registered.declared) {
@@ -149,14 +176,14 @@ impl<'d> Plan<'d> {
         let (before, client_id) = (self.steps.len(), &client.client_id);
         let (from, to) = (registered.registration.members(), client.registration.members());
         let of = |members: &Map<String, Value>, name: &str| members.get(name).cloned().unwrap_or_default();
-        let mut changes: Vec<Change> = client
+        let mut changes: Vec<MemberChange> = client
             .named
             .iter()
-            .map(|member| Change { member, from: of(&from, member), to: of(&to, member) })
+            .map(|member| MemberChange { member, from: of(&from, member), to: of(&to, member) })
             .filter(|change| change.from != change.to)
             .collect();
         if !registered.declared {
-            changes.push(Change { member: "declared", from: false.into(), to: true.into() });
+            changes.push(MemberChange { member: "declared", from: false.into(), to: true.into() });
         }
         if !changes.is_empty() {
             self.steps.push(Step::Change(client_id, changes));
@@ -176,36 +203,37 @@ impl<'d> Plan<'d> {
 
     fn compare_secret(&mut self, client: &'d Declared, registered: &Registered) {
         let (client_id, place) = (&client.client_id, client.secret.place());
-        let (is_said, is_made_here) = (client.secret.is_said(), client.secret.file().is_some());
+        let (is_declared, is_generated) = (client.secret.is_declared(), client.secret.file().is_some());
         match registered.declared_secret {
-            // A secret that was rotated out may have been stolen: nobody brings it back in passing.
+            // A secret that was rotated out may have been stolen, so a plan never registers it again.
             SecretStanding::Former => {
                 let rotated = format!("{client_id}: the secret in {place} was rotated out");
-                match (is_made_here, is_said) {
-                    (true, true) => self.go_astray(client_id, format!("{rotated}; move it away for a new one")),
-                    (true, false) => self.go_astray(client_id, format!("{rotated}; move it away")),
-                    (false, _) => self.notes.push(format!("{rotated}; change it there")),
+                if is_generated {
+                    let purpose = if is_declared { " for a new one" } else { "" };
+                    self.report_broken_secret(client_id, format!("{rotated}; move it away{purpose}"));
+                } else {
+                    self.notes.push(format!("{rotated}; change it there"));
                 }
             }
-            SecretStanding::Unknown if is_said => self.steps.push(Step::RotateSecret(client)),
-            SecretStanding::Unknown if client.secret.known().is_some() => {
-                let what = "is not one that it has; move it away, or say secret = \"generate\" to rotate to it";
-                self.go_astray(client_id, format!("{client_id}: the secret in {place} {what}"));
+            SecretStanding::Unknown if is_declared => self.steps.push(Step::RotateSecret(client)),
+            SecretStanding::Unknown if client.secret.loaded().is_some() => {
+                let what = "is not the client's; move it away, or say secret = \"generate\" to rotate to it";
+                self.report_broken_secret(client_id, format!("{client_id}: the secret in {place} {what}"));
             }
-            // Its partner may be using it: a run that refused it would stop more than it protects.
+            // The partner may use it, so a weak secret is a note and not a refusal.
             SecretStanding::Current => self.notes.extend(client.secret.weakness(client_id)),
-            // The file does not speak of it, and none was made here.
+            // The file does not manage the secret, and none was generated here.
             SecretStanding::Unknown => {}
         }
     }
 
-    fn go_astray(&mut self, client_id: &ClientId, what: String) {
-        self.astray.push((client_id.clone(), what));
+    fn report_broken_secret(&mut self, client_id: &ClientId, what: String) {
+        self.broken_secrets.push((client_id.clone(), what));
     }
 
-    /// All that is to be known, for people.
+    /// The notes and the broken secrets, for people.
     pub fn all_notes(&self) -> impl Iterator<Item = &String> {
-        self.notes.iter().chain(self.astray.iter().map(|(_, what)| what))
+        self.notes.iter().chain(self.broken_secrets.iter().map(|(_, what)| what))
     }
 
     /// The clients that it deletes.
@@ -216,7 +244,7 @@ impl<'d> Plan<'d> {
         })
     }
 
-    /// The clients that get a secret by it.
+    /// The clients that get a secret.
     pub fn secrets(&self) -> impl Iterator<Item = &'d Declared> {
         self.steps.iter().filter_map(|step| match step {
             Step::Register(client) | Step::RotateSecret(client) => Some(*client),
@@ -224,10 +252,10 @@ impl<'d> Plan<'d> {
         })
     }
 
-    /// The registered clients that get another secret because the file of the one that was made for them is not there.
-    pub fn remade(&self) -> impl Iterator<Item = &'d ClientId> {
+    /// The registered clients that get another secret because the file of their generated secret is missing.
+    pub fn regenerated(&self) -> impl Iterator<Item = &'d ClientId> {
         self.steps.iter().filter_map(|step| match step {
-            Step::RotateSecret(client) if client.secret.known().is_none() => Some(&client.client_id),
+            Step::RotateSecret(client) if client.secret.loaded().is_none() => Some(&client.client_id),
             Step::RotateSecret(_)
             | Step::Register(_)
             | Step::Change(..)
@@ -237,26 +265,69 @@ impl<'d> Plan<'d> {
         })
     }
 
-    /// Why some of those secrets must not be registered: one line for each.
+    /// Why some of these secrets must not be registered, one line for each.
     #[must_use]
     pub fn weak_secrets(&self) -> Vec<String> {
         self.secrets().filter_map(|client| client.secret.weakness(&client.client_id)).collect()
     }
 
-    /// The plan as programs read it.
+    /// The plan for programs.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let Counts { add, change, remove, unchanged, undeclared, others } = self.counts;
-        let steps: Vec<Value> = self.steps.iter().map(Step::to_json).collect();
-        let summary = json!({ "add": add, "change": change, "remove": remove, "unchanged": unchanged,
-            "undeclared": undeclared, "others": others });
-        let notes: Vec<&String> = self.all_notes().collect();
-        json!({ "steps": steps, "notes": notes, "summary": summary })
+    pub fn to_json(&self) -> PlanJson<'_> {
+        let steps = self.steps.iter().map(StepJson::from).collect();
+        PlanJson { steps, notes: self.all_notes().collect(), summary: self.counts }
+    }
+}
+
+/// What `client sync --json` prints.
+#[derive(Serialize)]
+pub struct PlanJson<'p> {
+    steps: Vec<StepJson<'p>>,
+    notes: Vec<&'p String>,
+    summary: Counts,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+enum StepJson<'p> {
+    Register { client_id: &'p ClientId, client_name: &'p str, secret: String },
+    Change { client_id: &'p ClientId, changes: BTreeMap<&'static str, ValueChange<'p>> },
+    RotateSecret { client_id: &'p ClientId, secret: String },
+    Suspend { client_id: &'p ClientId },
+    Resume { client_id: &'p ClientId },
+    Remove { client_id: &'p ClientId, client_name: &'p str },
+}
+
+#[derive(Serialize)]
+struct ValueChange<'p> {
+    from: &'p Value,
+    to: &'p Value,
+}
+
+impl<'p> From<&'p Step<'_>> for StepJson<'p> {
+    fn from(step: &'p Step<'_>) -> Self {
+        match step {
+            Step::Register(client) => Self::Register {
+                client_id: &client.client_id,
+                client_name: &client.registration.client_name,
+                secret: client.secret.place(),
+            },
+            Step::Change(client_id, changes) => {
+                let change = |MemberChange { member, from, to }: &'p MemberChange| (*member, ValueChange { from, to });
+                Self::Change { client_id, changes: changes.iter().map(change).collect() }
+            }
+            Step::RotateSecret(client) => {
+                Self::RotateSecret { client_id: &client.client_id, secret: client.secret.place() }
+            }
+            Step::Suspend(client_id) => Self::Suspend { client_id },
+            Step::Resume(client_id) => Self::Resume { client_id },
+            Step::Remove(client_id, client_name) => Self::Remove { client_id, client_name },
+        }
     }
 }
 
 impl Step<'_> {
-    /// The client that it is about.
+    /// The client that it concerns.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         match self {
@@ -268,32 +339,8 @@ impl Step<'_> {
 
     /// The merge patch (RFC 7396) of a change.
     #[must_use]
-    pub fn patch(changes: &[Change]) -> Map<String, Value> {
+    pub fn patch(changes: &[MemberChange]) -> Map<String, Value> {
         changes.iter().map(|change| (change.member.to_owned(), change.to.clone())).collect()
-    }
-
-    fn to_json(&self) -> Value {
-        let mut told = json!({ "client_id": self.client_id() });
-        let (action, more) = match self {
-            Self::Register(client) => {
-                ("register", json!({ "client_name": client.registration.client_name, "secret": client.secret.place() }))
-            }
-            Self::Change(_, changes) => {
-                let changes = changes
-                    .iter()
-                    .map(|change| (change.member.to_owned(), json!({ "from": change.from, "to": change.to })));
-                ("change", json!({ "changes": changes.collect::<Map<_, _>>() }))
-            }
-            Self::RotateSecret(client) => ("rotate_secret", json!({ "secret": client.secret.place() })),
-            Self::Suspend(_) => ("suspend", json!({})),
-            Self::Resume(_) => ("resume", json!({})),
-            Self::Remove(_, client_name) => ("remove", json!({ "client_name": client_name })),
-        };
-        if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
-            told.insert("action".to_owned(), action.into());
-            told.extend(more);
-        }
-        told
     }
 }
 
@@ -310,7 +357,7 @@ impl fmt::Display for Step<'_> {
             ),
             Self::Change(client_id, changes) => {
                 write!(out, "~ {client_id}  ")?;
-                for (index, Change { member, from, to }) in changes.iter().enumerate() {
+                for (index, MemberChange { member, from, to }) in changes.iter().enumerate() {
                     let comma = if index > 0 { ", " } else { "" };
                     write!(out, "{comma}{member} {} → {}", Shown(member, from), Shown(member, to))?;
                 }
@@ -345,13 +392,13 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self("daily_quota", Value::Null) => out.write_str(UNLIMITED),
-            // JSON escapes what would move a terminal's cursor, but for DEL and the C1 controls.
+            // JSON escapes all control characters but DEL and the C1 controls.
             Self(_, value) => out.write_str(&value.to_string().replace(char::is_control, "\u{FFFD}")),
         }
     }
 }
 
-/// A number as people read it: 9,996.
+/// A number with a comma between thousands: 9,996.
 #[must_use]
 pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -369,9 +416,11 @@ pub fn grouped(number: usize) -> String {
 mod tests {
     use std::path::Path;
 
+    use serde_json::json;
+
     use super::*;
     use crate::api::policy::RegistrationPolicy;
-    use crate::declared::{Setting, parse};
+    use crate::declared::{ReadContext, parse};
 
     const OWN: &str = "correct-horse-battery-staple-4711";
 
@@ -382,11 +431,11 @@ mod tests {
             "GUESSABLE" => Some("curbside".repeat(5).into()),
             _ => None,
         };
-        let setting = Setting { secrets_dir: Some(Path::new("/nowhere")), policy: &policy, variable: &variable };
-        parse(Path::new("clients.toml"), text, Path::new(""), &setting).unwrap()
+        let context = ReadContext { secrets_dir: Some(Path::new("/nowhere")), policy: &policy, variable: &variable };
+        parse(Path::new("clients.toml"), text, Path::new(""), &context).unwrap()
     }
 
-    /// What is registered once these are, with the secrets that are declared.
+    /// The registered clients after a run with this file.
     fn registered(text: &str) -> BTreeMap<ClientId, Registered> {
         let registered = |client: Declared| {
             let of = Registered {
@@ -404,46 +453,46 @@ mod tests {
     const QUAY: &str = "[[clients]]\nclient_id = 'quay'\nclient_name = 'Quay'\nscope = 'read:zones'\n";
 
     #[test]
-    fn a_plan_has_every_difference_and_nothing_else() {
+    fn a_plan_has_a_step_for_every_difference() {
         for (file, there, lines, counts, reason) in [
-            ("clients = []", "clients = []", vec![], [0, 0, 0, 0, 0], "nothing is declared, nothing is there"),
+            ("clients = []", "clients = []", vec![], [0, 0, 0, 0, 0], "no client is declared, and none is registered"),
             (
                 CURBSIDE,
                 "clients = []",
                 vec!["+ curbside  register \"Curbside\", its secret in /nowhere/curbside.json"],
                 [1, 0, 0, 0, 0],
-                "a secret that nothing is said of is generated",
+                "without a secret, one is generated",
             ),
             (
                 &format!("{CURBSIDE}secret = {{ env = 'OWN' }}\nstatus = 'suspended'"),
                 "clients = []",
                 vec!["+ curbside  register \"Curbside\", its secret in the variable OWN", "~ curbside  suspend"],
                 [1, 0, 0, 0, 0],
-                "it is suspended before anybody has its secret",
+                "it is suspended before a partner has its secret",
             ),
-            (CURBSIDE, CURBSIDE, vec![], [0, 0, 0, 1, 0], "it is so already"),
+            (CURBSIDE, CURBSIDE, vec![], [0, 0, 0, 1, 0], "it is as declared"),
             (
                 CURBSIDE,
                 &format!("{CURBSIDE}burst = 7\ndaily_quota = 5\nstatus = 'suspended'"),
                 vec![],
                 [0, 0, 0, 1, 0],
-                "what a file leaves out stays as it is: a suspension above all",
+                "a member that the file leaves out stays as it is, a suspension too",
             ),
             (
                 &format!("{CURBSIDE}burst = 40\ndaily_quota = 'unlimited'\nenforce = false\ntoken_ttl = 3600"),
                 CURBSIDE,
                 vec!["~ curbside  burst 20 → 40, daily_quota 10000 → unlimited, enforce true → false"],
                 [0, 1, 0, 0, 0],
-                "what is as declared is not in the line",
+                "a member that is as declared is not in the line",
             ),
             (
                 &format!("{CURBSIDE}requests_per_second = 0.5\nburst = 20.0"),
                 CURBSIDE,
                 vec!["~ curbside  requests_per_second 10 → 0.5"],
                 [0, 1, 0, 0, 0],
-                "a rate may be below one, and a number is what it stands for",
+                "a rate may be below one, and 20.0 is 20",
             ),
-            (&format!("{CURBSIDE}requests_per_second = 10.0"), CURBSIDE, vec![], [0, 0, 0, 1, 0], "so it is already"),
+            (&format!("{CURBSIDE}requests_per_second = 10.0"), CURBSIDE, vec![], [0, 0, 0, 1, 0], "10.0 is 10"),
             (
                 &CURBSIDE.replace("'read:zones'", "'write:zones read:zones'"),
                 &CURBSIDE.replace("'read:zones'", "'read:zones write:zones'"),
@@ -456,46 +505,46 @@ mod tests {
                 &format!("{CURBSIDE}status = 'suspended'"),
                 vec!["~ curbside  resume"],
                 [0, 1, 0, 0, 0],
-                "an active client is resumed when the file says so",
+                "a suspended client is resumed if the file says active",
             ),
             (
                 &format!("{}status = 'suspended'", CURBSIDE.replace("'Curbside'", "'Kerbside'")),
                 CURBSIDE,
                 vec!["~ curbside  client_name \"Curbside\" → \"Kerbside\"", "~ curbside  suspend"],
                 [0, 1, 0, 0, 0],
-                "one client is one change, in two steps",
+                "one changed client may take two steps",
             ),
             (
                 CURBSIDE,
                 &format!("{CURBSIDE}{QUAY}"),
                 vec!["- quay  remove \"Quay\""],
                 [0, 0, 1, 1, 0],
-                "what is not declared is removed",
+                "an undeclared client is removed",
             ),
         ] {
             let (declared, there) = (declared(file), registered(there));
-            let plan = Plan::of(&declared, &there, Prune::Declared, &BTreeSet::new());
+            let plan = Plan::new(&declared, &there, Prune::Declared, &BTreeSet::new());
             assert_eq!(plan.steps.iter().map(Step::to_string).collect::<Vec<_>>(), lines, "{reason}");
             let Counts { add, change, remove, unchanged, undeclared, others } = plan.counts;
             assert_eq!([add, change, remove, unchanged, undeclared + others], counts, "{reason}");
-            assert!(plan.notes.is_empty() && plan.astray.is_empty(), "{reason}");
+            assert!(plan.notes.is_empty() && plan.broken_secrets.is_empty(), "{reason}");
         }
     }
 
     #[test]
-    fn nothing_is_removed_without_a_word_nor_whoever_is_kept() {
+    fn pruning_removes_what_it_says_but_never_a_client_in_use() {
         const BY_HAND: &str = "[[clients]]\nclient_id = 'hand'\nclient_name = 'By hand'\nscope = 'read:zones'\n";
         let mut there = registered(&format!("{BY_HAND}{CURBSIDE}{QUAY}"));
         there.get_mut("hand").unwrap().declared = false;
-        let kept = BTreeSet::from([ClientId::parse("quay").unwrap()]);
-        let nobody = BTreeSet::new();
-        for (prune, kept, removed, [undeclared, others]) in [
-            (Prune::Nothing, &nobody, vec![], [2, 1]),
-            (Prune::Declared, &kept, vec!["curbside"], [0, 1]),
-            (Prune::Declared, &nobody, vec!["curbside", "quay"], [0, 1]),
-            (Prune::All, &kept, vec!["curbside", "hand"], [0, 0]),
+        let in_use = BTreeSet::from([ClientId::parse("quay").unwrap()]);
+        let none = BTreeSet::new();
+        for (prune, in_use, removed, [undeclared, others]) in [
+            (Prune::Nothing, &none, vec![], [2, 1]),
+            (Prune::Declared, &in_use, vec!["curbside"], [0, 1]),
+            (Prune::Declared, &none, vec!["curbside", "quay"], [0, 1]),
+            (Prune::All, &in_use, vec!["curbside", "hand"], [0, 0]),
         ] {
-            let plan = Plan::of(&[], &there, prune, kept);
+            let plan = Plan::new(&[], &there, prune, in_use);
             assert_eq!(plan.removals().map(ClientId::as_str).collect::<Vec<_>>(), removed);
             let counts = plan.counts;
             assert_eq!([counts.remove, counts.undeclared, counts.others], [removed.len(), undeclared, others]);
@@ -507,18 +556,18 @@ mod tests {
         let mut there = registered(CURBSIDE);
         there.get_mut("curbside").unwrap().declared = false;
         let declared = declared(CURBSIDE);
-        let plan = Plan::of(&declared, &there, Prune::Nothing, &BTreeSet::new());
+        let plan = Plan::new(&declared, &there, Prune::Nothing, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  declared false → true");
         let Step::Change(_, changes) = &plan.steps[0] else { unreachable!("a change") };
         assert_eq!(Value::Object(Step::patch(changes)), json!({ "declared": true }));
     }
 
     #[test]
-    fn a_secret_is_rotated_in_unless_it_was_rotated_out() {
+    fn a_new_secret_is_rotated_in_and_an_old_one_never_comes_back() {
         let file = format!("{CURBSIDE}secret = {{ env = 'OWN' }}");
         let declared_clients = declared(&file);
         for (standing, steps, notes, reason) in [
-            (SecretStanding::Current, 0, 0, "it is there already"),
+            (SecretStanding::Current, 0, 0, "the client has it"),
             (SecretStanding::Unknown, 1, 0, "it is new"),
             (SecretStanding::Former, 0, 1, "it may have been stolen"),
         ] {
@@ -526,47 +575,47 @@ mod tests {
             for client in there.values_mut() {
                 client.declared_secret = standing;
             }
-            let plan = Plan::of(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
+            let plan = Plan::new(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
             assert_eq!((plan.steps.len(), plan.notes.len()), (steps, notes), "{reason}");
         }
-        let unsaid = declared(CURBSIDE);
-        assert!(Plan::of(&unsaid, &registered(CURBSIDE), Prune::Nothing, &BTreeSet::new()).steps.is_empty());
+        let undeclared = declared(CURBSIDE);
+        assert!(Plan::new(&undeclared, &registered(CURBSIDE), Prune::Nothing, &BTreeSet::new()).steps.is_empty());
         let generate = declared(&format!("{CURBSIDE}secret = 'generate'"));
         let mut there = registered(CURBSIDE);
-        // One that is yet to be made is nobody's.
+        // No client has a secret that is not generated yet.
         for client in there.values_mut() {
             client.declared_secret = SecretStanding::Unknown;
         }
-        let plan = Plan::of(&generate, &there, Prune::Nothing, &BTreeSet::new());
+        let plan = Plan::new(&generate, &there, Prune::Nothing, &BTreeSet::new());
         assert_eq!(plan.steps[0].to_string(), "~ curbside  rotate its secret to the one in /nowhere/curbside.json");
     }
 
     #[test]
-    fn a_secret_that_is_easy_to_guess_is_refused_unless_the_client_has_it_already() {
+    fn a_weak_secret_is_refused_unless_the_client_has_it_already() {
         let file = format!("{CURBSIDE}secret = {{ env = 'GUESSABLE' }}");
         let declared_clients = declared(&file);
         let says = "curbside: the secret in the variable GUESSABLE is easy to guess";
         let mut there = registered(&file);
-        let plan = Plan::of(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
+        let plan = Plan::new(&declared_clients, &there, Prune::Nothing, &BTreeSet::new());
         assert!(plan.steps.is_empty() && plan.weak_secrets().is_empty(), "{plan:?}");
         assert!(matches!(&plan.notes[..], [note] if note.starts_with(says)), "{plan:?}");
         there.get_mut("curbside").unwrap().declared_secret = SecretStanding::Unknown;
         for (there, reason) in [(&there, "a rotation"), (&BTreeMap::new(), "a registration")] {
-            let plan = Plan::of(&declared_clients, there, Prune::Nothing, &BTreeSet::new());
+            let plan = Plan::new(&declared_clients, there, Prune::Nothing, &BTreeSet::new());
             assert!(matches!(&plan.weak_secrets()[..], [weak] if weak.starts_with(says)), "{reason}: {plan:?}");
             assert!(plan.notes.is_empty(), "{reason}: {plan:?}");
             let client = &declared_clients[0];
-            let taken = client.secret.take(&client.client_id, "https://localhost").map(drop);
-            assert!(taken.unwrap_err().to_string().starts_with(says), "{reason}");
+            let refused = client.secret.load_or_generate(&client.client_id, "https://localhost").map(drop);
+            assert!(refused.unwrap_err().to_string().starts_with(says), "{reason}");
         }
     }
 
     #[test]
-    fn programs_read_the_same_plan() {
+    fn json_has_the_same_plan() {
         let declared = declared(&format!("{CURBSIDE}burst = 40\n{QUAY}"));
-        let plan = Plan::of(&declared, &registered(CURBSIDE), Prune::Declared, &BTreeSet::new()).to_json();
+        let plan = Plan::new(&declared, &registered(CURBSIDE), Prune::Declared, &BTreeSet::new());
         assert_eq!(
-            plan,
+            serde_json::to_value(plan.to_json()).unwrap(),
             json!({
                 "steps": [
                     { "action": "change", "client_id": "curbside", "changes": { "burst": { "from": 20, "to": 40 } } },
@@ -579,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn large_numbers_are_read_in_threes() {
+    fn a_large_number_has_commas() {
         for (number, text) in [(0, "0"), (999, "999"), (9_996, "9,996"), (100_000, "100,000"), (1_234_567, "1,234,567")]
         {
             assert_eq!(grouped(number), text);

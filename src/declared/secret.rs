@@ -1,36 +1,36 @@
-//! Where a declared client's secret is: made here and kept in a file, or its operator's own.
+//! Where a declared client's secret is: generated here and stored in a file, or in a place that the operator names.
 //!
-//! A generated secret is in `SECRETS_DIR/CLIENT_ID.json` before the client is registered with it. So a
-//! crash in between loses nothing: the next run finds the file and registers the same secret. Of runs at
-//! the same time one makes the file, under a lock, and the others take what is in it.
+//! A generated secret is written to `SECRETS_DIR/CLIENT_ID.json` before the client is registered with it. So a crash in
+//! between loses nothing: the next run finds the file and registers the same secret. If several runs start at the same
+//! time, one of them writes the file, under a lock, and the others read it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SystemRandom;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Setting;
+use super::ReadContext;
+use crate::api::credentials::{CredentialsFile, to_text};
 use crate::files::{self, PrivateFault, Reader};
 use crate::oauth::credentials::{ClientId, ClientSecret, WeakSecret};
 use crate::text;
 
-/// What is said to whoever writes a secret into the file.
-pub(super) const NEVER_HERE: &str = "must never be in this file, where others read it (and has to be changed now that \
-     it was): say secret = \"generate\", { env = \"VARIABLE\" } or { file = \"PATH\" }";
+/// The fault of a secret in the file.
+pub(super) const NEVER_HERE: &str = "must never be in this file, where others can read it (replace that secret now): \
+     say secret = \"generate\", { env = \"VARIABLE\" } or { file = \"PATH\" }";
 const GENERATE: &str = "generate";
-/// In the folder of secrets: whoever writes there has it locked.
+/// The file in the folder of secrets that a run locks before it writes there.
 const LOCK: &str = ".lock";
-/// The largest file of one secret, in bytes.
+/// The largest file of a secret, in bytes.
 const MAX_SECRET_BYTES: usize = 4_096;
 
-/// Where a file says that a secret is.
+/// What the declaration says about a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// It says nothing: a new client's is generated, and another's is its own affair.
-    Unsaid,
+pub(super) enum SecretSource {
+    /// Nothing: a new client gets a generated one, and a registered client's secret is not managed.
+    Undeclared,
     /// `"generate"`
     Generate,
     /// `{ env = "…" }`
@@ -39,41 +39,41 @@ pub(super) enum Source {
     File(String),
 }
 
-/// A declared client's secret, and where it is kept.
+/// A declared client's secret, and its place.
 #[derive(Debug)]
 pub struct DeclaredSecret {
-    kept: Kept,
-    /// Whether the declaration speaks of it.
-    said: bool,
+    storage: Storage,
+    /// Whether the declaration has a `secret`.
+    is_declared: bool,
 }
 
 #[derive(Debug)]
-enum Kept {
-    /// In a file of ours; `None` until it is made.
-    Here(PathBuf, Option<ClientSecret>),
-    /// By its operator, where the text says.
-    Elsewhere(String, ClientSecret),
+enum Storage {
+    /// A file in the folder of secrets; `None` until the secret is generated.
+    Generated(PathBuf, Option<ClientSecret>),
+    /// The operator's own place, which the text names.
+    Own(String, ClientSecret),
 }
 
 /// A secret to register a client with.
 #[derive(Debug)]
-pub struct Taken {
+pub struct SecretToSend {
     /// The secret.
     pub secret: ClientSecret,
-    /// Whether it was made for this, so that it is no client's yet.
+    /// Whether it was generated just now, so that no client has it yet.
     pub is_new: bool,
 }
 
 /// Why there is no secret to register a client with.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file that another run made meanwhile does not hold it.
+    /// The file that another run wrote does not hold it.
     #[error("{0}")]
     Unfit(String),
     /// It is easy to guess.
     #[error("{0}")]
     Weak(String),
-    /// It cannot be kept, so it must not be used.
+    /// It cannot be stored, so it must not be used.
     #[error("cannot write {}: {source}", path.display())]
     Unwritable {
         /// The file.
@@ -86,103 +86,104 @@ pub enum SecretError {
     NoRandomness,
 }
 
-/// Reads `secret`.
-pub(super) fn parse(value: Option<&Value>) -> Result<Source, String> {
+/// Reads the member `secret`.
+pub(super) fn parse(value: Option<&Value>) -> Result<SecretSource, String> {
     let named = |table: &serde_json::Map<String, Value>| {
         let mut members = table.iter();
         let (Some((name, Value::String(text))), None) = (members.next(), members.next()) else { return None };
         match name.as_str() {
             _ if text.is_empty() => None,
-            "env" => Some(Source::Variable(text.clone())),
-            "file" => Some(Source::File(text.clone())),
+            "env" => Some(SecretSource::Variable(text.clone())),
+            "file" => Some(SecretSource::File(text.clone())),
             _ => None,
         }
     };
     let wrong = || "must be \"generate\", { env = \"VARIABLE\" } or { file = \"PATH\" }".to_owned();
     match value {
-        None => Ok(Source::Unsaid),
-        Some(Value::String(text)) if text == GENERATE => Ok(Source::Generate),
+        None => Ok(SecretSource::Undeclared),
+        Some(Value::String(text)) if text == GENERATE => Ok(SecretSource::Generate),
         Some(Value::String(_)) => Err(NEVER_HERE.to_owned()),
         Some(Value::Object(table)) => named(table).ok_or_else(wrong),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => Err(wrong()),
     }
 }
 
-impl Source {
-    /// Whether a secret may have to be made, in a folder for it.
-    pub(super) fn is_made_here(&self) -> bool {
-        matches!(self, Self::Unsaid | Self::Generate)
+impl SecretSource {
+    /// Whether the secret may have to be generated, which needs a folder.
+    pub(super) fn is_generated(&self) -> bool {
+        matches!(self, Self::Undeclared | Self::Generate)
     }
 
-    /// Looks for the secret; a relative path starts at the declaring file's own folder.
-    pub(super) fn find(
+    /// Loads the secret, if it exists. A relative path starts in `folder`, the declaring file's.
+    pub(super) fn load(
         &self,
         client_id: &ClientId,
         folder: &Path,
-        setting: &Setting<'_>,
+        context: &ReadContext<'_>,
     ) -> Result<DeclaredSecret, String> {
-        let said = *self != Self::Unsaid;
+        let is_declared = *self != Self::Undeclared;
         match self {
-            Self::Unsaid | Self::Generate => {
-                // A file that has no folder for it was refused as a whole.
-                let path = path_of(setting.secrets_dir.unwrap_or(folder), client_id);
+            Self::Undeclared | Self::Generate => {
+                // Without a folder of secrets, the file was refused.
+                let path = path_of(context.secrets_dir.unwrap_or(folder), client_id);
                 let secret = read_generated(&path, client_id)?;
-                Ok(DeclaredSecret { kept: Kept::Here(path, secret), said })
+                Ok(DeclaredSecret { storage: Storage::Generated(path, secret), is_declared })
             }
             Self::Variable(name) => {
-                let told = format!("the variable {}", name.escape_debug());
-                let text = (setting.variable)(name);
-                let text = text.ok_or_else(|| format!("needs {told}, which is not set"))?;
-                Ok(DeclaredSecret { kept: own(text, told)?, said })
+                let place = format!("the variable {}", name.escape_debug());
+                let text = (context.variable)(name);
+                let text = text.ok_or_else(|| format!("needs {place}, which is not set"))?;
+                Ok(DeclaredSecret { storage: own(text, place)?, is_declared })
             }
             Self::File(path) => {
                 if let Some(why) = text::misread_path(path) {
                     return Err(format!("names the file {path:?}, which {why}"));
                 }
                 let path = folder.join(path);
-                let told = path.display().to_string();
-                let text = read(&path)?.ok_or_else(|| format!("needs the file {told}, which does not exist"))?;
+                let place = path.display().to_string();
+                let text = read(&path)?.ok_or_else(|| format!("needs the file {place}, which does not exist"))?;
                 let text = Zeroizing::new(text::value(&text).to_owned());
-                Ok(DeclaredSecret { kept: own(text, told)?, said })
+                Ok(DeclaredSecret { storage: own(text, place)?, is_declared })
             }
         }
     }
 }
 
-/// One that is easy to guess is no fault of the file: the client may have it already, from before it was refused.
-fn own(text: Zeroizing<String>, told: String) -> Result<Kept, String> {
-    let secret = ClientSecret::of_form(text).map_err(|unfit| in_place(&told, unfit))?;
-    Ok(Kept::Elsewhere(told, secret))
+/// A secret that is easy to guess is not a fault of the file: the client may have had it before such secrets were
+/// refused.
+fn own(text: Zeroizing<String>, place: String) -> Result<Storage, String> {
+    let secret = ClientSecret::of_form(text).map_err(|unfit| in_place(&place, unfit))?;
+    Ok(Storage::Own(place, secret))
 }
 
 fn in_place(place: &str, weak: WeakSecret) -> String {
-    format!("in {place} {weak}; or say secret = \"generate\", which makes such a one")
+    format!("in {place} {weak}; or say secret = \"generate\", which creates such a secret")
 }
 
-/// Makes the folder of secrets if there is none, and keeps other runs out of it. The file that declares clients is
-/// often under version control: their secrets beside it never are.
+/// Creates the folder of secrets if it does not exist, and locks it. The file that declares clients is often under
+/// version control, so the new folder gets a `.gitignore`.
 fn lock_secrets_folder(folder: &Path) -> std::io::Result<File> {
-    let is_there = folder.is_dir();
+    let is_new = !folder.is_dir();
     files::make_folder(folder)?;
     let lock = files::lock(&folder.join(LOCK))?;
     let ignored = folder.join(".gitignore");
-    if !is_there && !ignored.exists() {
+    if is_new && !ignored.exists() {
         files::write_private(&ignored, b"*\n")?;
     }
     Ok(lock)
 }
 
-/// Removes the file of a secret that was made for a client which is deleted, if `folder` has one: no secret comes back
-/// with a client of the same identifier.
-pub fn forget_secret(folder: &Path, client_id: &ClientId) -> std::io::Result<()> {
+/// Removes the file with the generated secret of a deleted client, if `folder` has one: a later client of the same
+/// identifier must not get the secret.
+pub fn remove_secret_file(folder: &Path, client_id: &ClientId) -> std::io::Result<()> {
     let path = path_of(folder, client_id);
     if !path.exists() {
         return Ok(());
     }
-    let _others_wait = lock_secrets_folder(folder)?;
+    let _lock = lock_secrets_folder(folder)?;
     match read_generated(&path, client_id) {
         Ok(Some(_)) => files::remove(&path),
-        // What is in it is not this client's.
+        // The file holds something else.
         Ok(None) | Err(_) => Ok(()),
     }
 }
@@ -191,22 +192,16 @@ fn path_of(folder: &Path, client_id: &ClientId) -> PathBuf {
     folder.join(format!("{client_id}.json"))
 }
 
-#[derive(Deserialize)]
-struct Credentials {
-    client_id: String,
-    client_secret: String,
-}
-
 fn read_generated(path: &Path, client_id: &ClientId) -> Result<Option<ClientSecret>, String> {
     let Some(text) = read(path)? else { return Ok(None) };
-    let credentials = serde_json::from_str::<Credentials>(&text).ok();
+    let credentials = serde_json::from_str::<CredentialsFile>(&text).ok();
     let secret = credentials.filter(|credentials| credentials.client_id == client_id.as_str());
     let secret = secret.and_then(|credentials| ClientSecret::of_form(Zeroizing::new(credentials.client_secret)).ok());
     let unfit = || format!("{} does not hold this client's credentials: move it away for a new secret", path.display());
     secret.map(Some).ok_or_else(unfit)
 }
 
-/// `None` when there is no such file.
+/// `None` if there is no such file.
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, String> {
     match files::read_private(path, MAX_SECRET_BYTES, Reader::Server) {
         Ok(text) => Ok(Some(text)),
@@ -220,94 +215,92 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 impl DeclaredSecret {
-    /// The secret; `None` when it has yet to be made.
+    /// The secret; `None` if it is not generated yet.
     #[must_use]
-    pub fn known(&self) -> Option<&ClientSecret> {
-        match &self.kept {
-            Kept::Here(_, secret) => secret.as_ref(),
-            Kept::Elsewhere(_, secret) => Some(secret),
+    pub fn loaded(&self) -> Option<&ClientSecret> {
+        match &self.storage {
+            Storage::Generated(_, secret) => secret.as_ref(),
+            Storage::Own(_, secret) => Some(secret),
         }
     }
 
-    /// Whether the declaration speaks of it: else a registered client's is its own affair.
+    /// Whether the declaration has a `secret`: without it, the secret of a registered client is not managed.
     #[must_use]
-    pub fn is_said(&self) -> bool {
-        self.said
+    pub fn is_declared(&self) -> bool {
+        self.is_declared
     }
 
-    /// The file of a generated one, whether it is there already or not.
+    /// The file of a generated secret, which may not exist yet.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
-        match &self.kept {
-            Kept::Here(path, _) => Some(path),
-            Kept::Elsewhere(..) => None,
+        match &self.storage {
+            Storage::Generated(path, _) => Some(path),
+            Storage::Own(..) => None,
         }
     }
 
-    /// Where it is, in words.
+    /// Its place, for people.
     #[must_use]
     pub fn place(&self) -> String {
-        match &self.kept {
-            Kept::Here(path, _) => path.display().to_string(),
-            Kept::Elsewhere(told, _) => told.clone(),
+        match &self.storage {
+            Storage::Generated(path, _) => path.display().to_string(),
+            Storage::Own(place, _) => place.clone(),
         }
     }
 
-    /// Why this client must not be registered with it; one that has yet to be made is never easy to guess.
+    /// Why the client must not be registered with it. A generated secret is never easy to guess.
     #[must_use]
     pub fn weakness(&self, client_id: &ClientId) -> Option<String> {
-        let weak = self.known()?.weakness(Some(client_id))?;
+        let weak = self.loaded()?.weakness(Some(client_id))?;
         Some(format!("{client_id}: the secret {}", in_place(&self.place(), weak)))
     }
 
-    /// The secret itself, to register the client with; one that has yet to be made is made, unless another run has
-    /// done so meanwhile, and is on disk when this returns. `issuer` is the server that it is for.
-    pub fn take(&self, client_id: &ClientId, issuer: &str) -> Result<Taken, SecretError> {
+    /// The secret, to register the client with. If it does not exist yet, and no other run has written it meanwhile, it is
+    /// generated, and durable when this returns. `issuer` is the server that it is for.
+    pub fn load_or_generate(&self, client_id: &ClientId, issuer: &str) -> Result<SecretToSend, SecretError> {
         if let Some(weak) = self.weakness(client_id) {
             return Err(SecretError::Weak(weak));
         }
-        let path = match &self.kept {
-            Kept::Here(_, Some(secret)) | Kept::Elsewhere(_, secret) => {
-                return Ok(Taken { secret: secret.clone(), is_new: false });
+        let path = match &self.storage {
+            Storage::Generated(_, Some(secret)) | Storage::Own(_, secret) => {
+                return Ok(SecretToSend { secret: secret.clone(), is_new: false });
             }
-            Kept::Here(path, None) => path,
+            Storage::Generated(path, None) => path,
         };
         let unwritable = |source| SecretError::Unwritable { path: path.clone(), source };
-        let _others_wait = lock_secrets_folder(folder_of(path)).map_err(unwritable)?;
+        let _lock = lock_secrets_folder(folder_of(path)).map_err(unwritable)?;
         if let Some(secret) = read_generated(path, client_id).map_err(SecretError::Unfit)? {
-            return Ok(Taken { secret, is_new: false });
+            return Ok(SecretToSend { secret, is_new: false });
         }
         let secret = ClientSecret::generate(&SystemRandom::new()).map_err(|_| SecretError::NoRandomness)?;
-        let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });
-        let text = Zeroizing::new(format!("{credentials:#}\n"));
-        files::write_private(path, text.as_bytes()).map_err(unwritable)?;
-        Ok(Taken { secret, is_new: true })
+        let file = CredentialsFile::new(client_id.as_str(), secret.expose(), Some(issuer));
+        to_text(&file).and_then(|text| files::write_private(path, text.as_bytes())).map_err(unwritable)?;
+        Ok(SecretToSend { secret, is_new: true })
     }
 
-    /// Whether its file still holds `secret`, for whoever has just registered that. What its operator keeps elsewhere
-    /// is read once, so that is so.
+    /// Whether its file still holds `secret`, after a registration with it. A secret in the operator's own place is read
+    /// only once.
     #[must_use]
-    pub fn holds(&self, client_id: &ClientId, secret: &ClientSecret) -> bool {
-        match &self.kept {
-            Kept::Here(path, _) => {
+    pub fn is_on_disk(&self, client_id: &ClientId, secret: &ClientSecret) -> bool {
+        match &self.storage {
+            Storage::Generated(path, _) => {
                 matches!(read_generated(path, client_id), Ok(Some(found)) if found.expose() == secret.expose())
             }
-            Kept::Elsewhere(..) => true,
+            Storage::Own(..) => true,
         }
     }
 
-    /// Removes the file of a secret that was made and that no client has, if the file still holds it; returns
-    /// whether it did.
-    pub fn discard(&self, client_id: &ClientId, taken: &Taken) -> std::io::Result<bool> {
-        let Kept::Here(path, _) = &self.kept else { return Ok(false) };
-        if !taken.is_new {
+    /// Removes the file of a generated secret that no client has, if the file still holds it; returns whether it did.
+    pub fn remove_unused(&self, client_id: &ClientId, sent: &SecretToSend) -> std::io::Result<bool> {
+        let Storage::Generated(path, _) = &self.storage else { return Ok(false) };
+        if !sent.is_new {
             return Ok(false);
         }
-        let _others_wait = lock_secrets_folder(folder_of(path))?;
-        let is_held = self.holds(client_id, &taken.secret);
-        if is_held {
+        let _lock = lock_secrets_folder(folder_of(path))?;
+        let is_on_disk = self.is_on_disk(client_id, &sent.secret);
+        if is_on_disk {
             files::remove(path)?;
         }
-        Ok(is_held)
+        Ok(is_on_disk)
     }
 }

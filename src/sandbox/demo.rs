@@ -2,11 +2,11 @@
 //!
 //! Nothing here is secret. A sandbox listens on loopback only, and `boomgate serve` never registers these clients.
 
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::administration::OPERATOR_LIMITS;
 use crate::admission::ADMIN_AUDIENCE;
+use crate::api::credentials::{CredentialsFile, DemoCredentialsFile};
 use crate::api::policy::RegistrationPolicy;
 use crate::clients::registration::Registration;
 use crate::limits::{Limits, Rate};
@@ -102,14 +102,10 @@ impl Demo {
     }
 }
 
-/// The content of `DATA_DIR/demo-clients.json`: each client's credentials under its identifier.
-#[must_use]
-pub fn credentials() -> Value {
-    let all = DEMOS.iter().map(|demo| {
-        let credentials = json!({ "client_id": demo.client_id, "client_secret": demo.client_secret });
-        (demo.client_id.to_owned(), credentials)
-    });
-    Value::Object(all.collect::<Map<_, _>>())
+/// The content of `DATA_DIR/demo-clients.json`, for the server `issuer`.
+pub(crate) fn credentials(issuer: &str) -> DemoCredentialsFile {
+    let file = |demo: Demo| (demo.client_id.to_owned(), CredentialsFile::new(demo.client_id, demo.client_secret, None));
+    DemoCredentialsFile { issuer: Some(issuer.to_owned()), clients: DEMOS.map(file).into() }
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use crate::administration::{Actor, ChangeError};
 use crate::clients::SecretStanding;
 use crate::clients::registration::ClientPatch;
 use crate::config::{Config, Environment};
-use crate::declared::{self, Declared, Plan, Prune, Registered, SECRETS_FOLDER, SecretError, Setting, Step, Taken};
+use crate::declared::{
+    self, Declared, Plan, Prune, ReadContext, Registered, SECRETS_FOLDER, SecretError, SecretToSend, Step,
+};
 use crate::oauth::credentials::ClientId;
 use crate::precondition::Condition;
 use crate::time::SECONDS_PER_DAY;
@@ -26,8 +28,8 @@ pub(super) fn read(config: &Config) -> Result<Option<Vec<Declared>>, StartError>
     let environment = Environment::of_process();
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
     let secrets_dir = config.data_dir.join(SECRETS_FOLDER);
-    let setting = Setting { secrets_dir: Some(&secrets_dir), policy: &policy(config), variable: &variable };
-    Ok(Some(declared::read(path, &setting)?))
+    let context = ReadContext { secrets_dir: Some(&secrets_dir), policy: &policy(config), variable: &variable };
+    Ok(Some(declared::read(path, &context)?))
 }
 
 /// Registers and changes clients until they are as declared; deletes none. Where the server refuses one client, such as
@@ -47,10 +49,10 @@ impl Registrar<'_> {
         let key = self.parts.clients.digest_key();
         for declared in declared {
             let Some(client) = self.parts.clients.get(declared.client_id.as_str()) else { continue };
-            let standing = declared.secret.known().map(|secret| client.standing_of(key.fingerprint(secret)));
-            registered.insert(client.client_id.clone(), Registered::of(&client, standing.unwrap_or_default()));
+            let standing = declared.secret.loaded().map(|secret| client.standing_of(key.fingerprint(secret)));
+            registered.insert(client.client_id.clone(), Registered::new(&client, standing.unwrap_or_default()));
         }
-        let plan = Plan::of(declared, &registered, Prune::Nothing, &BTreeSet::new());
+        let plan = Plan::new(declared, &registered, Prune::Nothing, &BTreeSet::new());
         for note in plan.all_notes() {
             tracing::warn!(note, "a declared secret has to be changed");
         }
@@ -79,17 +81,17 @@ impl Registrar<'_> {
         let (administration, actor) = (&self.parts.administration, Actor::default());
         match step {
             Step::Register(client) => {
-                let taken = self.take_secret(client)?;
+                let sent = self.secret_of(client)?;
                 let (client_id, registration) = (client.client_id.clone(), client.registration.clone());
-                let registered = administration.register_as(client_id, registration, &taken.secret, true, &actor).await;
-                self.settle(client, &taken, registered.err()).await?;
+                let registered = administration.register_as(client_id, registration, &sent.secret, true, &actor).await;
+                self.settle(client, &sent, registered.err()).await?;
             }
             Step::Change(client_id, changed) => self.patch(client_id, Step::patch(changed)).await?,
             Step::RotateSecret(client) => {
-                let taken = self.take_secret(client)?;
-                let secret = Some(taken.secret.clone());
+                let sent = self.secret_of(client)?;
+                let secret = Some(sent.secret.clone());
                 let rotated = administration.rotate_secret(&client.client_id, secret, SECONDS_PER_DAY, &actor).await;
-                self.settle(client, &taken, rotated.err()).await?;
+                self.settle(client, &sent, rotated.err()).await?;
             }
             Step::Suspend(client_id) => self.set_status(client_id, "suspended").await?,
             Step::Resume(client_id) => self.set_status(client_id, "active").await?,
@@ -99,27 +101,32 @@ impl Registrar<'_> {
     }
 
     /// The secret of a client, which is on disk for its operator when this returns.
-    fn take_secret(&self, client: &Declared) -> Result<Taken, StartError> {
-        let taken = client.secret.take(&client.client_id, self.issuer)?;
-        if let Some(warning) = taken.secret.spelling_warning() {
+    fn secret_of(&self, client: &Declared) -> Result<SecretToSend, StartError> {
+        let sent = client.secret.load_or_generate(&client.client_id, self.issuer)?;
+        if let Some(warning) = sent.secret.spelling_warning() {
             tracing::warn!(client_id = %client.client_id, warning, "a declared secret is easy to send in a wrong way");
         }
-        Ok(taken)
+        Ok(sent)
     }
 
     /// Returns the refusal and removes a file that was written for the new secret; unless the client has that secret
     /// in spite of the error.
-    async fn settle(&self, client: &Declared, taken: &Taken, refused: Option<ChangeError>) -> Result<(), StartError> {
+    async fn settle(
+        &self,
+        client: &Declared,
+        sent: &SecretToSend,
+        refused: Option<ChangeError>,
+    ) -> Result<(), StartError> {
         let Some(refused) = refused else { return Ok(()) };
         let refused = StartError::from(refused);
         if !is_about_one_client(&refused) {
             return Err(refused);
         }
-        let fingerprint = self.parts.clients.digest_key().fingerprint(&taken.secret);
+        let fingerprint = self.parts.clients.digest_key().fingerprint(&sent.secret);
         if self.parts.administration.standing_of(&client.client_id, fingerprint).await? == SecretStanding::Current {
             return Ok(());
         }
-        if let Err(error) = client.secret.discard(&client.client_id, taken) {
+        if let Err(error) = client.secret.remove_unused(&client.client_id, sent) {
             tracing::warn!(client_id = %client.client_id, %error, "the file of a refused secret was not removed");
         }
         Err(refused)

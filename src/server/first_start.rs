@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use ring::rand::SystemRandom;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::error::StartError;
 use super::parts::Parts;
 use crate::administration::{Actor, OPERATOR_LIMITS};
 use crate::admission::ADMIN_AUDIENCE;
+use crate::api::credentials::{CredentialsFile, to_text};
 use crate::clients::registration::Registration;
 use crate::config::{Config, Edition};
 use crate::files;
@@ -71,7 +72,7 @@ async fn register_admin(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<
         token_ttl: parts.policy.client_defaults.token_ttl,
         limits: OPERATOR_LIMITS,
     };
-    let credentials = json!({ "client_id": client_id, "client_secret": secret.expose(), "issuer": issuer });
+    let credentials = CredentialsFile::new(client_id.as_str(), secret.expose(), Some(issuer));
     write_credentials(data_dir, ADMIN_CREDENTIALS, &credentials)?;
     parts.administration.register(client_id, registration, &secret, &Actor::default()).await?;
     Ok(())
@@ -80,18 +81,16 @@ async fn register_admin(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<
 /// The command line finds the server by the credentials file, so a changed address is written there too.
 fn update_issuer(data_dir: &Path, issuer: &str) -> Result<(), StartError> {
     let Ok(text) = fs::read(data_dir.join(ADMIN_CREDENTIALS)) else { return Ok(()) };
-    let Ok(mut credentials) = serde_json::from_slice::<Value>(&text) else { return Ok(()) };
-    if credentials.get("issuer").and_then(Value::as_str) == Some(issuer) {
+    let Ok(mut credentials) = serde_json::from_slice::<CredentialsFile>(&text) else { return Ok(()) };
+    if credentials.issuer.as_deref() == Some(issuer) {
         return Ok(());
     }
-    set_issuer(&mut credentials, issuer);
+    credentials.issuer = Some(issuer.to_owned());
     write_credentials(data_dir, ADMIN_CREDENTIALS, &credentials)
 }
 
 async fn register_demos(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<(), StartError> {
-    let mut credentials = demo::credentials();
-    set_issuer(&mut credentials, issuer);
-    write_credentials(data_dir, DEMO_CREDENTIALS, &credentials)?;
+    write_credentials(data_dir, DEMO_CREDENTIALS, &demo::credentials(issuer))?;
     for demo in demo::DEMOS {
         let client_id = demo.client_id().map_err(|fault| StartError::Setting(fault.to_string()))?;
         if parts.clients.get(client_id.as_str()).is_some() {
@@ -103,14 +102,8 @@ async fn register_demos(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<
     Ok(())
 }
 
-fn set_issuer(credentials: &mut Value, issuer: &str) {
-    if let Some(members) = credentials.as_object_mut() {
-        members.insert("issuer".to_owned(), issuer.into());
-    }
-}
-
-fn write_credentials(data_dir: &Path, name: &str, credentials: &Value) -> Result<(), StartError> {
+fn write_credentials(data_dir: &Path, name: &str, credentials: &impl Serialize) -> Result<(), StartError> {
     let path = data_dir.join(name);
-    let text = format!("{credentials:#}\n");
-    files::write_private(&path, text.as_bytes()).map_err(|cause| StartError::Folder { path, cause })
+    let written = to_text(credentials).and_then(|text| files::write_private(&path, text.as_bytes()));
+    written.map_err(|cause| StartError::Folder { path, cause })
 }

@@ -1,4 +1,4 @@
-//! What refuses a start or is hardly meant: `config check` says it before, in the words of the start.
+//! `config check` reports the faults that would stop a start, in the same words, and warns of probable mistakes.
 
 use std::fs;
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use std::process::Command;
 use super::set_up::{json, outcome};
 use super::{Running, boomgate, complaint, end_in_log, out};
 
-/// What `config check` and a start say of this file, which must be the same; and that the one changes nothing.
+/// The error of `config check` and of a start with this file, which must be the same. The check must change nothing.
 fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("boomgate.toml"), settings).unwrap();
@@ -33,11 +33,11 @@ fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
     checked.trim_start_matches("boomgate: ").to_owned()
 }
 
-/// Settings, what is in the folder beside them, and a part of the refusal.
+/// Settings, what to create in the folder beside them, and a part of the error.
 type Row<'r> = (String, &'r dyn Fn(&Path), &'r str);
 
 #[test]
-fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() {
+fn the_check_reports_the_faults_of_a_start_in_the_same_words() {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let own = rcgen::CertificateParams::new(vec!["gate.example.com".to_owned()]).unwrap().self_signed(&key).unwrap();
     let other = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
@@ -138,7 +138,7 @@ fn what_a_start_would_refuse_the_check_of_the_settings_says_in_the_same_words() 
 }
 
 #[test]
-fn a_folder_of_the_other_kind_of_server_is_refused_by_the_check_too() {
+fn the_check_refuses_a_folder_of_the_other_kind_of_server() {
     for (edition, other) in [("serve", "sandbox"), ("sandbox", "serve")] {
         let server = Running::start(edition);
         let check = |more: &[&str]| server.call(&[&["config", "check"], more].concat());
@@ -156,7 +156,7 @@ fn a_folder_of_the_other_kind_of_server_is_refused_by_the_check_too() {
 }
 
 #[test]
-fn the_port_of_the_folder_s_own_server_is_no_fault_and_that_of_another_server_is() {
+fn a_port_in_use_is_a_fault_unless_the_folder_s_own_server_uses_it() {
     let (server, another) = (Running::start("serve"), Running::start("serve"));
     let listen = |server: &Running| server.address.replace("https://localhost", "127.0.0.1");
     let checked = server.call(&["config", "check", "--listen", &listen(&server)]);
@@ -166,7 +166,7 @@ fn the_port_of_the_folder_s_own_server_is_no_fault_and_that_of_another_server_is
 }
 
 #[test]
-fn the_names_that_compose_gives_containers_can_be_used() {
+fn the_names_of_compose_services_can_be_used() {
     let server = Running::start_with("serve", &[("BOOMGATE_TLS__NAMES", "my_service, gate.my_stack_default")]);
     let port = server.address.rsplit(':').next().unwrap();
     let ca = server.folder.path().join("data/tls/ca.pem");
@@ -181,7 +181,7 @@ fn the_names_that_compose_gives_containers_can_be_used() {
 }
 
 #[test]
-fn a_server_that_others_reach_under_a_name_of_this_machine_alone_is_a_warning_everywhere() {
+fn a_default_issuer_that_other_machines_cannot_call_is_a_warning_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let listen = ["--listen", "0.0.0.0:0"];
     let says = "listen answers other machines at 0.0.0.0:0, and issuer is the default";
@@ -193,7 +193,7 @@ fn a_server_that_others_reach_under_a_name_of_this_machine_alone_is_a_warning_ev
     let looked = boomgate(folder.path(), &[&["doctor", "--json"], &listen[..]].concat()).output().unwrap();
     assert_eq!(outcome(&json(&looked), "settings"), "warn");
     assert!(out(&looked).contains(says));
-    // A server that starts says it in its log.
+    // A starting server logs it.
     fs::write(folder.path().join("data"), "no folder").unwrap();
     let mut server = Running::start_with("serve", &[("BOOMGATE_OPS_LISTEN", "0.0.0.0:0")]);
     server.signal("TERM");
@@ -203,7 +203,7 @@ fn a_server_that_others_reach_under_a_name_of_this_machine_alone_is_a_warning_ev
 }
 
 #[test]
-fn a_path_that_only_a_shell_understands_makes_no_folder() {
+fn a_path_that_only_a_shell_expands_is_refused_and_creates_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [
         &["serve", "--listen", "127.0.0.1:0", "--data-dir=~/boom"][..],
@@ -226,5 +226,5 @@ fn a_path_that_only_a_shell_understands_makes_no_folder() {
             assert!(complaint(&refused).contains("write the path in full"), "{}", complaint(&refused));
         }
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is created");
 }

@@ -1,4 +1,4 @@
-//! Bytes at the edge of what people store: line ends, white space, a byte order mark, UTF-16.
+//! Stored text with line ends, white space or a byte order mark around it, or in UTF-16.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -26,7 +26,7 @@ fn with_variables(server: &Running, arguments: &[&str], variables: &[(&str, &str
 }
 
 #[test]
-fn what_stands_around_a_stored_secret_is_no_part_of_it() {
+fn white_space_around_a_stored_secret_is_ignored() {
     let sandbox = Running::start_with("sandbox", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let get = |variables: &[(&str, &str)]| with_variables(&sandbox, &["token", "get"], variables);
     for (before, after) in [("", ""), ("", "\n"), ("", "\r\n"), ("\u{FEFF}", "\r\n"), (" ", " \n\n"), ("\t", "")] {
@@ -45,7 +45,7 @@ fn what_stands_around_a_stored_secret_is_no_part_of_it() {
         assert!(got.status.success(), "{secret:?}: {}", complaint(&got));
     }
     for (secret, reason) in
-        [("one two", "a space"), ("one\ntwo", "two lines"), ("h\u{E9}", "no ASCII"), ("\u{A0}x", "U+A0")]
+        [("one two", "a space"), ("one\ntwo", "two lines"), ("h\u{E9}", "not ASCII"), ("\u{A0}x", "U+A0")]
     {
         let refused = get(&[("BOOMGATE_CLIENT_ID", "demo-reader"), ("BOOMGATE_CLIENT_SECRET", secret)]);
         assert_eq!(refused.status.code(), Some(1), "{reason}");
@@ -55,7 +55,7 @@ fn what_stands_around_a_stored_secret_is_no_part_of_it() {
 }
 
 #[test]
-fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_named() {
+fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_refused_by_name() {
     let sandbox = Running::start_with("sandbox", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let data = |name: &str| fs::read_to_string(sandbox.folder.path().join("data").join(name)).unwrap();
     let credentials = serde_json::json!({ "client_id": "demo-admin",
@@ -89,7 +89,7 @@ fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_named() {
 }
 
 #[test]
-fn a_variable_that_ends_with_a_line_end_means_what_it_says() {
+fn a_line_end_after_the_value_of_a_variable_is_ignored() {
     let sandbox = Running::start("sandbox");
     let own = "[[clients]]\nclient_id = 'own'\nclient_name = 'Own'\nscope = 'read:zones'\nsecret = { env = 'OWN' }\n";
     private(&sandbox, "clients.toml", own.as_bytes());
@@ -105,7 +105,7 @@ fn a_variable_that_ends_with_a_line_end_means_what_it_says() {
         &[("BOOMGATE_CLIENT_ID", "own"), ("BOOMGATE_CLIENT_SECRET", secret)],
     );
     assert!(got.status.success(), "{}", complaint(&got));
-    // As `docker run --env-file` takes a file that was written on Windows.
+    // `docker run --env-file` reads a file from Windows so.
     let checked = boomgate(sandbox.folder.path(), &["config", "show"])
         .envs([("BOOMGATE_LOG__LEVEL", "debug\r"), ("BOOMGATE_DATA_DIR", "elsewhere\r\n"), ("BOOMGATE_WORKERS", "3\r")])
         .output()
@@ -118,7 +118,7 @@ fn a_variable_that_ends_with_a_line_end_means_what_it_says() {
 }
 
 #[test]
-fn a_byte_order_mark_before_a_token_or_a_declaration_from_a_pipe_is_no_part_of_it() {
+fn a_byte_order_mark_from_a_pipe_is_ignored() {
     let sandbox = Running::start("sandbox");
     let token = sandbox.call(&["token", "get", "--client", "demo-reader"]);
     for (arguments, text) in [

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::{Running, boomgate, complaint, out};
 
-/// Each command asks for tokens from one address.
+/// All commands request tokens from one address.
 const UNLIMITED: (&str, &str) = ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0");
 
-/// A command that reads this from standard input.
+/// Runs a command with this standard input.
 fn piped(running: &Running, arguments: &[&str], input: &[u8]) -> Output {
     let mut command = boomgate(running.folder.path(), arguments);
     let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that has read enough may close it.
+    // The command may close it before it has read everything.
     let _closed_early = process.stdin.take().unwrap().write_all(input);
     process.wait_with_output().unwrap()
 }
@@ -45,20 +45,20 @@ fn encoded(value: &Value) -> String {
 }
 
 #[test]
-fn a_good_token_is_explained_in_plain_words_and_never_printed() {
+fn a_valid_token_is_explained_and_never_printed() {
     let sandbox = Running::start_with("sandbox", &[UNLIMITED]);
     let token = token(&sandbox, "demo-reader");
     let explained = piped(&sandbox, &["token", "explain"], format!("Bearer {token}\r\n").as_bytes());
-    let told = out(&explained);
+    let text = out(&explained);
     assert!(explained.status.success(), "{}", complaint(&explained));
     for words in
         ["client_id  demo-reader", "Z (in ", "typ  at+jwt", "genuine: ES256", "active: ", "scope read:zones", "current"]
     {
-        assert!(told.contains(words), "{words} is not in: {told}");
+        assert!(text.contains(words), "{words} is not in: {text}");
     }
     let parts: Vec<&str> = token.split('.').collect();
     for part in &parts {
-        assert!(!told.contains(part), "a part of the token is printed: {told}");
+        assert!(!text.contains(part), "a part of the token is printed: {text}");
     }
 
     std::fs::write(sandbox.folder.path().join("token.txt"), &token).unwrap();
@@ -71,17 +71,17 @@ fn a_good_token_is_explained_in_plain_words_and_never_printed() {
     }
     assert!(!out(&explained).contains(parts[2]));
 
-    // As one client, of another's token: that is not told, and nothing is wrong with it.
+    // A client may not learn whether another client's token is active, so that is open.
     let explained = piped(&sandbox, &["token", "explain", "--client", "demo-limited"], token.as_bytes());
     assert!(explained.status.success() && out(&explained).contains("its own tokens only"), "{}", out(&explained));
-    // Without a server there is no word on the signature.
+    // Without a server the signature is not checked.
     let explained =
         piped(&sandbox, &["token", "explain", "--offline", "--server", "https://nowhere.invalid"], token.as_bytes());
     assert!(explained.status.success() && out(&explained).contains("not checked"), "{}", out(&explained));
 }
 
 #[test]
-fn a_token_that_is_no_good_is_explained_with_the_reason() {
+fn the_explanation_of_an_invalid_token_has_the_reason() {
     let (sandbox, another) = (Running::start_with("sandbox", &[UNLIMITED]), Running::start("sandbox"));
     let good = token(&sandbox, "demo-writer");
     let [header, claims, signature] = *good.split('.').collect::<Vec<_>>() else { panic!("three parts") };
@@ -96,7 +96,7 @@ fn a_token_that_is_no_good_is_explained_with_the_reason() {
     for (token, says) in [
         (token(&another, "demo-writer"), "issued by https://localhost:"),
         (format!("{header}.{elevated}.{signature}"), "not genuine: the token was changed, or forged"),
-        (format!("{unknown}.{claims}.{signature}"), "of a key that this server does not have"),
+        (format!("{unknown}.{claims}.{signature}"), "by a key that this server does not have"),
         (format!("{unsigned}.{claims}."), "alg is none"),
         (format!("{other_type}.{claims}.{signature}"), "typ is JWT"),
         (
@@ -120,18 +120,18 @@ fn a_token_that_is_no_good_is_explained_with_the_reason() {
     }
     let binary = piped(&sandbox, &["token", "explain"], b"\xff\xfe");
     assert!(complaint(&binary).contains("it is UTF-16: save it as UTF-8"), "{}", complaint(&binary));
-    // Who gives a token as an argument is told why not, without showing it again.
+    // A token as an argument is refused, and the message does not show it.
     let argument = sandbox.call(&["token", "explain", &good]);
     assert_eq!(argument.status.code(), Some(1));
     assert!(complaint(&argument).contains("never an argument") && !complaint(&argument).contains(&good));
 }
 
 #[test]
-fn an_expired_token_is_told_with_how_long_ago() {
+fn the_explanation_of_an_expired_token_says_how_long_ago() {
     let sandbox = Running::start_with("sandbox", &[UNLIMITED, ("BOOMGATE_CLIENT_DEFAULTS__TOKEN_TTL", "1")]);
     let token = token(&sandbox, "demo-reader");
     let explain = |arguments: &[&str]| piped(&sandbox, &[&["token", "explain"], arguments].concat(), token.as_bytes());
-    // The process has the system's clock, so it is asked until the second is over.
+    // The process has the system's clock, so it runs until the second is over.
     let expired = (0..10_000).any(|_| !explain(&["--offline"]).status.success());
     assert!(expired);
     let explained = explain(&[]);
@@ -143,13 +143,13 @@ fn an_expired_token_is_told_with_how_long_ago() {
 #[test]
 fn a_revoked_token_is_refused_at_the_next_request() {
     let sandbox = Running::start_with("sandbox", &[UNLIMITED]);
-    // As the administrator, and as the client that it was issued to.
+    // As the administrator, and as the token's own client.
     for arguments in [&["token", "revoke"][..], &["token", "revoke", "--client", "demo-reader", "--json"]] {
         let token = token(&sandbox, "demo-reader");
         assert_eq!(status(&sandbox, &token), "200");
         let revoked = piped(&sandbox, arguments, token.as_bytes());
         assert!(revoked.status.success(), "{}", complaint(&revoked));
-        assert_eq!(complaint(&revoked), "It is refused from now on.");
+        assert_eq!(complaint(&revoked), "The token is refused from now on.");
         assert_eq!(status(&sandbox, &token), "401");
         let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
         assert!(
@@ -162,7 +162,7 @@ fn a_revoked_token_is_refused_at_the_next_request() {
             assert!(answer["jti"].is_string() && answer["expires_at"].as_str().unwrap().ends_with('Z'), "{answer}");
         }
     }
-    // A client may not revoke another's; an administrator by name may.
+    // A client may not revoke another client's token, but an administrator may.
     let token = token(&sandbox, "demo-writer");
     let refused = piped(&sandbox, &["token", "revoke", "--client", "demo-reader"], token.as_bytes());
     assert_eq!(refused.status.code(), Some(1));
@@ -171,7 +171,7 @@ fn a_revoked_token_is_refused_at_the_next_request() {
     assert!(piped(&sandbox, &["token", "revoke", "--client", "demo-admin"], token.as_bytes()).status.success());
     assert_eq!(status(&sandbox, &token), "401");
     let again = piped(&sandbox, &["token", "revoke"], token.as_bytes());
-    assert!(again.status.success(), "what is revoked already stays so: {}", complaint(&again));
+    assert!(again.status.success(), "a revoked token can be revoked again: {}", complaint(&again));
     let garbage = piped(&sandbox, &["token", "revoke"], b"garbage");
     assert_eq!((garbage.status.code(), complaint(&garbage).lines().count()), (Some(1), 1));
 }
@@ -206,7 +206,7 @@ fn a_secret_may_be_in_a_file_that_a_variable_names() {
     refused(&get(&[]), "chmod 600");
     std::fs::remove_file(&path).unwrap();
     refused(&get(&[]), "there is no file");
-    // Servers know that it is not a setting.
+    // A server accepts the variable, which is not a setting.
     let checked =
         boomgate(Path::new("/"), &["config", "check"]).env("BOOMGATE_CLIENT_SECRET_FILE", "x").output().unwrap();
     assert!(checked.status.success(), "{}", complaint(&checked));

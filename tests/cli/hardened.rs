@@ -68,7 +68,7 @@ impl Drop for Unprivileged {
 }
 
 #[test]
-fn no_core_and_no_process_of_the_same_user_shows_a_server_s_memory_unless_that_is_set() {
+fn neither_a_core_file_nor_another_process_shows_the_memory_of_a_server_unless_debugging_is_allowed() {
     let owner = |server: &Unprivileged| fs::metadata(server.proc("mem")).unwrap().uid();
     let core = |server: &Unprivileged| {
         let limits = fs::read_to_string(server.proc("limits")).unwrap();
@@ -76,9 +76,9 @@ fn no_core_and_no_process_of_the_same_user_shows_a_server_s_memory_unless_that_i
         line.split_whitespace().skip(4).take(2).map(str::to_owned).collect::<Vec<_>>()
     };
     let server = Unprivileged::start(&[]);
-    // The kernel gives what is of a process that may not be dumped to root.
+    // The kernel gives the files in /proc of such a process to root.
     assert_eq!((owner(&server), core(&server)), (ROOT, vec!["0".to_owned(); 2]));
-    // The server still reads of itself what metrics are made of.
+    // The server can still read its own metrics.
     let metrics = server.metrics();
     for name in [
         "process_cpu_seconds_total",

@@ -1,4 +1,4 @@
-//! Answers that nobody gets, after a change that is made: what is lost is said, with what to do about it.
+//! Changes whose output is lost: the error says what is done and what is lost, and how to go on.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Running, boomgate, complaint, out};
 
-/// A pipe whose reader went away.
+/// A pipe without a reader.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
@@ -23,7 +23,7 @@ fn call(server: &Running, arguments: &[&str], stdout: Stdio) -> Output {
     boomgate(server.folder.path(), arguments).stdout(stdout).output().unwrap()
 }
 
-/// The command that a text gives, run by a shell that has the program on its path.
+/// Runs the command in backticks in a shell that has the program on its path.
 fn advised(server: &Running, said: &str) -> Output {
     let command = said.split('`').nth(1).unwrap_or_else(|| panic!("no command: {said}"));
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_boomgate")).parent().unwrap();
@@ -36,7 +36,7 @@ fn clients(server: &Running) -> Vec<Value> {
 }
 
 #[test]
-fn a_secret_that_nobody_gets_is_said_with_the_line_that_makes_another() {
+fn the_error_of_a_lost_secret_has_the_command_that_creates_another() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     for (stdout, json, why) in [
         (closed_pipe(), true, "Broken pipe"),
@@ -51,23 +51,23 @@ fn a_secret_that_nobody_gets_is_said_with_the_line_that_makes_another() {
         let said = complaint(&added);
         assert_eq!(added.status.code(), Some(1), "{said}");
         assert!(said.starts_with(&format!("boomgate: cannot write to standard output: {why}")), "{said}");
-        assert!(said.contains("is registered all the same, and its secret is lost: make another with `"), "{said}");
+        assert!(said.contains("is registered anyway, but its secret is lost: create another with `"), "{said}");
         assert_eq!((said.lines().count(), clients(&server).len()), (1, before + 1));
         let rotated = advised(&server, said);
         assert!(out(&rotated).contains("client_secret  bg_secret_"), "{rotated:?}");
 
-        // The same of a rotation; another after it is not in the way of the advice.
+        // A rotation too. A later one does not hinder the advised command.
         let client_id = out(&rotated).split_whitespace().nth(1).unwrap();
         let lost = call(&server, &["client", "rotate-secret", client_id], full());
         let said = complaint(&lost);
         assert_eq!(lost.status.code(), Some(1), "{said}");
-        assert!(said.contains("is rotated all the same, and the new one is lost: make another with `"), "{said}");
+        assert!(said.contains("is rotated anyway, and the new one is lost: create another with `"), "{said}");
         assert!(out(&advised(&server, said)).contains("client_secret  bg_secret_"));
     }
 }
 
 #[test]
-fn a_closed_standard_output_is_refused_before_there_is_a_secret() {
+fn a_closed_standard_output_is_refused_before_a_secret_is_created() {
     let server = Running::start("serve");
     let shell = |line: &str| {
         let line = format!("exec {} {line}", env!("CARGO_BIN_EXE_boomgate"));
@@ -80,32 +80,32 @@ fn a_closed_standard_output_is_refused_before_there_is_a_secret() {
     }
     let clients = clients(&server);
     assert_eq!((clients.len(), clients[0]["secrets"].as_array().unwrap().len()), (1, 1), "nothing was changed");
-    // Who sends it to the null device wants so, and is told.
+    // The null device is the user's choice, so it is a message.
     let added = shell("client add --name Curbside > /dev/null");
     assert!(added.status.success(), "{added:?}");
     assert!(
-        complaint(&added).contains("went to /dev/null: make another with `boomgate client rotate-secret"),
+        complaint(&added).contains("went to /dev/null: create another with `boomgate client rotate-secret"),
         "{added:?}"
     );
 }
 
 #[test]
-fn a_change_whose_answer_nobody_gets_is_a_failure_that_says_what_was_done() {
+fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
     let client_id = added["client_id"].as_str().unwrap();
     for (arguments, says) in [
-        (&["client", "edit", client_id, "--burst", "7"][..], "is changed all the same"),
-        (&["client", "suspend", client_id], "is suspended all the same"),
-        (&["client", "resume", client_id, "--json"], "is active all the same"),
-        (&["client", "revoke-tokens", client_id, "--json"], "are revoked all the same"),
-        (&["client", "remove", client_id, "--json"], "is deleted all the same"),
-        (&["key", "rotate", "--immediately"], "is signing all the same"),
+        (&["client", "edit", client_id, "--burst", "7"][..], "is changed anyway"),
+        (&["client", "suspend", client_id], "is suspended anyway"),
+        (&["client", "resume", client_id, "--json"], "is active anyway"),
+        (&["client", "revoke-tokens", client_id, "--json"], "are revoked anyway"),
+        (&["client", "remove", client_id, "--json"], "is deleted anyway"),
+        (&["key", "rotate", "--immediately"], "is signing anyway"),
         (&["token", "get"], "The token is lost: get another"),
         (&["token", "get", "--json"], "The token is lost: get another"),
     ] {
         for stdout in [closed_pipe(), full()] {
-            // What is deleted cannot be deleted again.
+            // A deleted client cannot be deleted again.
             if arguments[1] == "remove" && clients(&server).len() == 1 {
                 continue;
             }
@@ -115,7 +115,7 @@ fn a_change_whose_answer_nobody_gets_is_a_failure_that_says_what_was_done() {
             assert!(said.contains("cannot write to standard output: ") && said.contains(says), "{arguments:?}: {said}");
         }
     }
-    // Where nothing was changed, a reader that had enough is no failure.
+    // If nothing was changed, a reader that closes the pipe is no error.
     for arguments in
         [&["client", "list"][..], &["client", "list", "--json"], &["key", "list"], &["completions", "bash"]]
     {
@@ -137,7 +137,7 @@ fn a_change_whose_answer_nobody_gets_is_a_failure_that_says_what_was_done() {
 }
 
 #[test]
-fn what_is_printed_of_a_new_secret_is_a_file_of_credentials() {
+fn the_json_of_a_new_secret_is_a_credentials_file() {
     let server = Running::start("serve");
     let added = server.call(&["client", "add", "--name", "Curbside", "--json"]);
     let credentials: Value = serde_json::from_str(out(&added)).unwrap();
@@ -148,7 +148,7 @@ fn what_is_printed_of_a_new_secret_is_a_file_of_credentials() {
         let path = server.folder.path().join(name);
         std::fs::write(&path, &answer.stdout).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        // Without --server: it is at no default port.
+        // Without --server: the file has the address.
         let got = server.call(&["token", "get", "--credentials", name]);
         assert!(got.status.success(), "{}", complaint(&got));
     }
@@ -170,14 +170,14 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
     let first = secret_in_file();
     let rotated = server.call(&[&at_once[..], &["--json"]].concat());
     assert!(rotated.status.success(), "{}", complaint(&rotated));
-    assert!(complaint(&rotated).contains("data/admin-credentials.json has the new one already"), "{rotated:?}");
+    assert!(complaint(&rotated).contains("data/admin-credentials.json already has the new one"), "{rotated:?}");
     let printed: Value = serde_json::from_str(out(&rotated)).unwrap();
     assert_eq!(printed["client_secret"], secret_in_file().as_str());
     assert_ne!(first, secret_in_file());
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 
-    // Nothing is lost with the answer.
+    // The secret is in the file, so it is not lost.
     for stdout in [full(), closed_pipe(), Stdio::null()] {
         let before = secret_in_file();
         let lost = call(&server, &at_once, stdout);
@@ -186,7 +186,7 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
         assert_eq!(clients(&server).len(), 1);
     }
 
-    // A link to the file stays one, and a file that was named is the one that is written.
+    // A link to the file stays a link, and the file of --credentials is written.
     let link = server.folder.path().join("linked.json");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     let rotated = server.call(&[&at_once[..], &["--credentials", "linked.json"]].concat());
@@ -196,7 +196,7 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
 }
 
 #[test]
-fn credentials_that_cannot_be_written_are_not_ended_at_once() {
+fn a_secret_that_the_command_cannot_store_is_not_ended_at_once() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let file = server.folder.path().join("data/admin-credentials.json");
     let text = std::fs::read(&file).unwrap();
@@ -216,8 +216,8 @@ fn credentials_that_cannot_be_written_are_not_ended_at_once() {
     let rotated = with_variables(&["client", "rotate-secret", "admin"]);
     assert!(rotated.status.success(), "{}", complaint(&rotated));
     assert!(complaint(&rotated).contains("put the new secret there"), "{rotated:?}");
-    assert_eq!(std::fs::read(&file).unwrap(), text, "they are not those of the file");
-    // Another client's rotation concerns no credentials of the command.
+    assert_eq!(std::fs::read(&file).unwrap(), text, "the file is not written");
+    // The rotation of another client's secret does not concern the command's credentials.
     let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
     let client_id = added["client_id"].as_str().unwrap();
     let rotated = with_variables(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);

@@ -1,5 +1,5 @@
-//! A server with a certificate of the operator's own, and the commands that call it: where they connect, which name they
-//! expect, whom they trust, and what they say when they do not.
+//! A server with the operator's own certificate, and the commands that call it: where they connect, which name they
+//! expect, which certificates they trust, and what they say when they trust none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{Running, boomgate, complaint, out};
 
-/// What clients call, and what no resolver of any machine has (RFC 6761).
+/// The name that clients call. No resolver has it (RFC 6761).
 const NAME: &str = "gate.example.test";
 const ISSUER: &str = "https://gate.example.test";
 
@@ -24,7 +24,7 @@ struct Certificate {
 }
 
 impl Certificate {
-    /// A leaf for `name` under an intermediate under a root of one's own; the file has the leaf and the intermediate.
+    /// A leaf for `name`, its intermediate and its root. The file has the leaf and the intermediate.
     fn private(name: &str) -> Self {
         Self::issued(name, |_| {}, true)
     }
@@ -52,7 +52,7 @@ impl Certificate {
         made
     }
 
-    /// A leaf that is its own authority, as `openssl req -x509` makes it when `may_sign`.
+    /// A self-signed leaf; if it `may_sign`, as `openssl req -x509` makes it.
     fn self_signed(may_sign: bool) -> Self {
         let (mut params, key) = (leaf(NAME), key());
         if may_sign {
@@ -81,7 +81,7 @@ impl Certificate {
         self.folder.path().join("root.pem")
     }
 
-    /// A server that shows it. It alone has the settings, as variables.
+    /// A server with this certificate. Only the server has the settings, as variables.
     fn serve(&self) -> Running {
         let (chain, key) = (text(&self.chain()), text(&self.key()));
         let settings =
@@ -108,7 +108,7 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Where a server listens, as it says in its folder.
+/// The address in the server's record.
 fn address(server: &Running) -> String {
     let record: Value =
         serde_json::from_slice(&fs::read(server.folder.path().join("data/server.json")).unwrap()).unwrap();
@@ -129,7 +129,7 @@ fn settings_file(server: &Running, certificate: &Certificate, listen: &str) -> (
     (folder, text(&file))
 }
 
-/// A command of another machine: it has neither settings nor folder, and nothing but what is named.
+/// Runs a command as on another machine, without settings and data folder.
 fn elsewhere(arguments: &[&str], roots: &Path) -> Output {
     let folder = tempfile::tempdir().unwrap();
     boomgate(folder.path(), arguments).env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR").output().unwrap()
@@ -161,7 +161,7 @@ fn every_command_reaches_a_server_whose_public_name_does_not_resolve() {
     ] {
         succeeds(&server.call(command));
     }
-    // The line that the start prints, as it stands.
+    // The line that the start prints.
     let mut line = String::new();
     while !line.contains("client add") {
         line.clear();
@@ -171,7 +171,7 @@ fn every_command_reaches_a_server_whose_public_name_does_not_resolve() {
     let added = (succeeds(&added), complaint(&added).to_owned());
     let member =
         |name: &str| added.0.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
-    // And the line that this one prints.
+    // The line that this command prints.
     let (_, line) = added.1.split_once("then: boomgate ").unwrap();
     let got = boomgate(server.folder.path(), &line.split_whitespace().collect::<Vec<_>>())
         .env("BOOMGATE_CLIENT_ID", member("client_id").unwrap())
@@ -192,7 +192,7 @@ fn the_settings_say_where_the_server_is_and_what_it_shows() {
     let certificate = Certificate::private(NAME);
     let server = certificate.serve();
     let address = address(&server);
-    // As one server for all addresses, and as a folder that another user may not look into.
+    // The settings listen on all addresses, and the folder has no record.
     let port = address.rsplit_once(':').unwrap().1;
     let (folder, file) = settings_file(&server, &certificate, &format!("0.0.0.0:{port}"));
     fs::remove_file(server.folder.path().join("data/server.json")).unwrap();
@@ -204,13 +204,13 @@ fn the_settings_say_where_the_server_is_and_what_it_shows() {
     }
     let export = boomgate(folder.path(), &["ca", "export", "--config", &file]).output().unwrap();
     assert!(fails(&export).contains("which no local authority has signed"), "{}", complaint(&export));
-    // Offline commands find the folder so too: a server holds it.
+    // An offline command finds the folder too, which the server has in use.
     let offline = boomgate(folder.path(), &["audit", "verify", "--offline", "--config", &file]).output().unwrap();
     assert!(!fails(&offline).contains("there is no store"), "{}", complaint(&offline));
 }
 
 #[test]
-fn a_flag_counts_over_a_variable_a_variable_over_the_file_and_what_is_named_over_all() {
+fn connect_wins_over_a_variable_and_a_variable_over_the_file() {
     let certificate = Certificate::private(NAME);
     let server = certificate.serve();
     let address = address(&server);
@@ -226,14 +226,14 @@ fn a_flag_counts_over_a_variable_a_variable_over_the_file_and_what_is_named_over
     succeeds(&check(&["--connect", &address], &[("BOOMGATE_LISTEN", "127.0.0.1:2")]));
     let refused = fails(&check(&["--connect", "localhost:3"], &[("BOOMGATE_LISTEN", &address)]));
     assert!(refused.contains(&format!("{ISSUER} at localhost:3")), "{refused}");
-    // A server that is named is called by its name, which leads nowhere here.
+    // A server of --server is called at its name, which does not resolve here.
     let refused = fails(&check(&["--server", ISSUER], &[("BOOMGATE_LISTEN", &address)]));
     assert!(refused.contains("does not resolve here") && refused.contains("--connect"), "{refused}");
     succeeds(&check(&["--server", ISSUER, "--connect", &address], &[]));
 }
 
 #[test]
-fn a_settings_file_that_cannot_be_read_stops_only_who_names_it() {
+fn an_unreadable_settings_file_stops_a_command_only_if_config_names_it() {
     let certificate = Certificate::private(NAME);
     let server = certificate.serve();
     let call = |arguments: &[&str]| {
@@ -245,7 +245,7 @@ fn a_settings_file_that_cannot_be_read_stops_only_who_names_it() {
     assert!(refused.contains("the settings in /nowhere/boomgate.toml could not be read: "), "{refused}");
     let refused = fails(&server.call(&["client", "list", "--config", "/nowhere/boomgate.toml"]));
     assert!(refused.contains("cannot read the settings in /nowhere/boomgate.toml"), "{refused}");
-    // Faults that this command need not care about.
+    // Faults that do not concern this command.
     fs::write(server.folder.path().join("wrong.toml"), "worker = 1").unwrap();
     succeeds(&boomgate(server.folder.path(), &["healthcheck"]).env("BOOMGATE_CONFIG", "wrong.toml").output().unwrap());
     let refused = fails(&server.call(&["healthcheck", "--config", "wrong.toml"]));
@@ -253,7 +253,7 @@ fn a_settings_file_that_cannot_be_read_stops_only_who_names_it() {
 }
 
 #[test]
-fn a_server_of_another_machine_is_trusted_by_the_system_s_roots_or_those_that_are_named() {
+fn a_server_of_another_machine_is_trusted_through_the_system_s_roots_or_ca() {
     let certificate = Certificate::private(NAME);
     let server = certificate.serve();
     let address = address(&server);
@@ -273,7 +273,7 @@ fn a_server_of_another_machine_is_trusted_by_the_system_s_roots_or_those_that_ar
     ] {
         assert!(refused.contains(said), "{said} is not in: {refused}");
     }
-    // What is named is trusted alone, as with curl.
+    // Only the file of --ca is trusted, as with curl.
     let refused = fails(&check(&certificate.root(), &["--ca", &text(&stranger.root())]));
     assert!(refused.contains(&text(&stranger.root())) && !refused.contains("the system's roots"), "{refused}");
     let refused = fails(&check(Path::new("/nowhere.pem"), &[]));
@@ -283,31 +283,31 @@ fn a_server_of_another_machine_is_trusted_by_the_system_s_roots_or_those_that_ar
 }
 
 #[test]
-fn a_self_signed_certificate_is_trusted_as_itself_and_named_as_what_it_is() {
+fn a_self_signed_certificate_is_trusted_itself_and_reported_as_self_signed() {
     for may_sign in [false, true] {
         let certificate = Certificate::self_signed(may_sign);
         let server = certificate.serve();
         succeeds(&server.call(&["healthcheck"]));
         succeeds(&server.call(&["client", "list"]));
         let doctor = server.call(&["doctor"]);
-        assert!(out(&doctor).contains("self-signed certificate that is expected"), "{}", out(&doctor));
+        assert!(out(&doctor).contains("expected self-signed certificate"), "{}", out(&doctor));
 
         let address = address(&server);
         let (folder, file) = settings_file(&server, &certificate, &address);
         let doctor = boomgate(folder.path(), &["doctor", "--config", &file]).output().unwrap();
         let said = succeeds(&doctor);
-        assert!(said.contains("a self-signed certificate: clients must trust this very file"), "{said}");
+        assert!(said.contains("self-signed, so clients must trust the certificate itself"), "{said}");
         assert_eq!(said.contains("[warn] certificate"), may_sign, "{said}");
 
         let bundle = Certificate::private(NAME);
         let named = ["healthcheck", "--server", ISSUER, "--connect", &address];
         let refused = fails(&elsewhere(&named, &bundle.root()));
         assert!(
-            refused.contains("it shows a self-signed certificate, and clients must trust this very file"),
+            refused.contains("its certificate is self-signed, so clients must trust the certificate itself"),
             "{refused}"
         );
         succeeds(&elsewhere(&[&named[..], &["--ca", &text(&certificate.chain())]].concat(), &bundle.root()));
-        // Of another key, though of the same name.
+        // One of the same name, but of another key.
         let other = Certificate::self_signed(may_sign);
         let refused = fails(&elsewhere(&[&named[..], &["--ca", &text(&other.chain())]].concat(), &bundle.root()));
         assert!(refused.contains("cannot be trusted"), "{refused}");
@@ -328,7 +328,7 @@ fn a_certificate_for_another_name_or_another_time_is_refused_with_both() {
         ),
         (Certificate::issued(NAME, past, true), &["expired at 2025-01-02T00:00:00Z", "renew it"]),
         (Certificate::issued(NAME, past, false), &["expired at 2025-01-02T00:00:00Z", "renew it"]),
-        (Certificate::issued(NAME, future, true), &["counts from 2090-01-01T00:00:00Z on only"]),
+        (Certificate::issued(NAME, future, true), &["is not valid before 2090-01-01T00:00:00Z"]),
     ] {
         let server = certificate.serve();
         for command in [&["healthcheck"][..], &["client", "list"]] {
@@ -344,7 +344,7 @@ fn a_certificate_for_another_name_or_another_time_is_refused_with_both() {
 }
 
 #[test]
-fn the_doctor_finds_nothing_wrong_with_a_sound_set_up() {
+fn the_doctor_finds_nothing_wrong_with_a_good_installation() {
     let certificate = Certificate::private(NAME);
     let server = certificate.serve();
     let (folder, file) = settings_file(&server, &certificate, &address(&server));
@@ -356,8 +356,8 @@ fn the_doctor_finds_nothing_wrong_with_a_sound_set_up() {
     assert!(said.contains("is served by boomgate"), "{said}");
     assert!(said.contains("clients must trust its root"), "{said}");
     let looked = doctor(&certificate.root());
-    assert!(succeeds(&looked).contains("is trusted by the system's roots"), "{}", out(&looked));
-    // How much room there is, is this machine's.
+    assert!(succeeds(&looked).contains("trusted through the system's roots"), "{}", out(&looked));
+    // The free space depends on this machine.
     let wrong = |line: &&str| !line.starts_with("[ok] ") && !line.contains(" disk ") && !line.contains(" inodes ");
     assert_eq!(out(&looked).lines().find(wrong), None);
     if out(&looked).lines().all(|line| line.starts_with("[ok] ")) {
@@ -366,14 +366,14 @@ fn the_doctor_finds_nothing_wrong_with_a_sound_set_up() {
 }
 
 #[test]
-fn the_doctor_misses_the_intermediate_certificate_that_clients_would_miss() {
+fn the_doctor_warns_of_a_missing_intermediate_certificate() {
     let certificate = Certificate::issued(NAME, |_| {}, false);
     let server = certificate.serve();
     succeeds(&server.call(&["healthcheck"]));
     let doctor = server.call(&["doctor"]);
     let warned = out(&doctor).lines().find(|line| line.starts_with("[warn] server")).unwrap_or_default();
     assert!(
-        warned.contains("issued by CN=Example Intermediate") && warned.contains("put the intermediate"),
+        warned.contains("issued by CN=Example Intermediate") && warned.contains("add the intermediate"),
         "{warned}"
     );
     succeeds(&doctor);

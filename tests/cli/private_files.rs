@@ -1,4 +1,4 @@
-//! Who may own, read and change the server's files: what another user could use, no server is started on.
+//! Who may own, read and change the server's files. A server does not start on files that another user could use.
 //!
 //! Most of it needs files of other users, which only root can make; where the tests run as somebody else, those end
 //! at once.
@@ -90,7 +90,7 @@ impl Machine {
 }
 
 #[test]
-fn a_volume_of_kubernetes_fs_group_is_used_and_one_of_a_foreign_group_is_not() {
+fn a_volume_of_kubernetes_fs_group_is_used_and_one_of_another_group_is_refused() {
     if !is_root() {
         return;
     }
@@ -99,7 +99,7 @@ fn a_volume_of_kubernetes_fs_group_is_used_and_one_of_a_foreign_group_is_not() {
     fs::create_dir(&data).unwrap();
     give(&data, 0, GROUP, 0o2770);
     assert_eq!(machine.refusal(&[]), None);
-    // With every mount the kubelet gives the group what the owner has.
+    // With every mount, the kubelet gives the group the rights of the owner.
     for name in ["db", "tls"] {
         give(&data.join(name), SERVER, GROUP, 0o2770);
         for entry in fs::read_dir(data.join(name)).unwrap() {
@@ -121,7 +121,7 @@ fn a_volume_of_kubernetes_fs_group_is_used_and_one_of_a_foreign_group_is_not() {
 }
 
 #[test]
-fn what_another_user_owns_is_refused_wherever_it_is() {
+fn a_file_of_another_user_is_refused_anywhere_in_the_folder() {
     if !is_root() {
         return;
     }
@@ -133,7 +133,7 @@ fn what_another_user_owns_is_refused_wherever_it_is() {
     for name in ["", "db", "db/db", "tls", "tls/ca-key.pem", "tls/leaf-key.pem", "admin-credentials.json"] {
         let path = data.join(name);
         let found = fs::metadata(&path).unwrap();
-        // A mode that lets the server in, for all its owner is another: that is what has to be found.
+        // The mode would let the server read it, so only the owner is wrong.
         give(&path, ANOTHER_USER, GROUP, if found.is_dir() { 0o770 } else { 0o660 });
         let refusal = machine.refusal(&[]).unwrap();
         let shown = format!("data/{name}");
@@ -149,11 +149,11 @@ fn what_another_user_owns_is_refused_wherever_it_is() {
         );
         give(&path, SERVER, GROUP, found.mode() & 0o7777);
     }
-    assert_eq!(machine.refusal(&[]), None, "mended as it was said");
+    assert_eq!(machine.refusal(&[]), None, "fixed as the message says");
 }
 
 #[test]
-fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
+fn root_runs_commands_but_no_server_on_another_user_s_folder() {
     if !is_root() {
         return;
     }
@@ -175,7 +175,7 @@ fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
         "{looked:?}"
     );
     assert!(out(&looked).contains("[ok]   secret files"), "{looked:?}");
-    // Its settings and its clients are that user's too: root looks at them, and its server would not trust them.
+    // Root reads that user's settings and clients too, but a server that root starts does not trust them.
     let at = |name: &str| server.folder.path().join(name);
     fs::write(at("clients.toml"), "[[clients]]\nclient_id = 'a'\nclient_name = 'A'\nscope = 'read:zones'\n").unwrap();
     fs::write(at("boomgate.toml"), "clients_file = 'clients.toml'\n").unwrap();
@@ -185,13 +185,13 @@ fn root_does_not_serve_from_another_users_folder_but_its_commands_read_there() {
     assert!(server.call(&["client", "list", "--config", "boomgate.toml"]).status.success());
     let looked = server.call(&["doctor", "--config", "boomgate.toml"]);
     for check in ["[warn] settings ", "[warn] clients file "] {
-        let is_told = |line: &str| line.starts_with(check) && line.contains("belongs to the user 64000");
-        assert!(out(&looked).lines().any(is_told), "{check}: {looked:?}");
+        let is_reported = |line: &str| line.starts_with(check) && line.contains("belongs to the user 64000");
+        assert!(out(&looked).lines().any(is_reported), "{check}: {looked:?}");
     }
 }
 
 #[test]
-fn a_key_of_root_is_read_through_its_group_and_never_when_all_may_read_it() {
+fn a_key_of_root_is_read_through_its_group_unless_all_users_may_read_it() {
     if !is_root() {
         return;
     }
@@ -238,7 +238,7 @@ fn a_key_of_root_is_read_through_its_group_and_never_when_all_may_read_it() {
 }
 
 #[test]
-fn every_file_that_a_server_makes_is_private_whatever_the_umask() {
+fn every_file_that_a_server_creates_is_private_with_any_umask() {
     let folder = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_boomgate");
     for _ in 0..2 {
@@ -257,7 +257,7 @@ fn every_file_that_a_server_makes_is_private_whatever_the_umask() {
                 let mode = fs::metadata(&path).unwrap().mode() & 0o777;
                 match path.file_name().unwrap().to_str().unwrap() {
                     _ if path.is_dir() => folders.push(path),
-                    // Certificates are for everybody.
+                    // Certificates are public.
                     "ca.pem" | "leaf.pem" => assert_eq!(mode, 0o644, "{}", path.display()),
                     _ => assert_eq!(mode, 0o600, "{}", path.display()),
                 }
@@ -266,13 +266,13 @@ fn every_file_that_a_server_makes_is_private_whatever_the_umask() {
         let pid = process.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
         process.wait().unwrap();
-        // What an earlier version left behind.
+        // An earlier version created it so.
         set_mode(&folder.path().join("data/db/conf"), 0o644);
     }
 }
 
 #[test]
-fn a_credentials_file_that_others_may_read_is_no_secret() {
+fn a_credentials_file_that_other_users_may_read_is_refused() {
     let server = Running::start("serve");
     let credentials = server.folder.path().join("data/admin-credentials.json");
     for (mode, is_read) in [(0o600, true), (0o640, true), (0o604, false), (0o644, false)] {
@@ -286,7 +286,7 @@ fn a_credentials_file_that_others_may_read_is_no_secret() {
 }
 
 #[test]
-fn settings_and_clients_that_another_user_may_change_make_nobody_administrator() {
+fn settings_and_clients_that_another_user_may_change_are_refused() {
     if !is_root() {
         return;
     }
@@ -314,15 +314,15 @@ fn settings_and_clients_that_another_user_may_change_make_nobody_administrator()
             let is_said = says.is_none_or(|says| refusal.as_ref().is_some_and(|refusal| refusal.contains(says)));
             assert!(is_said, "{name} {user}:{group} {mode:o}: {refusal:?}");
             let looked = machine.command(&["doctor", "--config", "boomgate.toml"]).output().unwrap();
-            let told = says
+            let is_reported = says
                 .is_none_or(|says| out(&looked).lines().any(|line| line.starts_with("[fail]") && line.contains(says)));
-            assert!(told, "{name} {user}:{group} {mode:o}: {}", out(&looked));
+            assert!(is_reported, "{name} {user}:{group} {mode:o}: {}", out(&looked));
         }
     }
 }
 
 #[test]
-fn a_sync_warns_of_a_file_that_others_may_change_and_never_gives_away_a_folder_of_other_things() {
+fn a_sync_warns_of_a_file_that_others_may_change_and_refuses_a_folder_of_other_files() {
     let server = Running::start("serve");
     let file = server.folder.path().join("clients.toml");
     fs::write(&file, "[[clients]]\nclient_id = 'quay'\nclient_name = 'Quay'\nscope = 'read:zones'\n").unwrap();

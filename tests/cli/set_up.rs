@@ -1,4 +1,4 @@
-//! What looks after a set-up: settings, certificates, health, the doctor, the manual.
+//! The commands for an installation: config, ca, healthcheck, doctor, completions, man.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn all_faults_of_the_settings_are_told_at_once() {
+fn all_faults_of_the_settings_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = "worker = 2\nissuer = 'http://a.example'\n[token_endpoint]\nburst = 0\n[http]\nkeep_alive = 5\n";
     fs::write(folder.path().join("boomgate.toml"), file).unwrap();
@@ -41,7 +41,7 @@ fn all_faults_of_the_settings_are_told_at_once() {
 }
 
 #[test]
-fn settings_are_checked_as_the_server_that_is_meant_would() {
+fn settings_are_checked_for_the_kind_of_server() {
     let folder = tempfile::tempdir().unwrap();
     let check =
         |arguments: &[&str]| boomgate(folder.path(), &[&["config", "check"], arguments].concat()).output().unwrap();
@@ -49,7 +49,7 @@ fn settings_are_checked_as_the_server_that_is_meant_would() {
     assert!(checked.status.success(), "{}", complaint(&checked));
     assert!(out(&checked).starts_with("ok: serve on 127.0.0.1:8443 and [::1]:8443, data in data; 0 of "));
     assert_eq!(json(&check(&["--json", "--sandbox"]))["edition"], "sandbox");
-    // For others a server may listen, a sandbox may not.
+    // A server may listen on all addresses, a sandbox may not.
     assert!(check(&["--listen", "0.0.0.0:8443"]).status.success());
     let refused = check(&["--listen", "0.0.0.0:8443", "--sandbox"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -60,7 +60,7 @@ fn settings_are_checked_as_the_server_that_is_meant_would() {
 }
 
 #[test]
-fn every_setting_is_shown_with_where_it_was_given() {
+fn every_setting_is_shown_with_the_place_of_its_value() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.toml"), "\nkey_rotation_days = 7\nworkers = 1\n[tls]\nnames = ['a.example']\n")
         .unwrap();
@@ -103,7 +103,7 @@ fn the_health_of_a_server_is_an_exit_code() {
     let healthy = server.call(&["healthcheck"]);
     assert!(healthy.status.success(), "{}", complaint(&healthy));
     assert_eq!(out(&healthy), format!("{} is ready", server.address));
-    // It needs no credentials: the address and the authority are enough.
+    // It needs no credentials, only the address and the authority.
     let ca = server.folder.path().join("data/tls/ca.pem");
     let bare = tempfile::tempdir().unwrap();
     let named = ["healthcheck", "--server", &server.address, "--ca", ca.to_str().unwrap(), "--timeout", "20"];
@@ -123,7 +123,7 @@ fn the_health_of_a_server_is_an_exit_code() {
     assert!(complaint(&gone).contains("no server answers"), "{}", complaint(&gone));
 }
 
-/// What the doctor says of one check: the worst, where there are several.
+/// The result of one check of the doctor; of several, the worst.
 pub(super) fn outcome(report: &Value, check: &str) -> String {
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == check);
     let outcomes: Vec<&str> = findings.map(|finding| finding["outcome"].as_str().unwrap()).collect();
@@ -132,7 +132,7 @@ pub(super) fn outcome(report: &Value, check: &str) -> String {
 }
 
 #[test]
-fn a_good_set_up_has_nothing_broken() {
+fn a_good_installation_has_no_failure() {
     for edition in ["serve", "sandbox"] {
         let server = Running::start(edition);
         let address = server.address.replace("https://localhost", "127.0.0.1");
@@ -155,11 +155,11 @@ fn a_good_set_up_has_nothing_broken() {
         ] {
             assert_eq!(outcome(&report, check), "ok", "{edition} {check}: {report:#}");
         }
-        let told = server.call(&["doctor", "--listen", &address]);
-        assert!(told.status.success());
-        let lines: Vec<&str> = out(&told).lines().collect();
+        let looked = server.call(&["doctor", "--listen", &address]);
+        assert!(looked.status.success());
+        let lines: Vec<&str> = out(&looked).lines().collect();
         assert_eq!(lines.len(), report["findings"].as_array().unwrap().len());
-        // How much room there is, is this machine's.
+        // The free space depends on this machine.
         let (fine, tight): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.starts_with("[ok]   "));
         assert!(tight.iter().all(|line| line.contains(" disk ") || line.contains(" inodes ")), "{lines:#?}");
         assert!(fine.iter().any(|line| line.contains(" open files ")), "{lines:#?}");
@@ -168,13 +168,13 @@ fn a_good_set_up_has_nothing_broken() {
             1 => format!("1 of {} checks needs attention.", lines.len()),
             tight => format!("{tight} of {} checks need attention.", lines.len()),
         };
-        assert_eq!(complaint(&told).trim(), last);
-        assert!(out(&told).contains("is served by boomgate"), "{lines:#?}");
+        assert_eq!(complaint(&looked).trim(), last);
+        assert!(out(&looked).contains("is served by boomgate"), "{lines:#?}");
     }
 }
 
 #[test]
-fn a_server_raises_its_limit_of_open_files_and_the_doctor_says_when_that_cannot_be_enough() {
+fn a_server_raises_its_limit_of_open_files_and_the_doctor_warns_of_a_low_hard_limit() {
     let folder = tempfile::tempdir().unwrap();
     let limited = |limits: &str, arguments: &str| {
         let line = format!("{limits}; exec {} {arguments}", env!("CARGO_BIN_EXE_boomgate"));
@@ -200,7 +200,7 @@ fn a_server_raises_its_limit_of_open_files_and_the_doctor_says_when_that_cannot_
 }
 
 #[test]
-fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
+fn the_doctor_says_how_to_fix_a_broken_installation() {
     let (server, another) = (Running::start("serve"), Running::start("sandbox"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -224,7 +224,7 @@ fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
         (vec!["--config", "wrong.toml"], "settings", "did you mean workers?"),
         (vec!["--credentials", "wrong.json", "--server", &server.address], "credentials", "does not accept"),
         (vec!["--sandbox"], "data folder", "was made by `boomgate serve`"),
-        (vec!["--data-dir", "a-file"], "data folder", "is no folder"),
+        (vec!["--data-dir", "a-file"], "data folder", "is not a folder"),
         (vec!["--data-dir", "empty", "--listen", &taken], "port", "is in use by another program"),
         (vec!["--data-dir", "empty", "--listen", &another_port], "port", "is in use by another program"),
         (vec!["--data-dir", "empty", "--config", "ops.toml"], "port", "is in use by another program"),
@@ -250,14 +250,14 @@ fn a_broken_set_up_is_told_with_the_way_to_mend_it() {
         let line = out(&looked).lines().find(|line| line.starts_with("[fail] ") && line.contains(check)).unwrap();
         assert!(line.ends_with(&format!(": chmod {tight:o} {path}")), "{line}");
         assert_eq!(looked.status.code(), Some(1));
-        assert!(complaint(&looked).contains("failed: mend them from the top"), "{}", complaint(&looked));
+        assert!(complaint(&looked).contains("failed: start with the first one"), "{}", complaint(&looked));
         mode(path, tight);
     }
-    assert!(server.call(&["doctor"]).status.success(), "mended as it was told");
+    assert!(server.call(&["doctor"]).status.success(), "fixed as the doctor says");
 }
 
 #[test]
-fn the_doctor_looks_into_the_folder_that_the_file_names() {
+fn the_doctor_checks_the_folder_that_the_settings_name() {
     let sandbox = Running::start("sandbox");
     let elsewhere = tempfile::tempdir().unwrap();
     let data_dir = sandbox.folder.path().join("data");
@@ -268,29 +268,29 @@ fn the_doctor_looks_into_the_folder_that_the_file_names() {
     let looked = boomgate(elsewhere.path(), &doctor).output().unwrap();
     assert!(looked.status.success(), "{}", out(&looked));
     assert!(out(&looked).contains("of `boomgate sandbox`"), "{}", out(&looked));
-    // Whose folder it is, is found out where it is not told.
+    // The folder says which kind of server it is for.
     fs::write(elsewhere.path().join("boomgate.toml"), file.replace("client_defaults.token_ttl = 60\n", "")).unwrap();
     let looked = json(&boomgate(elsewhere.path(), &doctor[..4]).output().unwrap());
     assert_eq!((outcome(&looked, "credentials"), outcome(&looked, "data folder")), ("ok".to_owned(), "ok".to_owned()));
 }
 
 #[test]
-fn before_the_first_start_the_doctor_warns_and_nothing_fails() {
+fn before_the_first_start_the_doctor_only_warns() {
     let folder = tempfile::tempdir().unwrap();
     let looked = boomgate(folder.path(), &["doctor", "--listen", "127.0.0.1:0", "--json"]).output().unwrap();
     assert!(looked.status.success(), "{}", complaint(&looked));
     let report = json(&looked);
     assert_eq!((outcome(&report, "data folder"), outcome(&report, "server")), ("warn".to_owned(), "warn".to_owned()));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it looks and changes nothing");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it changes nothing");
 }
 
 #[test]
-fn the_authority_is_exported_and_the_commands_that_trust_it_are_told() {
+fn the_authority_is_exported_and_the_commands_that_trust_it_are_printed() {
     let sandbox = Running::start("sandbox");
-    let kept = fs::read_to_string(sandbox.folder.path().join("data/tls/ca.pem")).unwrap();
-    assert_eq!(out(&sandbox.call(&["ca", "export"])), kept.trim_end());
+    let pem = fs::read_to_string(sandbox.folder.path().join("data/tls/ca.pem")).unwrap();
+    assert_eq!(out(&sandbox.call(&["ca", "export"])), pem.trim_end());
     assert!(sandbox.call(&["ca", "export", "exported.pem"]).status.success());
-    assert_eq!(fs::read_to_string(sandbox.folder.path().join("exported.pem")).unwrap(), kept);
+    assert_eq!(fs::read_to_string(sandbox.folder.path().join("exported.pem")).unwrap(), pem);
     for arguments in [&["ca", "export", "--ca", "data/tls/ca-key.pem"][..], &["ca", "trust", "--data-dir", "elsewhere"]]
     {
         let refused = sandbox.call(arguments);
@@ -298,20 +298,23 @@ fn the_authority_is_exported_and_the_commands_that_trust_it_are_told() {
     }
     for command in ["trust", "untrust"] {
         let home = sandbox.folder.path();
-        let told = boomgate(home, &["ca", command]).env("HOME", home).output().unwrap();
-        let makes_one = out(&told).contains(&format!("mkdir -p {}/.pki/nssdb && certutil", home.display()));
-        assert_eq!(makes_one, command == "trust", "Chromium asks a database of its own: {}", out(&told));
-        assert!(told.status.success(), "{}", complaint(&told));
-        let commands = out(&told);
+        let printed = boomgate(home, &["ca", command]).env("HOME", home).output().unwrap();
+        let makes_one = out(&printed).contains(&format!("mkdir -p {}/.pki/nssdb && certutil", home.display()));
+        assert_eq!(makes_one, command == "trust", "Chromium uses its own database: {}", out(&printed));
+        assert!(printed.status.success(), "{}", complaint(&printed));
+        let commands = out(&printed);
         assert!(commands.starts_with("sudo ") && !commands.contains('#'), "{commands}");
-        assert!(complaint(&told).contains("this system"), "for whom each is, is no part of what is pasted: {told:?}");
-        let parsed = Command::new("bash").args(["-n", "-c", out(&told)]).status().unwrap();
+        assert!(
+            complaint(&printed).contains("this system"),
+            "the purpose of a command is not pasted with it: {printed:?}"
+        );
+        let parsed = Command::new("bash").args(["-n", "-c", out(&printed)]).status().unwrap();
         assert!(parsed.success(), "{commands}");
     }
 }
 
 #[test]
-fn completions_are_scripts_of_their_shells() {
+fn completions_are_valid_scripts_of_their_shells() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
         let printed = boomgate(folder.path(), &["completions", shell]).output().unwrap();
@@ -322,7 +325,7 @@ fn completions_are_scripts_of_their_shells() {
         }
         let script = folder.path().join(shell);
         fs::write(&script, out(&printed)).unwrap();
-        // zsh and fish are not on every machine; bash is what these tests need anyway.
+        // Not every machine has zsh and fish; these tests need bash.
         if let Ok(parsed) = Command::new(shell).arg("-n").arg(&script).status() {
             assert!(parsed.success(), "{shell}");
         }
@@ -351,14 +354,14 @@ fn the_manual_has_a_page_for_each_command() {
         assert!(page.contains(".SH NAME") && page.contains(words) && page.is_ascii(), "{name}: {page}");
         assert!(page.contains(".SH EXAMPLES\n.nf\n"), "{name}: {page}");
     }
-    // Every page that another names is there.
+    // Every page that another page names exists.
     let names: Vec<String> = page("boomgate.1")
         .lines()
         .filter_map(|line| Some(line.strip_suffix("(1)")?.replace('\\', "") + ".1"))
         .collect();
     assert!(names.len() > 10, "{names:?}");
     assert!(names.iter().all(|name| Path::new(folder.path()).join("man1").join(name).exists()), "{names:?}");
-    // A folder that cannot be made is a line.
+    // A folder that cannot be created is one line.
     fs::write(folder.path().join("file"), "").unwrap();
     let refused = boomgate(folder.path(), &["man", "file/man1"]).output().unwrap();
     assert_eq!((refused.status.code(), complaint(&refused).lines().count()), (Some(1), 1));

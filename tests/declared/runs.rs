@@ -1,4 +1,4 @@
-//! Runs of `client sync` that meet each other, are killed, or read from a pipe; and what they may delete.
+//! Runs of `client sync` at the same time, runs that are killed or read from a pipe, and what a run may delete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
@@ -46,7 +46,7 @@ impl Planned {
     }
 }
 
-/// Keeps every run from writing secrets into `folder` until it is dropped.
+/// Locks `folder`, so that no run writes secrets there until the lock is dropped.
 fn locked(folder: &Path) -> File {
     if !folder.exists() {
         fs::create_dir(folder).unwrap();
@@ -71,8 +71,8 @@ fn works(site: &Site, file: &Path) -> (String, bool) {
 }
 
 #[test]
-fn runs_at_the_same_time_keep_what_they_register() {
-    for (folder, options) in [("client-secrets", &[][..]), ("kept", &["--keep-in", "kept"])] {
+fn runs_at_the_same_time_register_what_is_on_disk() {
+    for (folder, options) in [("client-secrets", &[][..]), ("stored", &["--keep-in", "stored"])] {
         let site = Site::start();
         site.declare(&twenty());
         let lock = locked(&site.path(folder));
@@ -86,7 +86,7 @@ fn runs_at_the_same_time_keep_what_they_register() {
             assert!(done.status.success(), "{}", complaint(&done));
         }
         assert_eq!(files(&site.path(folder)).len(), 20);
-        // A file whose secret is not registered would be rotated in.
+        // A secret in a file that is not registered would be rotated in.
         assert_eq!(site.synced(options), "nothing to do: 20 unchanged");
         for name in ["p01", "p20"] {
             let file = site.path(folder).join(format!("{name}.json"));
@@ -96,7 +96,7 @@ fn runs_at_the_same_time_keep_what_they_register() {
 }
 
 #[test]
-fn a_run_on_another_machine_that_was_first_is_told_and_no_dead_secret_stays() {
+fn a_run_after_one_on_another_machine_fails_and_leaves_no_wrong_secret() {
     let site = Site::start();
     site.declare(&client("curbside", ""));
     let other = site.path("other");
@@ -113,13 +113,13 @@ fn a_run_on_another_machine_that_was_first_is_told_and_no_dead_secret_stays() {
         said.contains("stopped at curbside, after 0 of 1 steps: another run, perhaps on another machine"),
         "{said}"
     );
-    assert!(said.contains("client-secrets/curbside.json is removed again"), "{said}");
+    assert!(said.contains("client-secrets/curbside.json was removed"), "{said}");
     assert_eq!(files(&other.join("client-secrets")), Vec::<PathBuf>::new());
     assert_eq!(works(&site, &site.path("client-secrets/curbside.json")), ("curbside".to_owned(), true));
 }
 
 #[test]
-fn a_run_that_is_killed_anywhere_is_healed_by_the_next() {
+fn the_next_run_completes_one_that_was_killed() {
     let site = Site::start();
     site.declare(&twenty());
     let folder = site.path("client-secrets");
@@ -135,7 +135,7 @@ fn a_run_that_is_killed_anywhere_is_healed_by_the_next() {
         run.kill().unwrap();
         run.wait().unwrap();
     }
-    // As it is when the run was killed between the file and the rotation.
+    // As after a run that was killed between the file and the rotation.
     let file = folder.join("p01.json");
     site.synced(&[]);
     fs::write(&file, format!("{{\"client_id\": \"p01\", \"client_secret\": \"{OWN}\"}}")).unwrap();
@@ -148,7 +148,7 @@ fn a_run_that_is_killed_anywhere_is_healed_by_the_next() {
 }
 
 #[test]
-fn a_kept_secret_that_does_not_work_fails_the_run() {
+fn a_stored_secret_that_does_not_work_is_an_error() {
     let site = Site::start();
     site.declare(&client("curbside", ""));
     site.synced(&[]);
@@ -156,8 +156,8 @@ fn a_kept_secret_that_does_not_work_fails_the_run() {
     let made = fs::read(&file).unwrap();
     fs::write(&file, format!("{{\"client_id\": \"curbside\", \"client_secret\": \"{OWN}\"}}")).unwrap();
     let failed = site.sync_with(&[], &[]);
-    let says = "a secret that is kept does not work: curbside: the secret in client-secrets/curbside.json is not one that \
-                it has";
+    let says =
+        "a stored secret does not work: curbside: the secret in client-secrets/curbside.json is not the client's";
     assert_eq!(failed.status.code(), Some(1));
     assert!(complaint(&failed).contains(says), "{}", complaint(&failed));
     fs::write(&file, made).unwrap();
@@ -172,7 +172,7 @@ fn a_kept_secret_that_does_not_work_fails_the_run() {
 }
 
 #[test]
-fn pruning_deletes_what_a_run_has_registered_and_only_with_a_yes() {
+fn pruning_deletes_what_a_run_registered_and_only_with_yes() {
     let site = Site::start();
     let added = boomgate(site.folder.path(), &["client", "add", "--name", "By hand", "--json"]).output().unwrap();
     let added: Value = serde_json::from_str(out(&added)).unwrap();
@@ -190,22 +190,23 @@ fn pruning_deletes_what_a_run_has_registered_and_only_with_a_yes() {
     let refused = site.sync_with(&[], &["--prune"]);
     let said = complaint(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("this would delete 1 client (gone), and nobody can be asked here"), "{said}");
+    assert!(said.contains("this would delete 1 client (gone), and there is no terminal to ask on"), "{said}");
     assert!(said.contains("add --yes"), "{said}");
     assert_eq!(site.partners(), before, "nothing was changed");
 
     let pruned = site.sync_with(&[], &["--prune", "--yes"]);
     assert!(pruned.status.success(), "{}", complaint(&pruned));
     assert!(
-        complaint(&pruned).contains("Registered in another way, and not in clients.toml: 1. They stay"),
+        complaint(&pruned)
+            .contains("Clients that were registered in another way, and that are not in clients.toml: 1. They stay"),
         "{pruned:?}"
     );
     assert_eq!((mark("gone"), mark(by_hand).is_some(), mark("curbside").is_some()), (None, true, true));
 
-    let kept = ["curbside", "gone"].map(|name| site.path(&format!("client-secrets/{name}.json")).exists());
-    assert_eq!(kept, [true, false], "the secret of a deleted client does not come back with another");
+    let exist = ["curbside", "gone"].map(|name| site.path(&format!("client-secrets/{name}.json")).exists());
+    assert_eq!(exist, [true, false], "a later client does not get the secret of a deleted one");
 
-    // Adopted by a file that names it, and deleted once it does not.
+    // A file that names the client adopts it; it is deleted once the file does not name it.
     site.declare(&[client("curbside", ""), client(by_hand, "")].concat());
     assert!(site.synced(&[]).contains("declared false → true"));
     assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
@@ -217,17 +218,17 @@ fn pruning_deletes_what_a_run_has_registered_and_only_with_a_yes() {
     assert!(added.status.success());
     assert_eq!(site.sync_with(&[], &["--prune-all"]).status.code(), Some(1));
     site.synced(&["--prune-all", "--yes"]);
-    assert_eq!(site.ids(), ["admin", "curbside"], "but for the one whose credentials are used");
+    assert_eq!(site.ids(), ["admin", "curbside"], "except the one whose credentials are used");
 }
 
 #[test]
-fn on_a_terminal_pruning_asks_and_means_no_unless_it_is_told_yes() {
+fn on_a_terminal_pruning_asks_and_needs_a_yes() {
     let site = Site::start();
     site.declare(&[client("curbside", ""), client("gone", "")].concat());
     site.synced(&[]);
     site.declare(&client("curbside", ""));
     let answered = |answer: &str| {
-        // Python gives a process a terminal; what is typed is there before it is read.
+        // Python gives the process a terminal, and types the answer before it is read.
         let script = "import os, pty, sys\n\
              pid, terminal = pty.fork()\n\
              if pid == 0: os.execv(sys.argv[1], sys.argv[1:3] + ['sync', 'clients.toml', '--prune'])\n\
@@ -246,10 +247,10 @@ fn on_a_terminal_pruning_asks_and_means_no_unless_it_is_told_yes() {
         python.output().unwrap()
     };
     for answer in ["\n", "n\n", "what?\n"] {
-        let kept = answered(answer);
-        assert_eq!(kept.status.code(), Some(1), "{kept:?}");
-        assert!(out(&kept).contains("Delete 1 client, with secrets, tokens and usage: gone? [y/N]"), "{kept:?}");
-        assert!(out(&kept).contains("nothing was changed"), "{kept:?}");
+        let refused = answered(answer);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(out(&refused).contains("Delete 1 client, with secrets, tokens and usage: gone? [y/N]"), "{refused:?}");
+        assert!(out(&refused).contains("nothing was changed"), "{refused:?}");
         assert_eq!(site.ids(), ["admin", "curbside", "gone"]);
     }
     let deleted = answered("y\n");
@@ -278,7 +279,7 @@ fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(said.contains("has no folder beside it") && said.contains("--keep-in DIR"), "{name}: {said}");
     }
-    // The same where the shell puts a file behind the name.
+    // The same if the shell redirects a file to it.
     let refused = boomgate(site.folder.path(), &["client", "sync", "/dev/stdin"])
         .stdin({
             site.declare(&generated);
@@ -291,16 +292,16 @@ fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
     assert_eq!(site.ids(), ["admin"]);
 
     let own = piped("-", &[], &client("own", "secret = { env = 'OWN' }"));
-    assert!(own.status.success(), "without a secret to make, no folder: {}", complaint(&own));
-    let kept = piped("-", &["--keep-in", "kept"], &generated);
-    assert!(kept.status.success(), "{}", complaint(&kept));
-    assert_eq!(works(&site, &site.path("kept/curbside.json")), ("curbside".to_owned(), true));
-    let pruned = piped("-", &["--keep-in", "kept", "--prune"], &generated);
-    assert!(complaint(&pruned).contains("nobody can be asked here"), "{}", complaint(&pruned));
+    assert!(own.status.success(), "without a secret to generate, no folder is needed: {}", complaint(&own));
+    let stored = piped("-", &["--keep-in", "stored"], &generated);
+    assert!(stored.status.success(), "{}", complaint(&stored));
+    assert_eq!(works(&site, &site.path("stored/curbside.json")), ("curbside".to_owned(), true));
+    let pruned = piped("-", &["--keep-in", "stored", "--prune"], &generated);
+    assert!(complaint(&pruned).contains("there is no terminal to ask on"), "{}", complaint(&pruned));
 }
 
 #[test]
-fn without_the_kept_files_no_secret_is_replaced_unless_a_yes_says_so() {
+fn a_secret_whose_file_is_missing_is_replaced_only_with_yes() {
     let site = Site::start();
     site.declare(&twenty());
     site.synced(&[]);
@@ -310,7 +311,7 @@ fn without_the_kept_files_no_secret_is_replaced_unless_a_yes_says_so() {
     let refused = site.sync_with(&[], &[]);
     let said = complaint(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("make a new secret for 20 clients whose kept file is not here (p01, p02,"), "{said}");
+    assert!(said.contains("create a new secret for 20 clients whose secret file is missing (p01, p02,"), "{said}");
     assert!(said.contains("and 10 more)") && said.contains("add --yes") && said.contains("--keep-in"), "{said}");
     assert_eq!((site.partners(), files(&site.path("client-secrets"))), (before, Vec::new()), "nothing was changed");
     assert_eq!(site.synced(&["--keep-in", "away"]), "nothing to do: 20 unchanged");
@@ -318,9 +319,9 @@ fn without_the_kept_files_no_secret_is_replaced_unless_a_yes_says_so() {
     site.synced(&["--yes"]);
     assert_eq!(files(&site.path("client-secrets")).len(), 20);
     let [made, former] = ["client-secrets", "away"].map(|folder| site.path(folder).join("p01.json"));
-    assert!(works(&site, &made).1 && works(&site, &former).1, "the one before is good for a while");
+    assert!(works(&site, &made).1 && works(&site, &former).1, "the previous one is valid for a while");
 
-    // The client has two secrets now: that a third is refused is no other run's doing.
+    // The client has two secrets, so a third one is refused; there is no other run.
     fs::remove_file(&made).unwrap();
     let refused = site.sync_with(&[], &["--yes"]);
     let said = complaint(&refused);

@@ -1,7 +1,7 @@
-//! How machines and browsers come to trust a certificate authority: the commands, printed or done.
+//! The commands that make a machine and its browsers trust a certificate authority, or stop trusting it.
 //!
-//! Nothing is started unless it is asked for. A certificate is known by a part of its digest, so that two
-//! servers' authorities do not take each other's place, and the right one is taken out again.
+//! The commands are printed, and run only with `--install`. The name of an installed certificate has a part of its
+//! digest, so that the authorities of two servers do not replace each other.
 
 use std::fs;
 use std::io;
@@ -11,11 +11,11 @@ use std::process::Command;
 use anyhow::{anyhow, bail};
 use ring::digest::{SHA256, digest};
 
-use super::super::output::{self, quoted};
 use super::Authority;
+use crate::cli::output::{self, quoted};
 use crate::files;
 
-/// A system's folder of certificates that its administrator trusts, and what makes a change there count.
+/// A system's folder of trusted certificates, and the commands to run after a change there.
 struct Anchors {
     system: &'static str,
     folder: &'static str,
@@ -23,7 +23,7 @@ struct Anchors {
     removed: &'static [&'static str],
 }
 
-/// In this order, for some systems have the folders of others as well.
+/// The order matters, because some systems have the folders of others too.
 const ANCHORS: [Anchors; 4] = [
     Anchors {
         system: "Fedora, RHEL",
@@ -51,14 +51,14 @@ const ANCHORS: [Anchors; 4] = [
     },
 ];
 
-/// Where browsers keep what they trust, below the user's own folder; the part in the middle may be any.
+/// The folders of browsers' certificate databases, below the home folder. Firefox has one folder for each profile.
 const FIREFOX: [&str; 2] = [".mozilla/firefox", "snap/firefox/common/.mozilla/firefox"];
 const CHROMIUM: [&str; 2] = [".pki/nssdb", "snap/chromium/current/.pki/nssdb"];
 
-/// Starts a program, and says whether it did what it should.
+/// Runs a program, and returns whether it succeeded.
 type Run<'m> = dyn FnMut(&[String]) -> io::Result<bool> + 'm;
 
-/// The machine that is to trust.
+/// The machine that the commands are for.
 pub(super) struct Machine<'m> {
     root: PathBuf,
     home: Option<PathBuf>,
@@ -70,9 +70,9 @@ impl Machine<'_> {
     pub(super) fn this() -> Self {
         let run = |words: &[String]| {
             let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-            // What it says goes where talk goes.
-            let done = Command::new(program).args(arguments).stdout(io::stderr()).status()?;
-            Ok(done.success())
+            // Its output goes to standard error, like all messages.
+            let status = Command::new(program).args(arguments).stdout(io::stderr()).status()?;
+            Ok(status.success())
         };
         Self {
             root: PathBuf::from("/"),
@@ -90,7 +90,7 @@ impl Machine<'_> {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// The databases of this user's browsers that there are.
+    /// The existing databases of this user's browsers.
     fn browsers(&self) -> Vec<PathBuf> {
         let Some(home) = &self.home else { return Vec::new() };
         let mut found: Vec<PathBuf> = CHROMIUM.iter().map(|path| home.join(path)).collect();
@@ -102,126 +102,127 @@ impl Machine<'_> {
         found
     }
 
-    /// Where Chromium will look on Linux, if there is nothing yet: it does not ask the system.
+    /// The database that Chromium will use on Linux, if it does not exist yet: Chromium does not use the system's roots.
     fn first_database(&self) -> Option<PathBuf> {
         let folder = self.home.as_ref()?.join(CHROMIUM.first()?);
         (!self.is_mac && !folder.join("cert9.db").exists()).then_some(folder)
     }
 }
 
-/// One thing to do.
+/// One step.
 struct Step {
-    for_whom: String,
+    purpose: String,
     /// A file to copy the certificate to, or to remove.
     file: Option<PathBuf>,
-    /// What then makes it count.
+    /// The command to run then.
     words: Vec<String>,
 }
 
-/// What is to happen.
+/// What the commands do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
+pub(super) enum Action {
     Trust,
     Untrust,
 }
 
-pub(super) fn trust(authority: &Authority, install: bool, machine: &mut Machine<'_>) -> anyhow::Result<()> {
-    fulfil(Wish::Trust, authority, install, machine)
-}
-
-pub(super) fn untrust(authority: &Authority, install: bool, machine: &mut Machine<'_>) -> anyhow::Result<()> {
-    fulfil(Wish::Untrust, authority, install, machine)
-}
-
-fn fulfil(wish: Wish, authority: &Authority, install: bool, machine: &mut Machine<'_>) -> anyhow::Result<()> {
-    let steps = steps(wish, authority, machine);
+/// Prints the commands, or runs them if `install`.
+pub(super) fn apply(
+    action: Action,
+    authority: &Authority,
+    install: bool,
+    machine: &mut Machine<'_>,
+) -> anyhow::Result<()> {
+    let steps = steps(action, authority, machine);
     if !install {
         for step in &steps {
-            show(&step.for_whom, &step.told(wish, authority))?;
+            show(&step.purpose, &step.shell_command(action, authority))?;
         }
-        if let Some(folder) = machine.first_database().filter(|_| wish == Wish::Trust) {
-            let step = browser(wish, authority, &folder, &name(authority));
+        if let Some(folder) = machine.first_database().filter(|_| action == Action::Trust) {
+            let step = browser(action, authority, &folder, &name(authority));
             let folder = quoted(&folder.display().to_string());
-            show("Chromium, which does not ask the system", &format!("mkdir -p {folder} && {}", step.command()))?;
+            show(
+                "Chromium, which does not use the system's roots",
+                &format!("mkdir -p {folder} && {}", step.command()),
+            )?;
         }
         return Ok(());
     }
     if machine.is_mac {
-        bail!("--install is for Linux: run the commands of `boomgate ca trust` yourself");
+        bail!("--install is for Linux only: run the commands that `boomgate ca trust` prints");
     }
-    let mut left = 0;
+    let mut failed = 0;
     for step in &steps {
-        match step.perform(wish, authority, machine) {
+        match step.perform(action, authority, machine) {
             Ok(()) => {
-                // The other steps are to be done, whether somebody reads of this one or not.
-                let _unread = output::print(&format!("done: {}", step.for_whom));
+                // A closed standard output must not stop the other steps.
+                let _unprinted = output::print(&format!("done: {}", step.purpose));
             }
             Err(error) => {
-                left += 1;
-                output::message(&format!("not done: {}: {error}", step.for_whom));
+                failed += 1;
+                output::message(&format!("not done: {}: {error}", step.purpose));
             }
         }
     }
-    if left > 0 {
-        bail!("{left} of {} steps are left: the system's needs root, and those of browsers certutil", steps.len());
+    if failed > 0 {
+        bail!("{failed} of {} steps failed: the system's needs root, and those of browsers certutil", steps.len());
     }
     Ok(())
 }
 
-/// A command to paste. For whom it is goes to standard error and is no comment in between: zsh reads those as commands.
-fn show(for_whom: &str, command: &str) -> anyhow::Result<()> {
-    output::message(&format!("{}:", output::printable(for_whom)));
+/// Prints a command to paste. Its purpose goes to standard error, because zsh would run a comment as a command.
+fn show(purpose: &str, command: &str) -> anyhow::Result<()> {
+    output::message(&format!("{}:", output::printable(purpose)));
     Ok(output::print(command)?)
 }
 
-/// A name of its own for each authority.
+/// The name under which the authority is installed.
 fn name(authority: &Authority) -> String {
     let digest = digest(&SHA256, &authority.der);
-    let mark = digest.as_ref().first_chunk().map_or(0, |chunk| u32::from_be_bytes(*chunk));
-    format!("boomgate-{mark:08x}")
+    let short = digest.as_ref().first_chunk().map_or(0, |chunk| u32::from_be_bytes(*chunk));
+    format!("boomgate-{short:08x}")
 }
 
-fn steps(wish: Wish, authority: &Authority, machine: &Machine<'_>) -> Vec<Step> {
+fn steps(action: Action, authority: &Authority, machine: &Machine<'_>) -> Vec<Step> {
     let name = name(authority);
-    let mut steps = vec![system(wish, authority, machine, &name)];
-    steps.extend(machine.browsers().iter().map(|folder| browser(wish, authority, folder, &name)));
+    let mut steps = vec![system(action, authority, machine, &name)];
+    steps.extend(machine.browsers().iter().map(|folder| browser(action, authority, folder, &name)));
     steps
 }
 
-fn browser(wish: Wish, authority: &Authority, folder: &Path, name: &str) -> Step {
+fn browser(action: Action, authority: &Authority, folder: &Path, name: &str) -> Step {
     let database = format!("sql:{}", folder.display());
     let words = ["certutil", "-d", &database];
     let ca = authority.path.display().to_string();
     let rest: &[&str] =
-        if wish == Wish::Trust { &["-A", "-t", "C,,", "-n", name, "-i", &ca] } else { &["-D", "-n", name] };
+        if action == Action::Trust { &["-A", "-t", "C,,", "-n", name, "-i", &ca] } else { &["-D", "-n", name] };
     Step {
-        for_whom: format!("the browser of {}", folder.display()),
+        purpose: format!("the browser of {}", folder.display()),
         file: None,
         words: words.iter().chain(rest).map(|word| (*word).to_owned()).collect(),
     }
 }
 
-fn system(wish: Wish, authority: &Authority, machine: &Machine<'_>, name: &str) -> Step {
+fn system(action: Action, authority: &Authority, machine: &Machine<'_>, name: &str) -> Step {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     if machine.is_mac {
         let ca = authority.path.display().to_string();
         let keychain = "/Library/Keychains/System.keychain";
-        let words = match wish {
-            Wish::Trust => words(&["security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", keychain, &ca]),
-            Wish::Untrust => words(&["security", "remove-trusted-cert", "-d", &ca]),
+        let words = match action {
+            Action::Trust => words(&["security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", keychain, &ca]),
+            Action::Untrust => words(&["security", "remove-trusted-cert", "-d", &ca]),
         };
-        return Step { for_whom: "macOS, with Safari and Chrome".to_owned(), file: None, words };
+        return Step { purpose: "macOS, with Safari and Chrome".to_owned(), file: None, words };
     }
     match machine.anchors() {
         Some(anchors) => Step {
-            for_whom: format!("this system ({})", anchors.system),
+            purpose: format!("this system ({})", anchors.system),
             file: Some(machine.under_root(anchors.folder).join(format!("{name}.crt"))),
-            words: words(if wish == Wish::Trust { anchors.added } else { anchors.removed }),
+            words: words(if action == Action::Trust { anchors.added } else { anchors.removed }),
         },
         None => Step {
-            for_whom: "this system, which is none that is known here: see its manual for `trust anchor`".to_owned(),
+            purpose: "this system, which boomgate does not know: see its manual for `trust anchor`".to_owned(),
             file: None,
-            words: words(&["trust", "anchor", if wish == Wish::Trust { "--store" } else { "--remove" }])
+            words: words(&["trust", "anchor", if action == Action::Trust { "--store" } else { "--remove" }])
                 .into_iter()
                 .chain([authority.path.display().to_string()])
                 .collect(),
@@ -230,32 +231,32 @@ fn system(wish: Wish, authority: &Authority, machine: &Machine<'_>, name: &str) 
 }
 
 impl Step {
-    /// As lines for a shell.
-    fn told(&self, wish: Wish, authority: &Authority) -> String {
+    /// The whole step as a shell command.
+    fn shell_command(&self, action: Action, authority: &Authority) -> String {
         let is_for_browser = self.words.first().is_some_and(|program| program == "certutil");
         let sudo = if is_for_browser { "" } else { "sudo " };
         let command = format!("{sudo}{}", self.command());
         let shown = |path: &Path| quoted(&path.display().to_string());
-        match (&self.file, wish) {
-            (Some(file), Wish::Trust) => {
+        match (&self.file, action) {
+            (Some(file), Action::Trust) => {
                 format!("sudo install -m 644 {} {} && {command}", shown(&authority.path), shown(file))
             }
-            (Some(file), Wish::Untrust) => format!("sudo rm {} && {command}", shown(file)),
+            (Some(file), Action::Untrust) => format!("sudo rm {} && {command}", shown(file)),
             (None, _) => command,
         }
     }
 
-    /// What makes it count, for a shell.
+    /// The command after the change, for a shell.
     fn command(&self) -> String {
         self.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
-    fn perform(&self, wish: Wish, authority: &Authority, machine: &mut Machine<'_>) -> anyhow::Result<()> {
+    fn perform(&self, action: Action, authority: &Authority, machine: &mut Machine<'_>) -> anyhow::Result<()> {
         if let Some(file) = &self.file {
-            let changed = match wish {
-                Wish::Trust => files::write_public(file, authority.pem.as_bytes()),
-                Wish::Untrust => match fs::remove_file(file) {
-                    // It is as it should be.
+            let changed = match action {
+                Action::Trust => files::write_public(file, authority.pem.as_bytes()),
+                Action::Untrust => match fs::remove_file(file) {
+                    // It is removed already.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                     removed => removed,
                 },
@@ -266,7 +267,7 @@ impl Step {
         match (machine.run)(&self.words) {
             Ok(true) => Ok(()),
             Ok(false) => bail!("{program} failed"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no {program} here: install it"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{program} is not installed: install it"),
             Err(error) => bail!("{program}: {error}"),
         }
     }
@@ -284,7 +285,7 @@ mod tests {
         Authority::parse(PathBuf::from("my data/ca.pem"), pem.into_bytes()).unwrap()
     }
 
-    /// A machine below a folder, which notes what it is told to run.
+    /// A machine below a folder, which records the commands instead of running them.
     fn machine<'m>(root: &Path, ran: &'m RefCell<Vec<String>>) -> Machine<'m> {
         let run = |words: &[String]| {
             ran.borrow_mut().push(words.join(" "));
@@ -294,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn each_system_is_told_its_own_commands() {
+    fn each_system_gets_its_own_commands() {
         let (ran, authority) = (RefCell::default(), authority());
-        for (folder, command) in [
+        for (folder, last_command) in [
             ("etc/pki/ca-trust/source/anchors", "sudo update-ca-trust"),
             ("etc/pki/trust/anchors", "sudo update-ca-certificates"),
             ("etc/ca-certificates/trust-source/anchors", "sudo update-ca-trust"),
@@ -305,21 +306,23 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             fs::create_dir_all(root.path().join(folder)).unwrap();
             let machine = machine(root.path(), &ran);
-            let told = steps(Wish::Trust, &authority, &machine).remove(0).told(Wish::Trust, &authority);
-            assert!(told.starts_with("sudo install -m 644 'my data/ca.pem' "), "{told}");
-            assert!(told.contains(folder) && told.ends_with(command), "{told}");
+            let command = steps(Action::Trust, &authority, &machine).remove(0).shell_command(Action::Trust, &authority);
+            assert!(command.starts_with("sudo install -m 644 'my data/ca.pem' "), "{command}");
+            assert!(command.contains(folder) && command.ends_with(last_command), "{command}");
         }
         let root = tempfile::tempdir().unwrap();
         let mac = Machine { is_mac: true, ..machine(root.path(), &ran) };
-        let told = steps(Wish::Trust, &authority, &mac).remove(0).told(Wish::Trust, &authority);
-        assert!(told.contains("sudo security add-trusted-cert -d -r trustRoot"), "{told}");
-        let unknown = steps(Wish::Untrust, &authority, &machine(root.path(), &ran)).remove(0);
-        assert!(unknown.told(Wish::Untrust, &authority).ends_with("sudo trust anchor --remove 'my data/ca.pem'"));
-        assert!(ran.borrow().is_empty(), "nothing is run that was not asked for");
+        let command = steps(Action::Trust, &authority, &mac).remove(0).shell_command(Action::Trust, &authority);
+        assert!(command.contains("sudo security add-trusted-cert -d -r trustRoot"), "{command}");
+        let unknown = steps(Action::Untrust, &authority, &machine(root.path(), &ran)).remove(0);
+        assert!(
+            unknown.shell_command(Action::Untrust, &authority).ends_with("sudo trust anchor --remove 'my data/ca.pem'")
+        );
+        assert!(ran.borrow().is_empty(), "no command is run without --install");
     }
 
     #[test]
-    fn what_is_installed_is_taken_out_again() {
+    fn an_installed_certificate_is_removed_again() {
         let (ran, authority, root) = (RefCell::default(), authority(), tempfile::tempdir().unwrap());
         let anchors = root.path().join("usr/local/share/ca-certificates");
         let browser = root.path().join("home/.mozilla/firefox/a.default");
@@ -329,26 +332,26 @@ mod tests {
         let name = name(&authority);
         let file = anchors.join(format!("{name}.crt"));
 
-        trust(&authority, true, &mut machine(root.path(), &ran)).unwrap();
+        apply(Action::Trust, &authority, true, &mut machine(root.path(), &ran)).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), authority.pem);
         let browser = format!("certutil -d sql:{}", browser.display());
         let added = format!("{browser} -A -t C,, -n {name} -i my data/ca.pem");
         assert_eq!(ran.take(), ["update-ca-certificates".to_owned(), added]);
 
         for _ in 0..2 {
-            untrust(&authority, true, &mut machine(root.path(), &ran)).unwrap();
+            apply(Action::Untrust, &authority, true, &mut machine(root.path(), &ran)).unwrap();
             assert!(!file.exists());
             assert_eq!(ran.take(), ["update-ca-certificates --fresh".to_owned(), format!("{browser} -D -n {name}")]);
         }
     }
 
     #[test]
-    fn what_cannot_be_done_is_a_failure() {
+    fn a_step_that_fails_is_an_error() {
         let (ran, authority, root) = (RefCell::default(), authority(), tempfile::tempdir().unwrap());
         let without_tools = |_: &[String]| Err(io::ErrorKind::NotFound.into());
         let mut machine = Machine { run: Box::new(without_tools), ..machine(root.path(), &ran) };
-        let error = trust(&authority, true, &mut machine).unwrap_err();
-        assert!(error.to_string().starts_with("1 of 1 steps are left"), "{error}");
+        let error = apply(Action::Trust, &authority, true, &mut machine).unwrap_err();
+        assert!(error.to_string().starts_with("1 of 1 steps failed"), "{error}");
     }
 
     #[test]

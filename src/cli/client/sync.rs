@@ -1,4 +1,4 @@
-//! `boomgate client sync`: what a file declares is what is registered.
+//! `boomgate client sync`: makes the registered clients what a file declares.
 
 mod secrets;
 
@@ -8,25 +8,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::super::connection::{Administration, Refused};
-use super::super::output;
-use super::super::progress::Progress;
-use super::pages;
+use super::{for_each_page, path_of};
+use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, RotatedClient, Status};
 use crate::api::policy::RegistrationPolicy;
-use crate::clients::registration::Registration;
-use crate::clients::{SecretStanding, Status};
+use crate::api::secret::SecretRotation;
+use crate::cli::connection::{AdminApi, Refused};
+use crate::cli::output;
 use crate::config::Environment;
-use crate::declared::{Declaration, Declared, Plan, Prune, Registered, Setting, Step, forget_secret, grouped};
+use crate::declared::{Declaration, Declared, Plan, Prune, ReadContext, Registered, Step, grouped, remove_secret_file};
 use crate::files::Reader;
-use crate::limits::{Limits, Rate};
 use crate::oauth::credentials::{ClientId, ClientSecret};
-use crate::oauth::scope::Scope;
 
-/// How many clients a refusal names.
+/// How many clients a question or an error names.
 const MAX_NAMED: usize = 10;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -36,7 +31,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   boomgate client sync clients.toml --prune --yes
   render-clients | boomgate client sync - --keep-in client-secrets
 
-The file, TOML or JSON; what a client leaves out gets the server's default, and later stays as it is:
+The file is TOML or JSON. A new client gets the server's defaults for everything that the file leaves out; for a
+registered client, that stays as it is:
   [[clients]]
   client_id = \"curbside\"
   client_name = \"Curbside\"
@@ -51,68 +47,26 @@ Also: audience, token_ttl, requests_per_second, burst, enforce, status (active o
 pub(super) struct Sync {
     /// The file that declares clients, TOML or JSON; - is standard input
     file: PathBuf,
-    /// Delete the clients that an earlier run has registered or adopted and that the file does not name any more
+    /// Delete the clients that an earlier run registered or adopted, and that the file no longer names
     #[arg(long)]
     prune: bool,
-    /// Delete every client that the file does not name, whoever registered it, but the one whose credentials are used
+    /// Delete every client that the file does not name, except the one whose credentials this command uses
     #[arg(long)]
     prune_all: bool,
-    /// Delete clients, and replace secrets whose kept files are not here, without a question, as a script has to
+    /// Do not ask before deleting clients, or before replacing secrets whose files are missing; for scripts
     #[arg(long)]
     yes: bool,
-    /// Print the plan, and do nothing
+    /// Print the plan, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The folder where generated credentials are kept [default: client-secrets beside FILE; standard input and pipes
-    /// have none]
+    /// The folder for generated credentials [default: client-secrets beside FILE; required if the clients come from
+    /// standard input or a pipe]
     #[arg(long, value_name = "DIR")]
     keep_in: Option<PathBuf>,
 }
 
-/// A registered client as the server tells of it.
-#[derive(Deserialize)]
-struct Told {
-    client_id: ClientId,
-    client_name: String,
-    scope: Scope,
-    audience: Vec<String>,
-    token_ttl: u64,
-    requests_per_second: Rate,
-    burst: u32,
-    daily_quota: Option<u64>,
-    enforce: bool,
-    status: Status,
-    declared: bool,
-}
-
-impl Told {
-    fn read(client: &Value) -> anyhow::Result<(ClientId, Registered)> {
-        let told = Self::deserialize(client)
-            .map_err(|error| anyhow!("the server speaks of clients in another way: {error}; is it of this version?"))?;
-        let registered = Registered {
-            registration: Registration {
-                client_name: told.client_name,
-                scope: told.scope,
-                audience: told.audience.into(),
-                token_ttl: told.token_ttl,
-                limits: Limits {
-                    requests_per_second: told.requests_per_second,
-                    burst: told.burst,
-                    daily_quota: told.daily_quota,
-                    enforce: told.enforce,
-                },
-            },
-            suspended: told.status == Status::Suspended,
-            // Asked for by itself.
-            declared_secret: SecretStanding::Unknown,
-            declared: told.declared,
-        };
-        Ok((told.client_id, registered))
-    }
-}
-
 impl Sync {
-    fn wanted(&self) -> Prune {
+    fn pruning(&self) -> Prune {
         match (self.prune, self.prune_all) {
             (_, true) => Prune::All,
             (true, false) => Prune::Declared,
@@ -129,22 +83,14 @@ impl Sync {
             return Ok(Declaration::read(&self.file, Reader::Operator)?);
         }
         if io::stdin().is_terminal() {
-            output::message("Paste what declares the clients, then press Enter and Ctrl-D.");
+            output::message("Paste the file that declares the clients, then press Enter and Ctrl-D.");
         }
         Ok(Declaration::read_standard_input()?)
     }
 }
 
-pub(super) fn sync(
-    server: &Administration,
-    options: &Sync,
-    environment: &Environment,
-    json: bool,
-) -> anyhow::Result<()> {
-    let policy = server.get("/admin/terms", &[])?;
-    let policy: RegistrationPolicy = serde_json::from_value(policy).map_err(|error| {
-        anyhow!("{} answers with a registration policy that this version cannot read: {error}", server.server())
-    })?;
+pub(super) fn sync(server: &AdminApi, options: &Sync, environment: &Environment, json: bool) -> anyhow::Result<()> {
+    let policy: RegistrationPolicy = server.get("/admin/terms", &[])?;
     let declaration = options.declaration()?;
     if let Some(exposure) = declaration.exposure() {
         let warning = format!("warning: {} {exposure}", declaration.name().display());
@@ -152,20 +98,21 @@ pub(super) fn sync(
     }
     let secrets_dir = options.keep_in.clone().or_else(|| declaration.secrets_dir());
     let variable = |name: &str| environment.get(name).map(|value| Zeroizing::new(value.to_owned()));
-    let setting = Setting { secrets_dir: secrets_dir.as_deref(), policy: &policy, variable: &variable };
-    let declared = declaration.clients(&setting)?;
-    let (name, prune) = (declaration.name().display(), options.wanted());
+    let context = ReadContext { secrets_dir: secrets_dir.as_deref(), policy: &policy, variable: &variable };
+    let declared = declaration.clients(&context)?;
+    let (name, prune) = (declaration.name().display(), options.pruning());
     if prune != Prune::Nothing && declared.is_empty() {
-        // More often a file that was emptied by a slip than the end of all partners.
+        // An empty file is more often a mistake than the wish to delete all partners.
         bail!(
-            "{name} declares no client, so --prune would delete every other one: `boomgate client remove` deletes them one by one"
+            "{name} declares no client, so --prune would delete all others: delete them one by one with `boomgate client \
+             remove`"
         );
     }
 
     let in_use = BTreeSet::from([server.client_id().clone()]);
     let mut clients = registered(server)?;
     secrets::add_standings(server, &declared, &mut clients)?;
-    let plan = Plan::of(&declared, &clients, prune, &in_use);
+    let plan = Plan::new(&declared, &clients, prune, &in_use);
     match &plan.weak_secrets()[..] {
         [] => {}
         [one] => bail!("{one}. Nothing was changed"),
@@ -178,72 +125,121 @@ pub(super) fn sync(
         return Ok(());
     }
     if confirm(&plan, options)? {
-        // A person may take long to answer.
-        let again = Plan::of(&declared, &registered(server)?, prune, &in_use);
+        // The person may have taken long to answer.
+        let again = Plan::new(&declared, &registered(server)?, prune, &in_use);
         let again: BTreeSet<&ClientId> = again.removals().collect();
         if !plan.removals().all(|client_id| again.contains(client_id)) {
-            bail!("clients were changed while the question stood, so nothing was changed: run this again");
+            bail!("clients were changed before you answered, so nothing was changed: run this again");
         }
     }
-    carry_out_all(server, &plan, secrets_dir.as_deref(), environment)?;
-    secrets::expect_all(server, &plan, || Ok(declaration.clients(&setting)?))?;
+    apply_all(server, &plan, secrets_dir.as_deref())?;
+    secrets::verify_all(server, &plan, || Ok(declaration.clients(&context)?))?;
     if !plan.steps.is_empty() {
         output::message(&format!("Done: {} is as {name} says.", server.server()));
     }
     Ok(())
 }
 
-/// Carries out every step, in order. What is done stays.
-fn carry_out_all(
-    server: &Administration,
-    plan: &Plan<'_>,
-    secrets_dir: Option<&Path>,
-    environment: &Environment,
-) -> anyhow::Result<()> {
-    let mut progress = Progress::new(plan.steps.len(), environment);
-    for step in &plan.steps {
-        if let Err(error) = carry_out(server, step, secrets_dir) {
-            let (done, total) = (progress.done(), plan.steps.len());
-            drop(progress);
+/// Applies every step, in order. An error undoes nothing.
+fn apply_all(server: &AdminApi, plan: &Plan<'_>, secrets_dir: Option<&Path>) -> anyhow::Result<()> {
+    let progress = output::progress(plan.steps.len() as u64);
+    for (done, step) in plan.steps.iter().enumerate() {
+        if let Err(error) = apply(server, step, secrets_dir) {
+            progress.finish_and_clear();
             bail!(
-                "stopped at {}, after {} of {} steps: {error}. What is done stays; the same command goes on from there",
+                "stopped at {}, after {} of {} steps: {error}. The steps before it are done; the same command continues \
+                 from there",
                 step.client_id(),
                 grouped(done),
-                grouped(total)
+                grouped(plan.steps.len())
             );
         }
-        progress.step();
+        progress.inc(1);
     }
     Ok(())
 }
 
-/// Asks whether to do what cannot be undone, and returns whether it had to; where nobody can be asked, `--yes` has to say
-/// so.
+/// Applies one step. It is durable on the server when this returns.
+fn apply(server: &AdminApi, step: &Step<'_>, secrets_dir: Option<&Path>) -> anyhow::Result<()> {
+    let path = path_of(step.client_id());
+    let set_status = |status| {
+        let body = ClientPatch { status: Some(status), ..ClientPatch::default() };
+        server.patch::<Client>(&path, &body).map(drop)
+    };
+    match step {
+        Step::Register(client) => secrets::send(server, client, |secret| {
+            let answer: RegisteredClient = server.post("/admin/clients", &new_client(client, secret))?;
+            Ok(answer.warnings)
+        }),
+        Step::Change(_, changes) => server.patch::<Client>(&path, &Step::patch(changes)).map(drop),
+        Step::RotateSecret(client) => secrets::send(server, client, |secret| {
+            let client_secret = Some(secret.expose().to_owned());
+            let body = SecretRotation { previous_expires_in: None, client_secret };
+            let answer: RotatedClient = server.post(&format!("{path}/secrets"), &body)?;
+            Ok(answer.warnings)
+        }),
+        Step::Suspend(_) => set_status(Status::Suspended),
+        Step::Resume(_) => set_status(Status::Active),
+        Step::Remove(client_id, _) => {
+            // Another run may have deleted it already.
+            server.delete(&path).or_else(|error| if is_not_found(&error) { Ok(()) } else { Err(error) })?;
+            let Some(folder) = secrets_dir else { return Ok(()) };
+            remove_secret_file(folder, client_id)
+                .map_err(|error| anyhow!("it is deleted, but its secret stays in {}: {error}", folder.display()))
+        }
+    }
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404)
+}
+
+/// The registration of a declared client: only the members that the file has, so that the server's defaults apply.
+fn new_client(client: &Declared, secret: &ClientSecret) -> NewClient {
+    let registration = &client.registration;
+    let has = |member| client.named.contains(&member);
+    NewClient {
+        client_id: Some(client.client_id.clone()),
+        client_secret: Some(secret.expose().to_owned()),
+        client_name: registration.client_name.clone(),
+        scope: registration.scope.to_string(),
+        audience: if has("audience") { registration.audience.to_vec() } else { Vec::new() },
+        token_ttl: has("token_ttl").then_some(registration.token_ttl),
+        requests_per_second: has("requests_per_second").then_some(registration.limits.requests_per_second),
+        burst: has("burst").then_some(registration.limits.burst.into()),
+        daily_quota: has("daily_quota").then_some(registration.limits.daily_quota.into()),
+        enforce: has("enforce").then_some(registration.limits.enforce),
+        declared: Some(true),
+    }
+}
+
+/// Asks before the plan does what cannot be undone, and returns whether it had to ask. Where it cannot ask, `--yes` has
+/// to agree.
 fn confirm(plan: &Plan<'_>, options: &Sync) -> anyhow::Result<bool> {
-    let removals = Named::of(plan.removals());
-    let remade = Named::of(plan.remade());
-    if options.yes || (removals.is_none() && remade.is_none()) {
+    let removals = ClientNames::new(plan.removals());
+    let regenerated = ClientNames::new(plan.regenerated());
+    if options.yes || (removals.is_none() && regenerated.is_none()) {
         return Ok(false);
     }
-    let is_asked = !options.is_standard_input() && io::stdin().is_terminal() && io::stderr().is_terminal();
-    for (named, deed, question, instead) in [
-        (&removals, "delete NAMED", "Delete NAMED, with secrets, tokens and usage", "leave out the pruning"),
+    let can_ask = !options.is_standard_input() && io::stdin().is_terminal() && io::stderr().is_terminal();
+    for (clients, action, question, instead) in [
+        (&removals, "delete COUNT", "Delete COUNT, with secrets, tokens and usage", "leave out the pruning"),
         (
-            &remade,
-            "make a new secret for NAMED whose kept file is not here",
-            "Make a new secret for NAMED whose kept file is not here",
-            "bring the kept files here, or name their folder with --keep-in",
+            &regenerated,
+            "create a new secret for COUNT whose secret file is missing",
+            "Create a new secret for COUNT whose secret file is missing",
+            "bring the secret files here, or name their folder with --keep-in",
         ),
     ] {
-        let Some(Named { count, names }) = named else { continue };
-        if !is_asked {
-            let deed = deed.replace("NAMED", count);
+        let Some(ClientNames { count, names }) = clients else { continue };
+        if !can_ask {
+            let action = action.replace("COUNT", count);
             bail!(
-                "this would {deed} ({names}), and nobody can be asked here, so nothing was changed: add --yes, or \
+                "this would {action} ({names}), and there is no terminal to ask on, so nothing was changed: add --yes, or \
                  {instead}; --dry-run shows the plan"
             );
         }
-        ask(&question.replace("NAMED", count), names)?;
+        ask(&question.replace("COUNT", count), names)?;
     }
     Ok(true)
 }
@@ -260,13 +256,14 @@ fn ask(question: &str, names: &str) -> anyhow::Result<()> {
 }
 
 /// Clients in a question: how many, and the first of them.
-struct Named {
+struct ClientNames {
     count: String,
     names: String,
 }
 
-impl Named {
-    fn of<'c>(clients: impl Iterator<Item = &'c ClientId>) -> Option<Self> {
+impl ClientNames {
+    /// `None` if there are no clients.
+    fn new<'c>(clients: impl Iterator<Item = &'c ClientId>) -> Option<Self> {
         let all: Vec<&str> = clients.map(ClientId::as_str).collect();
         let count = match all.len() {
             0 => return None,
@@ -282,13 +279,10 @@ impl Named {
     }
 }
 
-fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Registered>> {
+fn registered(server: &AdminApi) -> anyhow::Result<BTreeMap<ClientId, Registered>> {
     let mut registered = BTreeMap::new();
-    pages(server, None, |clients, _| {
-        for client in clients {
-            let (client_id, client) = Told::read(client)?;
-            registered.insert(client_id, client);
-        }
+    for_each_page(server, None, |clients: Vec<Client>, _| {
+        registered.extend(clients.into_iter().map(Registered::from_answer));
         Ok(())
     })?;
     Ok(registered)
@@ -296,7 +290,7 @@ fn registered(server: &Administration) -> anyhow::Result<BTreeMap<ClientId, Regi
 
 fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: bool) -> anyhow::Result<()> {
     let printed = if json {
-        format!("{:#}", plan.to_json())
+        output::json(&plan.to_json())?
     } else {
         let mut lines: Vec<String> = plan.steps.iter().map(Step::to_string).collect();
         lines.push(if plan.steps.is_empty() {
@@ -306,9 +300,9 @@ fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: 
         });
         lines.join("\n")
     };
-    // Nobody has seen what would be done.
+    // A plan that could not be printed is not applied.
     output::print_result(&printed, || "Nothing was changed".to_owned())?;
-    // Those that are astray fail the run at its end.
+    // Without --dry-run, the secrets that do not work are the error at the end.
     for note in plan.all_notes().take(if options.dry_run { usize::MAX } else { plan.notes.len() }) {
         output::message(&format!("Note: {note}"));
     }
@@ -316,67 +310,16 @@ fn print_plan(plan: &Plan<'_>, declaration: &Declaration, options: &Sync, json: 
     let name = declaration.name().display();
     if undeclared > 0 {
         output::message(&format!(
-            "Registered by an earlier run, but not in {name}: {}. With --prune they would be deleted.",
+            "Clients that an earlier run registered, and that are not in {name}: {}. --prune would delete them.",
             grouped(undeclared)
         ));
     }
     if others > 0 && options.prune {
         output::message(&format!(
-            "Registered in another way, and not in {name}: {}. They stay; --prune-all would delete all but the one whose \
-             credentials are used.",
+            "Clients that were registered in another way, and that are not in {name}: {}. They stay. --prune-all would \
+             delete them, except the one whose credentials this command uses.",
             grouped(others)
         ));
     }
     Ok(())
-}
-
-/// One step; when this returns, it is on the server's disk.
-fn carry_out(server: &Administration, step: &Step<'_>, secrets_dir: Option<&Path>) -> anyhow::Result<()> {
-    let path = path_of(step.client_id());
-    match step {
-        Step::Register(client) => {
-            secrets::send(server, client, |secret| server.post("/admin/clients", &registration(client, secret)))?;
-        }
-        Step::Change(_, changes) => {
-            server.patch(&path, &Value::Object(Step::patch(changes)))?;
-        }
-        Step::RotateSecret(client) => {
-            let body = |secret: &ClientSecret| json!({ "client_secret": secret.expose() });
-            secrets::send(server, client, |secret| server.post(&format!("{path}/secrets"), &body(secret)))?;
-        }
-        Step::Suspend(_) => {
-            server.patch(&path, &json!({ "status": "suspended" }))?;
-        }
-        Step::Resume(_) => {
-            server.patch(&path, &json!({ "status": "active" }))?;
-        }
-        Step::Remove(client_id, _) => {
-            // Another run may have deleted it meanwhile.
-            server.delete(&path).or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })?;
-            if let Some(folder) = secrets_dir {
-                forget_secret(folder, client_id)
-                    .map_err(|error| anyhow!("it is deleted, but its secret stays in {}: {error}", folder.display()))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn path_of(client_id: &ClientId) -> String {
-    format!("/admin/clients/{client_id}")
-}
-
-fn is_unknown(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404)
-}
-
-/// What is sent for a new client.
-fn registration(client: &Declared, secret: &ClientSecret) -> Value {
-    let mut members = json!({ "client_id": client.client_id, "client_secret": secret.expose(), "declared": true });
-    if let Some(members) = members.as_object_mut() {
-        members.extend(
-            client.registration.members().into_iter().filter(|(name, _)| client.named.contains(&name.as_str())),
-        );
-    }
-    members
 }

@@ -1,56 +1,56 @@
-//! Where a command connects, which name it expects there, and whom it believes.
+//! Where a command connects, which name the server's certificate must have, and which certificates it trusts.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::super::installation::Installation;
-use super::super::output::quoted;
 use super::ConnectionOptions;
-use super::trust::Source;
+use super::trust::Trusted;
+use crate::cli::installation::Installation;
 use crate::config::DEFAULT_PORT;
 
 /// A server to call.
-pub(in super::super) struct Target {
+pub(in crate::cli) struct Target {
     /// `https://HOST` or `https://HOST:PORT`: the name that the certificate must be for.
-    pub(in super::super) server: String,
-    pub(in super::super) route: Route,
-    /// What to trust, in this order.
-    pub(in super::super) trusted: Vec<Source>,
+    pub(in crate::cli) server: String,
+    pub(in crate::cli) route: Route,
+    /// What to trust; the first that accepts the certificate counts.
+    pub(in crate::cli) trusted: Vec<Trusted>,
     /// Whether it is the server of this machine, by its own name.
-    pub(in super::super) is_own: bool,
-    /// What could not be read of the settings, and may be why it is not reached.
-    pub(in super::super) caveat: Option<String>,
+    pub(in crate::cli) is_own: bool,
+    /// Why the settings could not be read, which may explain why no server is reached.
+    pub(in crate::cli) caveat: Option<String>,
     /// The flags with which another command finds it, each after a space.
-    pub(in super::super) flags: String,
+    pub(in crate::cli) flags: String,
 }
 
-/// How a connection finds its way.
+/// The address to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Route {
-    /// The name in the address is looked up.
+pub(in crate::cli) enum Route {
+    /// What the server's name resolves to.
     ByName,
-    /// One of these answers, whatever the name.
+    /// The first of these that answers.
     To(Vec<SocketAddr>),
-    /// The same for a host and port to look up.
+    /// What this host and port resolve to.
     Via(String),
 }
 
 impl Target {
-    /// The server that `--server` names, else `issuer`, that of the credentials, else the one of this machine.
+    /// Finds the server: the one of `--server`, else `issuer`, which the credentials are for, else the one of this
+    /// machine.
     ///
-    /// The server of this machine is called where it listens: its public name may lead to a proxy, or nowhere.
-    /// What `--server` names is called there, unless `--connect` names another place.
-    pub(in super::super) fn find(
+    /// The server of this machine is called at the address where it listens, because its public name may resolve to a
+    /// proxy, or not at all. A server that `--server` names is called at its name, unless `--connect` says otherwise.
+    pub(in crate::cli) fn find(
         options: &ConnectionOptions,
         issuer: Option<&str>,
         installation: &Installation,
     ) -> anyhow::Result<Self> {
         let own = installation.own_server();
         let issuer = issuer.map(str::to_owned);
-        let server = options.server.clone().or(issuer).or_else(|| own.as_ref().map(|(issuer, _)| issuer.clone()));
+        let server =
+            options.server.server.clone().or(issuer).or_else(|| own.as_ref().map(|(issuer, _)| issuer.clone()));
         let server = server.or_else(|| installation.issuer_of_credentials());
         let server = server.unwrap_or_else(|| format!("https://localhost:{DEFAULT_PORT}"));
         let server = server.trim_end_matches('/').to_owned();
@@ -59,52 +59,39 @@ impl Target {
         }
         let own = own.filter(|(issuer, _)| is_same(issuer, &server));
         let is_own = own.is_some();
-        let route = match (&options.connect, own.filter(|_| options.server.is_none())) {
+        let route = match (&options.server.connect, own.filter(|_| options.server.server.is_none())) {
             (Some(named), _) => named.clone(),
             (None, Some((_, listen))) => Route::To(reachable(&listen)),
             (None, None) => Route::ByName,
         };
         let trusted = trusted(options, is_own, installation);
-        let flags = flags(options, &server, is_own);
+        // The server of this machine needs no --server.
+        let flags = options.server_flags((!is_own).then_some(&server));
         Ok(Self { server, route, trusted, is_own, caveat: installation.caveat(), flags })
     }
 }
 
-fn trusted(options: &ConnectionOptions, is_own: bool, installation: &Installation) -> Vec<Source> {
-    if let Some(ca) = &options.ca {
-        return vec![Source::Named(ca.clone())];
+fn trusted(options: &ConnectionOptions, is_own: bool, installation: &Installation) -> Vec<Trusted> {
+    if let Some(ca) = &options.server.ca {
+        return vec![Trusted::Named(ca.clone())];
     }
     let authority = installation.authority();
     let chains = installation.chains();
     let has_authority = authority.exists();
-    // A server's own authority is all that its own commands need.
-    let is_closed = is_own && has_authority && chains.is_empty();
+    // The server of this machine has a certificate of its local authority: no other may pose as it.
+    let is_local_only = is_own && has_authority && chains.is_empty();
     let mut trusted = Vec::new();
     if has_authority || chains.is_empty() {
-        trusted.push(Source::Authority(authority));
+        trusted.push(Trusted::Authority(authority));
     }
-    trusted.extend(chains.into_iter().map(Source::Chain));
-    if !is_closed {
-        trusted.push(Source::System);
+    trusted.extend(chains.into_iter().map(Trusted::Chain));
+    if !is_local_only {
+        trusted.push(Trusted::System);
     }
     trusted
 }
 
-/// The server of this machine needs no name; what was named otherwise has to be named again.
-fn flags(options: &ConnectionOptions, server: &str, is_own: bool) -> String {
-    let path = |path: &PathBuf| path.display().to_string();
-    let installation = &options.installation;
-    let named = [
-        ("--server", options.server.clone().or_else(|| (!is_own).then(|| server.to_owned()))),
-        ("--connect", options.connect.as_ref().and_then(Route::to_flag)),
-        ("--ca", options.ca.as_ref().map(path)),
-        ("--data-dir", installation.data_dir.as_ref().map(path)),
-        ("--config", installation.config.as_ref().map(path)),
-    ];
-    named.into_iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(&value?)))).collect()
-}
-
-/// Whether two addresses name one server.
+/// Whether two addresses name the same server.
 fn is_same(one: &str, other: &str) -> bool {
     let normal = |address: &str| {
         let address = address.trim_end_matches('/').to_ascii_lowercase();
@@ -113,13 +100,13 @@ fn is_same(one: &str, other: &str) -> bool {
     normal(one) == normal(other)
 }
 
-/// Where a process of this machine reaches these listeners: one for all addresses answers on loopback.
-pub(in super::super) fn reachable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
+/// The addresses at which a process of this machine reaches these listeners: loopback for one on all addresses.
+pub(in crate::cli) fn reachable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut reachable: Vec<SocketAddr> = Vec::new();
     for address in listen {
         let loopback: &[IpAddr] = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => &[IpAddr::V4(Ipv4Addr::LOCALHOST)],
-            // It takes IPv4 too, unless the system says otherwise.
+            // On most systems it accepts IPv4 too.
             IpAddr::V6(ip) if ip.is_unspecified() => {
                 &[IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)]
             }
@@ -136,8 +123,8 @@ pub(in super::super) fn reachable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
 }
 
 impl Route {
-    /// `--connect`: an address and a port.
-    pub(in super::super) fn parse(text: &str) -> Result<Self, &'static str> {
+    /// Parses the value of `--connect`.
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, &'static str> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return if address.port() == 0 { Err(EXPECTED) } else { Ok(Self::To(reachable(&[address]))) };
         }
@@ -148,8 +135,8 @@ impl Route {
         if is_host && is_port { Ok(Self::Via(text.to_owned())) } else { Err(EXPECTED) }
     }
 
-    /// As `--connect` takes it.
-    fn to_flag(&self) -> Option<String> {
+    /// The value for `--connect`.
+    pub(super) fn to_flag(&self) -> Option<String> {
         match self {
             Self::ByName => None,
             Self::To(addresses) => addresses.first().map(SocketAddr::to_string),
@@ -160,7 +147,7 @@ impl Route {
 
 const EXPECTED: &str = "an address and a port, such as 127.0.0.1:8443, [::1]:8443 or gate.internal:8443";
 
-/// For errors, after the server's name.
+/// For messages, after the server's name.
 impl fmt::Display for Route {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -193,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_to_connect_to_is_an_address_with_a_port() {
+    fn connect_takes_an_address_with_a_port() {
         let to = |texts: &[&str]| Ok(Route::To(texts.iter().map(|text| text.parse().unwrap()).collect()));
         assert_eq!(Route::parse("127.0.0.1:9"), to(&["127.0.0.1:9"]));
         assert_eq!(Route::parse("[::1]:9"), to(&["[::1]:9"]));
@@ -207,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn two_spellings_of_an_address_are_one_server() {
+    fn an_address_has_several_spellings() {
         for (one, other, expected) in [
             ("https://gate.example", "https://GATE.example:443/", true),
             ("https://gate.example:8443", "https://gate.example:8443", true),

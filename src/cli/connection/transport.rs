@@ -1,4 +1,4 @@
-//! The two parts of ureq that are ours: which address is connected to, and how TLS is verified there.
+//! What this program replaces in ureq: how it finds the address to connect to, and how it verifies the certificate.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -16,17 +16,17 @@ use ureq::unversioned::transport::{
 
 use super::target::Route;
 
-/// The most addresses that ureq takes of one name.
+/// The most addresses that ureq takes for one name.
 const MAX_ADDRESSES: usize = 16;
 
-/// Finds the address of a server, which need not be that of its name.
+/// Finds the address of a server, which may be another one than its name resolves to.
 #[derive(Debug)]
 pub(super) struct Routed(pub(super) Route);
 
 impl Resolver for Routed {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let by_name = |uri: &Uri| {
-            // A name that does not resolve is an I/O error to the system.
+            // The system reports a name that does not resolve as an I/O error.
             let resolved = DefaultResolver::default().resolve(uri, config, timeout);
             resolved.map_err(|error| if matches!(error, Error::Io(_)) { Error::HostNotFound } else { error })
         };
@@ -42,7 +42,7 @@ impl Resolver for Routed {
     }
 }
 
-/// Speaks TLS over a connection; ureq's own takes nothing but roots.
+/// Speaks TLS over a connection. ureq's own TLS connector takes roots, but no verifier.
 #[derive(Debug)]
 pub(super) struct TlsConnector(pub(super) Arc<ClientConfig>);
 

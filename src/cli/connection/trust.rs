@@ -1,8 +1,8 @@
-//! Whom a command believes that a certificate is genuine, and what it says when nobody vouches for one.
+//! Which certificates a command accepts, and what it says when it accepts none.
 //!
-//! Beyond certificate authorities, a certificate can be trusted as itself: the one that the server's own settings
-//! name, or one that `--ca` names, as OpenSSL does. A self-signed one has no other authority, and webpki refuses it
-//! when it says that it may sign others, as those of `openssl req -x509` do.
+//! Besides certificate authorities, a command can trust a certificate itself, as OpenSSL does: the one that the server's
+//! settings name, or one of `--ca`. A self-signed certificate needs this: no authority has signed it, and webpki refuses
+//! one that may sign others, as `openssl req -x509` makes it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,20 +21,20 @@ use crate::files;
 use crate::time::{Clock as _, SystemClock, UnixSeconds};
 use crate::tls::CertificateFacts;
 
-/// Something to trust.
+/// A source of certificates to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Source {
-    /// The file of `--ca`: its certificates, as authorities and as themselves.
+pub(in crate::cli) enum Trusted {
+    /// The file of `--ca`: each certificate as an authority, and itself.
     Named(PathBuf),
     /// The local authority that the server made.
     Authority(PathBuf),
-    /// The chain of the server's settings: its last certificate as an authority, the first as itself.
+    /// The certificate chain that the settings name: the last certificate as an authority, and the first itself.
     Chain(PathBuf),
-    /// What the system trusts.
+    /// The system's roots.
     System,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for Trusted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(path) | Self::Authority(path) => write!(out, "{}", path.display()),
@@ -44,15 +44,15 @@ impl fmt::Display for Source {
     }
 }
 
-/// What vouched for the certificate.
+/// Why a certificate was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Voucher {
-    pub(in super::super) source: Source,
-    /// No authority did: the certificate itself is trusted.
-    pub(in super::super) is_itself: bool,
+pub(in crate::cli) struct VerifiedBy {
+    pub(in crate::cli) source: Trusted,
+    /// Whether the certificate itself is trusted, and no authority has signed it.
+    pub(in crate::cli) is_itself: bool,
 }
 
-/// rustls's verifier, and what it has seen.
+/// The verifier for rustls, which remembers the last certificate.
 pub(super) struct Trust {
     sources: Vec<Loading>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -62,103 +62,104 @@ pub(super) struct Trust {
 #[derive(Default)]
 struct Seen {
     certificate: Option<CertificateDer<'static>>,
-    voucher: Option<Voucher>,
+    verified_by: Option<VerifiedBy>,
 }
 
-/// A source, read when nothing before it is enough: the system's roots are some hundred files.
+/// A source that is read when no source before it accepts the certificate: the system's roots are some hundred files.
 struct Loading {
-    source: Source,
+    source: Trusted,
     loaded: OnceLock<Loaded>,
 }
 
 struct Loaded {
     roots: RootCertStore,
     themselves: Vec<CertificateDer<'static>>,
-    /// Why there is nothing in it.
+    /// Why it has no certificates.
     fault: Option<String>,
 }
 
 impl Trust {
-    /// Trusts these, the first first. A file that somebody named must be there and hold certificates.
-    pub(super) fn new(sources: Vec<Source>) -> anyhow::Result<Arc<Self>> {
+    /// Trusts these sources, in this order. The file of `--ca` must exist and have certificates.
+    pub(super) fn new(sources: Vec<Trusted>) -> anyhow::Result<Arc<Self>> {
         let algorithms = ring::default_provider().signature_verification_algorithms;
         let sources: Vec<Loading> =
             sources.into_iter().map(|source| Loading { source, loaded: OnceLock::new() }).collect();
         for Loading { source, loaded } in &sources {
-            if let Source::Named(path) = source {
+            if let Trusted::Named(path) = source {
                 let _first = loaded.set(Loaded::named(path)?);
             }
         }
         Ok(Arc::new(Self { sources, algorithms, seen: Mutex::default() }))
     }
 
-    /// Settings for a TLS connection that is verified so.
+    /// Settings for a TLS connection that this verifies.
     pub(super) fn client_config(self: &Arc<Self>) -> Result<ClientConfig, rustls::Error> {
         let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
         let verifier: Arc<Self> = Arc::clone(self);
         Ok(ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::ALL_VERSIONS)?
-            // Verified by ourselves, with rustls's own functions: no other way trusts a certificate as itself.
+            // rustls has no other way to trust a certificate itself. The verifier below uses rustls's own functions.
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth())
     }
 
-    /// What vouched for the certificate that the server showed last.
-    pub(super) fn voucher(&self) -> Option<Voucher> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).voucher.clone()
+    /// Why the server's last certificate was accepted.
+    pub(super) fn verified_by(&self) -> Option<VerifiedBy> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).verified_by.clone()
     }
 
-    /// The certificate that the server showed last.
+    /// The server's last certificate.
     pub(super) fn shown(&self) -> Option<CertificateFacts> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         CertificateFacts::parse(seen.certificate.as_ref()?).ok()
     }
 
-    /// Why the certificate that was shown is not trusted, and what mends it.
-    pub(super) fn complaint(&self, cause: &CertificateError, host: &str, is_own: bool) -> String {
+    /// Says why the server's last certificate is not accepted, and how to fix that.
+    pub(super) fn explain(&self, cause: &CertificateError, host: &str, is_own: bool) -> String {
         let tried = || self.sources.iter().map(Loading::to_string).collect::<Vec<_>>().join(", ");
         let Some(shown) = self.shown() else {
-            return format!(
-                "it shows a certificate that cannot be read ({cause}): look at the server's certificate file"
-            );
+            return format!("its certificate cannot be parsed ({cause}): look at the server's certificate file");
         };
         let now = SystemClock::new().now();
-        #[allow(clippy::wildcard_enum_match_arm, reason = "what is not told apart here speaks for itself")]
+        #[allow(clippy::wildcard_enum_match_arm, reason = "the text of any other error says what is wrong")]
         match cause {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 let names = shown.names();
                 let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
-                let mend = if is_own {
+                let fix = if is_own {
                     "set issuer to the name that clients call, or give the server a certificate for it".to_owned()
                 } else {
-                    "name it so with --server https://NAME, and say where it is with --connect ADDRESS:PORT".to_owned()
+                    "use that name with --server https://NAME, and say where it listens with --connect ADDRESS:PORT"
+                        .to_owned()
                 };
-                format!("{host} was expected, and its certificate is for {names}: {mend}")
+                format!("{host} was expected, and its certificate is for {names}: {fix}")
             }
             _ if shown.not_after < now => {
                 format!(
-                    "its certificate expired at {}: renew it, the server reads the new files by itself",
+                    "its certificate expired at {}: renew it; the server reads the new files by itself",
                     shown.not_after
                 )
             }
             _ if shown.not_before > now => {
                 format!(
-                    "its certificate counts from {} on only: set the clock of this machine or wait",
+                    "its certificate is not valid before {}: set the clock of this machine, or wait",
                     shown.not_before
                 )
             }
             CertificateError::UnknownIssuer | CertificateError::Other(_) if shown.is_self_signed() => format!(
-                "it shows a self-signed certificate, and clients must trust this very file: name it with --ca (tried: {})",
+                "its certificate is self-signed, so clients must trust the certificate itself: name its file with --ca (tried: {})",
                 tried()
             ),
-            // An authority of the same name with another key signed it.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature if self.voucher().is_none() => format!(
-                "its certificate is issued by {}, which none of these vouches for: {}. Name the certificate authority \
-                 with --ca, the server's folder with --data-dir or its settings with --config",
-                shown.issuer(),
-                tried()
-            ),
+            // An authority of the same name with another key may have signed it.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature if self.verified_by().is_none() => {
+                format!(
+                    "its certificate is issued by {}, which none of these has: {}. Name the certificate authority with --ca, \
+                 the server's folder with --data-dir, or its settings with --config",
+                    shown.issuer(),
+                    tried()
+                )
+            }
             cause => format!("its certificate is wrong ({cause}); tried: {}", tried()),
         }
     }
@@ -167,15 +168,15 @@ impl Trust {
 impl Loading {
     fn get(&self) -> &Loaded {
         self.loaded.get_or_init(|| match &self.source {
-            Source::Named(path) => Loaded::named(path).unwrap_or_else(|error| Loaded::nothing(&error)),
-            Source::Authority(path) => Loaded::authority(path).unwrap_or_else(|error| Loaded::nothing(&error)),
-            Source::Chain(path) => Loaded::chain(path).unwrap_or_else(|error| Loaded::nothing(&error)),
-            Source::System => Loaded::system(),
+            Trusted::Named(path) => Loaded::named(path).unwrap_or_else(|error| Loaded::empty(&error)),
+            Trusted::Authority(path) => Loaded::authority(path).unwrap_or_else(|error| Loaded::empty(&error)),
+            Trusted::Chain(path) => Loaded::chain(path).unwrap_or_else(|error| Loaded::empty(&error)),
+            Trusted::System => Loaded::system(),
         })
     }
 }
 
-/// With what is wrong with it.
+/// The source, with the reason why it has no certificates.
 impl fmt::Display for Loading {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.source)?;
@@ -187,7 +188,7 @@ impl fmt::Display for Loading {
 }
 
 impl Loaded {
-    fn nothing(fault: &dyn fmt::Display) -> Self {
+    fn empty(fault: &dyn fmt::Display) -> Self {
         Self { roots: RootCertStore::empty(), themselves: Vec::new(), fault: Some(fault.to_string()) }
     }
 
@@ -198,13 +199,13 @@ impl Loaded {
     }
 
     fn named(path: &Path) -> anyhow::Result<Self> {
-        const MEND: &str = "name the certificate authority's certificate with --ca";
+        const FIX: &str = "name the certificate authority's certificate with --ca";
         let pem = files::read_pem(path)
-            .map_err(|error| anyhow!("cannot read the certificate authority {}: {error}; {MEND}", path.display()))?;
+            .map_err(|error| anyhow!("cannot read the certificate authority {}: {error}; {FIX}", path.display()))?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        let certificates = certificates.map_err(|_| anyhow!("{} is not PEM: {MEND}", path.display()))?;
+        let certificates = certificates.map_err(|_| anyhow!("{} is not PEM: {FIX}", path.display()))?;
         if certificates.is_empty() {
-            bail!("{} has no certificate: {MEND}", path.display());
+            bail!("{} has no certificate: {FIX}", path.display());
         }
         Ok(Self::new(certificates.clone(), certificates))
     }
@@ -213,7 +214,7 @@ impl Loaded {
         Ok(Self::new(read(path)?, Vec::new()))
     }
 
-    /// What signed the chain's last certificate is with clients alone, so that one stands for it here.
+    /// The file does not have the root, which clients have; so the chain's last certificate is trusted in its place.
     fn chain(path: &Path) -> Result<Self, String> {
         let mut chain = read(path)?.into_iter();
         let (first, last) = (chain.next(), chain.next_back());
@@ -227,7 +228,7 @@ impl Loaded {
             return loaded;
         }
         let why = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-        Self::nothing(&format!("there are none{why}"))
+        Self::empty(&format!("there are none{why}"))
     }
 
     fn verify(
@@ -279,7 +280,7 @@ impl ServerCertVerifier for Trust {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Seen { certificate: Some(end_entity.clone().into_owned()), voucher: None };
+        *seen = Seen { certificate: Some(end_entity.clone().into_owned()), verified_by: None };
         let is_unknown = |error: &rustls::Error| {
             [CertificateError::UnknownIssuer, CertificateError::BadSignature]
                 .into_iter()
@@ -289,10 +290,10 @@ impl ServerCertVerifier for Trust {
         for loading in &self.sources {
             match loading.get().verify(end_entity, intermediates, server_name, now, self.algorithms) {
                 Ok(is_itself) => {
-                    seen.voucher = Some(Voucher { source: loading.source.clone(), is_itself });
+                    seen.verified_by = Some(VerifiedBy { source: loading.source.clone(), is_itself });
                     return Ok(ServerCertVerified::assertion());
                 }
-                // Who knows the issuer knows better what is wrong.
+                // A source that has the issuer says better what is wrong.
                 Err(error) => {
                     if is_unknown(&refusal) {
                         refusal = error;

@@ -1,4 +1,4 @@
-//! What is on the disk: the data folder, who may read it, the store, the certificate.
+//! Checks of the data folder: who may read it, the store, the certificates.
 
 use std::fs;
 use std::io;
@@ -16,20 +16,21 @@ use crate::store::SledStore;
 use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 use crate::tls::CertificateFacts;
 
-/// A certificate that somebody else renews has to be renewed by then.
+/// A certificate that the operator renews is due for renewal this long before its end.
 const RENEW_WITHIN_S: u64 = 14 * SECONDS_PER_DAY;
-/// The local CA is not renewed by itself: whoever trusts it has to be told.
+/// The local authority is replaced before its end, and then every client has to trust the new one: warn this long
+/// before.
 const CA_ENDS_WITHIN_S: u64 = 90 * SECONDS_PER_DAY;
 
-pub(super) fn look(setup: &Setup<'_>, must_be_sandbox: bool) -> Vec<Finding> {
+pub(super) fn check(setup: &Setup<'_>, must_be_sandbox: bool) -> Vec<Finding> {
     let data_dir = &setup.config.data_dir;
     let mut findings = vec![folder(data_dir, must_be_sandbox)];
     if data_dir.exists() && access(data_dir, Access::READ_OK | Access::EXEC_OK).is_err() {
-        // What is in it cannot be seen, which is told already.
+        // Its content cannot be read, which the finding above says already.
         return findings;
     }
     if data_dir.is_dir() {
-        findings.push(secrets(setup));
+        findings.push(secret_files(setup));
         findings.push(store(&data_dir.join("db")));
     }
     findings.extend(certificates(setup));
@@ -41,28 +42,28 @@ fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
     let shown = data_dir.display();
     let found = match fs::metadata(data_dir) {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return not_made(data_dir),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return missing(data_dir),
         Err(error) => return Finding::fail(CHECK, format!("{shown}: {error}"), "run this as the server's own user"),
     };
     if !found.is_dir() {
-        return Finding::fail(CHECK, format!("{shown} is no folder"), "name another with --data-dir");
+        return Finding::fail(CHECK, format!("{shown} is not a folder"), "name another with --data-dir");
     }
     if let Some(exposure) = files::exposure_of(data_dir, &found, Reader::Operator) {
         return Finding::fail(CHECK, format!("{shown} {}", exposure.wrong()), exposure.mend());
     }
     if access(data_dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        let mend = format!("run this, and the server, as the user {}, or make it yours with chown", found.uid());
-        return Finding::fail(CHECK, format!("{shown} cannot be written by this user"), mend);
+        let fix = format!("run this, and the server, as the user {}, or make it yours with chown", found.uid());
+        return Finding::fail(CHECK, format!("{shown} cannot be written by this user"), fix);
     }
-    // For root alone: anybody else's folder was refused above.
+    // Only root gets here with another user's folder.
     if let Some(exposure) = files::exposure_of(data_dir, &found, Reader::Server) {
         let detail = format!("{shown} belongs to the user {}, and you are root", found.uid());
         return Finding::warn(CHECK, detail, format!("to start the server, {}", exposure.mend()));
     }
     match (data_dir.join(ADMIN_FILE).exists(), data_dir.join(DEMO_FILE).exists()) {
         (true, _) if must_be_sandbox => {
-            let mend = "choose another folder for the sandbox with --data-dir";
-            Finding::fail(CHECK, format!("{shown} was made by `boomgate serve`"), mend)
+            let fix = "choose another folder for the sandbox with --data-dir";
+            Finding::fail(CHECK, format!("{shown} was made by `boomgate serve`"), fix)
         }
         (true, _) => Finding::ok(CHECK, format!("{shown}, of `boomgate serve`")),
         (false, true) => Finding::ok(CHECK, format!("{shown}, of `boomgate sandbox`")),
@@ -70,52 +71,52 @@ fn folder(data_dir: &Path, must_be_sandbox: bool) -> Finding {
     }
 }
 
-/// The first start makes it.
-fn not_made(data_dir: &Path) -> Finding {
+/// There is no data folder yet.
+fn missing(data_dir: &Path) -> Finding {
     let parent = data_dir.ancestors().skip(1).find(|path| path.exists());
     let parent = parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let detail = format!("there is no folder {}", data_dir.display());
     if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_err() || !parent.is_dir() {
-        let mend = format!("it cannot be made in {}: name another with --data-dir", parent.display());
-        return Finding::fail("data folder", detail, mend);
+        let fix = format!("it cannot be created in {}: name another with --data-dir", parent.display());
+        return Finding::fail("data folder", detail, fix);
     }
-    Finding::warn("data folder", detail, "the first start makes it; if there is one already, name it with --data-dir")
+    Finding::warn("data folder", detail, "the first start creates it; if it is elsewhere, name it with --data-dir")
 }
 
-fn secrets(setup: &Setup<'_>) -> Finding {
+fn secret_files(setup: &Setup<'_>) -> Finding {
     const CHECK: &str = "secret files";
     let data_dir = &setup.config.data_dir;
-    let mut looked_at: Vec<PathBuf> =
+    let mut paths: Vec<PathBuf> =
         ["db", "db/db", "tls", ADMIN_FILE, DEMO_FILE, SECRETS_FOLDER].map(|name| data_dir.join(name)).to_vec();
-    looked_at.extend(["ca-key.pem", "leaf-key.pem"].map(|name| data_dir.join("tls").join(name)));
-    looked_at.extend(setup.config.tls.files.iter().map(|files| files.private_key.clone()));
-    looked_at.extend(setup.connection.credentials.iter().cloned());
+    paths.extend(["ca-key.pem", "leaf-key.pem"].map(|name| data_dir.join("tls").join(name)));
+    paths.extend(setup.config.tls.files.iter().map(|files| files.private_key.clone()));
+    paths.extend(setup.connection.credentials.iter().cloned());
     let mut count = 0;
-    let (mut wrong, mut mends) = (Vec::new(), Vec::new());
-    for path in looked_at {
-        // What is not there, and what this user may not see, other checks say.
+    let (mut wrong, mut fixes) = (Vec::new(), Vec::new());
+    for path in paths {
+        // Other checks report files that are missing or that this user cannot see.
         let Ok(found) = files::exposure(&path, Reader::Operator) else { continue };
         count += 1;
         if let Some(exposure) = found {
             wrong.push(format!("{} {}", path.display(), exposure.wrong()));
-            mends.push(exposure.mend().to_owned());
+            fixes.push(exposure.mend().to_owned());
         }
     }
     if wrong.is_empty() {
         return Finding::ok(CHECK, format!("{count} files and folders, none open to other users"));
     }
-    Finding::fail(CHECK, wrong.join(", "), mends.join(" && "))
+    Finding::fail(CHECK, wrong.join(", "), fixes.join(" && "))
 }
 
 fn store(dir: &Path) -> Finding {
     match SledStore::is_held(dir) {
         Ok(Some(true)) => Finding::ok("store", format!("{} is in use by a running server", dir.display())),
         Ok(Some(false)) => Finding::ok("store", format!("{} is free: no server runs on it", dir.display())),
-        Ok(None) => Finding::ok("store", "none yet: the first start makes it"),
+        Ok(None) => Finding::ok("store", "none yet: the first start creates it"),
         Err(error) => Finding::fail(
             "store",
             format!("{}: {error}", dir.join("lock").display()),
-            "run this as the server's own user, and make the folder that user's",
+            "run this as the server's own user, and give the folder to that user",
         ),
     }
 }
@@ -126,27 +127,27 @@ fn certificates(setup: &Setup<'_>) -> Vec<Finding> {
     let host = setup.config.issuer.as_deref().map_or("localhost", host::of_issuer);
     if let Some(files) = &setup.config.tls.files {
         return vec![match CertificateFacts::read(&files.certificate, Some(&files.private_key)) {
-            Ok(facts) => of_operator(&facts, host, setup.now),
+            Ok(facts) => operator_certificate(&facts, host, setup.now),
             Err(error) => Finding::failed(CHECK, &error),
         }];
     }
     let (ca, leaf) = (tls.join("ca.pem"), tls.join("leaf.pem"));
     if !ca.exists() {
-        return vec![Finding::ok(CHECK, "none yet: the first start makes it, with an authority of its own")];
+        return vec![Finding::ok(CHECK, "none yet: the first start creates it, with a local authority")];
     }
     let mut findings = vec![match CertificateFacts::read(&ca, Some(&tls.join("ca-key.pem"))) {
-        Ok(facts) => authority(&facts, &setup.config.tls.names, setup.now),
+        Ok(facts) => local_authority(&facts, &setup.config.tls.names, setup.now),
         Err(error) => Finding::failed("authority", &error),
     }];
     findings.push(match CertificateFacts::read(&leaf, Some(&tls.join("leaf-key.pem"))) {
-        Ok(facts) => of_authority(&facts, host, &setup.config.tls.names, setup.now),
-        Err(error) => Finding::warn(CHECK, error.to_string(), "the next start makes another"),
+        Ok(facts) => local_certificate(&facts, host, &setup.config.tls.names, setup.now),
+        Err(error) => Finding::warn(CHECK, error.to_string(), "the next start creates another"),
     });
     findings
 }
 
-/// From operators' own files: nothing renews it but they.
-fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Finding {
+/// A certificate from the operator's own files, which the server does not renew.
+fn operator_certificate(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Finding {
     const CHECK: &str = "certificate";
     let until = facts.not_after;
     if until < now {
@@ -157,12 +158,12 @@ fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Findin
         );
     }
     if facts.not_before > now {
-        let mend = "wait, or set this machine's clock";
-        return Finding::fail(CHECK, format!("counts from {} on only", facts.not_before), mend);
+        let fix = "wait, or set this machine's clock";
+        return Finding::fail(CHECK, format!("is not valid before {}", facts.not_before), fix);
     }
     if !facts.is_for(host) {
-        let mend = "use one that is, or set issuer to the name that clients call";
-        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), mend);
+        let fix = "use one that is, or set issuer to the name that clients call";
+        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), fix);
     }
     if until.since(now) < RENEW_WITHIN_S {
         return Finding::warn(
@@ -174,52 +175,56 @@ fn of_operator(facts: &CertificateFacts, host: &str, now: UnixSeconds) -> Findin
     if !facts.is_self_signed() {
         return Finding::ok(CHECK, format!("for {host}, until {until}"));
     }
-    let detail = format!("for {host}, until {until}; a self-signed certificate: clients must trust this very file");
+    let detail = format!("for {host}, until {until}; self-signed, so clients must trust the certificate itself");
     if facts.is_authority() {
-        let mend = "some clients refuse one that may sign others: make it with basicConstraints=critical,CA:FALSE";
-        return Finding::warn(CHECK, detail, mend);
+        let fix = "some clients refuse one that may sign others: make it with basicConstraints=critical,CA:FALSE";
+        return Finding::warn(CHECK, detail, fix);
     }
     Finding::ok(CHECK, detail)
 }
 
-fn authority(facts: &CertificateFacts, names: &[String], now: UnixSeconds) -> Finding {
-    const ANOTHER: &str = "delete tls/ca.pem in the data folder and start again for another authority, which every \
-                           client then has to trust (boomgate ca trust)";
+fn local_authority(facts: &CertificateFacts, names: &[String], now: UnixSeconds) -> Finding {
+    const ANOTHER: &str = "delete tls/ca.pem in the data folder and start the server again: it creates another \
+                           authority, which every client then has to trust (boomgate ca trust)";
     let until = facts.not_after;
     if let Some(name) = names.iter().find(|name| !facts.may_sign_for(name)) {
-        let detail = format!("was made for other names, and may not sign for {name}, of tls.names");
-        return Finding::fail("authority", detail, format!("{ANOTHER}, or take the name out"));
+        let detail = format!("may not sign for {name}, which is in tls.names: it was created for other names");
+        return Finding::fail("authority", detail, format!("{ANOTHER}. Or remove the name from tls.names"));
     }
     if facts.not_before > now {
-        let detail = format!("counts from {} on only", facts.not_before);
+        let detail = format!("is not valid before {}", facts.not_before);
         return Finding::fail("authority", detail, "set this machine's clock");
     }
     if until.since(now) < CA_ENDS_WITHIN_S {
-        let mend = "the server makes another in its last 30 days, which clients then have to trust";
-        return Finding::warn("authority", format!("ends at {until}"), mend);
+        let fix = "the server creates another in its last 30 days, which clients then have to trust";
+        return Finding::warn("authority", format!("ends at {until}"), fix);
     }
     if facts.may_sign_for_any_name() {
-        let detail = format!("until {until}; it may sign for any name, so its key is worth more than this server");
+        let detail = format!("until {until}; it may sign for any name, so who has its key can pose as any site");
         return Finding::warn("authority", detail, ANOTHER);
     }
-    Finding::ok("authority", format!("until {until}, for this server's names alone"))
+    Finding::ok("authority", format!("until {until}, for this server's names only"))
 }
 
-/// The server renews it by itself, at a start at the latest.
-fn of_authority(facts: &CertificateFacts, host: &str, names: &[String], now: UnixSeconds) -> Finding {
+/// A certificate of the local authority, which the server renews itself.
+fn local_certificate(facts: &CertificateFacts, host: &str, names: &[String], now: UnixSeconds) -> Finding {
     const CHECK: &str = "certificate";
     let until = facts.not_after;
     if until < now || facts.not_before > now {
-        let detail = format!("counts from {} to {until} only", facts.not_before);
-        return Finding::warn(CHECK, detail, "the running server or its next start makes another");
+        let detail = format!("is valid only from {} to {until}", facts.not_before);
+        return Finding::warn(CHECK, detail, "the running server or its next start creates another");
     }
-    // A wildcard is no name that anybody calls.
+    // Clients do not call a wildcard.
     if let Some(missing) = names.iter().find(|name| !name.starts_with('*') && !facts.is_for(name)) {
-        return Finding::warn(CHECK, format!("is not for {missing}, of tls.names, yet"), "start the server again");
+        return Finding::warn(
+            CHECK,
+            format!("is not yet for {missing}, which is in tls.names"),
+            "start the server again",
+        );
     }
     if !facts.is_for(host) {
-        let mend = format!("add it to tls.names, and start the server again: names = [\"{host}\"]");
-        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), mend);
+        let fix = format!("add it to tls.names, and start the server again: names = [\"{host}\"]");
+        return Finding::fail(CHECK, format!("is not for {host}, which is what clients call"), fix);
     }
     Finding::ok(CHECK, format!("for {host}, until {until}"))
 }
@@ -229,13 +234,13 @@ mod tests {
     use super::super::Outcome::{self, Fail, Ok, Warn};
     use super::*;
 
-    /// A certificate for these names that ends so many days after 2026-01-01.
+    /// A certificate for these names that ends this many days after 2026-01-01.
     fn facts(names: &[&str], days: i64) -> CertificateFacts {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         facts_of(rcgen::CertificateParams::new(names).unwrap(), days)
     }
 
-    /// A CA's that may sign for these names, or for any if there are none.
+    /// An authority's certificate, which may sign for these names, or for any name if the list is empty.
     fn ca(permitted: &[&str], days: i64) -> CertificateFacts {
         let subtree = |name: &&str| match name.parse() {
             std::result::Result::Ok(address) => {
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_judged_by_its_dates_and_names() {
+    fn the_result_depends_on_the_dates_and_names_of_a_certificate() {
         let now = UnixSeconds::parse("2026-01-01T00:00:00Z").unwrap();
         for (names, days, host, outcome) in [
             (&["gate.example.com"][..], 90, "gate.example.com", Ok),
@@ -273,11 +278,11 @@ mod tests {
             (&["gate.example.com"], -1, "gate.example.com", Fail),
             (&["gate.example.com"], 90, "api.example.com", Fail),
         ] {
-            let found: Outcome = of_operator(&facts(names, days), host, now).outcome;
+            let found: Outcome = operator_certificate(&facts(names, days), host, now).outcome;
             assert_eq!(found, outcome, "{names:?} {days} {host}");
         }
         let early = UnixSeconds::parse("2025-11-01T00:00:00Z").unwrap();
-        assert_eq!(of_operator(&facts(&["a.example"], 90), "a.example", early).outcome, Fail);
+        assert_eq!(operator_certificate(&facts(&["a.example"], 90), "a.example", early).outcome, Fail);
         let names = ["gate.example.com".to_owned()];
         for (permitted, days, now, outcome) in [
             (&["gate.example.com", "127.0.0.1"][..], 3_000, now, Ok),
@@ -286,12 +291,12 @@ mod tests {
             (&["localhost", "127.0.0.1"], 3_000, now, Fail),
             (&[], 3_000, now, Warn),
         ] {
-            assert_eq!(authority(&ca(permitted, days), &names, now).outcome, outcome, "{permitted:?} {days}");
+            assert_eq!(local_authority(&ca(permitted, days), &names, now).outcome, outcome, "{permitted:?} {days}");
         }
         let local = facts(&["localhost"], 300);
-        assert_eq!(of_authority(&local, "localhost", &[], now).outcome, Ok);
-        assert_eq!(of_authority(&local, "localhost", &["gate.example.com".to_owned()], now).outcome, Warn);
-        assert_eq!(of_authority(&local, "gate.example.com", &[], now).outcome, Fail);
-        assert_eq!(of_authority(&local, "localhost", &[], early).outcome, Warn);
+        assert_eq!(local_certificate(&local, "localhost", &[], now).outcome, Ok);
+        assert_eq!(local_certificate(&local, "localhost", &["gate.example.com".to_owned()], now).outcome, Warn);
+        assert_eq!(local_certificate(&local, "gate.example.com", &[], now).outcome, Fail);
+        assert_eq!(local_certificate(&local, "localhost", &[], early).outcome, Warn);
     }
 }

@@ -1,4 +1,4 @@
-//! What the machine gives: time, space, files.
+//! Checks of the machine: its clock, free disk space, open files.
 
 use std::path::Path;
 
@@ -9,21 +9,21 @@ use super::{Finding, Setup};
 use crate::config::Config;
 use crate::time::UnixSeconds;
 
-/// A clock that says it is earlier was never set: this program is younger than that (2026-01-01).
+/// A clock before 2026-01-01 was never set: this program is younger.
 const EARLIEST: UnixSeconds = UnixSeconds::new(1_767_225_600);
-/// Nor will this program still be in use then (2100-01-01).
+/// A clock after 2100-01-01 is wrong too.
 const LATEST: UnixSeconds = UnixSeconds::new(4_102_444_800);
 const MIB: u64 = 1_024 * 1_024;
-/// The store's log grows by segments of 2 MiB, and a commit that finds no room is refused.
+/// The store's log grows by segments of 2 MiB, and the store refuses a commit that has no room.
 const MIN_FREE: u64 = 64 * MIB;
 const COMFORTABLE_FREE: u64 = 1_024 * MIB;
 const MIN_INODES: u64 = 100;
 const COMFORTABLE_INODES: u64 = 10_000;
 
-pub(super) fn look(setup: &Setup<'_>) -> Vec<Finding> {
+pub(super) fn check(setup: &Setup<'_>) -> Vec<Finding> {
     let mut findings = vec![clock(setup.now)];
     findings.extend(space(&setup.config.data_dir));
-    findings.push(open_files(open_files::most(), &setup.config));
+    findings.push(open_files(open_files::hard_limit(), &setup.config));
     findings
 }
 
@@ -31,17 +31,19 @@ fn clock(now: UnixSeconds) -> Finding {
     if (EARLIEST..LATEST).contains(&now) {
         return Finding::ok("clock", format!("{now}"));
     }
-    let mend = "set it, or let it be set: timedatectl set-ntp true";
-    Finding::fail("clock", format!("this machine's clock says {now}, so every token and certificate is wrong"), mend)
+    let fix = "set it, or let the system set it: timedatectl set-ntp true";
+    Finding::fail("clock", format!("this machine's clock says {now}, so every token and certificate is wrong"), fix)
 }
 
 fn space(data_dir: &Path) -> Vec<Finding> {
-    // Before the first start there is only what the folder will be in.
+    // Before the first start, the data folder does not exist: look at the folder above it.
     let existing = data_dir.ancestors().find(|path| path.exists());
     let existing = existing.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = match statvfs(existing) {
         Ok(found) => found,
-        Err(error) => return vec![Finding::warn("disk", format!("{}: {error}", existing.display()), "look by hand")],
+        Err(error) => {
+            return vec![Finding::warn("disk", format!("{}: {error}", existing.display()), "check it by hand")];
+        }
     };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let inodes = (found.f_files > 0).then_some(found.f_favail);
@@ -50,43 +52,44 @@ fn space(data_dir: &Path) -> Vec<Finding> {
 
 fn disk(free: u64) -> Finding {
     let detail = format!("{} MiB are free for the data folder", free / MIB);
-    let mend = "make room, or choose another folder with --data-dir; what cannot be written is refused";
+    let fix =
+        "free some space, or choose another folder with --data-dir; the server refuses changes that it cannot write";
     match free {
-        ..MIN_FREE => Finding::fail("disk", detail, mend),
-        MIN_FREE..COMFORTABLE_FREE => Finding::warn("disk", detail, mend),
+        ..MIN_FREE => Finding::fail("disk", detail, fix),
+        MIN_FREE..COMFORTABLE_FREE => Finding::warn("disk", detail, fix),
         COMFORTABLE_FREE.. => Finding::ok("disk", detail),
     }
 }
 
-/// `None` where the file system has as many as it needs.
+/// `None` means that the file system has no limit.
 fn inode_count(free: Option<u64>) -> Finding {
-    let Some(free) = free else { return Finding::ok("inodes", "as many as there is space for") };
-    let detail = format!("{free} more files can be made");
-    let mend = "remove files from that file system; the store makes some now and then";
+    let Some(free) = free else { return Finding::ok("inodes", "no limit") };
+    let detail = format!("{free} more files can be created");
+    let fix = "remove files from that file system: the store creates new ones";
     match free {
-        ..MIN_INODES => Finding::fail("inodes", detail, mend),
-        MIN_INODES..COMFORTABLE_INODES => Finding::warn("inodes", detail, mend),
+        ..MIN_INODES => Finding::fail("inodes", detail, fix),
+        MIN_INODES..COMFORTABLE_INODES => Finding::warn("inodes", detail, fix),
         COMFORTABLE_INODES.. => Finding::ok("inodes", detail),
     }
 }
 
-/// The most that this process may be given; a service has a limit of its own.
-fn open_files(most: Option<u64>, config: &Config) -> Finding {
+/// The limit of this process; a service manager may set another.
+fn open_files(limit: Option<u64>, config: &Config) -> Finding {
     const CHECK: &str = "open files";
     let (connections, needed) = (open_files::connections(config), open_files::needed(config));
-    let Some(most) = most.filter(|most| *most < needed) else {
+    let Some(limit) = limit.filter(|limit| *limit < needed) else {
         return Finding::ok(CHECK, format!("enough for {connections} connections"));
     };
     Finding::warn(
         CHECK,
         format!(
-            "a server started here may open {most}, and http.max_connections on {} workers needs {needed}",
+            "a server started here may open {limit} files, but http.max_connections on {} workers needs {needed}",
             config.workers
         ),
         format!(
             "raise the hard limit before the start (as root `ulimit -Hn {needed}`, under systemd LimitNOFILE={needed}), or \
              set http.max_connections to {}",
-            open_files::connections_for(most, config)
+            open_files::connections_for(limit, config)
         ),
     )
 }
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn little_space_warns_and_hardly_any_fails() {
+    fn little_free_space_is_a_warning_and_very_little_a_failure() {
         for (free, outcome) in [(0, Fail), (MIN_FREE - 1, Fail), (MIN_FREE, Warn), (u64::MAX, Ok)] {
             assert_eq!(disk(free).outcome, outcome, "{free}");
         }
@@ -117,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn fewer_files_than_connections_warn_and_say_what_would_fit() {
+    fn a_limit_below_the_connections_is_a_warning_that_says_how_many_fit() {
         let mut config = Config { workers: 2, ..Config::defaults(Edition::Serve) };
         config.http.max_connections = 500;
         let finding = open_files(Some(1_024), &config);
         assert_eq!(finding.outcome, Warn);
-        assert!(finding.mend.unwrap().ends_with("set http.max_connections to 480"));
+        assert!(finding.fix.unwrap().ends_with("set http.max_connections to 480"));
         config.http.max_connections = 480;
         for most in [Some(1_024), None] {
             assert_eq!(open_files(most, &config).outcome, Ok, "{most:?}");

@@ -1,4 +1,4 @@
-//! A token taken apart: what a JWT says of itself (RFC 7519), before anybody vouches for it.
+//! The parts of a JWT (RFC 7519), before its signature is verified.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,31 +14,31 @@ use crate::time::{SECONDS_PER_DAY, UnixSeconds};
 pub(super) struct Jwt<'t> {
     pub(super) header: Map<String, Value>,
     pub(super) claims: Map<String, Value>,
-    /// What the signature is of.
+    /// The text that is signed.
     pub(super) signing_input: &'t str,
     pub(super) signature: Vec<u8>,
 }
 
-/// Why a text is no JWT.
+/// Why a text is not a JWT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum JwtFault {
     #[error("there is no token: the input is empty")]
     Empty,
     #[error(
-        "this is a client secret, not a token: `boomgate token get` gets a token for it. Whoever saw it can do so, too"
+        "this is a client secret, not a token: `boomgate token get` gets a token for it. So can everyone who saw it"
     )]
     ClientSecret,
-    #[error("not a JWT: white space is in it; one line without spaces is wanted")]
+    #[error("not a JWT: it has white space; it must be one line without spaces")]
     WhiteSpace,
-    #[error("not a JWT that can be read: five parts are an encrypted one (RFC 7516), for its receiver alone")]
+    #[error("not a JWT that can be read: it has five parts, so it is encrypted (RFC 7516)")]
     Encrypted,
-    #[error("not a JWT: {0} parts, not three with a dot between (header, claims, signature)")]
+    #[error("not a JWT: {0} parts, not three with dots between them (header, claims, signature)")]
     Parts(usize),
     #[error("not a JWT: the {0} is not base64url")]
     Encoding(Part),
     #[error("not a JWT: the {0} is not JSON")]
     Json(Part),
-    #[error("not a JWT: the {0} is JSON, but no object")]
+    #[error("not a JWT: the {0} is JSON, but not an object")]
     Object(Part),
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// Whether somebody could take a text for a token, in whatever state.
+/// Whether a text looks like a token, complete or not.
 pub(super) fn looks_like_one(text: &str) -> bool {
     // `{"` in base64url.
     text.starts_with("eyJ") && text.len() > 40
@@ -89,17 +89,17 @@ impl<'t> Jwt<'t> {
         })
     }
 
-    /// A header parameter that is a text.
+    /// A header parameter, if it is a string.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()
     }
 
-    /// A claim that is a text.
+    /// A claim, if it is a string.
     pub(super) fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
-    /// A claim that is a moment: a `NumericDate` (RFC 7519 section 2), fractions of a second dropped.
+    /// A claim, if it is a time: a `NumericDate` (RFC 7519 section 2), without fractions of a second.
     pub(super) fn moment(&self, name: &str) -> Option<UnixSeconds> {
         moment(self.claims.get(name)?)
     }
@@ -122,7 +122,7 @@ fn object(part: Part, text: &str) -> Result<Map<String, Value>, JwtFault> {
     }
 }
 
-/// How far a moment is from now: `in 59 min`, `3 min ago`.
+/// The time between `moment` and `now`: `in 59 min`, `3 min ago`.
 pub(super) fn distance(moment: UnixSeconds, now: UnixSeconds) -> String {
     let (seconds, is_past) = (moment.since(now).max(now.since(moment)), moment < now);
     let count = |unit_s: u64| seconds / unit_s;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jwt_is_told_why() {
+    fn the_error_says_why_a_text_is_not_a_jwt() {
         let (object, list) = (encoded("{}"), encoded("[]"));
         for (text, fault) in [
             (String::new(), JwtFault::Empty),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_a_number_of_seconds() {
+    fn a_time_is_a_number_of_seconds() {
         for (value, expected) in [
             (serde_json::json!(1_700_000_000), Some(1_700_000_000)),
             (serde_json::json!(1_700_000_000.9), Some(1_700_000_000)),
@@ -183,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn a_distance_is_told_in_one_unit() {
+    fn a_distance_has_one_unit() {
         let now = UnixSeconds::new(1_000_000);
-        for (seconds, told) in [
+        for (seconds, text) in [
             (1_000_000, "now"),
             (1_000_001, "in 1 s"),
             (999_881, "119 s ago"),
@@ -195,7 +195,7 @@ mod tests {
             (1_172_800, "in 2 days"),
             (0, "11 days ago"),
         ] {
-            assert_eq!(distance(UnixSeconds::new(seconds), now), told);
+            assert_eq!(distance(UnixSeconds::new(seconds), now), text);
         }
     }
 }
