@@ -21,7 +21,7 @@ const OTHERS_WRITE: u32 = 0o002;
 const ROOT: u32 = 0;
 /// Each folder that the server or `client sync` makes has at least one of these names in it.
 const MADE_HERE: [&str; 6] =
-    ["admin-credentials.json", "demo-credentials.json", "server.json", "db", "client-secrets", ".lock"];
+    ["admin-credentials.json", "demo-clients.json", "server.json", "db", "client-secrets", ".lock"];
 
 /// Who reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
