@@ -20,29 +20,19 @@ mod own_certificate;
 mod pasted;
 #[path = "cli/private_files.rs"]
 mod private_files;
+mod program;
 #[path = "cli/set_up.rs"]
 mod set_up;
 
 use std::fs::Permissions;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The program, in `folder`, without this process's settings.
-fn boomgate(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("BOOMGATE_") {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
-}
+use self::program::{Server, boomgate, stderr, stdout};
 
 /// A copy of the program in `folder`, where every user may start it. Another process writes it: a child that a test beside
 /// this one starts meanwhile would inherit this process's open file, and an executable that is open for writing does not
@@ -57,8 +47,7 @@ fn copied_program(folder: &Path) -> PathBuf {
 /// A server of this edition on a free port, with a folder of its own.
 struct Running {
     folder: TempDir,
-    process: Child,
-    output: BufReader<ChildStdout>,
+    process: Server,
     address: String,
 }
 
@@ -71,41 +60,14 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let mut command = boomgate(folder.path(), &[edition, "--listen", "127.0.0.1:0"]);
         command.envs(settings.iter().copied());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut first = String::new();
-        output.read_line(&mut first).unwrap();
-        let Some(address) = first.split_whitespace().find(|word| word.starts_with("https://")) else {
-            let mut said = String::new();
-            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("{edition} did not start: {said}");
-        };
-        Self { address: address.to_owned(), folder, process, output }
+        let process = Server::start(command);
+        let address = process.first_line.split_whitespace().find(|word| word.starts_with("https://"));
+        Self { address: address.unwrap().to_owned(), folder, process }
     }
 
     fn call(&self, arguments: &[&str]) -> Output {
         boomgate(self.folder.path(), arguments).output().unwrap()
     }
-
-    fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ended_already = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
-
-fn out(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap().trim_end()
-}
-
-fn complaint(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap().trim_end()
 }
 
 /// The error in the last line of a server's log, as a command prints it.
@@ -121,12 +83,12 @@ fn end_in_log(log: &str) -> String {
 fn token_get_prints_the_token_and_nothing_else() {
     let sandbox = Running::start("sandbox");
     let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);
-    assert!(got.status.success(), "{}", complaint(&got));
-    assert_eq!(out(&got).split('.').count(), 3, "a JWT and nothing else");
-    assert_eq!(complaint(&got), "");
+    assert!(got.status.success(), "{}", stderr(&got));
+    assert_eq!(stdout(&got).split('.').count(), 3, "a JWT and nothing else");
+    assert_eq!(stderr(&got), "");
 
     let got = sandbox.call(&["token", "get", "--client", "demo-writer", "--scope", "write:zones", "--json"]);
-    let answer: Value = serde_json::from_str(out(&got)).unwrap();
+    let answer: Value = serde_json::from_str(stdout(&got)).unwrap();
     assert_eq!((&answer["token_type"], &answer["scope"]), (&"Bearer".into(), &"write:zones".into()));
 }
 
@@ -134,23 +96,23 @@ fn token_get_prints_the_token_and_nothing_else() {
 fn a_registered_client_is_listed_shown_and_gets_tokens() {
     let server = Running::start("serve");
     let added = server.call(&["client", "add", "--name", "Curbside", "--daily-quota", "unlimited", "--burst", "7"]);
-    assert!(added.status.success(), "{}", complaint(&added));
+    assert!(added.status.success(), "{}", stderr(&added));
     let member = |name: &str| {
-        let line = out(&added).lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = stdout(&added).lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().to_owned()
     };
     let (client_id, client_secret) = (member("client_id"), member("client_secret"));
     assert_eq!(client_secret.len(), 59);
-    assert!(!complaint(&added).contains(&client_secret), "the message does not repeat the secret");
+    assert!(!stderr(&added).contains(&client_secret), "the message does not repeat the secret");
 
     let listed = server.call(&["client", "list"]);
-    let rows: Vec<&str> = out(&listed).lines().collect();
+    let rows: Vec<&str> = stdout(&listed).lines().collect();
     assert_eq!(rows.len(), 3, "a head, the administrator and the new client: {rows:#?}");
     assert!(rows.iter().any(|row| row.starts_with(&client_id) && row.ends_with("unlimited")), "{rows:#?}");
-    let listed: Value = serde_json::from_str(out(&server.call(&["client", "list", "--json"]))).unwrap();
+    let listed: Value = serde_json::from_str(stdout(&server.call(&["client", "list", "--json"]))).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
 
-    let shown: Value = serde_json::from_str(out(&server.call(&["client", "show", &client_id, "--json"]))).unwrap();
+    let shown: Value = serde_json::from_str(stdout(&server.call(&["client", "show", &client_id, "--json"]))).unwrap();
     assert_eq!((&shown["burst"], &shown["daily_quota"]), (&7.into(), &Value::Null));
     assert!(!shown.to_string().contains("bg_secret_"));
 
@@ -159,7 +121,7 @@ fn a_registered_client_is_listed_shown_and_gets_tokens() {
         .env("BOOMGATE_CLIENT_SECRET", &client_secret)
         .output()
         .unwrap();
-    assert!(got.status.success(), "{}", complaint(&got));
+    assert!(got.status.success(), "{}", stderr(&got));
 }
 
 #[test]
@@ -167,8 +129,8 @@ fn a_client_is_changed_rotated_stopped_and_removed() {
     let server = Running::start("serve");
     let json = |arguments: &[&str]| -> Value {
         let done = server.call(&[arguments, &["--json"]].concat());
-        assert!(done.status.success(), "{arguments:?}: {}", complaint(&done));
-        serde_json::from_str(out(&done)).unwrap()
+        assert!(done.status.success(), "{arguments:?}: {}", stderr(&done));
+        serde_json::from_str(stdout(&done)).unwrap()
     };
     let added = json(&["client", "add", "--name", "Curbside"]);
     let client_id = added["client_id"].as_str().unwrap();
@@ -189,19 +151,23 @@ fn a_client_is_changed_rotated_stopped_and_removed() {
     assert!(token(&secret(&added)).status.success() && token(&secret(&rotated)).status.success());
     let third = server.call(&["client", "rotate-secret", client_id]);
     assert_eq!(third.status.code(), Some(1));
-    assert!(complaint(&third).contains(added["secrets"][0]["secret_id"].as_str().unwrap()), "{}", complaint(&third));
+    assert!(stderr(&third).contains(added["secrets"][0]["secret_id"].as_str().unwrap()), "{}", stderr(&third));
     let at_once = server.call(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);
-    assert!(complaint(&at_once).contains("The previous one is refused from now on"), "{}", complaint(&at_once));
-    assert!(out(&at_once).contains("client_secret  bg_secret_") && !complaint(&at_once).contains("bg_secret_"));
+    assert!(stderr(&at_once).contains("The previous one is refused from now on"), "{}", stderr(&at_once));
+    assert!(stdout(&at_once).contains("client_secret  bg_secret_") && !stderr(&at_once).contains("bg_secret_"));
     assert!(!token(&secret(&added)).status.success() && !token(&secret(&rotated)).status.success());
     let shown = server.call(&["client", "show", client_id]);
-    assert!(out(&shown).contains("never used") && out(&shown).contains("counted, not refused"), "{}", out(&shown));
+    assert!(
+        stdout(&shown).contains("never used") && stdout(&shown).contains("counted, not refused"),
+        "{}",
+        stdout(&shown)
+    );
 
     assert_eq!(json(&["client", "suspend", client_id])["status"], "suspended");
     assert_eq!(json(&["client", "resume", client_id])["status"], "active");
     assert_eq!(json(&["client", "revoke-tokens", client_id])["client_id"], client_id);
     let usage = server.call(&["client", "usage", "admin", "--days", "2"]);
-    let rows: Vec<&str> = out(&usage).lines().collect();
+    let rows: Vec<&str> = stdout(&usage).lines().collect();
     assert_eq!(rows.len(), 3, "a head and two days: {rows:#?}");
     assert!(rows[1].split_whitespace().nth(1).is_some_and(|used| used != "0"), "{rows:#?}");
 
@@ -209,7 +175,7 @@ fn a_client_is_changed_rotated_stopped_and_removed() {
     assert_eq!(server.call(&["client", "show", client_id]).status.code(), Some(1));
     let last = server.call(&["client", "remove", "admin"]);
     assert_eq!(last.status.code(), Some(1));
-    assert!(complaint(&last).contains("register another administrator first"), "{}", complaint(&last));
+    assert!(stderr(&last).contains("register another administrator first"), "{}", stderr(&last));
 }
 
 #[test]
@@ -220,15 +186,15 @@ fn a_list_of_many_pages_has_every_client_once() {
     );
     for number in 0..105 {
         let added = sandbox.call(&["client", "add", "--name", &format!("Partner {number}")]);
-        assert!(added.status.success(), "{}", complaint(&added));
+        assert!(added.status.success(), "{}", stderr(&added));
     }
-    let listed: Value = serde_json::from_str(out(&sandbox.call(&["client", "list", "--json"]))).unwrap();
+    let listed: Value = serde_json::from_str(stdout(&sandbox.call(&["client", "list", "--json"]))).unwrap();
     let mut ids: Vec<&str> =
         listed.as_array().unwrap().iter().map(|client| client["client_id"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 105 + 4);
-    assert_eq!(out(&sandbox.call(&["client", "list"])).lines().count(), 1 + 105 + 4);
+    assert_eq!(stdout(&sandbox.call(&["client", "list"])).lines().count(), 1 + 105 + 4);
 }
 
 #[test]
@@ -237,8 +203,8 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
     let done = |arguments: &[&str]| {
         let done = server.call(arguments);
-        assert!(done.status.success(), "{arguments:?}: {}", complaint(&done));
-        out(&done).to_owned()
+        assert!(done.status.success(), "{arguments:?}: {}", stderr(&done));
+        stdout(&done).to_owned()
     };
     let states = || {
         let listed: Value = serde_json::from_str(&done(&["key", "list", "--json"])).unwrap();
@@ -248,7 +214,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     let (first, _) = states().remove(0);
     let refused = server.call(&["key", "revoke", &first]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("rotate first"), "{}", complaint(&refused));
+    assert!(stderr(&refused).contains("rotate first"), "{}", stderr(&refused));
 
     assert!(done(&["key", "rotate", "--immediately"]).contains("signing"));
     done(&["key", "revoke", &first]);
@@ -258,7 +224,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     std::fs::write(&rsa, include_str!("keys/rsa-2048-pkcs8.pem")).unwrap();
     std::fs::set_permissions(&rsa, Permissions::from_mode(0o604)).unwrap();
     let exposed = server.call(&["key", "import", "rsa.pem"]);
-    assert!(complaint(&exposed).contains("chmod 600 rsa.pem"), "{}", complaint(&exposed));
+    assert!(stderr(&exposed).contains("chmod 600 rsa.pem"), "{}", stderr(&exposed));
     std::fs::set_permissions(&rsa, Permissions::from_mode(0o600)).unwrap();
     let imported = done(&["key", "import", "rsa.pem"]);
     assert!(imported.contains("RS256") && imported.contains("next") && !imported.contains("PRIVATE"), "{imported}");
@@ -271,7 +237,7 @@ fn keys_are_listed_rotated_imported_and_revoked() {
     assert!(done(&["key", "rotate", "--immediately"]).contains("signing"));
     assert!(done(&["token", "get"]).starts_with("eyJhbGciOiJSUzI1NiI"));
     let missing = server.call(&["key", "import", "nowhere.pem"]);
-    assert_eq!((missing.status.code(), complaint(&missing).lines().count()), (Some(1), 1));
+    assert_eq!((missing.status.code(), stderr(&missing).lines().count()), (Some(1), 1));
 }
 
 #[test]
@@ -282,7 +248,7 @@ fn a_throttled_command_waits_as_the_server_asks() {
     let sandbox = Running::start_with("sandbox", &limits);
     for _ in 0..2 {
         let got = sandbox.call(&["token", "get", "--client", "demo-reader"]);
-        assert!(got.status.success(), "{}", complaint(&got));
+        assert!(got.status.success(), "{}", stderr(&got));
     }
 }
 
@@ -315,10 +281,10 @@ fn a_refusal_is_one_line_and_exit_code_1() {
         (vec!["client", "list", "--data-dir", "elsewhere"], "--data-dir"),
     ] {
         let refused = sandbox.call(&arguments);
-        let said = complaint(&refused);
+        let said = stderr(&refused);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {said}");
         assert!(said.starts_with("boomgate: ") && said.contains(says), "{arguments:?}: {said}");
-        assert_eq!((said.lines().count(), out(&refused)), (1, ""), "{arguments:?}: {said}");
+        assert_eq!((said.lines().count(), stdout(&refused)), (1, ""), "{arguments:?}: {said}");
     }
 }
 
@@ -330,7 +296,7 @@ fn the_error_of_wrong_credentials_names_their_source_and_never_shows_them() {
         .env("BOOMGATE_CLIENT_SECRET", "not-the-secret")
         .output()
         .unwrap();
-    let said = complaint(&refused);
+    let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(1));
     assert!(
         said.contains("BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET") && !said.contains("not-the-secret"),
@@ -342,11 +308,10 @@ fn the_error_of_wrong_credentials_names_their_source_and_never_shows_them() {
 fn the_error_of_a_missing_server_says_how_to_start_one() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut sandbox = Running::start("sandbox");
-    sandbox.signal("TERM");
-    sandbox.process.wait().unwrap();
+    sandbox.process.stop();
     let refused = sandbox.call(&["client", "list", "--server", &format!("https://localhost:{port}")]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("boomgate sandbox"), "{}", complaint(&refused));
+    assert!(stderr(&refused).contains("boomgate sandbox"), "{}", stderr(&refused));
 }
 
 #[test]
@@ -363,13 +328,13 @@ fn wrong_usage_is_exit_code_2() {
         &[],
     ] {
         let refused = boomgate(folder.path(), arguments).output().unwrap();
-        assert_eq!((refused.status.code(), out(&refused)), (Some(2), ""), "{arguments:?}");
+        assert_eq!((refused.status.code(), stdout(&refused)), (Some(2), ""), "{arguments:?}");
     }
     let help = boomgate(folder.path(), &["token", "get", "--help"]).output().unwrap();
-    assert!(help.status.success() && out(&help).starts_with("Print an access token"), "{}", out(&help));
-    assert!(out(&help).contains("\nExamples:\n"), "{}", out(&help));
+    assert!(help.status.success() && stdout(&help).starts_with("Print an access token"), "{}", stdout(&help));
+    assert!(stdout(&help).contains("\nExamples:\n"), "{}", stdout(&help));
     let help = boomgate(folder.path(), &["--help"]).output().unwrap();
-    assert!(out(&help).starts_with("OAuth 2.0 client credentials, scopes"), "{}", out(&help));
+    assert!(stdout(&help).starts_with("OAuth 2.0 client credentials, scopes"), "{}", stdout(&help));
 }
 
 #[test]
@@ -385,8 +350,8 @@ fn a_server_that_cannot_start_says_why_in_one_line() {
         (other.path(), vec!["serve", "--config", "nowhere.toml"], "cannot read the settings in nowhere.toml"),
     ] {
         let refused = boomgate(folder, &arguments).output().unwrap();
-        let said = complaint(&refused);
-        assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{arguments:?}: {said}");
+        let said = stderr(&refused);
+        assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{arguments:?}: {said}");
         assert!(said.lines().count() == 1 && said.contains(says), "{arguments:?}: {said}");
     }
 }
@@ -395,21 +360,14 @@ fn a_server_that_cannot_start_says_why_in_one_line() {
 fn both_signals_end_a_server_cleanly_and_it_starts_again_on_its_folder() {
     for signal in ["TERM", "INT"] {
         let mut server = Running::start("serve");
-        server.signal(signal);
-        assert!(server.process.wait().unwrap().success(), "{signal}");
-        let mut again = boomgate(server.folder.path(), &["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(again.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        server.process.signal(signal);
+        assert!(server.process.process.wait().unwrap().success(), "{signal}");
+        let again = Server::start(boomgate(server.folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
+        let first = &again.first_line;
         assert!(first.starts_with("Boomgate serves https://localhost:"), "{first}");
         // It has another port now, and commands find it.
         assert!(!first.contains(&server.address), "{first}");
         let healthy = server.call(&["healthcheck"]);
-        assert!(healthy.status.success() && first.contains(out(&healthy).trim_end_matches(" is ready")), "{first}");
-        again.kill().unwrap();
-        again.wait().unwrap();
+        assert!(healthy.status.success() && first.contains(stdout(&healthy).trim_end_matches(" is ready")), "{first}");
     }
 }

@@ -7,14 +7,14 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod program;
 #[path = "declared/runs.rs"]
 mod runs;
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use boomgate::clients::Clients;
@@ -23,19 +23,11 @@ use boomgate::store::{Keyspace, Outcome, SledStore, Store, Txn};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::program::{Server, boomgate, stderr, stdout};
+
 const OWN: &str = "correct-horse-battery-staple-4711";
 const ANOTHER: &str = "another-horse-battery-staple-0815";
 const THIRD: &str = "third-horse-battery-staple-2342-x";
-
-/// The program, in `folder`, without this process's settings.
-fn boomgate(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boomgate"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BOOMGATE_")) {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
-}
 
 fn serve(folder: &Path) -> Command {
     let mut command = boomgate(folder, &["serve", "--listen", "127.0.0.1:0"]);
@@ -44,54 +36,16 @@ fn serve(folder: &Path) -> Command {
     command
 }
 
-/// `boomgate serve` on a free port; it is killed when this is dropped.
-struct Running {
-    process: Child,
-    _output: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn of(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut first = String::new();
-        output.read_line(&mut first).unwrap();
-        if first.is_empty() {
-            let mut said = String::new();
-            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("the server did not start: {said}");
-        }
-        Self { process, _output: output }
-    }
-
-    /// Returns what it logged.
-    fn stop(mut self) -> String {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-        let mut log = String::new();
-        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        assert!(self.process.wait().unwrap().success());
-        log
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ended_already = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
-
 /// A server, and a folder with a file of clients beside its data.
 struct Site {
-    _server: Running,
+    _server: Server,
     folder: TempDir,
 }
 
 impl Site {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { _server: Running::of(serve(folder.path())), folder }
+        Self { _server: Server::start(serve(folder.path())), folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -110,9 +64,9 @@ impl Site {
     /// The output of a sync, which must succeed.
     fn synced(&self, options: &[&str]) -> String {
         let done = self.sync_with(&[], options);
-        assert!(done.status.success(), "{}", complaint(&done));
-        assert!(!out(&done).contains("bg_secret_") && !complaint(&done).contains("bg_secret_"));
-        out(&done).to_owned()
+        assert!(done.status.success(), "{}", stderr(&done));
+        assert!(!stdout(&done).contains("bg_secret_") && !stderr(&done).contains("bg_secret_"));
+        stdout(&done).to_owned()
     }
 
     fn partners(&self) -> Vec<Value> {
@@ -141,21 +95,13 @@ impl Site {
 
 fn clients(folder: &Path) -> Vec<Value> {
     let listed = boomgate(folder, &["client", "list", "--json"]).output().unwrap();
-    assert!(listed.status.success(), "{}", complaint(&listed));
-    serde_json::from_str::<Value>(out(&listed)).unwrap().as_array().unwrap().clone()
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    serde_json::from_str::<Value>(stdout(&listed)).unwrap().as_array().unwrap().clone()
 }
 
 /// All clients but the administrator, whose last use changes with each request.
 fn partners(folder: &Path) -> Vec<Value> {
     clients(folder).into_iter().filter(|client| client["client_id"] != "admin").collect()
-}
-
-fn out(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap().trim_end()
-}
-
-fn complaint(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap().trim_end()
 }
 
 fn client(client_id: &str, more: &str) -> String {
@@ -188,7 +134,7 @@ fn the_file_in_the_docs_is_made_true_and_the_second_plan_is_empty() {
         "secrets are not checked in by mistake"
     );
     let token = boomgate(site.folder.path(), &["token", "get", "--credentials", file]).output().unwrap();
-    assert_eq!(out(&token).split('.').count(), 3, "{}", complaint(&token));
+    assert_eq!(stdout(&token).split('.').count(), 3, "{}", stderr(&token));
 
     let (before, credentials) = (site.partners(), fs::read(site.path(file)).unwrap());
     assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
@@ -205,7 +151,7 @@ fn an_empty_file_deletes_no_client() {
     site.declare("clients = []");
     let refused = site.sync_with(&[], &["--prune"]);
     assert!(!refused.status.success());
-    let said = complaint(&refused);
+    let said = stderr(&refused);
     assert!(said.contains("clients.toml declares no client, so --prune would delete all others"), "{said}");
     assert_eq!(site.ids(), ["admin", "curbside"]);
 }
@@ -218,7 +164,7 @@ fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
     site.declare(&[client("curbside", "burst = 41\nenforce = false"), client("quay", "status = 'suspended'")].concat());
     let unpruned = site.sync_with(&[], &["--dry-run"]);
     let says = "Clients that an earlier run registered, and that are not in clients.toml: 1. --prune";
-    assert!(complaint(&unpruned).contains(says), "{unpruned:?}");
+    assert!(stderr(&unpruned).contains(says), "{unpruned:?}");
     let before = site.partners();
     let plan = site.synced(&["--prune", "--dry-run"]);
     assert_eq!(
@@ -237,7 +183,7 @@ fn a_changed_file_changes_clients_and_prune_deletes_what_it_does_not_name() {
 
     // An operator may change what the file leaves out.
     let edited = boomgate(site.folder.path(), &["client", "edit", "quay", "--burst", "7"]).output().unwrap();
-    assert!(edited.status.success(), "{}", complaint(&edited));
+    assert!(edited.status.success(), "{}", stderr(&edited));
     assert_eq!(site.synced(&[]), "nothing to do: 2 unchanged");
 }
 
@@ -252,8 +198,8 @@ fn every_fault_is_reported_and_nothing_is_changed() {
     ];
     site.declare(&wrong.concat());
     let refused = site.sync_with(&[], &["--prune"]);
-    let said = complaint(&refused);
-    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{said}");
+    let said = stderr(&refused);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{said}");
     for fault in [
         "boomgate: 7 faults, so nothing was changed",
         "clients.toml:5: clients[0].token_ttl must be a whole number from 3600 to 86400",
@@ -282,26 +228,26 @@ fn secrets_come_from_variables_and_files_and_a_changed_one_rotates_in() {
     let sync = |secret: &str| site.sync_with(&[("CURBSIDE", secret)], &[]);
     let first = sync(OWN);
     assert!(
-        out(&first).contains("+ curbside  register \"The curbside\", its secret in the variable CURBSIDE"),
+        stdout(&first).contains("+ curbside  register \"The curbside\", its secret in the variable CURBSIDE"),
         "{first:?}"
     );
     assert!(site.takes("curbside", OWN) && site.takes("quay", ANOTHER));
     assert!(!site.path("client-secrets").exists(), "nothing was generated");
-    assert_eq!(out(&sync(OWN)), "nothing to do: 2 unchanged");
+    assert_eq!(stdout(&sync(OWN)), "nothing to do: 2 unchanged");
 
     let rotated = sync(THIRD);
-    assert!(rotated.status.success() && out(&rotated).contains("~ curbside  rotate its secret"), "{rotated:?}");
+    assert!(rotated.status.success() && stdout(&rotated).contains("~ curbside  rotate its secret"), "{rotated:?}");
     assert!(site.takes("curbside", OWN) && site.takes("curbside", THIRD), "both are valid for a while");
-    assert_eq!(out(&sync(THIRD)), "nothing to do: 2 unchanged");
+    assert_eq!(stdout(&sync(THIRD)), "nothing to do: 2 unchanged");
     let back = sync(OWN);
-    assert!(back.status.success() && out(&back).starts_with("nothing to do"), "{back:?}");
-    assert!(complaint(&back).contains("curbside: the secret in the variable CURBSIDE was rotated out"), "{back:?}");
+    assert!(back.status.success() && stdout(&back).starts_with("nothing to do"), "{back:?}");
+    assert!(stderr(&back).contains("curbside: the secret in the variable CURBSIDE was rotated out"), "{back:?}");
 
     // A third secret within the overlap is refused. The same command later does the steps after it.
     site.declare(&[client("curbside", "secret = { env = 'CURBSIDE' }"), client("late", "")].concat());
     let refused = site.sync_with(&[("CURBSIDE", ANOTHER)], &[]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("stopped at curbside, after 0 of 2 steps: "), "{refused:?}");
+    assert!(stderr(&refused).contains("stopped at curbside, after 0 of 2 steps: "), "{refused:?}");
     assert_eq!(site.ids(), ["admin", "curbside", "quay"]);
     assert!(sync(THIRD).status.success());
     assert_eq!(site.ids(), ["admin", "curbside", "late", "quay"]);
@@ -316,14 +262,14 @@ fn a_secret_that_must_be_encoded_is_a_note_and_a_weak_one_a_fault() {
     site.declare(&client("curbside", "secret = { env = 'CURBSIDE' }"));
     let guessable = site.sync_with(&[("CURBSIDE", &"curbside".repeat(5))], &[]);
     assert_eq!(guessable.status.code(), Some(1));
-    assert!(complaint(&guessable).contains("in the variable CURBSIDE is easy to guess"), "{guessable:?}");
-    assert_eq!((out(&guessable), site.ids()), ("", vec!["admin".to_owned()]));
+    assert!(stderr(&guessable).contains("in the variable CURBSIDE is easy to guess"), "{guessable:?}");
+    assert_eq!((stdout(&guessable), site.ids()), ("", vec!["admin".to_owned()]));
     let cut = "q7Z&d1sX0fUu3kT9yB/4mW2vR8pLhN6e=";
     let warned = site.sync_with(&[("CURBSIDE", cut)], &[]);
     assert!(warned.status.success(), "{warned:?}");
-    assert!(complaint(&warned).contains("Note: curbside: client_secret has characters"), "{warned:?}");
+    assert!(stderr(&warned).contains("Note: curbside: client_secret has characters"), "{warned:?}");
     assert!(!format!("{warned:?}").contains(cut) && site.takes("curbside", cut));
-    assert_eq!(out(&site.sync_with(&[("CURBSIDE", cut)], &[])), "nothing to do: 1 unchanged");
+    assert_eq!(stdout(&site.sync_with(&[("CURBSIDE", cut)], &[])), "nothing to do: 1 unchanged");
 }
 
 /// Gives a client this secret, which the rules for new secrets refuse now.
@@ -350,7 +296,7 @@ fn an_old_weak_secret_stays_valid_and_a_new_one_stops_only_its_client() {
     let start = |secret: &str| {
         let mut command = serve(folder.path());
         command.env("BOOMGATE_CLIENTS_FILE", "clients.toml").env("CURBSIDE", secret).env("QUAY", easy);
-        Running::of(command)
+        Server::start(command)
     };
     let curbside = client("curbside", "secret = { env = 'CURBSIDE' }");
     let quay = client("quay", "secret = { env = 'QUAY' }\nstatus = 'active'");
@@ -368,7 +314,7 @@ fn an_old_weak_secret_stays_valid_and_a_new_one_stops_only_its_client() {
         let mut check = boomgate(site.folder.path(), &[command, &["--listen", "127.0.0.1:0"]].concat());
         check.env("BOOMGATE_CLIENTS_FILE", "clients.toml").env("CURBSIDE", easy).env("QUAY", easy);
         let checked = check.output().unwrap();
-        let said = format!("{}{}", out(&checked), complaint(&checked));
+        let said = format!("{}{}", stdout(&checked), stderr(&checked));
         for variable in ["CURBSIDE", "QUAY"] {
             assert!(said.contains(&format!("the variable {variable} is easy to guess")), "{command:?}: {said}");
         }
@@ -378,23 +324,23 @@ fn an_old_weak_secret_stays_valid_and_a_new_one_stops_only_its_client() {
 
     let sync = || site.sync_with(&[("CURBSIDE", easy), ("QUAY", easy)], &[]);
     let refused = sync();
-    let said = complaint(&refused);
-    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{said}");
+    let said = stderr(&refused);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{said}");
     assert!(said.contains("quay: the secret in the variable QUAY is easy to guess"), "{said}");
     assert!(said.contains("Nothing was changed"), "{said}");
     site.declare(&curbside);
     let warned = sync();
-    assert_eq!((warned.status.code(), out(&warned)), (Some(0), "nothing to do: 1 unchanged"), "{warned:?}");
+    assert_eq!((warned.status.code(), stdout(&warned)), (Some(0), "nothing to do: 1 unchanged"), "{warned:?}");
     let note = "Note: curbside: the secret in the variable CURBSIDE is easy to guess";
-    assert!(complaint(&warned).contains(note), "{warned:?}");
+    assert!(stderr(&warned).contains(note), "{warned:?}");
 
-    let Site { _server: server, folder: _folder } = site;
+    let Site { _server: mut server, folder: _folder } = site;
     let log = server.stop();
     for variable in ["CURBSIDE", "QUAY"] {
         let line = log.lines().find(|line| line.contains(&format!("the variable {variable} is easy to guess")));
         assert!(line.is_some_and(|line| line.contains("WARN")), "{variable}: {log}");
     }
-    for text in [&log, said, complaint(&warned)] {
+    for text in [&log, said, stderr(&warned)] {
         assert!(!text.contains(easy), "{text}");
     }
 }
@@ -409,13 +355,13 @@ fn a_crash_after_a_secret_was_generated_loses_nothing() {
     site.declare(&client("curbside", "secret = 'generate'"));
     let exposed = site.sync_with(&[], &[]);
     assert!(
-        complaint(&exposed).contains("client-secrets, which is open to other users (mode 0755): chmod 700 "),
+        stderr(&exposed).contains("client-secrets, which is open to other users (mode 0755): chmod 700 "),
         "{exposed:?}"
     );
     fs::set_permissions(site.path("client-secrets"), Permissions::from_mode(0o700)).unwrap();
     let exposed = site.sync_with(&[], &[]);
     assert!(
-        complaint(&exposed).contains("curbside.json, which is open to other users (mode 0644): chmod 600 "),
+        stderr(&exposed).contains("curbside.json, which is open to other users (mode 0644): chmod 600 "),
         "{exposed:?}"
     );
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -455,7 +401,7 @@ fn a_start_applies_the_clients_file_and_the_next_start_changes_nothing() {
     assert!(!path.join("data").exists(), "a refused start creates nothing");
 
     fs::write(path.join("clients.json"), declared).unwrap();
-    let server = Running::of(start(OWN));
+    let mut server = Server::start(start(OWN));
     let first = clients(path);
     let member = |index: usize, member: &str| first[index][member].as_str().unwrap().to_owned();
     assert_eq!([member(0, "client_id"), member(1, "client_id"), member(2, "client_id")], ["admin", "curbside", "quay"]);
@@ -463,17 +409,17 @@ fn a_start_applies_the_clients_file_and_the_next_start_changes_nothing() {
     let file = path.join("data/client-secrets/quay.json");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let added = boomgate(path, &["client", "add", "--name", "By hand"]).output().unwrap();
-    assert!(added.status.success(), "{}", complaint(&added));
+    assert!(added.status.success(), "{}", stderr(&added));
     let before = partners(path);
     server.stop();
 
-    let server = Running::of(start(OWN));
+    let mut server = Server::start(start(OWN));
     assert_eq!(partners(path), before, "nothing is changed, and nothing is deleted");
     server.stop();
 
     // A changed secret is rotated in. The next one within the overlap is refused, and the server starts anyway.
     for (secret, secrets) in [(ANOTHER, 2), (THIRD, 2)] {
-        let server = Running::of(start(secret));
+        let mut server = Server::start(start(secret));
         let curbside = clients(path).into_iter().find(|client| client["client_id"] == "curbside").unwrap();
         assert_eq!(curbside["secrets"].as_array().unwrap().len(), secrets);
         server.stop();

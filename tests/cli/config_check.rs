@@ -1,14 +1,13 @@
 //! `config check` reports the faults that would stop a start, in the same words, and warns of probable mistakes.
 
 use std::fs;
-use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use super::set_up::{json, outcome};
-use super::{Running, boomgate, complaint, end_in_log, out};
+use super::{Running, boomgate, end_in_log, stderr, stdout};
 
 /// The error of `config check` and of a start with this file, which must be the same. The check must change nothing.
 fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
@@ -23,8 +22,8 @@ fn refused(settings: &str, prepare: impl Fn(&Path)) -> String {
     let before = all(folder.path());
     let call = |command: &[&str]| {
         let called = boomgate(folder.path(), &[command, &["--config", "boomgate.toml"]].concat()).output().unwrap();
-        assert_eq!((called.status.code(), out(&called)), (Some(1), ""), "{command:?} {}", complaint(&called));
-        complaint(&called).to_owned()
+        assert_eq!((called.status.code(), stdout(&called)), (Some(1), ""), "{command:?} {}", stderr(&called));
+        stderr(&called).to_owned()
     };
     let checked = call(&["config", "check"]);
     let checked = checked.lines().filter(|line| !line.starts_with("warning: ")).collect::<Vec<_>>().join("\n");
@@ -145,13 +144,13 @@ fn the_check_refuses_a_folder_of_the_other_kind_of_server() {
         let (own, of_other) =
             if edition == "serve" { (vec![], vec!["--sandbox"]) } else { (vec!["--sandbox"], vec![]) };
         let checked = check(&own);
-        assert!(checked.status.success(), "while the server runs: {}", complaint(&checked));
-        let refusal = complaint(&check(&of_other)).to_owned();
+        assert!(checked.status.success(), "while the server runs: {}", stderr(&checked));
+        let refusal = stderr(&check(&of_other)).to_owned();
         assert_eq!(
             refusal,
             format!("boomgate: data was made by `boomgate {edition}`: choose another folder with --data-dir")
         );
-        assert_eq!(end_in_log(complaint(&server.call(&[other, "--listen", "127.0.0.1:0"]))), refusal);
+        assert_eq!(end_in_log(stderr(&server.call(&[other, "--listen", "127.0.0.1:0"]))), refusal);
     }
 }
 
@@ -160,9 +159,9 @@ fn a_port_in_use_is_a_fault_unless_the_folder_s_own_server_uses_it() {
     let (server, another) = (Running::start("serve"), Running::start("serve"));
     let listen = |server: &Running| server.address.replace("https://localhost", "127.0.0.1");
     let checked = server.call(&["config", "check", "--listen", &listen(&server)]);
-    assert!(checked.status.success(), "{}", complaint(&checked));
+    assert!(checked.status.success(), "{}", stderr(&checked));
     let checked = server.call(&["config", "check", "--listen", &listen(&another)]);
-    assert!(complaint(&checked).contains("is in use by another program"), "{}", complaint(&checked));
+    assert!(stderr(&checked).contains("is in use by another program"), "{}", stderr(&checked));
 }
 
 #[test]
@@ -176,7 +175,7 @@ fn the_names_of_compose_services_can_be_used() {
             .args(["--resolve", &format!("{name}:{port}:127.0.0.1"), &format!("https://{name}:{port}/livez")])
             .output()
             .unwrap();
-        assert!(asked.status.success(), "{}", complaint(&asked));
+        assert!(asked.status.success(), "{}", stderr(&asked));
     }
 }
 
@@ -186,19 +185,17 @@ fn a_default_issuer_that_other_machines_cannot_call_is_a_warning_everywhere() {
     let listen = ["--listen", "0.0.0.0:0"];
     let says = "listen answers other machines at 0.0.0.0:0, and issuer is the default";
     let checked = boomgate(folder.path(), &[&["config", "check"], &listen[..]].concat()).output().unwrap();
-    assert!(checked.status.success() && complaint(&checked).starts_with("warning: "), "{}", complaint(&checked));
-    assert!(complaint(&checked).contains(says), "{}", complaint(&checked));
+    assert!(checked.status.success() && stderr(&checked).starts_with("warning: "), "{}", stderr(&checked));
+    assert!(stderr(&checked).contains(says), "{}", stderr(&checked));
     let checked = boomgate(folder.path(), &[&["config", "check", "--json"], &listen[..]].concat()).output().unwrap();
     assert!(json(&checked)["warnings"][0].as_str().unwrap().contains(says));
     let looked = boomgate(folder.path(), &[&["doctor", "--json"], &listen[..]].concat()).output().unwrap();
     assert_eq!(outcome(&json(&looked), "settings"), "warn");
-    assert!(out(&looked).contains(says));
+    assert!(stdout(&looked).contains(says));
     // A starting server logs it.
     fs::write(folder.path().join("data"), "no folder").unwrap();
     let mut server = Running::start_with("serve", &[("BOOMGATE_OPS_LISTEN", "0.0.0.0:0")]);
-    server.signal("TERM");
-    let mut log = String::new();
-    server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let log = server.process.stop();
     assert!(log.contains("ops_listen answers /metrics without a token"), "{log}");
 }
 
@@ -215,7 +212,7 @@ fn a_path_that_only_a_shell_expands_is_refused_and_creates_no_folder() {
     ] {
         let refused = boomgate(folder.path(), arguments).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
-        assert!(complaint(&refused).contains("write the path in full"), "{}", complaint(&refused));
+        assert!(stderr(&refused).contains("write the path in full"), "{}", stderr(&refused));
     }
     for (name, value) in [("BOOMGATE_DATA_DIR", "~/boom"), ("BOOMGATE_CONFIG", "file:///etc/boomgate.toml")] {
         for command in
@@ -223,7 +220,7 @@ fn a_path_that_only_a_shell_expands_is_refused_and_creates_no_folder() {
         {
             let refused = boomgate(folder.path(), command).env(name, value).output().unwrap();
             assert_eq!(refused.status.code(), Some(1), "{command:?}");
-            assert!(complaint(&refused).contains("write the path in full"), "{}", complaint(&refused));
+            assert!(stderr(&refused).contains("write the path in full"), "{}", stderr(&refused));
         }
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is created");

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
-use super::{Running, boomgate, complaint, out};
+use super::{Running, boomgate, stderr, stdout};
 
 const SECRET: &str = "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY";
 
@@ -33,16 +33,16 @@ fn white_space_around_a_stored_secret_is_ignored() {
         let around = |text: &str| format!("{before}{text}{after}");
         let (id, secret) = (around("demo-reader"), around(SECRET));
         let got = get(&[("BOOMGATE_CLIENT_ID", &id), ("BOOMGATE_CLIENT_SECRET", &secret)]);
-        assert!(got.status.success(), "{secret:?}: {}", complaint(&got));
+        assert!(got.status.success(), "{secret:?}: {}", stderr(&got));
 
         private(&sandbox, "secret", secret.as_bytes());
         let got = get(&[("BOOMGATE_CLIENT_ID", &id), ("BOOMGATE_CLIENT_SECRET_FILE", "secret")]);
-        assert!(got.status.success(), "{secret:?}: {}", complaint(&got));
+        assert!(got.status.success(), "{secret:?}: {}", stderr(&got));
 
         let credentials = serde_json::json!({ "client_id": id, "client_secret": secret, "issuer": sandbox.address });
         private(&sandbox, "credentials.json", around(&credentials.to_string()).as_bytes());
         let got = sandbox.call(&["token", "get", "--credentials", "credentials.json"]);
-        assert!(got.status.success(), "{secret:?}: {}", complaint(&got));
+        assert!(got.status.success(), "{secret:?}: {}", stderr(&got));
     }
     for (secret, reason) in
         [("one two", "a space"), ("one\ntwo", "two lines"), ("h\u{E9}", "not ASCII"), ("\u{A0}x", "U+A0")]
@@ -50,7 +50,7 @@ fn white_space_around_a_stored_secret_is_ignored() {
         let refused = get(&[("BOOMGATE_CLIENT_ID", "demo-reader"), ("BOOMGATE_CLIENT_SECRET", secret)]);
         assert_eq!(refused.status.code(), Some(1), "{reason}");
         let says = "BOOMGATE_CLIENT_SECRET must hold one client secret: visible ASCII characters";
-        assert!(complaint(&refused).contains(says), "{reason}: {}", complaint(&refused));
+        assert!(stderr(&refused).contains(says), "{reason}: {}", stderr(&refused));
     }
 }
 
@@ -64,7 +64,7 @@ fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_refused_by_name() {
     let clients = "[[clients]]\r\nclient_id = 'bom'\r\nclient_name = 'Bom'\r\nscope = 'read:zones'\r\n\
                    secret = { file = 'own' }\r\n";
     let own = "correct-horse-battery-staple-4711\r\n";
-    let token = out(&sandbox.call(&["token", "get", "--client", "demo-reader"])).to_owned();
+    let token = stdout(&sandbox.call(&["token", "get", "--client", "demo-reader"])).to_owned();
     for (name, text, arguments) in [
         ("c.json", credentials.to_string(), &["client", "list", "--credentials", "c.json"][..]),
         ("ca.pem", data("tls/ca.pem"), &["client", "list", "--ca", "ca.pem"]),
@@ -79,12 +79,12 @@ fn every_file_may_start_with_a_byte_order_mark_and_utf_16_is_refused_by_name() {
         private(&sandbox, "clients.toml", clients.as_bytes());
         private(&sandbox, name, format!("\u{FEFF}{text}").as_bytes());
         let done = sandbox.call(arguments);
-        assert!(done.status.success(), "{name}: {}", complaint(&done));
+        assert!(done.status.success(), "{name}: {}", stderr(&done));
         private(&sandbox, name, &utf16(&text));
         let refused = sandbox.call(arguments);
         assert_eq!(refused.status.code(), Some(1), "{name}");
-        assert!(complaint(&refused).contains("is UTF-16: save it as UTF-8"), "{name}: {}", complaint(&refused));
-        assert!(complaint(&refused).contains(name), "{}", complaint(&refused));
+        assert!(stderr(&refused).contains("is UTF-16: save it as UTF-8"), "{name}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(name), "{}", stderr(&refused));
     }
 }
 
@@ -98,22 +98,22 @@ fn a_line_end_after_the_value_of_a_variable_is_ignored() {
         .env("OWN", format!("{secret}\n"))
         .output()
         .unwrap();
-    assert!(synced.status.success(), "{}", complaint(&synced));
+    assert!(synced.status.success(), "{}", stderr(&synced));
     let got = with_variables(
         &sandbox,
         &["token", "get"],
         &[("BOOMGATE_CLIENT_ID", "own"), ("BOOMGATE_CLIENT_SECRET", secret)],
     );
-    assert!(got.status.success(), "{}", complaint(&got));
+    assert!(got.status.success(), "{}", stderr(&got));
     // `docker run --env-file` reads a file from Windows so.
     let checked = boomgate(sandbox.folder.path(), &["config", "show"])
         .envs([("BOOMGATE_LOG__LEVEL", "debug\r"), ("BOOMGATE_DATA_DIR", "elsewhere\r\n"), ("BOOMGATE_WORKERS", "3\r")])
         .output()
         .unwrap();
-    assert!(checked.status.success(), "{}", complaint(&checked));
-    let rows: Vec<Vec<&str>> = out(&checked).lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let rows: Vec<Vec<&str>> = stdout(&checked).lines().map(|line| line.split_whitespace().collect()).collect();
     for row in [["log.level", "\"debug\"", "BOOMGATE_LOG__LEVEL"], ["data_dir", "\"elsewhere\"", "BOOMGATE_DATA_DIR"]] {
-        assert!(rows.iter().any(|found| *found == row), "{row:?} is not in {}", out(&checked));
+        assert!(rows.iter().any(|found| *found == row), "{row:?} is not in {}", stdout(&checked));
     }
 }
 
@@ -122,7 +122,7 @@ fn a_byte_order_mark_from_a_pipe_is_ignored() {
     let sandbox = Running::start("sandbox");
     let token = sandbox.call(&["token", "get", "--client", "demo-reader"]);
     for (arguments, text) in [
-        (&["token", "explain"][..], format!("\u{FEFF}{}\r\n", out(&token))),
+        (&["token", "explain"][..], format!("\u{FEFF}{}\r\n", stdout(&token))),
         (&["client", "sync", "-"], "\u{FEFF}{\"clients\": []}".to_owned()),
     ] {
         let mut process = boomgate(sandbox.folder.path(), arguments)
@@ -133,6 +133,6 @@ fn a_byte_order_mark_from_a_pipe_is_ignored() {
             .unwrap();
         process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let done = process.wait_with_output().unwrap();
-        assert!(done.status.success(), "{arguments:?}: {}", complaint(&done));
+        assert!(done.status.success(), "{arguments:?}: {}", stderr(&done));
     }
 }

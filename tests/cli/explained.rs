@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Running, boomgate, complaint, out};
+use super::{Running, boomgate, stderr, stdout};
 
 /// All commands request tokens from one address.
 const UNLIMITED: (&str, &str) = ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0");
@@ -25,8 +25,8 @@ fn piped(running: &Running, arguments: &[&str], input: &[u8]) -> Output {
 
 fn token(running: &Running, client: &str) -> String {
     let got = running.call(&["token", "get", "--client", client]);
-    assert!(got.status.success(), "{}", complaint(&got));
-    out(&got).to_owned()
+    assert!(got.status.success(), "{}", stderr(&got));
+    stdout(&got).to_owned()
 }
 
 /// The status of a request with this token.
@@ -37,7 +37,7 @@ fn status(running: &Running, token: &str) -> String {
         ["-sS", "--cacert", "data/tls/ca.pem", "-o", "/dev/null", "-w", "%{http_code}", "-H", &authorization, &address];
     let answered =
         std::process::Command::new("curl").current_dir(running.folder.path()).args(arguments).output().unwrap();
-    out(&answered).to_owned()
+    stdout(&answered).to_owned()
 }
 
 fn encoded(value: &Value) -> String {
@@ -49,8 +49,8 @@ fn a_valid_token_is_explained_and_never_printed() {
     let sandbox = Running::start_with("sandbox", &[UNLIMITED]);
     let token = token(&sandbox, "demo-reader");
     let explained = piped(&sandbox, &["token", "explain"], format!("Bearer {token}\r\n").as_bytes());
-    let text = out(&explained);
-    assert!(explained.status.success(), "{}", complaint(&explained));
+    let text = stdout(&explained);
+    assert!(explained.status.success(), "{}", stderr(&explained));
     for words in
         ["client_id  demo-reader", "Z (in ", "typ  at+jwt", "genuine: ES256", "active: ", "scope read:zones", "current"]
     {
@@ -63,21 +63,21 @@ fn a_valid_token_is_explained_and_never_printed() {
 
     std::fs::write(sandbox.folder.path().join("token.txt"), &token).unwrap();
     let explained = sandbox.call(&["token", "explain", "token.txt", "--json"]);
-    let answer: Value = serde_json::from_str(out(&explained)).unwrap();
+    let answer: Value = serde_json::from_str(stdout(&explained)).unwrap();
     assert_eq!(answer["claims"]["client_id"], "demo-reader");
     assert!(answer["times"]["exp"].as_str().unwrap().ends_with('Z'));
     for finding in ["type", "time", "issuer", "signature", "server"] {
         assert_eq!(answer["findings"][finding]["verdict"], "good", "{answer:#}");
     }
-    assert!(!out(&explained).contains(parts[2]));
+    assert!(!stdout(&explained).contains(parts[2]));
 
     // A client may not learn whether another client's token is active, so that is open.
     let explained = piped(&sandbox, &["token", "explain", "--client", "demo-limited"], token.as_bytes());
-    assert!(explained.status.success() && out(&explained).contains("its own tokens only"), "{}", out(&explained));
+    assert!(explained.status.success() && stdout(&explained).contains("its own tokens only"), "{}", stdout(&explained));
     // Without a server the signature is not checked.
     let explained =
         piped(&sandbox, &["token", "explain", "--offline", "--server", "https://nowhere.invalid"], token.as_bytes());
-    assert!(explained.status.success() && out(&explained).contains("not checked"), "{}", out(&explained));
+    assert!(explained.status.success() && stdout(&explained).contains("not checked"), "{}", stdout(&explained));
 }
 
 #[test]
@@ -112,18 +112,18 @@ fn the_explanation_of_an_invalid_token_has_the_reason() {
         ("x".repeat(70_000), "is over 65536 bytes"),
     ] {
         let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
-        let said = complaint(&explained);
+        let said = stderr(&explained);
         assert_eq!(explained.status.code(), Some(1), "{says}: {said}");
         assert!(said.starts_with("boomgate: ") && said.contains(says), "{says} is not in: {said}");
-        assert!(!out(&explained).contains('\u{1b}') && !said.contains('\u{1b}'), "{said}");
+        assert!(!stdout(&explained).contains('\u{1b}') && !said.contains('\u{1b}'), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let binary = piped(&sandbox, &["token", "explain"], b"\xff\xfe");
-    assert!(complaint(&binary).contains("it is UTF-16: save it as UTF-8"), "{}", complaint(&binary));
+    assert!(stderr(&binary).contains("it is UTF-16: save it as UTF-8"), "{}", stderr(&binary));
     // A token as an argument is refused, and the message does not show it.
     let argument = sandbox.call(&["token", "explain", &good]);
     assert_eq!(argument.status.code(), Some(1));
-    assert!(complaint(&argument).contains("never an argument") && !complaint(&argument).contains(&good));
+    assert!(stderr(&argument).contains("never an argument") && !stderr(&argument).contains(&good));
 }
 
 #[test]
@@ -136,8 +136,12 @@ fn the_explanation_of_an_expired_token_says_how_long_ago() {
     assert!(expired);
     let explained = explain(&[]);
     assert_eq!(explained.status.code(), Some(1));
-    assert!(out(&explained).contains("expired ") && out(&explained).contains("not active: "), "{}", out(&explained));
-    assert!(out(&explained).contains("genuine"), "{}", out(&explained));
+    assert!(
+        stdout(&explained).contains("expired ") && stdout(&explained).contains("not active: "),
+        "{}",
+        stdout(&explained)
+    );
+    assert!(stdout(&explained).contains("genuine"), "{}", stdout(&explained));
 }
 
 #[test]
@@ -148,17 +152,13 @@ fn a_revoked_token_is_refused_at_the_next_request() {
         let token = token(&sandbox, "demo-reader");
         assert_eq!(status(&sandbox, &token), "200");
         let revoked = piped(&sandbox, arguments, token.as_bytes());
-        assert!(revoked.status.success(), "{}", complaint(&revoked));
-        assert_eq!(complaint(&revoked), "The token is refused from now on.");
+        assert!(revoked.status.success(), "{}", stderr(&revoked));
+        assert_eq!(stderr(&revoked), "The token is refused from now on.");
         assert_eq!(status(&sandbox, &token), "401");
         let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
-        assert!(
-            complaint(&explained).contains("not active: The access token was revoked"),
-            "{}",
-            complaint(&explained)
-        );
+        assert!(stderr(&explained).contains("not active: The access token was revoked"), "{}", stderr(&explained));
         if arguments.contains(&"--json") {
-            let answer: Value = serde_json::from_str(out(&revoked)).unwrap();
+            let answer: Value = serde_json::from_str(stdout(&revoked)).unwrap();
             assert!(answer["jti"].is_string() && answer["expires_at"].as_str().unwrap().ends_with('Z'), "{answer}");
         }
     }
@@ -166,14 +166,14 @@ fn a_revoked_token_is_refused_at_the_next_request() {
     let token = token(&sandbox, "demo-writer");
     let refused = piped(&sandbox, &["token", "revoke", "--client", "demo-reader"], token.as_bytes());
     assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("only that client may revoke it"), "{}", complaint(&refused));
+    assert!(stderr(&refused).contains("only that client may revoke it"), "{}", stderr(&refused));
     assert_eq!(status(&sandbox, &token), "200");
     assert!(piped(&sandbox, &["token", "revoke", "--client", "demo-admin"], token.as_bytes()).status.success());
     assert_eq!(status(&sandbox, &token), "401");
     let again = piped(&sandbox, &["token", "revoke"], token.as_bytes());
-    assert!(again.status.success(), "a revoked token can be revoked again: {}", complaint(&again));
+    assert!(again.status.success(), "a revoked token can be revoked again: {}", stderr(&again));
     let garbage = piped(&sandbox, &["token", "revoke"], b"garbage");
-    assert_eq!((garbage.status.code(), complaint(&garbage).lines().count()), (Some(1), 1));
+    assert_eq!((garbage.status.code(), stderr(&garbage).lines().count()), (Some(1), 1));
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn a_secret_may_be_in_a_file_that_a_variable_names() {
     for text in [format!("{SECRET}\n"), SECRET.to_owned(), format!("{SECRET}\r\n"), format!("\u{FEFF}{SECRET}\n\n")] {
         write(&text, 0o600);
         let got = get(&[]);
-        assert!(got.status.success(), "{text:?}: {}", complaint(&got));
+        assert!(got.status.success(), "{text:?}: {}", stderr(&got));
     }
     let refused = |got: &Output, says: &str| {
         assert_eq!(got.status.code(), Some(1));
-        assert!(complaint(got).contains(says) && !complaint(got).contains(SECRET), "{}", complaint(got));
+        assert!(stderr(got).contains(says) && !stderr(got).contains(SECRET), "{}", stderr(got));
     };
     refused(&get(&[("BOOMGATE_CLIENT_SECRET", SECRET)]), "are both set");
     write("\n", 0o600);
@@ -209,5 +209,5 @@ fn a_secret_may_be_in_a_file_that_a_variable_names() {
     // A server accepts the variable, which is not a setting.
     let checked =
         boomgate(Path::new("/"), &["config", "check"]).env("BOOMGATE_CLIENT_SECRET_FILE", "x").output().unwrap();
-    assert!(checked.status.success(), "{}", complaint(&checked));
+    assert!(checked.status.success(), "{}", stderr(&checked));
 }

@@ -1,30 +1,32 @@
-//! What other processes of a server's user see of its memory: nothing.
+//! The memory of a server is hidden from other processes of its user.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A user without rights, on Linux by custom.
+use super::{Server, copied_program};
+
+/// The user without rights, by convention on Linux.
 const NOBODY: u32 = 65_534;
 const ROOT: u32 = 0;
 
-/// A sandbox of a user without rights where the test has all of them, else of the test's own.
+/// A sandbox that runs as a user without rights if the test runs as root, else as the test's user.
 struct Unprivileged {
     folder: TempDir,
-    process: Child,
+    server: Server,
     ops: String,
 }
 
 impl Unprivileged {
     fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let program = super::copied_program(folder.path());
+        let program = copied_program(folder.path());
         let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut command = Command::new(&program);
         command
@@ -33,22 +35,16 @@ impl Unprivileged {
             .env_clear()
             .env("BOOMGATE_OPS_LISTEN", &ops)
             .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stdin(Stdio::null());
         if fs::metadata(folder.path()).unwrap().uid() == ROOT {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
             command.uid(NOBODY).gid(NOBODY);
         }
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("Boomgate sandbox"), "it did not start: {line}");
-        Self { folder, process, ops }
+        Self { folder, server: Server::start(command), ops }
     }
 
     fn proc(&self, file: &str) -> PathBuf {
-        Path::new("/proc").join(self.process.id().to_string()).join(file)
+        Path::new("/proc").join(self.server.process.id().to_string()).join(file)
     }
 
     fn metrics(&self) -> String {
@@ -57,13 +53,6 @@ impl Unprivileged {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
-    }
-}
-
-impl Drop for Unprivileged {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use super::{Running, boomgate, complaint, out};
+use super::{Running, boomgate, stderr, stdout};
 
 /// A pipe without a reader.
 fn closed_pipe() -> Stdio {
@@ -32,13 +32,13 @@ fn advised(server: &Running, said: &str) -> Output {
 }
 
 fn clients(server: &Running) -> Vec<Value> {
-    serde_json::from_str(out(&server.call(&["client", "list", "--json"]))).unwrap()
+    serde_json::from_str(stdout(&server.call(&["client", "list", "--json"]))).unwrap()
 }
 
 #[test]
 fn the_error_of_a_lost_secret_has_the_command_that_creates_another() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
-    for (stdout, json, why) in [
+    for (pipe, json, why) in [
         (closed_pipe(), true, "Broken pipe"),
         (closed_pipe(), false, "Broken pipe"),
         (full(), true, "No space left on device"),
@@ -47,22 +47,22 @@ fn the_error_of_a_lost_secret_has_the_command_that_creates_another() {
         let before = clients(&server).len();
         let arguments = ["client", "add", "--name", "Curbside", "--data-dir", "data", "--json"];
         let arguments = if json { &arguments[..] } else { &arguments[..6] };
-        let added = call(&server, arguments, stdout);
-        let said = complaint(&added);
+        let added = call(&server, arguments, pipe);
+        let said = stderr(&added);
         assert_eq!(added.status.code(), Some(1), "{said}");
         assert!(said.starts_with(&format!("boomgate: cannot write to standard output: {why}")), "{said}");
         assert!(said.contains("is registered anyway, but its secret is lost: create another with `"), "{said}");
         assert_eq!((said.lines().count(), clients(&server).len()), (1, before + 1));
         let rotated = advised(&server, said);
-        assert!(out(&rotated).contains("client_secret  bg_secret_"), "{rotated:?}");
+        assert!(stdout(&rotated).contains("client_secret  bg_secret_"), "{rotated:?}");
 
         // A rotation too. A later one does not hinder the advised command.
-        let client_id = out(&rotated).split_whitespace().nth(1).unwrap();
+        let client_id = stdout(&rotated).split_whitespace().nth(1).unwrap();
         let lost = call(&server, &["client", "rotate-secret", client_id], full());
-        let said = complaint(&lost);
+        let said = stderr(&lost);
         assert_eq!(lost.status.code(), Some(1), "{said}");
         assert!(said.contains("is rotated anyway, and the new one is lost: create another with `"), "{said}");
-        assert!(out(&advised(&server, said)).contains("client_secret  bg_secret_"));
+        assert!(stdout(&advised(&server, said)).contains("client_secret  bg_secret_"));
     }
 }
 
@@ -76,7 +76,7 @@ fn a_closed_standard_output_is_refused_before_a_secret_is_created() {
     for line in ["client add --name Curbside >&-", "client rotate-secret admin --json >&-"] {
         let refused = shell(line);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        assert!(complaint(&refused).contains("standard output is closed"), "{refused:?}");
+        assert!(stderr(&refused).contains("standard output is closed"), "{refused:?}");
     }
     let clients = clients(&server);
     assert_eq!((clients.len(), clients[0]["secrets"].as_array().unwrap().len()), (1, 1), "nothing was changed");
@@ -84,7 +84,7 @@ fn a_closed_standard_output_is_refused_before_a_secret_is_created() {
     let added = shell("client add --name Curbside > /dev/null");
     assert!(added.status.success(), "{added:?}");
     assert!(
-        complaint(&added).contains("went to /dev/null: create another with `boomgate client rotate-secret"),
+        stderr(&added).contains("went to /dev/null: create another with `boomgate client rotate-secret"),
         "{added:?}"
     );
 }
@@ -92,7 +92,7 @@ fn a_closed_standard_output_is_refused_before_a_secret_is_created() {
 #[test]
 fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
     let server = Running::start_with("serve", &[("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0")]);
-    let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
+    let added: Value = serde_json::from_str(stdout(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
     let client_id = added["client_id"].as_str().unwrap();
     for (arguments, says) in [
         (&["client", "edit", client_id, "--burst", "7"][..], "is changed anyway"),
@@ -110,7 +110,7 @@ fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
                 continue;
             }
             let done = call(&server, arguments, stdout);
-            let said = complaint(&done);
+            let said = stderr(&done);
             assert_eq!(done.status.code(), Some(1), "{arguments:?}: {said}");
             assert!(said.contains("cannot write to standard output: ") && said.contains(says), "{arguments:?}: {said}");
         }
@@ -121,8 +121,8 @@ fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
     {
         assert!(call(&server, arguments, closed_pipe()).status.success(), "{arguments:?}");
         let said = call(&server, arguments, full());
-        assert_eq!((said.status.code(), complaint(&said).lines().count()), (Some(1), 1), "{said:?}");
-        assert!(complaint(&said).contains("cannot write to standard output: No space left"), "{said:?}");
+        assert_eq!((said.status.code(), stderr(&said).lines().count()), (Some(1), 1), "{said:?}");
+        assert!(stderr(&said).contains("cannot write to standard output: No space left"), "{said:?}");
     }
     std::fs::write(
         server.folder.path().join("clients.json"),
@@ -132,7 +132,7 @@ fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
     .unwrap();
     let unread = call(&server, &["client", "sync", "clients.json"], closed_pipe());
     assert_eq!(unread.status.code(), Some(1));
-    assert!(complaint(&unread).contains("Broken pipe (os error 32). Nothing was changed"), "{unread:?}");
+    assert!(stderr(&unread).contains("Broken pipe (os error 32). Nothing was changed"), "{unread:?}");
     assert!(clients(&server).iter().all(|client| client["client_id"] != "a"));
 }
 
@@ -140,7 +140,7 @@ fn the_error_of_a_change_whose_output_is_lost_says_what_was_done() {
 fn the_json_of_a_new_secret_is_a_credentials_file() {
     let server = Running::start("serve");
     let added = server.call(&["client", "add", "--name", "Curbside", "--json"]);
-    let credentials: Value = serde_json::from_str(out(&added)).unwrap();
+    let credentials: Value = serde_json::from_str(stdout(&added)).unwrap();
     assert_eq!(credentials["issuer"], server.address.as_str());
     let client_id = credentials["client_id"].as_str().unwrap();
     let rotated = server.call(&["client", "rotate-secret", client_id, "--json"]);
@@ -150,10 +150,10 @@ fn the_json_of_a_new_secret_is_a_credentials_file() {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         // Without --server: the file has the address.
         let got = server.call(&["token", "get", "--credentials", name]);
-        assert!(got.status.success(), "{}", complaint(&got));
+        assert!(got.status.success(), "{}", stderr(&got));
     }
     let scopes = ["client", "add", "--name", "Two", "--scope", "read:zones", "--scope", "write:zones", "--json"];
-    let added: Value = serde_json::from_str(out(&server.call(&scopes))).unwrap();
+    let added: Value = serde_json::from_str(stdout(&server.call(&scopes))).unwrap();
     assert_eq!(added["scope"], "read:zones write:zones");
 }
 
@@ -169,9 +169,9 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
     let at_once = ["client", "rotate-secret", "admin", "--previous-expires-in", "0"];
     let first = secret_in_file();
     let rotated = server.call(&[&at_once[..], &["--json"]].concat());
-    assert!(rotated.status.success(), "{}", complaint(&rotated));
-    assert!(complaint(&rotated).contains("data/admin-credentials.json already has the new one"), "{rotated:?}");
-    let printed: Value = serde_json::from_str(out(&rotated)).unwrap();
+    assert!(rotated.status.success(), "{}", stderr(&rotated));
+    assert!(stderr(&rotated).contains("data/admin-credentials.json already has the new one"), "{rotated:?}");
+    let printed: Value = serde_json::from_str(stdout(&rotated)).unwrap();
     assert_eq!(printed["client_secret"], secret_in_file().as_str());
     assert_ne!(first, secret_in_file());
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
@@ -181,7 +181,7 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
     for stdout in [full(), closed_pipe(), Stdio::null()] {
         let before = secret_in_file();
         let lost = call(&server, &at_once, stdout);
-        assert!(complaint(&lost).contains("is in ") && !complaint(&lost).contains("lost"), "{lost:?}");
+        assert!(stderr(&lost).contains("is in ") && !stderr(&lost).contains("lost"), "{lost:?}");
         assert_ne!(before, secret_in_file());
         assert_eq!(clients(&server).len(), 1);
     }
@@ -190,7 +190,7 @@ fn a_rotation_of_the_credentials_in_use_leaves_them_working() {
     let link = server.folder.path().join("linked.json");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     let rotated = server.call(&[&at_once[..], &["--credentials", "linked.json"]].concat());
-    assert!(rotated.status.success(), "{}", complaint(&rotated));
+    assert!(rotated.status.success(), "{}", stderr(&rotated));
     assert!(link.is_symlink());
     assert_eq!(clients(&server).len(), 1);
 }
@@ -208,18 +208,18 @@ fn a_secret_that_the_command_cannot_store_is_not_ended_at_once() {
         command.output().unwrap()
     };
     let refused = with_variables(&["client", "rotate-secret", "admin", "--previous-expires-in", "0"]);
-    assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{refused:?}");
-    let said = complaint(&refused);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{refused:?}");
+    let said = stderr(&refused);
     assert!(said.contains("Nothing was changed: leave out --previous-expires-in 0"), "{said}");
     assert_eq!(clients(&server)[0]["secrets"].as_array().unwrap().len(), 1);
 
     let rotated = with_variables(&["client", "rotate-secret", "admin"]);
-    assert!(rotated.status.success(), "{}", complaint(&rotated));
-    assert!(complaint(&rotated).contains("put the new secret there"), "{rotated:?}");
+    assert!(rotated.status.success(), "{}", stderr(&rotated));
+    assert!(stderr(&rotated).contains("put the new secret there"), "{rotated:?}");
     assert_eq!(std::fs::read(&file).unwrap(), text, "the file is not written");
     // The rotation of another client's secret does not concern the command's credentials.
-    let added: Value = serde_json::from_str(out(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
+    let added: Value = serde_json::from_str(stdout(&server.call(&["client", "add", "--name", "X", "--json"]))).unwrap();
     let client_id = added["client_id"].as_str().unwrap();
     let rotated = with_variables(&["client", "rotate-secret", client_id, "--previous-expires-in", "0"]);
-    assert!(rotated.status.success(), "{}", complaint(&rotated));
+    assert!(rotated.status.success(), "{}", stderr(&rotated));
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{boomgate, complaint, out};
+use super::{boomgate, stderr, stdout};
 
 const README_LINES: usize = 220;
 /// Languages of a block that a reader would paste, too. All that is to be pasted is `sh`, so that it is run by a test.
@@ -111,8 +111,8 @@ fn every_command_is_on_the_page_of_commands() {
 /// The names of the commands that the help of a command lists.
 fn subcommands(command: &[&str]) -> Vec<String> {
     let help = boomgate(repository(), &[command, &["--help"]].concat()).output().unwrap();
-    assert!(help.status.success(), "{}", complaint(&help));
-    let Some((_, list)) = out(&help).split_once("\nCommands:\n") else { return Vec::new() };
+    assert!(help.status.success(), "{}", stderr(&help));
+    let Some((_, list)) = stdout(&help).split_once("\nCommands:\n") else { return Vec::new() };
     let rows = list.lines().take_while(|line| !line.is_empty());
     let names = rows.filter_map(|row| row.strip_prefix("  ")?.split(' ').next());
     names.filter(|name| !name.is_empty() && *name != "help").map(str::to_owned).collect()

@@ -12,7 +12,7 @@ use rcgen::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Running, boomgate, complaint, out};
+use super::{Running, boomgate, stderr, stdout};
 
 /// The name that clients call. No resolver has it (RFC 6761).
 const NAME: &str = "gate.example.test";
@@ -136,14 +136,14 @@ fn elsewhere(arguments: &[&str], roots: &Path) -> Output {
 }
 
 fn succeeds(done: &Output) -> String {
-    assert!(done.status.success(), "{} {}", out(done), complaint(done));
-    out(done).to_owned()
+    assert!(done.status.success(), "{} {}", stdout(done), stderr(done));
+    stdout(done).to_owned()
 }
 
 fn fails(done: &Output) -> String {
-    assert_eq!((done.status.code(), out(done)), (Some(1), ""), "{}", complaint(done));
-    assert_eq!(complaint(done).lines().count(), 1, "{}", complaint(done));
-    complaint(done).to_owned()
+    assert_eq!((done.status.code(), stdout(done)), (Some(1), ""), "{}", stderr(done));
+    assert_eq!(stderr(done).lines().count(), 1, "{}", stderr(done));
+    stderr(done).to_owned()
 }
 
 #[test]
@@ -165,10 +165,10 @@ fn every_command_reaches_a_server_whose_public_name_does_not_resolve() {
     let mut line = String::new();
     while !line.contains("client add") {
         line.clear();
-        assert_ne!(std::io::BufRead::read_line(&mut server.output, &mut line).unwrap(), 0);
+        assert_ne!(std::io::BufRead::read_line(&mut server.process.output, &mut line).unwrap(), 0);
     }
     let added = Command::new("bash").current_dir(server.folder.path()).args(["-eu", "-c", &line]).output().unwrap();
-    let added = (succeeds(&added), complaint(&added).to_owned());
+    let added = (succeeds(&added), stderr(&added).to_owned());
     let member =
         |name: &str| added.0.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
     // The line that this command prints.
@@ -203,10 +203,10 @@ fn the_settings_say_where_the_server_is_and_what_it_shows() {
         succeeds(&boomgate(folder.path(), &[&arguments[..], &["--config", &file]].concat()).output().unwrap());
     }
     let export = boomgate(folder.path(), &["ca", "export", "--config", &file]).output().unwrap();
-    assert!(fails(&export).contains("which no local authority has signed"), "{}", complaint(&export));
+    assert!(fails(&export).contains("which no local authority has signed"), "{}", stderr(&export));
     // An offline command finds the folder too, which the server has in use.
     let offline = boomgate(folder.path(), &["audit", "verify", "--offline", "--config", &file]).output().unwrap();
-    assert!(!fails(&offline).contains("there is no store"), "{}", complaint(&offline));
+    assert!(!fails(&offline).contains("there is no store"), "{}", stderr(&offline));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_server_of_another_machine_is_trusted_through_the_system_s_roots_or_ca() {
     let refused = fails(&check(Path::new("/nowhere.pem"), &[]));
     assert!(refused.contains("the system's roots (there are none"), "{refused}");
     let refused = elsewhere(&["healthcheck", "--connect", "nowhere"], &certificate.root());
-    assert_eq!(refused.status.code(), Some(2), "{}", complaint(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_self_signed_certificate_is_trusted_itself_and_reported_as_self_signed() {
         succeeds(&server.call(&["healthcheck"]));
         succeeds(&server.call(&["client", "list"]));
         let doctor = server.call(&["doctor"]);
-        assert!(out(&doctor).contains("expected self-signed certificate"), "{}", out(&doctor));
+        assert!(stdout(&doctor).contains("expected self-signed certificate"), "{}", stdout(&doctor));
 
         let address = address(&server);
         let (folder, file) = settings_file(&server, &certificate, &address);
@@ -338,8 +338,8 @@ fn a_certificate_for_another_name_or_another_time_is_refused_with_both() {
             }
         }
         let doctor = server.call(&["doctor"]);
-        assert_eq!(doctor.status.code(), Some(1), "{}", out(&doctor));
-        assert!(out(&doctor).contains(says[0]), "{}", out(&doctor));
+        assert_eq!(doctor.status.code(), Some(1), "{}", stdout(&doctor));
+        assert!(stdout(&doctor).contains(says[0]), "{}", stdout(&doctor));
     }
 }
 
@@ -356,12 +356,12 @@ fn the_doctor_finds_nothing_wrong_with_a_good_installation() {
     assert!(said.contains("is served by boomgate"), "{said}");
     assert!(said.contains("clients must trust its root"), "{said}");
     let looked = doctor(&certificate.root());
-    assert!(succeeds(&looked).contains("trusted through the system's roots"), "{}", out(&looked));
+    assert!(succeeds(&looked).contains("trusted through the system's roots"), "{}", stdout(&looked));
     // The free space depends on this machine.
     let wrong = |line: &&str| !line.starts_with("[ok] ") && !line.contains(" disk ") && !line.contains(" inodes ");
-    assert_eq!(out(&looked).lines().find(wrong), None);
-    if out(&looked).lines().all(|line| line.starts_with("[ok] ")) {
-        assert_eq!(complaint(&looked).trim(), "Everything is fine.");
+    assert_eq!(stdout(&looked).lines().find(wrong), None);
+    if stdout(&looked).lines().all(|line| line.starts_with("[ok] ")) {
+        assert_eq!(stderr(&looked).trim(), "Everything is fine.");
     }
 }
 
@@ -371,7 +371,7 @@ fn the_doctor_warns_of_a_missing_intermediate_certificate() {
     let server = certificate.serve();
     succeeds(&server.call(&["healthcheck"]));
     let doctor = server.call(&["doctor"]);
-    let warned = out(&doctor).lines().find(|line| line.starts_with("[warn] server")).unwrap_or_default();
+    let warned = stdout(&doctor).lines().find(|line| line.starts_with("[warn] server")).unwrap_or_default();
     assert!(
         warned.contains("issued by CN=Example Intermediate") && warned.contains("add the intermediate"),
         "{warned}"

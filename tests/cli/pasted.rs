@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use super::manual::{Page, repository};
-use super::{Running, complaint, out};
+use super::{Running, stderr, stdout};
 
 /// Where a reader has the program once it is built.
 const BUILT: &str = "$PWD/target/debug";
@@ -66,8 +66,8 @@ fn program_folder() -> &'static Path {
 /// Runs a script as a newcomer's shell does, with the program on its path.
 fn paste(folder: &Path, script: &str) -> String {
     let pasted = bash(folder, script).output().unwrap();
-    assert!(pasted.status.success(), "{script}\n{}\n{}", out(&pasted), complaint(&pasted));
-    out(&pasted).to_owned()
+    assert!(pasted.status.success(), "{script}\n{}\n{}", stdout(&pasted), stderr(&pasted));
+    stdout(&pasted).to_owned()
 }
 
 fn bash(folder: &Path, script: &str) -> Command {
@@ -132,9 +132,9 @@ fn an_answer_without_a_token_stops_the_first_block_and_is_shown() {
     let script = script(&pasted_lines(readme), &sandbox).replace("NotForProduction00iDSjJ", "NotForProduction00iDSjK");
     let pasted = bash(sandbox.folder.path(), &script).output().unwrap();
     assert!(!pasted.status.success());
-    let said = complaint(&pasted);
+    let said = stderr(&pasted);
     assert!(said.contains("\"error\":\"invalid_client\"") && said.contains("there is no token"), "{said}");
-    assert_eq!(out(&pasted), "");
+    assert_eq!(stdout(&pasted), "");
 }
 
 /// What zsh, or an interactive bash, reads in another way than the bash of a script: a comment after a command, a pattern
@@ -233,7 +233,7 @@ fn the_lines_of_the_start_up_text_work_as_they_stand() {
     let mut lines = String::new();
     loop {
         let mut line = String::new();
-        assert_ne!(sandbox.output.read_line(&mut line).unwrap(), 0, "the text has its end: {lines}");
+        assert_ne!(sandbox.process.output.read_line(&mut line).unwrap(), 0, "the text has its end: {lines}");
         if line.starts_with("To make others") {
             break;
         }

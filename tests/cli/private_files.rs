@@ -4,7 +4,6 @@
 //! at once.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Running, boomgate, complaint, end_in_log, out};
+use super::{Running, Server, end_in_log, stderr, stdout};
 
 /// The server's user and group, another group, and another user.
 const SERVER: u32 = 64_998;
@@ -61,31 +60,22 @@ impl Machine {
         command
     }
 
-    /// What a start and `config check` say, which is the same; `None` if the server starts.
+    /// The error of a start and of `config check`, which must be the same; `None` if the server starts.
     fn refusal(&self, arguments: &[&str]) -> Option<String> {
         let settings = [&["--listen", "127.0.0.1:0", "--data-dir", "data"], arguments].concat();
         let checked = self.command(&[&["config", "check"], settings.as_slice()].concat()).output().unwrap();
-        let mut serving = self.command(&[&["serve"], settings.as_slice()].concat());
-        let mut process = serving.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let refusal = if first.is_empty() {
-            let mut said = String::new();
-            process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            Some(end_in_log(&said).trim_start_matches("boomgate: ").to_owned())
-        } else {
-            let pid = process.id().to_string();
-            assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-            None
-        };
-        process.wait().unwrap();
-        match &refusal {
-            Some(refusal) => {
-                assert_eq!(complaint(&checked).lines().last().unwrap(), format!("boomgate: {refusal}"));
+        match Server::try_start(self.command(&[&["serve"], settings.as_slice()].concat())) {
+            Ok(mut server) => {
+                server.stop();
+                assert!(checked.status.success(), "the server starts: {}", stderr(&checked));
+                None
             }
-            None => assert!(checked.status.success(), "the server starts: {}", complaint(&checked)),
+            Err(log) => {
+                let error = end_in_log(&log);
+                assert_eq!(stderr(&checked).lines().last().unwrap(), error);
+                Some(error.trim_start_matches("boomgate: ").to_owned())
+            }
         }
-        refusal
     }
 }
 
@@ -166,15 +156,15 @@ fn root_runs_commands_but_no_server_on_another_user_s_folder() {
     assert!(server.call(&["client", "list"]).status.success(), "sudo boomgate client list");
     let refused = server.call(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(
-        end_in_log(complaint(&refused)),
+        end_in_log(stderr(&refused)),
         "boomgate: data belongs to the user 64000, who could read and replace it: run this as that user, with sudo -u '#64000'"
     );
     let looked = server.call(&["doctor", "--listen", "127.0.0.1:0"]);
     assert!(
-        out(&looked).contains("[warn] data folder  data belongs to the user 64000, and you are root"),
+        stdout(&looked).contains("[warn] data folder  data belongs to the user 64000, and you are root"),
         "{looked:?}"
     );
-    assert!(out(&looked).contains("[ok]   secret files"), "{looked:?}");
+    assert!(stdout(&looked).contains("[ok]   secret files"), "{looked:?}");
     // Root reads that user's settings and clients too, but a server that root starts does not trust them.
     let at = |name: &str| server.folder.path().join(name);
     fs::write(at("clients.toml"), "[[clients]]\nclient_id = 'a'\nclient_name = 'A'\nscope = 'read:zones'\n").unwrap();
@@ -186,7 +176,7 @@ fn root_runs_commands_but_no_server_on_another_user_s_folder() {
     let looked = server.call(&["doctor", "--config", "boomgate.toml"]);
     for check in ["[warn] settings ", "[warn] clients file "] {
         let is_reported = |line: &str| line.starts_with(check) && line.contains("belongs to the user 64000");
-        assert!(out(&looked).lines().any(is_reported), "{check}: {looked:?}");
+        assert!(stdout(&looked).lines().any(is_reported), "{check}: {looked:?}");
     }
 }
 
@@ -245,10 +235,7 @@ fn every_file_that_a_server_creates_is_private_with_any_umask() {
         let mut command = Command::new("sh");
         let serve = format!("umask 000; exec '{program}' serve --listen 127.0.0.1:0");
         command.env_clear().current_dir(folder.path()).args(["-c", &serve]).stdin(Stdio::null());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        assert!(first.starts_with("Boomgate serves"), "{first}");
+        let mut server = Server::start(command);
         let mut folders = vec![folder.path().join("data")];
         while let Some(folder) = folders.pop() {
             assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700, "{}", folder.display());
@@ -263,9 +250,7 @@ fn every_file_that_a_server_creates_is_private_with_any_umask() {
                 }
             }
         }
-        let pid = process.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-        process.wait().unwrap();
+        server.stop();
         // An earlier version created it so.
         set_mode(&folder.path().join("data/db/conf"), 0o644);
     }
@@ -278,11 +263,11 @@ fn a_credentials_file_that_other_users_may_read_is_refused() {
     for (mode, is_read) in [(0o600, true), (0o640, true), (0o604, false), (0o644, false)] {
         set_mode(&credentials, mode);
         let listed = server.call(&["client", "list"]);
-        assert_eq!(listed.status.success(), is_read, "{mode:o}: {}", complaint(&listed));
+        assert_eq!(listed.status.success(), is_read, "{mode:o}: {}", stderr(&listed));
         let mend = format!("is open to other users (mode {mode:04o}): chmod 600 data/admin-credentials.json");
-        assert_eq!(complaint(&listed).contains(&mend), !is_read, "{}", complaint(&listed));
+        assert_eq!(stderr(&listed).contains(&mend), !is_read, "{}", stderr(&listed));
     }
-    assert!(boomgate(server.folder.path(), &["config", "check"]).output().unwrap().status.code() == Some(1));
+    assert_eq!(server.call(&["config", "check"]).status.code(), Some(1));
 }
 
 #[test]
@@ -314,9 +299,10 @@ fn settings_and_clients_that_another_user_may_change_are_refused() {
             let is_said = says.is_none_or(|says| refusal.as_ref().is_some_and(|refusal| refusal.contains(says)));
             assert!(is_said, "{name} {user}:{group} {mode:o}: {refusal:?}");
             let looked = machine.command(&["doctor", "--config", "boomgate.toml"]).output().unwrap();
-            let is_reported = says
-                .is_none_or(|says| out(&looked).lines().any(|line| line.starts_with("[fail]") && line.contains(says)));
-            assert!(is_reported, "{name} {user}:{group} {mode:o}: {}", out(&looked));
+            let is_reported = says.is_none_or(|says| {
+                stdout(&looked).lines().any(|line| line.starts_with("[fail]") && line.contains(says))
+            });
+            assert!(is_reported, "{name} {user}:{group} {mode:o}: {}", stdout(&looked));
         }
     }
 }
@@ -328,15 +314,11 @@ fn a_sync_warns_of_a_file_that_others_may_change_and_refuses_a_folder_of_other_f
     fs::write(&file, "[[clients]]\nclient_id = 'quay'\nclient_name = 'Quay'\nscope = 'read:zones'\n").unwrap();
     set_mode(&file, 0o666);
     let synced = server.call(&["client", "sync", "clients.toml"]);
-    assert!(synced.status.success(), "{}", complaint(&synced));
+    assert!(synced.status.success(), "{}", stderr(&synced));
     let warning = "warning: clients.toml can be changed by other users (mode 0666)";
-    assert!(complaint(&synced).contains(warning), "{}", complaint(&synced));
+    assert!(stderr(&synced).contains(warning), "{}", stderr(&synced));
     let refused = server.call(&["client", "sync", "clients.toml", "--keep-in", "/dev"]);
     assert!(!refused.status.success());
     let says = "leave it as it is and name a folder for the server alone";
-    assert!(
-        complaint(&refused).contains(says) && !complaint(&refused).contains("chmod 700"),
-        "{}",
-        complaint(&refused)
-    );
+    assert!(stderr(&refused).contains(says) && !stderr(&refused).contains("chmod 700"), "{}", stderr(&refused));
 }

@@ -2,19 +2,19 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::{Running, boomgate, complaint, out};
+use super::{Running, Server, boomgate, stderr, stdout};
 
 pub(super) fn json(output: &Output) -> Value {
-    serde_json::from_str(out(output)).unwrap_or_else(|error| panic!("{error}: {} {}", out(output), complaint(output)))
+    serde_json::from_str(stdout(output))
+        .unwrap_or_else(|error| panic!("{error}: {} {}", stdout(output), stderr(output)))
 }
 
 #[test]
@@ -24,8 +24,8 @@ fn all_faults_of_the_settings_are_reported_at_once() {
     fs::write(folder.path().join("boomgate.toml"), file).unwrap();
     let check = ["config", "check", "--config", "boomgate.toml", "--listen", "somewhere"];
     let checked = boomgate(folder.path(), &check).env("BOOMGATE_WORKERS", "many").output().unwrap();
-    assert_eq!((checked.status.code(), out(&checked)), (Some(1), ""));
-    let said = complaint(&checked);
+    assert_eq!((checked.status.code(), stdout(&checked)), (Some(1), ""));
+    let said = stderr(&checked);
     for fault in [
         "boomgate: 6 settings are wrong",
         "boomgate.toml:1: worker is not a setting; did you mean workers?",
@@ -46,17 +46,17 @@ fn settings_are_checked_for_the_kind_of_server() {
     let check =
         |arguments: &[&str]| boomgate(folder.path(), &[&["config", "check"], arguments].concat()).output().unwrap();
     let checked = check(&[]);
-    assert!(checked.status.success(), "{}", complaint(&checked));
-    assert!(out(&checked).starts_with("ok: serve on 127.0.0.1:8443 and [::1]:8443, data in data; 0 of "));
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    assert!(stdout(&checked).starts_with("ok: serve on 127.0.0.1:8443 and [::1]:8443, data in data; 0 of "));
     assert_eq!(json(&check(&["--json", "--sandbox"]))["edition"], "sandbox");
     // A server may listen on all addresses, a sandbox may not.
     assert!(check(&["--listen", "0.0.0.0:8443"]).status.success());
     let refused = check(&["--listen", "0.0.0.0:8443", "--sandbox"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("boomgate serve"), "{}", complaint(&refused));
+    assert!(stderr(&refused).contains("boomgate serve"), "{}", stderr(&refused));
     let bytes = OsStr::from_bytes(b"\xff");
     let refused = boomgate(folder.path(), &["config", "check"]).env("BOOMGATE_ISSUER", bytes).output().unwrap();
-    assert!(complaint(&refused).ends_with(", not bytes that are not UTF-8"), "{}", complaint(&refused));
+    assert!(stderr(&refused).ends_with(", not bytes that are not UTF-8"), "{}", stderr(&refused));
 }
 
 #[test]
@@ -89,10 +89,10 @@ fn every_setting_is_shown_with_the_place_of_its_value() {
     assert_eq!(keys, boomgate::config::Config::keys().into_iter().collect::<Vec<_>>());
 
     let shown = show(&[]);
-    let rows: Vec<Vec<&str>> = out(&shown).lines().map(|line| line.split_whitespace().collect()).collect();
+    let rows: Vec<Vec<&str>> = stdout(&shown).lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["SETTING", "VALUE", "FROM"]);
     for row in [["key_rotation_days", "7", "a.toml:2"], ["workers", "3", "BOOMGATE_WORKERS"]] {
-        assert!(rows.iter().any(|found| *found == row), "{row:?} is not in: {}", out(&shown));
+        assert!(rows.iter().any(|found| *found == row), "{row:?} is not in: {}", stdout(&shown));
     }
     assert_eq!(rows.len(), keys.len() + 1);
 }
@@ -101,8 +101,8 @@ fn every_setting_is_shown_with_the_place_of_its_value() {
 fn the_health_of_a_server_is_an_exit_code() {
     let mut server = Running::start("serve");
     let healthy = server.call(&["healthcheck"]);
-    assert!(healthy.status.success(), "{}", complaint(&healthy));
-    assert_eq!(out(&healthy), format!("{} is ready", server.address));
+    assert!(healthy.status.success(), "{}", stderr(&healthy));
+    assert_eq!(stdout(&healthy), format!("{} is ready", server.address));
     // It needs no credentials, only the address and the authority.
     let ca = server.folder.path().join("data/tls/ca.pem");
     let bare = tempfile::tempdir().unwrap();
@@ -113,14 +113,13 @@ fn the_health_of_a_server_is_an_exit_code() {
     let another_ca = another.folder.path().join("data/tls/ca.pem");
     let untrusted = server.call(&["healthcheck", "--ca", another_ca.to_str().unwrap()]);
     assert_eq!(untrusted.status.code(), Some(1));
-    assert!(complaint(&untrusted).contains("cannot be trusted"), "{}", complaint(&untrusted));
+    assert!(stderr(&untrusted).contains("cannot be trusted"), "{}", stderr(&untrusted));
     assert_eq!(server.call(&["healthcheck", "--timeout", "0"]).status.code(), Some(2));
 
-    server.signal("TERM");
-    server.process.wait().unwrap();
+    server.process.stop();
     let gone = server.call(&["healthcheck"]);
     assert_eq!(gone.status.code(), Some(1));
-    assert!(complaint(&gone).contains("no server answers"), "{}", complaint(&gone));
+    assert!(stderr(&gone).contains("no server answers"), "{}", stderr(&gone));
 }
 
 /// The result of one check of the doctor; of several, the worst.
@@ -137,7 +136,7 @@ fn a_good_installation_has_no_failure() {
         let server = Running::start(edition);
         let address = server.address.replace("https://localhost", "127.0.0.1");
         let looked = server.call(&["doctor", "--listen", &address, "--json"]);
-        assert!(looked.status.success(), "{}", complaint(&looked));
+        assert!(looked.status.success(), "{}", stderr(&looked));
         let report = json(&looked);
         assert_eq!(report["ok"], true);
         for check in [
@@ -157,7 +156,7 @@ fn a_good_installation_has_no_failure() {
         }
         let looked = server.call(&["doctor", "--listen", &address]);
         assert!(looked.status.success());
-        let lines: Vec<&str> = out(&looked).lines().collect();
+        let lines: Vec<&str> = stdout(&looked).lines().collect();
         assert_eq!(lines.len(), report["findings"].as_array().unwrap().len());
         // The free space depends on this machine.
         let (fine, tight): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.starts_with("[ok]   "));
@@ -168,8 +167,8 @@ fn a_good_installation_has_no_failure() {
             1 => format!("1 of {} checks needs attention.", lines.len()),
             tight => format!("{tight} of {} checks need attention.", lines.len()),
         };
-        assert_eq!(complaint(&looked).trim(), last);
-        assert!(out(&looked).contains("is served by boomgate"), "{lines:#?}");
+        assert_eq!(stderr(&looked).trim(), last);
+        assert!(stdout(&looked).contains("is served by boomgate"), "{lines:#?}");
     }
 }
 
@@ -182,19 +181,15 @@ fn a_server_raises_its_limit_of_open_files_and_the_doctor_warns_of_a_low_hard_li
         bash.current_dir(folder.path()).args(["-euc", &line]).env_clear().env("BOOMGATE_WORKERS", "2");
         bash
     };
-    let mut server = limited("ulimit -Sn 64", "sandbox --listen 127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
-    let mut first = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
-    server.kill().unwrap();
-    server.wait().unwrap();
+    let server = Server::start(limited("ulimit -Sn 64", "sandbox --listen 127.0.0.1:0"));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
     let limits: Vec<&str> =
         limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
     assert!(limits[3] != "64" && limits[3] == limits[4], "{limits:?}");
 
     let doctor = limited("ulimit -n 512", "doctor --sandbox --listen 127.0.0.1:0").output().unwrap();
-    assert!(doctor.status.success(), "{}", complaint(&doctor));
-    let line = out(&doctor).lines().find(|line| line.contains(" open files ")).unwrap();
+    assert!(doctor.status.success(), "{}", stderr(&doctor));
+    let line = stdout(&doctor).lines().find(|line| line.contains(" open files ")).unwrap();
     assert!(line.starts_with("[warn] ") && line.contains("may open 512"), "{line}");
     assert!(line.ends_with("or set http.max_connections to 224"), "{line}");
 }
@@ -232,7 +227,7 @@ fn the_doctor_says_how_to_fix_a_broken_installation() {
     ] {
         let arguments = [vec!["doctor", "--json"], arguments].concat();
         let looked = server.call(&arguments);
-        assert_eq!(looked.status.code(), Some(1), "{arguments:?}: {}", out(&looked));
+        assert_eq!(looked.status.code(), Some(1), "{arguments:?}: {}", stdout(&looked));
         let report = json(&looked);
         assert_eq!(outcome(&report, check), "fail", "{arguments:?}: {report:#}");
         assert!(report.to_string().contains(says), "{says} is not in: {report:#}");
@@ -247,10 +242,10 @@ fn the_doctor_says_how_to_fix_a_broken_installation() {
     ] {
         mode(path, loose);
         let looked = server.call(&["doctor"]);
-        let line = out(&looked).lines().find(|line| line.starts_with("[fail] ") && line.contains(check)).unwrap();
+        let line = stdout(&looked).lines().find(|line| line.starts_with("[fail] ") && line.contains(check)).unwrap();
         assert!(line.ends_with(&format!(": chmod {tight:o} {path}")), "{line}");
         assert_eq!(looked.status.code(), Some(1));
-        assert!(complaint(&looked).contains("failed: start with the first one"), "{}", complaint(&looked));
+        assert!(stderr(&looked).contains("failed: start with the first one"), "{}", stderr(&looked));
         mode(path, tight);
     }
     assert!(server.call(&["doctor"]).status.success(), "fixed as the doctor says");
@@ -266,8 +261,8 @@ fn the_doctor_checks_the_folder_that_the_settings_name() {
     fs::write(elsewhere.path().join("boomgate.toml"), &file).unwrap();
     let doctor = ["doctor", "--config", "boomgate.toml", "--json", "--sandbox"];
     let looked = boomgate(elsewhere.path(), &doctor).output().unwrap();
-    assert!(looked.status.success(), "{}", out(&looked));
-    assert!(out(&looked).contains("of `boomgate sandbox`"), "{}", out(&looked));
+    assert!(looked.status.success(), "{}", stdout(&looked));
+    assert!(stdout(&looked).contains("of `boomgate sandbox`"), "{}", stdout(&looked));
     // The folder says which kind of server it is for.
     fs::write(elsewhere.path().join("boomgate.toml"), file.replace("client_defaults.token_ttl = 60\n", "")).unwrap();
     let looked = json(&boomgate(elsewhere.path(), &doctor[..4]).output().unwrap());
@@ -278,7 +273,7 @@ fn the_doctor_checks_the_folder_that_the_settings_name() {
 fn before_the_first_start_the_doctor_only_warns() {
     let folder = tempfile::tempdir().unwrap();
     let looked = boomgate(folder.path(), &["doctor", "--listen", "127.0.0.1:0", "--json"]).output().unwrap();
-    assert!(looked.status.success(), "{}", complaint(&looked));
+    assert!(looked.status.success(), "{}", stderr(&looked));
     let report = json(&looked);
     assert_eq!((outcome(&report, "data folder"), outcome(&report, "server")), ("warn".to_owned(), "warn".to_owned()));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it changes nothing");
@@ -288,27 +283,27 @@ fn before_the_first_start_the_doctor_only_warns() {
 fn the_authority_is_exported_and_the_commands_that_trust_it_are_printed() {
     let sandbox = Running::start("sandbox");
     let pem = fs::read_to_string(sandbox.folder.path().join("data/tls/ca.pem")).unwrap();
-    assert_eq!(out(&sandbox.call(&["ca", "export"])), pem.trim_end());
+    assert_eq!(stdout(&sandbox.call(&["ca", "export"])), pem.trim_end());
     assert!(sandbox.call(&["ca", "export", "exported.pem"]).status.success());
     assert_eq!(fs::read_to_string(sandbox.folder.path().join("exported.pem")).unwrap(), pem);
     for arguments in [&["ca", "export", "--ca", "data/tls/ca-key.pem"][..], &["ca", "trust", "--data-dir", "elsewhere"]]
     {
         let refused = sandbox.call(arguments);
-        assert_eq!((refused.status.code(), out(&refused)), (Some(1), ""), "{}", complaint(&refused));
+        assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{}", stderr(&refused));
     }
     for command in ["trust", "untrust"] {
         let home = sandbox.folder.path();
         let printed = boomgate(home, &["ca", command]).env("HOME", home).output().unwrap();
-        let makes_one = out(&printed).contains(&format!("mkdir -p {}/.pki/nssdb && certutil", home.display()));
-        assert_eq!(makes_one, command == "trust", "Chromium uses its own database: {}", out(&printed));
-        assert!(printed.status.success(), "{}", complaint(&printed));
-        let commands = out(&printed);
+        let makes_one = stdout(&printed).contains(&format!("mkdir -p {}/.pki/nssdb && certutil", home.display()));
+        assert_eq!(makes_one, command == "trust", "Chromium uses its own database: {}", stdout(&printed));
+        assert!(printed.status.success(), "{}", stderr(&printed));
+        let commands = stdout(&printed);
         assert!(commands.starts_with("sudo ") && !commands.contains('#'), "{commands}");
         assert!(
-            complaint(&printed).contains("this system"),
+            stderr(&printed).contains("this system"),
             "the purpose of a command is not pasted with it: {printed:?}"
         );
-        let parsed = Command::new("bash").args(["-n", "-c", out(&printed)]).status().unwrap();
+        let parsed = Command::new("bash").args(["-n", "-c", stdout(&printed)]).status().unwrap();
         assert!(parsed.success(), "{commands}");
     }
 }
@@ -318,13 +313,13 @@ fn completions_are_valid_scripts_of_their_shells() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
         let printed = boomgate(folder.path(), &["completions", shell]).output().unwrap();
-        assert!(printed.status.success(), "{}", complaint(&printed));
+        assert!(printed.status.success(), "{}", stderr(&printed));
         for word in ["healthcheck", "rotate-secret", "--data-dir"] {
             let word = if shell == "fish" { word.trim_start_matches("--") } else { word };
-            assert!(out(&printed).contains(word), "{shell}: {word}");
+            assert!(stdout(&printed).contains(word), "{shell}: {word}");
         }
         let script = folder.path().join(shell);
-        fs::write(&script, out(&printed)).unwrap();
+        fs::write(&script, stdout(&printed)).unwrap();
         // Not every machine has zsh and fish; these tests need bash.
         if let Ok(parsed) = Command::new(shell).arg("-n").arg(&script).status() {
             assert!(parsed.success(), "{shell}");
@@ -338,10 +333,10 @@ fn completions_are_valid_scripts_of_their_shells() {
 fn the_manual_has_a_page_for_each_command() {
     let folder = tempfile::tempdir().unwrap();
     let printed = boomgate(folder.path(), &["man"]).output().unwrap();
-    assert!(printed.status.success(), "{}", complaint(&printed));
-    assert!(out(&printed).contains(".TH boomgate 1") && out(&printed).contains("\\-\\-config boomgate.toml"));
+    assert!(printed.status.success(), "{}", stderr(&printed));
+    assert!(stdout(&printed).contains(".TH boomgate 1") && stdout(&printed).contains("\\-\\-config boomgate.toml"));
     let written = boomgate(folder.path(), &["man", "man1"]).output().unwrap();
-    assert!(written.status.success(), "{}", complaint(&written));
+    assert!(written.status.success(), "{}", stderr(&written));
     let page = |name: &str| fs::read_to_string(folder.path().join("man1").join(name)).unwrap();
     for (name, words) in [
         ("boomgate.1", "boomgate\\-doctor(1)"),
@@ -364,5 +359,5 @@ fn the_manual_has_a_page_for_each_command() {
     // A folder that cannot be created is one line.
     fs::write(folder.path().join("file"), "").unwrap();
     let refused = boomgate(folder.path(), &["man", "file/man1"]).output().unwrap();
-    assert_eq!((refused.status.code(), complaint(&refused).lines().count()), (Some(1), 1));
+    assert_eq!((refused.status.code(), stderr(&refused).lines().count()), (Some(1), 1));
 }

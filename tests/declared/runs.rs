@@ -7,7 +7,7 @@ use std::process::{Child, Output, Stdio};
 
 use serde_json::Value;
 
-use super::{OWN, Site, boomgate, client, complaint, out};
+use super::{OWN, Site, boomgate, client, stderr, stdout};
 
 const NAMES: [&str; 20] = [
     "p01", "p02", "p03", "p04", "p05", "p06", "p07", "p08", "p09", "p10", "p11", "p12", "p13", "p14", "p15", "p16",
@@ -83,7 +83,7 @@ fn runs_at_the_same_time_register_what_is_on_disk() {
         drop(lock);
         for run in runs {
             let done = run.end();
-            assert!(done.status.success(), "{}", complaint(&done));
+            assert!(done.status.success(), "{}", stderr(&done));
         }
         assert_eq!(files(&site.path(folder)).len(), 20);
         // A secret in a file that is not registered would be rotated in.
@@ -107,7 +107,7 @@ fn a_run_after_one_on_another_machine_fails_and_leaves_no_wrong_secret() {
     site.synced(&[]);
     drop(lock);
     let second = second.end();
-    let said = complaint(&second);
+    let said = stderr(&second);
     assert_eq!(second.status.code(), Some(1), "{said}");
     assert!(
         said.contains("stopped at curbside, after 0 of 1 steps: another run, perhaps on another machine"),
@@ -159,15 +159,15 @@ fn a_stored_secret_that_does_not_work_is_an_error() {
     let says =
         "a stored secret does not work: curbside: the secret in client-secrets/curbside.json is not the client's";
     assert_eq!(failed.status.code(), Some(1));
-    assert!(complaint(&failed).contains(says), "{}", complaint(&failed));
+    assert!(stderr(&failed).contains(says), "{}", stderr(&failed));
     fs::write(&file, made).unwrap();
     site.synced(&[]);
 
     let rotate = ["client", "rotate-secret", "curbside", "--previous-expires-in", "0"];
     assert!(boomgate(site.folder.path(), &rotate).output().unwrap().status.success());
     let failed = site.sync_with(&[], &[]);
-    assert_eq!((failed.status.code(), out(&failed)), (Some(1), "nothing to do: 1 unchanged"));
-    assert!(complaint(&failed).contains("was rotated out; move it away"), "{}", complaint(&failed));
+    assert_eq!((failed.status.code(), stdout(&failed)), (Some(1), "nothing to do: 1 unchanged"));
+    assert!(stderr(&failed).contains("was rotated out; move it away"), "{}", stderr(&failed));
     assert!(site.sync_with(&[], &["--dry-run"]).status.success());
 }
 
@@ -175,7 +175,7 @@ fn a_stored_secret_that_does_not_work_is_an_error() {
 fn pruning_deletes_what_a_run_registered_and_only_with_yes() {
     let site = Site::start();
     let added = boomgate(site.folder.path(), &["client", "add", "--name", "By hand", "--json"]).output().unwrap();
-    let added: Value = serde_json::from_str(out(&added)).unwrap();
+    let added: Value = serde_json::from_str(stdout(&added)).unwrap();
     let by_hand = added["client_id"].as_str().unwrap();
     site.declare(&[client("curbside", ""), client("gone", "")].concat());
     site.synced(&[]);
@@ -188,16 +188,16 @@ fn pruning_deletes_what_a_run_registered_and_only_with_yes() {
     site.declare(&client("curbside", "burst = 7"));
     let before = site.partners();
     let refused = site.sync_with(&[], &["--prune"]);
-    let said = complaint(&refused);
+    let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("this would delete 1 client (gone), and there is no terminal to ask on"), "{said}");
     assert!(said.contains("add --yes"), "{said}");
     assert_eq!(site.partners(), before, "nothing was changed");
 
     let pruned = site.sync_with(&[], &["--prune", "--yes"]);
-    assert!(pruned.status.success(), "{}", complaint(&pruned));
+    assert!(pruned.status.success(), "{}", stderr(&pruned));
     assert!(
-        complaint(&pruned)
+        stderr(&pruned)
             .contains("Clients that were registered in another way, and that are not in clients.toml: 1. They stay"),
         "{pruned:?}"
     );
@@ -249,8 +249,11 @@ fn on_a_terminal_pruning_asks_and_needs_a_yes() {
     for answer in ["\n", "n\n", "what?\n"] {
         let refused = answered(answer);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        assert!(out(&refused).contains("Delete 1 client, with secrets, tokens and usage: gone? [y/N]"), "{refused:?}");
-        assert!(out(&refused).contains("nothing was changed"), "{refused:?}");
+        assert!(
+            stdout(&refused).contains("Delete 1 client, with secrets, tokens and usage: gone? [y/N]"),
+            "{refused:?}"
+        );
+        assert!(stdout(&refused).contains("nothing was changed"), "{refused:?}");
         assert_eq!(site.ids(), ["admin", "curbside", "gone"]);
     }
     let deleted = answered("y\n");
@@ -275,7 +278,7 @@ fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
     };
     for name in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
         let refused = piped(name, &[], &generated);
-        let said = complaint(&refused);
+        let said = stderr(&refused);
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(said.contains("has no folder beside it") && said.contains("--keep-in DIR"), "{name}: {said}");
     }
@@ -287,17 +290,17 @@ fn a_declaration_from_a_pipe_needs_a_folder_for_what_it_generates() {
         })
         .output()
         .unwrap();
-    assert!(complaint(&refused).contains("--keep-in DIR"), "{}", complaint(&refused));
+    assert!(stderr(&refused).contains("--keep-in DIR"), "{}", stderr(&refused));
     assert!(!Path::new("/dev/client-secrets").exists());
     assert_eq!(site.ids(), ["admin"]);
 
     let own = piped("-", &[], &client("own", "secret = { env = 'OWN' }"));
-    assert!(own.status.success(), "without a secret to generate, no folder is needed: {}", complaint(&own));
+    assert!(own.status.success(), "without a secret to generate, no folder is needed: {}", stderr(&own));
     let stored = piped("-", &["--keep-in", "stored"], &generated);
-    assert!(stored.status.success(), "{}", complaint(&stored));
+    assert!(stored.status.success(), "{}", stderr(&stored));
     assert_eq!(works(&site, &site.path("stored/curbside.json")), ("curbside".to_owned(), true));
     let pruned = piped("-", &["--keep-in", "stored", "--prune"], &generated);
-    assert!(complaint(&pruned).contains("there is no terminal to ask on"), "{}", complaint(&pruned));
+    assert!(stderr(&pruned).contains("there is no terminal to ask on"), "{}", stderr(&pruned));
 }
 
 #[test]
@@ -309,7 +312,7 @@ fn a_secret_whose_file_is_missing_is_replaced_only_with_yes() {
     let away = site.path("away");
     fs::rename(site.path("client-secrets"), &away).unwrap();
     let refused = site.sync_with(&[], &[]);
-    let said = complaint(&refused);
+    let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("create a new secret for 20 clients whose secret file is missing (p01, p02,"), "{said}");
     assert!(said.contains("and 10 more)") && said.contains("add --yes") && said.contains("--keep-in"), "{said}");
@@ -324,7 +327,7 @@ fn a_secret_whose_file_is_missing_is_replaced_only_with_yes() {
     // The client has two secrets, so a third one is refused; there is no other run.
     fs::remove_file(&made).unwrap();
     let refused = site.sync_with(&[], &["--yes"]);
-    let said = complaint(&refused);
+    let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("two valid secrets") && !said.contains("another run"), "{said}");
     assert!(!made.exists(), "{said}");
