@@ -17,6 +17,7 @@ mod credentials;
 mod doctor;
 mod hardening;
 mod healthcheck;
+mod input;
 mod installation;
 mod key;
 mod open_files;

@@ -21,8 +21,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use self::document::Entry;
-pub use self::plan::{Counts, MemberChange, Plan, Prune, Registered, Step, grouped};
-pub use self::secret::{DeclaredSecret, SecretError, SecretToSend, remove_secret_file};
+pub(crate) use self::plan::{Counts, Plan, Prune, Registered, Step, grouped};
+pub(crate) use self::secret::{DeclaredSecret, SecretError, SecretToSend, remove_secret_file};
 use crate::api::policy::RegistrationPolicy;
 use crate::api::problem::FieldFault;
 use crate::clients::Status;
@@ -34,7 +34,7 @@ use crate::text;
 use crate::text::precis::prepare;
 
 /// The folder of generated secrets, beside the file that declares the clients.
-pub const SECRETS_FOLDER: &str = "client-secrets";
+pub(crate) const SECRETS_FOLDER: &str = "client-secrets";
 /// The largest file, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// The most clients of one file.
@@ -46,27 +46,25 @@ const OWN_MEMBERS: [&str; 3] = ["client_id", "status", "secret"];
 
 /// A declared client.
 #[derive(Debug)]
-pub struct Declared {
-    /// Its identifier, which is the same in every run.
-    pub client_id: ClientId,
+pub(crate) struct Declared {
+    pub(crate) client_id: ClientId,
     /// Its registration, with the server's default for everything that the file leaves out.
-    pub registration: Registration,
+    pub(crate) registration: Registration,
     /// The members of [`MEMBERS`] that the file has.
-    pub named: Vec<&'static str>,
+    pub(crate) named: Vec<&'static str>,
     /// Whether it is to be suspended, if the file says so.
-    pub suspended: Option<bool>,
-    /// Its secret.
-    pub secret: DeclaredSecret,
+    pub(crate) suspended: Option<bool>,
+    pub(crate) secret: DeclaredSecret,
 }
 
 /// What reading a file needs beside its text.
-pub struct ReadContext<'s> {
+pub(crate) struct ReadContext<'s> {
     /// The folder of generated secrets; `None` if there is none, and then a file that needs one is refused.
-    pub secrets_dir: Option<&'s Path>,
+    pub(crate) secrets_dir: Option<&'s Path>,
     /// What the server offers to clients.
-    pub policy: &'s RegistrationPolicy,
+    pub(crate) policy: &'s RegistrationPolicy,
     /// The value of an environment variable; `None` if it is not set, empty or not UTF-8.
-    pub variable: &'s dyn Fn(&str) -> Option<Zeroizing<String>>,
+    pub(crate) variable: &'s dyn Fn(&str) -> Option<Zeroizing<String>>,
 }
 
 /// A fault of a file.
@@ -86,7 +84,6 @@ pub enum DeclarationError {
     /// It does not exist, or may not be read.
     #[error("cannot read the clients in {}: {source}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -94,7 +91,6 @@ pub enum DeclarationError {
     /// Other users could change it, and so become administrators.
     #[error("the clients in {} cannot be trusted: the file {exposure}", path.display())]
     Exposed {
-        /// The file.
         path: PathBuf,
         /// Who could change it, and how to fix that.
         exposure: Exposure,
@@ -102,7 +98,6 @@ pub enum DeclarationError {
     /// It has faults.
     #[error("{}", Lines(path, faults))]
     Faults {
-        /// The file.
         path: PathBuf,
         /// All of them.
         faults: Vec<Fault>,
@@ -138,7 +133,7 @@ impl fmt::Display for Lines<'_> {
 }
 
 /// The text of a file that declares clients. It is read once, because a pipe cannot be read again.
-pub struct Declaration {
+pub(crate) struct Declaration {
     name: PathBuf,
     text: String,
     /// The folder of the file; `None` for a pipe.
@@ -149,7 +144,7 @@ pub struct Declaration {
 
 impl Declaration {
     /// Reads the file at `path`.
-    pub fn read(path: &Path, reader: Reader) -> Result<Self, DeclarationError> {
+    pub(crate) fn read(path: &Path, reader: Reader) -> Result<Self, DeclarationError> {
         let unreadable = |source| DeclarationError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let found = file.metadata().map_err(unreadable)?;
@@ -160,7 +155,7 @@ impl Declaration {
     }
 
     /// Reads standard input.
-    pub fn read_standard_input() -> Result<Self, DeclarationError> {
+    pub(crate) fn read_standard_input() -> Result<Self, DeclarationError> {
         Self::of(Path::new("standard input"), io::stdin().lock(), None)
     }
 
@@ -176,26 +171,23 @@ impl Declaration {
     }
 
     /// Its path, or `standard input`.
-    #[must_use]
-    pub fn name(&self) -> &Path {
+    pub(crate) fn name(&self) -> &Path {
         &self.name
     }
 
     /// Which other users could change it, and how to fix that.
-    #[must_use]
-    pub fn exposure(&self) -> Option<&Exposure> {
+    pub(crate) fn exposure(&self) -> Option<&Exposure> {
         self.exposure.as_ref()
     }
 
     /// The folder of secrets beside the file; a pipe has none.
-    #[must_use]
-    pub fn secrets_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn secrets_dir(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(SECRETS_FOLDER))
     }
 
     /// Reads the clients, and their secrets as they are now; every fault at once. A relative path in a file starts in the
     /// file's folder, one in a pipe in the current folder.
-    pub fn clients(&self, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
+    pub(crate) fn clients(&self, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
         // A missing folder is created when there is a secret to write into it.
         if let Some(dir) = context.secrets_dir
             && let Ok(Some(exposure)) = files::exposure(dir, Reader::Server)
@@ -209,7 +201,7 @@ impl Declaration {
 }
 
 /// Reads the clients of a file for a server, which trusts the file; see [`Declaration::clients`].
-pub fn read(path: &Path, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
+pub(crate) fn read(path: &Path, context: &ReadContext<'_>) -> Result<Vec<Declared>, DeclarationError> {
     let declaration = Declaration::read(path, Reader::Server)?;
     if let Some(exposure) = declaration.exposure {
         return Err(DeclarationError::Exposed { path: path.to_owned(), exposure });

@@ -60,7 +60,7 @@ pub mod client_credentials;
 pub mod clients;
 pub mod config;
 pub mod counts;
-pub mod declared;
+mod declared;
 pub mod failures;
 pub(crate) mod files;
 pub mod host;

@@ -1,17 +1,16 @@
 //! `boomgate key`: the keys that sign access tokens.
 
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::connection::{AdminApi, AsSent, ConnectionOptions};
+use super::input;
 use super::output::{self, Table};
 use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
 use crate::config::Environment;
 use crate::files::{self, Reader};
-use crate::text;
 use crate::time::UnixSeconds;
 
 /// The largest key file, in bytes.
@@ -136,22 +135,12 @@ fn show_changed(key: &AsSent<Key>, json: bool) -> anyhow::Result<()> {
 }
 
 fn read_key(file: &Path) -> anyhow::Result<String> {
-    let unreadable = |error: io::Error| anyhow!("cannot read {}: {error}; name a private key in PEM", file.display());
-    let source: Box<dyn io::Read> = if file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        if let Ok(Some(exposure)) = files::exposure(file, Reader::Operator) {
-            bail!("{} {exposure}, or better, use another key", file.display());
-        }
-        Box::new(std::fs::File::open(file).map_err(unreadable)?)
-    };
-    let mut pem = Vec::new();
-    source.take(MAX_KEY_BYTES + 1).read_to_end(&mut pem).map_err(unreadable)?;
-    if u64::try_from(pem.len()).unwrap_or(u64::MAX) > MAX_KEY_BYTES {
-        bail!("{} is over {MAX_KEY_BYTES} bytes: name a private key in PEM", file.display());
+    if !input::is_standard_input(file)
+        && let Ok(Some(exposure)) = files::exposure(file, Reader::Operator)
+    {
+        bail!("{} {exposure}, or better, use another key", file.display());
     }
-    let pem = text::decode(&pem).map_err(|fault| anyhow!("cannot read {}: it {fault}", file.display()))?;
-    Ok(pem.to_owned())
+    Ok(input::read(file, MAX_KEY_BYTES, "a private key in PEM")?.to_string())
 }
 
 #[cfg(test)]

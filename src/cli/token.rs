@@ -4,20 +4,19 @@ mod explain;
 mod jwt;
 mod revoke;
 
-use std::io::{self, IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::connection::{AsSent, Connection, ConnectionOptions};
 use super::credentials::{self, Credentials};
-use super::output;
+use super::{input, output};
 use crate::api::token::TokenResponse;
 use crate::config::{Environment, PUBLIC_AUDIENCE};
-use crate::text::decode;
 
 /// The longest input, in bytes.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
@@ -137,7 +136,6 @@ fn get(
 
 impl TokenInput {
     fn read(&self) -> anyhow::Result<Zeroizing<String>> {
-        let is_standard_input = self.file == Path::new("-");
         // The message must not show the name, because it is the token.
         if jwt::looks_like_one(&self.file.to_string_lossy()) {
             bail!(
@@ -145,23 +143,10 @@ impl TokenInput {
                  or name a file that holds it"
             );
         }
-        if is_standard_input && io::stdin().is_terminal() {
+        if input::is_standard_input(&self.file) && io::stdin().is_terminal() {
             output::message("Paste the token, then press Enter and Ctrl-D.");
         }
-        let name = if is_standard_input { "standard input".to_owned() } else { self.file.display().to_string() };
-        let unreadable = |error: io::Error| anyhow!("cannot read {name}: {error}; name a file that holds the token");
-        let source: Box<dyn io::Read> = if is_standard_input {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(std::fs::File::open(&self.file).map_err(unreadable)?)
-        };
-        let mut bytes = Zeroizing::new(Vec::new());
-        source.take(MAX_TOKEN_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_TOKEN_BYTES {
-            bail!("{name} holds no token: it is over {MAX_TOKEN_BYTES} bytes");
-        }
-        let text = decode(&bytes).map_err(|fault| anyhow!("{name} holds no token: it {fault}"))?;
-        Ok(token_in(text))
+        Ok(token_in(&input::read(&self.file, MAX_TOKEN_BYTES, "a file that holds the token")?))
     }
 }
 

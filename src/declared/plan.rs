@@ -16,28 +16,24 @@ use crate::oauth::credentials::ClientId;
 
 /// A registered client, as far as a plan needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// Its registration.
-    pub registration: Registration,
-    /// Whether it is suspended.
-    pub suspended: bool,
+pub(crate) struct Registered {
+    pub(crate) registration: Registration,
+    pub(crate) suspended: bool,
     /// What the declared secret is to it.
-    pub declared_secret: SecretStanding,
+    pub(crate) declared_secret: SecretStanding,
     /// Whether a file declares it, or declared it once.
-    pub declared: bool,
+    pub(crate) declared: bool,
 }
 
 impl Registered {
     /// A client of this server.
-    #[must_use]
-    pub fn new(client: &Client, declared_secret: SecretStanding) -> Self {
+    pub(crate) fn new(client: &Client, declared_secret: SecretStanding) -> Self {
         let suspended = client.status == Status::Suspended;
         Self { registration: client.registration(), suspended, declared_secret, declared: client.declared }
     }
 
     /// A client as an answer of a server shows it, which says nothing about the declared secret.
-    #[must_use]
-    pub fn from_answer(client: api::client::Client) -> (ClientId, Self) {
+    pub(crate) fn from_answer(client: api::client::Client) -> (ClientId, Self) {
         let registered = Self {
             registration: Registration {
                 client_name: client.client_name,
@@ -61,38 +57,31 @@ impl Registered {
 
 /// Which undeclared clients are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prune {
-    /// None.
+pub(crate) enum Prune {
     Nothing,
     /// The ones that a file declared once.
     Declared,
-    /// All.
     All,
 }
 
 /// The change of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberChange {
-    /// Its name.
-    pub member: &'static str,
+pub(crate) struct MemberChange {
+    pub(crate) member: &'static str,
     /// Its value now.
-    pub from: Value,
+    pub(crate) from: Value,
     /// Its new value.
-    pub to: Value,
+    pub(crate) to: Value,
 }
 
 /// A step of a plan: one request, or one commit.
 #[derive(Clone, Debug)]
-pub enum Step<'d> {
-    /// Registers a client.
+pub(crate) enum Step<'d> {
     Register(&'d Declared),
-    /// Changes members of a client.
     Change(&'d ClientId, Vec<MemberChange>),
     /// Gives a client the declared secret; the previous secret ends as with every rotation.
     RotateSecret(&'d Declared),
-    /// Suspends a client.
     Suspend(&'d ClientId),
-    /// Resumes a client.
     Resume(&'d ClientId),
     /// Deletes an undeclared client of this name.
     Remove(ClientId, String),
@@ -100,40 +89,34 @@ pub enum Step<'d> {
 
 /// The steps, in their order; none if everything is as declared.
 #[derive(Debug)]
-pub struct Plan<'d> {
-    /// The steps.
-    pub steps: Vec<Step<'d>>,
+pub(crate) struct Plan<'d> {
+    pub(crate) steps: Vec<Step<'d>>,
     /// What an operator should know about things that the plan does not change.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Clients whose generated secrets do not work, with what to do about each.
-    pub broken_secrets: Vec<(ClientId, String)>,
-    /// How many clients it concerns.
-    pub counts: Counts,
+    pub(crate) broken_secrets: Vec<(ClientId, String)>,
+    pub(crate) counts: Counts,
 }
 
 /// Numbers of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// To be registered.
-    pub add: usize,
-    /// To be changed in some way.
-    pub change: usize,
-    /// To be deleted.
-    pub remove: usize,
+pub(crate) struct Counts {
+    pub(crate) add: usize,
+    pub(crate) change: usize,
+    pub(crate) remove: usize,
     /// As declared already.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// Undeclared, but declared once: pruning would delete them.
-    pub undeclared: usize,
+    pub(crate) undeclared: usize,
     /// Undeclared, and registered in another way.
-    pub others: usize,
+    pub(crate) others: usize,
 }
 
 impl<'d> Plan<'d> {
     /// Plans how `registered` becomes as `declared`. A declared client that was registered in another way is adopted: it is
     /// marked as declared. `prune` says which undeclared clients are deleted, but never the ones in `in_use`, whose
     /// credentials apply the plan.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         declared: &'d [Declared],
         registered: &BTreeMap<ClientId, Registered>,
         prune: Prune,
@@ -232,12 +215,11 @@ impl<'d> Plan<'d> {
     }
 
     /// The notes and the broken secrets, for people.
-    pub fn all_notes(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn all_notes(&self) -> impl Iterator<Item = &String> {
         self.notes.iter().chain(self.broken_secrets.iter().map(|(_, what)| what))
     }
 
-    /// The clients that it deletes.
-    pub fn removals(&self) -> impl Iterator<Item = &ClientId> {
+    pub(crate) fn removals(&self) -> impl Iterator<Item = &ClientId> {
         self.steps.iter().filter_map(|step| match step {
             Step::Remove(client_id, _) => Some(client_id),
             Step::Register(_) | Step::Change(..) | Step::RotateSecret(_) | Step::Suspend(_) | Step::Resume(_) => None,
@@ -245,7 +227,7 @@ impl<'d> Plan<'d> {
     }
 
     /// The clients that get a secret.
-    pub fn secrets(&self) -> impl Iterator<Item = &'d Declared> {
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &'d Declared> {
         self.steps.iter().filter_map(|step| match step {
             Step::Register(client) | Step::RotateSecret(client) => Some(*client),
             Step::Change(..) | Step::Suspend(_) | Step::Resume(_) | Step::Remove(..) => None,
@@ -253,7 +235,7 @@ impl<'d> Plan<'d> {
     }
 
     /// The registered clients that get another secret because the file of their generated secret is missing.
-    pub fn regenerated(&self) -> impl Iterator<Item = &'d ClientId> {
+    pub(crate) fn regenerated(&self) -> impl Iterator<Item = &'d ClientId> {
         self.steps.iter().filter_map(|step| match step {
             Step::RotateSecret(client) if client.secret.loaded().is_none() => Some(&client.client_id),
             Step::RotateSecret(_)
@@ -266,14 +248,12 @@ impl<'d> Plan<'d> {
     }
 
     /// Why some of these secrets must not be registered, one line for each.
-    #[must_use]
-    pub fn weak_secrets(&self) -> Vec<String> {
+    pub(crate) fn weak_secrets(&self) -> Vec<String> {
         self.secrets().filter_map(|client| client.secret.weakness(&client.client_id)).collect()
     }
 
     /// The plan for programs.
-    #[must_use]
-    pub fn to_json(&self) -> PlanJson<'_> {
+    pub(crate) fn to_json(&self) -> PlanJson<'_> {
         let steps = self.steps.iter().map(StepJson::from).collect();
         PlanJson { steps, notes: self.all_notes().collect(), summary: self.counts }
     }
@@ -281,7 +261,7 @@ impl<'d> Plan<'d> {
 
 /// What `client sync --json` prints.
 #[derive(Serialize)]
-pub struct PlanJson<'p> {
+pub(crate) struct PlanJson<'p> {
     steps: Vec<StepJson<'p>>,
     notes: Vec<&'p String>,
     summary: Counts,
@@ -327,9 +307,7 @@ impl<'p> From<&'p Step<'_>> for StepJson<'p> {
 }
 
 impl Step<'_> {
-    /// The client that it concerns.
-    #[must_use]
-    pub fn client_id(&self) -> &ClientId {
+    pub(crate) fn client_id(&self) -> &ClientId {
         match self {
             Self::Register(client) | Self::RotateSecret(client) => &client.client_id,
             Self::Change(client_id, _) | Self::Suspend(client_id) | Self::Resume(client_id) => client_id,
@@ -338,8 +316,7 @@ impl Step<'_> {
     }
 
     /// The merge patch (RFC 7396) of a change.
-    #[must_use]
-    pub fn patch(changes: &[MemberChange]) -> Map<String, Value> {
+    pub(crate) fn patch(changes: &[MemberChange]) -> Map<String, Value> {
         changes.iter().map(|change| (change.member.to_owned(), change.to.clone())).collect()
     }
 }
@@ -399,8 +376,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A number with a comma between thousands: 9,996.
-#[must_use]
-pub fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

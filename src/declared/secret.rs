@@ -41,7 +41,7 @@ pub(super) enum SecretSource {
 
 /// A declared client's secret, and its place.
 #[derive(Debug)]
-pub struct DeclaredSecret {
+pub(crate) struct DeclaredSecret {
     storage: Storage,
     /// Whether the declaration has a `secret`.
     is_declared: bool,
@@ -57,11 +57,10 @@ enum Storage {
 
 /// A secret to register a client with.
 #[derive(Debug)]
-pub struct SecretToSend {
-    /// The secret.
-    pub secret: ClientSecret,
+pub(crate) struct SecretToSend {
+    pub(crate) secret: ClientSecret,
     /// Whether it was generated just now, so that no client has it yet.
-    pub is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 /// Why there is no secret to register a client with.
@@ -76,7 +75,6 @@ pub enum SecretError {
     /// It cannot be stored, so it must not be used.
     #[error("cannot write {}: {source}", path.display())]
     Unwritable {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -175,7 +173,7 @@ fn lock_secrets_folder(folder: &Path) -> std::io::Result<File> {
 
 /// Removes the file with the generated secret of a deleted client, if `folder` has one: a later client of the same
 /// identifier must not get the secret.
-pub fn remove_secret_file(folder: &Path, client_id: &ClientId) -> std::io::Result<()> {
+pub(crate) fn remove_secret_file(folder: &Path, client_id: &ClientId) -> std::io::Result<()> {
     let path = path_of(folder, client_id);
     if !path.exists() {
         return Ok(());
@@ -216,8 +214,7 @@ fn folder_of(path: &Path) -> &Path {
 
 impl DeclaredSecret {
     /// The secret; `None` if it is not generated yet.
-    #[must_use]
-    pub fn loaded(&self) -> Option<&ClientSecret> {
+    pub(crate) fn loaded(&self) -> Option<&ClientSecret> {
         match &self.storage {
             Storage::Generated(_, secret) => secret.as_ref(),
             Storage::Own(_, secret) => Some(secret),
@@ -225,14 +222,12 @@ impl DeclaredSecret {
     }
 
     /// Whether the declaration has a `secret`: without it, the secret of a registered client is not managed.
-    #[must_use]
-    pub fn is_declared(&self) -> bool {
+    pub(crate) fn is_declared(&self) -> bool {
         self.is_declared
     }
 
     /// The file of a generated secret, which may not exist yet.
-    #[must_use]
-    pub fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         match &self.storage {
             Storage::Generated(path, _) => Some(path),
             Storage::Own(..) => None,
@@ -240,8 +235,7 @@ impl DeclaredSecret {
     }
 
     /// Its place, for people.
-    #[must_use]
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match &self.storage {
             Storage::Generated(path, _) => path.display().to_string(),
             Storage::Own(place, _) => place.clone(),
@@ -249,15 +243,14 @@ impl DeclaredSecret {
     }
 
     /// Why the client must not be registered with it. A generated secret is never easy to guess.
-    #[must_use]
-    pub fn weakness(&self, client_id: &ClientId) -> Option<String> {
+    pub(crate) fn weakness(&self, client_id: &ClientId) -> Option<String> {
         let weak = self.loaded()?.weakness(Some(client_id))?;
         Some(format!("{client_id}: the secret {}", in_place(&self.place(), weak)))
     }
 
     /// The secret, to register the client with. If it does not exist yet, and no other run has written it meanwhile, it is
     /// generated, and durable when this returns. `issuer` is the server that it is for.
-    pub fn load_or_generate(&self, client_id: &ClientId, issuer: &str) -> Result<SecretToSend, SecretError> {
+    pub(crate) fn load_or_generate(&self, client_id: &ClientId, issuer: &str) -> Result<SecretToSend, SecretError> {
         if let Some(weak) = self.weakness(client_id) {
             return Err(SecretError::Weak(weak));
         }
@@ -280,8 +273,7 @@ impl DeclaredSecret {
 
     /// Whether its file still holds `secret`, after a registration with it. A secret in the operator's own place is read
     /// only once.
-    #[must_use]
-    pub fn is_on_disk(&self, client_id: &ClientId, secret: &ClientSecret) -> bool {
+    pub(crate) fn is_on_disk(&self, client_id: &ClientId, secret: &ClientSecret) -> bool {
         match &self.storage {
             Storage::Generated(path, _) => {
                 matches!(read_generated(path, client_id), Ok(Some(found)) if found.expose() == secret.expose())
@@ -291,7 +283,7 @@ impl DeclaredSecret {
     }
 
     /// Removes the file of a generated secret that no client has, if the file still holds it; returns whether it did.
-    pub fn remove_unused(&self, client_id: &ClientId, sent: &SecretToSend) -> std::io::Result<bool> {
+    pub(crate) fn remove_unused(&self, client_id: &ClientId, sent: &SecretToSend) -> std::io::Result<bool> {
         let Storage::Generated(path, _) = &self.storage else { return Ok(false) };
         if !sent.is_new {
             return Ok(false);

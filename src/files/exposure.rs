@@ -25,7 +25,7 @@ const MADE_HERE: [&str; 6] =
 
 /// Who reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub(crate) enum Reader {
     /// The server. The owner of a file that it reads could replace the file, and so become its administrator.
     Server,
     /// A command that acts for its caller; for root, also on files of the server's user.

@@ -76,18 +76,17 @@ pub const DEMOS: [Demo; 4] = [
 
 impl Demo {
     /// Its identifier, as a type.
-    pub fn client_id(&self) -> Result<ClientId, ClientIdFault> {
+    pub(crate) fn client_id(&self) -> Result<ClientId, ClientIdFault> {
         ClientId::parse(self.client_id)
     }
 
     /// Its secret, as a type.
-    #[must_use]
-    pub fn secret(&self) -> ClientSecret {
+    pub(crate) fn secret(&self) -> ClientSecret {
         ClientSecret::new(Zeroizing::new(self.client_secret.to_owned()))
     }
 
     /// Its registration.
-    pub fn registration(&self, policy: &RegistrationPolicy) -> Result<Registration, ScopeFault> {
+    pub(crate) fn registration(&self, policy: &RegistrationPolicy) -> Result<Registration, ScopeFault> {
         let mut audience: Vec<String> = policy.audiences.first().cloned().into_iter().collect();
         if self.admin {
             audience.push(ADMIN_AUDIENCE.to_owned());

@@ -15,7 +15,7 @@ use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, Rotat
 use crate::api::policy::RegistrationPolicy;
 use crate::api::secret::SecretRotation;
 use crate::cli::connection::{AdminApi, Refused};
-use crate::cli::output;
+use crate::cli::{input, output};
 use crate::config::Environment;
 use crate::declared::{Declaration, Declared, Plan, Prune, ReadContext, Registered, Step, grouped, remove_secret_file};
 use crate::files::Reader;
@@ -74,12 +74,8 @@ impl Sync {
         }
     }
 
-    fn is_standard_input(&self) -> bool {
-        self.file == Path::new("-")
-    }
-
     fn declaration(&self) -> anyhow::Result<Declaration> {
-        if !self.is_standard_input() {
+        if !input::is_standard_input(&self.file) {
             return Ok(Declaration::read(&self.file, Reader::Operator)?);
         }
         if io::stdin().is_terminal() {
@@ -221,7 +217,7 @@ fn confirm(plan: &Plan<'_>, options: &Sync) -> anyhow::Result<bool> {
     if options.yes || (removals.is_none() && regenerated.is_none()) {
         return Ok(false);
     }
-    let can_ask = !options.is_standard_input() && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let can_ask = !input::is_standard_input(&options.file) && io::stdin().is_terminal() && io::stderr().is_terminal();
     for (clients, action, question, instead) in [
         (&removals, "delete COUNT", "Delete COUNT, with secrets, tokens and usage", "leave out the pruning"),
         (
