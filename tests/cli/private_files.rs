@@ -1,7 +1,6 @@
 //! Who may own, read and change the server's files. A server does not start on files that another user could use.
 //!
-//! Most of it needs files of other users, which only root can make; where the tests run as somebody else, those end
-//! at once.
+//! Only root can create files of other users. Where the tests do not run as root, most of these tests end at once.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
