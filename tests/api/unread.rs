@@ -146,7 +146,7 @@ async fn with_a_json_log_every_line_of_a_server_is_json() {
     assert_eq!(process.rest_of_stdout(), "");
     let (status, lines) = process.end_within(SOON);
     assert!(status.success(), "{status}");
-    assert!(says(&parsed(&lines), "INFO", "Stopping: requests under way"), "{lines:?}");
+    assert!(says(&parsed(&lines), "INFO", "Stopping: current requests"), "{lines:?}");
 
     // A start that is refused: a port in use, wrong settings.
     let listener = std::net::TcpListener::bind(site.address()).unwrap();
