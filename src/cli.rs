@@ -17,6 +17,7 @@ mod healthcheck;
 mod installation;
 mod key;
 mod open_files;
+mod openapi;
 mod output;
 mod pages;
 mod progress;
@@ -78,6 +79,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Ask whether the server is ready; for containers
     Healthcheck(healthcheck::Options),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
     /// Print a shell's completions of this program
     Completions(pages::CompletionOptions),
     /// Print the manual, or write it as one page for each command
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),
         Command::Healthcheck(options) => healthcheck::run(options, &environment),
+        Command::Openapi => openapi::run(),
         Command::Completions(options) => pages::completions(&options, &mut Arguments::command()),
         Command::Man(options) => pages::man(&options, Arguments::command()),
     };
