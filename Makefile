@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run test audit interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
+.PHONY: help run openapi test audit interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
   endurance dist clean
 
 CARGO := cargo
@@ -43,6 +43,10 @@ test: interop-setup ## check format, lints, docs, licences and bans, and run eve
 audit: $(VENV)/ready ## look for known vulnerabilities in what this is made of (needs the network)
 	$(DENY) check
 	$(DENY) --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
+
+openapi: ## write static/openapi.json anew from the code
+	$(CARGO) run --locked --quiet -- openapi > target/openapi.json
+	mv target/openapi.json static/openapi.json
 
 interop-setup: $(VENV)/ready $(NODE_MODULES)/ready ## install the stock clients that tests drive
 

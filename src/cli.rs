@@ -21,6 +21,7 @@ mod input;
 mod installation;
 mod key;
 mod open_files;
+mod openapi;
 mod output;
 mod pages;
 mod serve;
@@ -81,6 +82,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Check whether the server is ready; for containers
     Healthcheck(healthcheck::Options),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
     /// Print the completions of this program for a shell
     Completions(pages::CompletionOptions),
     /// Print the manual page, or write one page for each command
@@ -108,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),
         Command::Healthcheck(options) => healthcheck::run(options, &environment),
+        Command::Openapi => openapi::run(),
         Command::Completions(options) => pages::completions(&options, &mut Arguments::command()),
         Command::Man(options) => pages::man(&options, Arguments::command()),
     };

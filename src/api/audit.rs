@@ -8,13 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::counts::Label;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
 /// Entries, the newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewestEntries {
     /// The entries.
     pub data: Vec<Line>,
@@ -25,7 +26,7 @@ pub struct NewestEntries {
 }
 
 /// Entries after a number, the oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EntriesAfter {
     /// The entries.
     pub data: Vec<Line>,
@@ -36,7 +37,8 @@ pub struct EntriesAfter {
 }
 
 /// An entry: an event in its place in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     /// Its place; the first entry has 1.
     pub number: u64,
@@ -50,7 +52,8 @@ pub struct Entry {
 }
 
 /// The last entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditHead)]
 pub struct Head {
     /// Its number; 0 while there is none.
     pub number: u64,
@@ -59,8 +62,9 @@ pub struct Head {
 }
 
 /// A line of the log: an entry, or a place where no entry can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = AuditLine)]
 pub enum Line {
     /// An entry that can be read.
     Entry(Box<Entry>),
@@ -69,7 +73,8 @@ pub enum Line {
 }
 
 /// A place of the log at which no entry can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BrokenAuditEntry)]
 pub struct Broken {
     /// The place.
     pub number: u64,
@@ -78,7 +83,8 @@ pub struct Broken {
 }
 
 /// An action that was taken or attempted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditEvent)]
 pub struct Event {
     /// When it happened.
     pub at: UnixSeconds,
@@ -89,6 +95,7 @@ pub struct Event {
     /// What it was done to: a `client_id`, a `jti` or a `kid`; empty where failures name no registered client.
     pub subject: String,
     /// The address that the request came from; of failures, the network that they are counted by.
+    #[schema(value_type = Option<String>, examples("203.0.113.7"))]
     pub source: Option<IpAddr>,
     /// The identifier of the request.
     pub request_id: Option<String>,
@@ -96,12 +103,14 @@ pub struct Event {
     pub outcome: EventOutcome,
     /// How many attempts the entry stands for, if it sums up several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub attempts: Option<u64>,
 }
 
 /// What became of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AuditOutcome)]
 pub enum EventOutcome {
     /// It was done.
     Done,
@@ -110,8 +119,9 @@ pub enum EventOutcome {
 }
 
 /// An action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AuditAction)]
 pub enum Action {
     /// A client was registered.
     ClientRegistered,

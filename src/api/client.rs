@@ -2,6 +2,8 @@
 //! that hold a secret have no `Debug`.
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use uuid::Uuid;
 
 use super::secret::Secret;
@@ -12,7 +14,7 @@ use crate::oauth::scope::Scope;
 use crate::time::UnixSeconds;
 
 /// A registered client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Client {
     /// The API sets that it may call.
     pub audience: Audience,
@@ -49,8 +51,9 @@ pub struct Client {
 }
 
 /// Whether a client may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ClientStatus)]
 pub enum Status {
     /// It may.
     Active,
@@ -69,7 +72,7 @@ impl Status {
 }
 
 /// The answer to a registration. It shows the client's secret this once (RFC 7591 section 3.2.1).
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct RegisteredClient {
     /// The client.
     #[serde(flatten)]
@@ -78,6 +81,7 @@ pub struct RegisteredClient {
     pub client_id_issued_at: u64,
     /// Its secret, if the server made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub client_secret: Option<String>,
     /// 0: the secret has no end.
     pub client_secret_expires_at: u64,
@@ -87,13 +91,14 @@ pub struct RegisteredClient {
 }
 
 /// The answer to a rotation. It shows the client's new secret this once.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct RotatedClient {
     /// The client.
     #[serde(flatten)]
     pub client: Client,
     /// The new secret, if the server made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub client_secret: Option<String>,
     /// The identifier of the new secret.
     pub secret_id: Uuid,
@@ -103,74 +108,106 @@ pub struct RotatedClient {
 }
 
 /// Registers a client. What is left out gets the server's default.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewClient {
     /// The identifier that it is to have; without it the server makes one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub client_id: Option<ClientId>,
     /// The secret that it is to have; without it the server makes one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, nullable = false)]
     pub client_secret: Option<String>,
     /// What people call it, in 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub client_name: String,
     /// The scope tokens that it may ask for, with spaces between them.
     pub scope: String,
     /// The API sets that it may call: an array or, for one, a string; the server's own by default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(schema_with = one_or_more_api_sets, required = false)]
     pub audience: Vec<String>,
     /// How long its access tokens live, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub token_ttl: Option<u64>,
     /// How many requests come back in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub requests_per_second: Option<Rate>,
     /// The most requests at once after a rest.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
     pub burst: Option<u64>,
     /// How many requests it may send in a UTC day; `null` or `"unlimited"` is unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub daily_quota: Option<DailyQuota>,
     /// Whether a request over a limit is refused, or only counted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub enforce: Option<bool>,
     /// Whether a file of declared clients has it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub declared: Option<bool>,
 }
 
 /// Changes a client by merge patch (RFC 7396): a member that is left out stays as it is.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ClientPatch {
     /// What people call it, in 1 to 200 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
     pub client_name: Option<String>,
     /// The scope tokens that it may ask for and use from now on, with spaces between them.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub scope: Option<String>,
     /// The API sets that it may call from now on: an array or, for one, a string.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = one_or_more_api_sets, required = false)]
     pub audience: Option<Vec<String>>,
     /// How long its next access tokens live, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub token_ttl: Option<u64>,
     /// How many requests come back in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub requests_per_second: Option<Rate>,
     /// The most requests at once after a rest.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
     pub burst: Option<u64>,
     /// How many requests it may send in a UTC day; `null` or `"unlimited"` is unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub daily_quota: Option<DailyQuota>,
     /// Whether a request over a limit is refused, or only counted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub enforce: Option<bool>,
     /// Whether it may call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<Status>,
     /// Whether a file of declared clients has it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub declared: Option<bool>,
+}
+
+/// Names of API sets in a request: an array or, for one, a string.
+fn one_or_more_api_sets() -> Schema {
+    let name = || ObjectBuilder::new().schema_type(Type::String);
+    OneOfBuilder::new()
+        .description(Some("The API sets that it may call: an array or, for one, a string."))
+        .item(name())
+        .item(ArrayBuilder::new().items(name()))
+        .into()
 }
 
 /// What stands for no daily quota where a text is written, and in a request beside `null`.

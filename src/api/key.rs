@@ -1,11 +1,13 @@
 //! `/admin/keys`: the keys that sign access tokens.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::time::UnixSeconds;
 
 /// All keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SigningKeys)]
 pub struct KeyList {
     /// The keys, in the order in which they sign.
     pub data: Vec<Key>,
@@ -14,7 +16,8 @@ pub struct KeyList {
 }
 
 /// A signing key. Its private part is shown to nobody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SigningKey)]
 pub struct Key {
     /// The key's name, as the header of a token has it.
     pub kid: String,
@@ -35,8 +38,9 @@ pub struct Key {
 }
 
 /// What a key does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SigningKeyState)]
 pub enum KeyState {
     /// It is published and waits to sign.
     Next,
@@ -58,7 +62,8 @@ impl KeyState {
 }
 
 /// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SigningAlgorithm)]
 pub enum Algorithm {
     /// ECDSA with P-256 and SHA-256.
     #[serde(rename = "ES256")]
@@ -72,17 +77,21 @@ pub enum Algorithm {
 }
 
 /// Asks for a new signing key. The body may be empty.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRotation {
     /// Sign with it at once, before every resource server has read it; `false` by default.
+    #[schema(required = false)]
     pub immediately: bool,
 }
 
 /// Imports an RSA key. Has no `Debug`: the key is a secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct KeyImport {
     /// The private key in PEM (RFC 7468): PKCS #8 or PKCS #1, not encrypted.
     pub private_key: String,
     /// Sign with it at once, before every resource server has read it; `false` by default.
+    #[schema(required = false)]
     pub immediately: bool,
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::key::Algorithm;
 
 /// The metadata of the authorization server: RFC 8414 section 2 and, at its own address, OpenID Connect Discovery 1.0
 /// section 3.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuthorizationServer {
     /// An address that answers that there is no sign-in: some clients read no document without it.
     pub authorization_endpoint: String,
@@ -29,6 +30,7 @@ pub struct AuthorizationServer {
     pub protected_resources: Vec<String>,
     /// `false`. In the document of OpenID Connect alone, where leaving it out means true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub request_uri_parameter_supported: Option<bool>,
     /// `none`: no authorization response carries a code or a token. RFC 8414 requires the member and section 3.2 forbids
     /// an empty list.
@@ -39,6 +41,7 @@ pub struct AuthorizationServer {
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     /// Every scope token. Not in the document of OpenID Connect, where `openid` must be among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub scopes_supported: Option<BTreeSet<String>>,
     /// `public`: `sub` is the same for every audience. In the document of OpenID Connect alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,7 +53,7 @@ pub struct AuthorizationServer {
 }
 
 /// The metadata of a protected resource (RFC 9728 section 2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtectedResource {
     /// The servers whose tokens the resource takes.
     pub authorization_servers: Vec<String>,

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::limits::Limits;
 
 /// What this server offers to clients, and what it gives to one that asks for nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegistrationPolicy {
     /// Every scope token that a client may be assigned.
     pub scopes: BTreeSet<String>,
@@ -21,7 +22,7 @@ pub struct RegistrationPolicy {
 }
 
 /// The shortest and the longest time, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TtlBounds {
     /// The shortest.
     pub min: u64,
@@ -30,7 +31,7 @@ pub struct TtlBounds {
 }
 
 /// What a client gets that does not ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientDefaults {
     /// How long its access tokens live, in seconds.
     pub token_ttl: u64,

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::text;
 
 /// Why a request to the API was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem<'a> {
     /// The kind of problem: the address of its page, or the one that IANA registers for both limits.
     #[serde(rename = "type")]
@@ -35,7 +36,7 @@ pub struct Problem<'a> {
 }
 
 /// A limit, by the name that the `RateLimit` fields give it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitPolicy {
     /// Requests per second.
@@ -45,7 +46,7 @@ pub enum LimitPolicy {
 }
 
 /// What is wrong with one member of a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldFault {
     /// The member, as a JSON Pointer (RFC 6901); empty for the whole body.
     pub pointer: String,

@@ -1,13 +1,15 @@
 //! Client secrets: shown, rotated and compared. Types that hold a secret have no `Debug`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::oauth::credentials::Fingerprint;
 use crate::time::UnixSeconds;
 
 /// A secret of a client. The secret itself is not stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ClientSecret)]
 pub struct Secret {
     /// When it was made.
     pub created_at: UnixSeconds,
@@ -22,25 +24,30 @@ pub struct Secret {
 }
 
 /// Gives a client another secret. The body may be empty.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SecretRotation {
     /// How long the secrets before it still work, in seconds; a day by default.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 2_592_000, nullable = false)]
     pub previous_expires_in: Option<u64>,
     /// The new secret; without it the server makes one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub client_secret: Option<String>,
 }
 
 /// Asks what secrets are to clients, up to 100.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SecretsToCheck {
     /// The secrets.
+    #[schema(max_items = 100)]
     pub secrets: Vec<SecretToCheck>,
 }
 
 /// A secret, and the client that it may be of.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct SecretToCheck {
     /// The client.
     pub client_id: String,
@@ -49,14 +56,14 @@ pub struct SecretToCheck {
 }
 
 /// What the secrets are, in the order of the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckedSecrets {
     /// One for each secret of the request.
     pub data: Vec<CheckedSecret>,
 }
 
 /// What a secret is to a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckedSecret {
     /// The client, as the request names it.
     pub client_id: String,
@@ -65,7 +72,7 @@ pub struct CheckedSecret {
 }
 
 /// What a secret is to a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretStanding {
     /// It is the client's, and has no end.

@@ -1,6 +1,7 @@
 //! Requests for access tokens and about them, and the answer of the token endpoint (RFC 6749 section 5.1).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::oauth::scope::Scope;
 use crate::time::UnixSeconds;
@@ -34,7 +35,7 @@ pub struct TokenWithCredentials<'a> {
 }
 
 /// An access token, and what it is good for. Has no `Debug`: the token is a secret.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct TokenResponse {
     /// The token itself.
     pub access_token: String,
@@ -44,13 +45,14 @@ pub struct TokenResponse {
     pub expires_in: u64,
     /// When it expires; the same as `expires_in`. `/oauth2/token` leaves it out, because some clients read it as a number.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub expires_at: Option<UnixSeconds>,
     /// The scope tokens that were granted, with spaces between them.
     pub scope: Scope,
 }
 
 /// How a token is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum TokenType {
     /// As `Authorization: Bearer` (RFC 6750).
     Bearer,

@@ -1,13 +1,14 @@
 //! What a client has used of its limits.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::limits::Rate;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
 /// `GET /oauth2/usage`: both limits of the client that asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OwnUsage {
     /// The client.
     pub client_id: ClientId,
@@ -20,7 +21,7 @@ pub struct OwnUsage {
 }
 
 /// Requests per second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThrottleUsage {
     /// The most requests at once.
     pub burst: u32,
@@ -31,7 +32,7 @@ pub struct ThrottleUsage {
 }
 
 /// Requests of a UTC day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DailyUsage {
     /// How many requests the client may send in a day; `null` is unlimited.
     pub quota: Option<u64>,
@@ -44,7 +45,7 @@ pub struct DailyUsage {
 }
 
 /// `GET /admin/clients/{client_id}/usage`: a client's requests, day by day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientUsage {
     /// The client.
     pub client_id: ClientId,
@@ -57,7 +58,7 @@ pub struct ClientUsage {
 }
 
 /// Requests of a UTC day that is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsedOnDay {
     /// The day, as `YYYY-MM-DD`.
     pub day: String,
@@ -66,7 +67,7 @@ pub struct UsedOnDay {
 }
 
 /// Requests of this UTC day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsedToday {
     /// The day, as `YYYY-MM-DD`.
     pub day: String,

@@ -3,23 +3,27 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::time::UnixSeconds;
 
 /// A parking zone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Zone<'a> {
     /// Its identifier, which the server makes and never changes.
     pub id: Uuid,
     /// The number on the street sign, 1 to 32 characters. No other zone of the operator has it.
     #[serde(borrow)]
+    #[schema(min_length = 1, max_length = 32)]
     pub number: Cow<'a, str>,
     /// What people call it, 1 to 200 characters.
     #[serde(borrow)]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: Cow<'a, str>,
     /// Who runs it: 1 to 64 letters, digits, dots, underscores or hyphens.
     #[serde(borrow)]
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub operator_id: Cow<'a, str>,
     /// What a parking session is about.
     pub session_type: SessionType,
@@ -36,7 +40,7 @@ pub struct Zone<'a> {
 }
 
 /// What a parking session is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionType {
     /// A vehicle, by its plate.
@@ -46,22 +50,27 @@ pub enum SessionType {
 }
 
 /// A place on WGS 84.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ZoneLocation)]
 pub struct Location {
     /// Degrees north, -90 to 90.
+    #[schema(minimum = -90, maximum = 90)]
     pub latitude: f64,
     /// Degrees east, -180 to 180.
+    #[schema(minimum = -180, maximum = 180)]
     pub longitude: f64,
 }
 
 /// What a parking session allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ZoneSettings)]
 pub struct Settings {
     /// Whether it can be extended.
     pub allows_extensions: bool,
     /// Whether it can be ended early.
     pub allows_stops: bool,
     /// For how many minutes after its end no fine is due, 0 to 1440.
+    #[schema(maximum = 1440)]
     pub grace_time: u16,
 }
 
@@ -72,13 +81,17 @@ impl Default for Settings {
 }
 
 /// Creates a zone, or replaces what a request may set of one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewZone {
     /// The number on the street sign, 1 to 32 characters. No other zone of the operator may have it.
+    #[schema(min_length = 1, max_length = 32)]
     pub number: String,
     /// What people call it, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// Who runs it: 1 to 64 letters, digits, dots, underscores or hyphens.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub operator_id: String,
     /// What a parking session is about.
     pub session_type: SessionType,
@@ -94,16 +107,20 @@ pub struct NewZone {
 
 /// Changes a zone by merge patch (RFC 7396): a member that is left out stays as it is, and `null` sets it back to its
 /// default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ZonePatch {
     /// The number on the street sign, 1 to 32 characters. No other zone of the operator may have it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 32)]
     pub number: Option<String>,
     /// What people call it, 1 to 200 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: Option<String>,
     /// Who runs it: 1 to 64 letters, digits, dots, underscores or hyphens.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub operator_id: Option<String>,
     /// What a parking session is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,18 +137,24 @@ pub struct ZonePatch {
 }
 
 /// A part of a place on WGS 84.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ZoneLocationPatch)]
 pub struct LocationPatch {
     /// Degrees north, -90 to 90.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -90, maximum = 90)]
     pub latitude: Option<f64>,
     /// Degrees east, -180 to 180.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -180, maximum = 180)]
     pub longitude: Option<f64>,
 }
 
 /// Some of what a parking session allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ZoneSettingsPatch)]
 pub struct SettingsPatch {
     /// Whether it can be extended; `true` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,5 +164,6 @@ pub struct SettingsPatch {
     pub allows_stops: Option<bool>,
     /// For how many minutes after its end no fine is due, 0 to 1440; 0 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1440)]
     pub grace_time: Option<u16>,
 }

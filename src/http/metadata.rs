@@ -20,7 +20,7 @@ use crate::keys::{Algorithm, JWK_SET_MAX_AGE_S, Keys};
 use crate::oauth::resource::{Api, METADATA_PATH, Resource};
 
 /// For how long a client may cache a document, in seconds.
-const MAX_AGE: &str = "public, max-age=300";
+pub(super) const MAX_AGE: &str = "public, max-age=300";
 /// For how long a browser may cache the answer to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE_S: u64 = 86_400;
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod access_log;
 pub(crate) mod admin;
+pub(crate) mod api_document;
 pub(crate) mod authorized;
 pub(crate) mod body;
 pub(crate) mod conditional;
@@ -20,6 +21,7 @@ pub(crate) mod introspect;
 pub(crate) mod metadata;
 pub(crate) mod metrics;
 pub(crate) mod oauth_endpoint;
+pub mod openapi;
 pub(crate) mod parking;
 pub(crate) mod plain_http;
 pub(crate) mod problems;

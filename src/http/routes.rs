@@ -14,7 +14,7 @@ use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
-use crate::http::{health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
+use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
 /// What partners' routes are served under, beside `/`.
@@ -90,6 +90,8 @@ pub fn table() -> Vec<Route> {
             .document(metadata::jwk_set, "getJwkSet", "Lists the public keys that verify tokens (RFC 7517)."),
         protected_resources()
             .document(metadata::protected_resource, "getResourceMetadata", "Describes a protected resource (RFC 9728)."),
+        root("/openapi.json")
+            .document(api_document::show, "getOpenApi", "Describes every operation of this server (OpenAPI 3.1)."),
         root("/oauth2/authorize")
             .on(Method::GET, Public, metadata::no_sign_in, "authorize", "Says that this server has no sign-in page."),
         root("/problems/{kind}")

@@ -30,6 +30,7 @@ pub(super) fn secure_app(
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
+        .app_data(parts.api_document.clone())
         .configure(|config| router::over_tls(config, &parts.parking, &parts.source_limit))
         .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
 }

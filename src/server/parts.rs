@@ -15,9 +15,11 @@ use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::Clients;
 use crate::config::{ClientDefaults, Config};
 use crate::failures::Failures;
+use crate::http::api_document::ApiDocument;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
+use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
@@ -47,6 +49,7 @@ pub(super) struct Parts {
     pub(super) durations: Arc<Durations>,
     pub(super) metrics: Data<Metrics>,
     pub(super) readiness: Data<Readiness>,
+    pub(super) api_document: Data<ApiDocument>,
 }
 
 /// Reads the facts from the store, and puts together the parts that work with them.
@@ -154,6 +157,7 @@ pub(super) async fn assemble(
         durations,
         metrics: Data::new(metrics),
         readiness: Data::new(readiness),
+        api_document: Data::new(ApiDocument::new(openapi::to_json)),
     })
 }
 

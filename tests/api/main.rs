@@ -9,6 +9,7 @@ mod answers;
 mod audit;
 mod bearer_tokens;
 mod clock;
+mod documented_errors;
 mod faulty_store;
 mod harness;
 mod https_only;

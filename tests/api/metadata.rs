@@ -143,7 +143,8 @@ async fn pages_of_any_origin_may_read_the_metadata_and_no_other_answer() {
     };
     let resources = RESOURCES.map(|(path, _)| format!("/.well-known/oauth-protected-resource{path}"));
     let documents = ["oauth-authorization-server", "openid-configuration", "jwks.json"];
-    for path in documents.map(|name| format!("/.well-known/{name}")).iter().chain(&resources) {
+    let documents = documents.map(|name| format!("/.well-known/{name}"));
+    for path in documents.iter().chain(&resources).chain([&"/openapi.json".to_owned()]) {
         for method in [Method::GET, Method::HEAD] {
             let read = answer(ask(method, path)).await;
             assert_eq!((read.status, read.header(allowed)), (200, "*"), "{path}");
@@ -156,7 +157,7 @@ async fn pages_of_any_origin_may_read_the_metadata_and_no_other_answer() {
         assert_eq!((other.status, other.header("allow")), (405, "GET, HEAD, OPTIONS"), "{path}");
     }
     let token = server.token(READER).await;
-    for call in calls().iter().filter(|call| !call.path.starts_with("/.well-known/")) {
+    for call in calls().iter().filter(|call| !call.allow.contains("OPTIONS")) {
         let path = &call.path;
         for method in [call.method.clone(), Method::OPTIONS] {
             assert_eq!(answer(ask(method, path).bearer_auth(&token)).await.header(allowed), "", "{path}");
@@ -281,4 +282,25 @@ async fn other_methods_and_unknown_paths_are_problems() {
     }
     let head = answer(server.request(Method::HEAD, "/.well-known/jwks.json")).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_of_this_server_and_is_read_once() {
+    let server = TestServer::start().await;
+    let first = answer(server.request(Method::GET, "/openapi.json")).await;
+    assert_eq!((first.status, first.header("content-type")), (200, "application/json"));
+    assert_eq!(
+        (first.header("cache-control"), first.header("access-control-allow-origin")),
+        ("public, max-age=300", "*")
+    );
+    let document = first.json();
+    assert_eq!((&document["openapi"], &document["servers"]), (&json!("3.1.0"), &json!([{ "url": server.base }])));
+    let versioned = &document["paths"]["/parking/zones"]["servers"];
+    assert_eq!(versioned, &json!([{ "url": server.base }, { "url": format!("{}/v3", server.base) }]));
+    let flow = &document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"];
+    assert_eq!(flow["tokenUrl"], json!(format!("{}/oauth2/token", server.base)));
+
+    let again = server.request(Method::GET, "/openapi.json").header("if-none-match", first.header("etag"));
+    let again = answer(again).await;
+    assert_eq!((again.status, again.body.len(), again.header("etag")), (304, 0, first.header("etag")));
 }

@@ -63,6 +63,24 @@ fn the_validators_of_authlib_idpyoidc_and_mcp_take_the_metadata() {
 }
 
 #[test]
+fn openapi_spec_validator_takes_the_document_and_every_example_fits_its_schema() {
+    let sandbox = Sandbox::start(&[]);
+    let printed = python(&sandbox, "openapi_document");
+    println!("{printed}");
+}
+
+#[test]
+fn schemathesis_finds_no_answer_that_the_document_does_not_allow() {
+    let sandbox = Sandbox::start(&[
+        ("BOOMGATE_TOKEN_ENDPOINT__REQUESTS_PER_SECOND", "0"),
+        ("BOOMGATE_TOKEN_ENDPOINT__CLIENT_REQUESTS_PER_SECOND", "0"),
+        ("BOOMGATE_FAILED_AUTHENTICATIONS__PER_MINUTE", "1000000"),
+        ("BOOMGATE_FAILED_AUTHENTICATIONS__BURST", "1000000"),
+    ]);
+    println!("{}", python(&sandbox, "openapi_schemathesis"));
+}
+
+#[test]
 fn the_client_of_mcp_needs_nothing_but_a_resource() {
     let sandbox = Sandbox::start(&[("BOOMGATE_DEFAULT_AUDIENCE", AUDIENCE)]);
     assert_eq!(
@@ -134,6 +152,7 @@ fn run(sandbox: &Sandbox, program: &Path, script: &str) -> String {
         .env("AUDIENCE", AUDIENCE)
         .env("CLIENT_ID", CLIENT)
         .env("CLIENT_SECRET", demo_secret(CLIENT))
+        .env("ADMIN_SECRET", demo_secret("demo-admin"))
         .env("SSL_CERT_FILE", &ca)
         .env("REQUESTS_CA_BUNDLE", &ca)
         .env("NODE_EXTRA_CA_CERTS", &ca)

@@ -79,7 +79,7 @@ impl OauthError {
     }
 
     /// As a kind of problem that any endpoint may have, with its status.
-    pub(super) fn with_kind(mut self, kind: ProblemKind) -> Self {
+    pub(in crate::http) fn with_kind(mut self, kind: ProblemKind) -> Self {
         self.kind = kind;
         self.status = kind.status();
         self
@@ -103,7 +103,7 @@ impl OauthError {
         self.cause.as_deref()
     }
 
-    pub(super) fn body(&self, issuer: &str) -> Vec<u8> {
+    pub(in crate::http) fn body(&self, issuer: &str) -> Vec<u8> {
         json::line(&api::oauth_error::OauthError {
             error: self.code.as_str().into(),
             error_description: (&self.description).into(),

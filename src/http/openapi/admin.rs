@@ -1,0 +1,207 @@
+//! The document of the administration.
+
+use actix_web::http::StatusCode;
+use serde_json::Value;
+use utoipa::openapi::Required;
+use utoipa::openapi::schema::{KnownFormat, OneOfBuilder, SchemaFormat};
+
+use super::operation::{Documented, TAGGED, integer, json, string};
+use crate::api::audit::{Action, EntriesAfter, NewestEntries};
+use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, RotatedClient};
+use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
+use crate::api::policy::RegistrationPolicy;
+use crate::api::revocation::{RevokedToken, TokenRevocation};
+use crate::api::secret::{CheckedSecrets, SecretRotation, SecretsToCheck};
+use crate::api::usage::ClientUsage;
+use crate::http::error::ProblemKind as Kind;
+use crate::quota::DAYS_KEPT;
+
+const JSON: [&str; 1] = ["application/json"];
+const PATCHES: [&str; 2] = ["application/merge-patch+json", "application/json"];
+const NO_STORE: [&str; 1] = ["Cache-Control"];
+const REGISTERED: [&str; 4] = ["ETag", "Cache-Control", "Location", "Idempotent-Replayed"];
+const IMPORTED: [&str; 2] = ["Cache-Control", "Location"];
+
+macro_rules! client {
+    ($more:literal) => {
+        concat!(
+            r#"{ "audience": ["public.api.passportinc.com"], "burst": 40, "client_id": "curbside", "client_name": "Curbside",
+            "created_at": "2026-01-25T15:13:21Z", "daily_quota": 10000, "declared": false, "enforce": true,
+            "requests_per_second": 20, "retired_secrets": [], "scope": "read:zones", "secrets": [{
+                "created_at": "2026-01-25T15:13:21Z", "expires_at": null, "fingerprint": "6f1d0b3c2a495e78",
+                "last_used_at": null, "secret_id": "5f2b8c1e-9a4d-4c37-8e60-2d1f7b9a3c54"
+            }], "status": "active", "token_ttl": 3600, "tokens_valid_from": "2026-01-25T15:13:21Z",
+            "updated_at": "2026-01-25T15:13:21Z""#,
+            $more,
+            "}"
+        )
+    };
+}
+
+macro_rules! key {
+    () => {
+        r#"{
+            "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "algorithm": "ES256", "state": "signing",
+            "imported": false, "created_at": "2026-01-25T15:13:21Z", "signs_from": "2026-01-25T15:13:21Z",
+            "signs_until": null, "verifies_until": null
+        }"#
+    };
+}
+
+const CLIENT: &str = client!("");
+const CLIENTS: &str = concat!(r#"{ "data": ["#, client!(""), r#"], "next_cursor": null }"#);
+const NEW_CLIENT: &str = r#"{ "client_name": "Curbside", "scope": "read:zones" }"#;
+const REGISTERED_CLIENT: &str =
+    client!(r#", "client_id_issued_at": 1769354001, "client_secret": "bg_secret_…", "client_secret_expires_at": 0"#);
+const ROTATED_CLIENT: &str =
+    client!(r#", "client_secret": "bg_secret_…", "secret_id": "5f2b8c1e-9a4d-4c37-8e60-2d1f7b9a3c54""#);
+const USAGE: &str = r#"{
+    "client_id": "curbside", "days_before": [{ "day": "2026-01-24", "used": 8123 }], "enforce": true,
+    "today": { "day": "2026-01-25", "quota": 10000, "remaining": 9421, "resets_at": "2026-01-26T00:00:00Z", "used": 579 }
+}"#;
+const SECRETS: &str = r#"{ "secrets": [{ "client_id": "curbside", "client_secret": "bg_secret_…" }] }"#;
+const CHECKED: &str = r#"{ "data": [{ "client_id": "curbside", "standing": "current" }] }"#;
+const POLICY: &str = r#"{
+    "scopes": ["read:zones", "write:zones"], "audiences": ["public.api.passportinc.com"],
+    "token_ttl": { "min": 3600, "max": 86400 },
+    "client_defaults": { "token_ttl": 3600, "requests_per_second": 20, "burst": 40, "daily_quota": 10000, "enforce": true }
+}"#;
+const REVOCATION: &str = r#"{ "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "exp": 1769357601 }"#;
+const REVOKED: &str = r#"{ "expires_at": "2026-01-25T16:13:21Z", "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c" }"#;
+const KEY: &str = key!();
+const KEYS: &str = concat!(r#"{ "data": ["#, key!(), r#"], "rotates_at": "2026-04-25T15:13:21Z" }"#);
+const IMPORT: &str = r#"{ "private_key": "-----BEGIN PRIVATE KEY-----\n…", "immediately": false }"#;
+const ENTRIES: &str = r#"{
+    "data": [{
+        "number": 7, "previous": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", "at": "2026-01-25T15:13:21Z",
+        "actor": "demo-admin", "action": "client_registered", "subject": "curbside", "source": "203.0.113.7",
+        "request_id": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "outcome": "done",
+        "digest": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"
+    }],
+    "head": { "number": 7, "digest": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg" },
+    "next_cursor": null
+}"#;
+const METRICS: &str = "# TYPE boomgate_clients gauge\nboomgate_clients 4\n";
+
+pub(super) fn operations() -> Vec<Documented> {
+    [clients(), secrets(), keys(), others()].into_iter().flatten().collect()
+}
+
+fn clients() -> Vec<Documented> {
+    vec![
+        Documented::new("listClients", "In the order of their identifiers.")
+            .query("q", "A part of a name or of a `client_id`, in any case.", string().max_length(Some(200)))
+            .pages::<Client>("A page of clients.", &TAGGED, CLIENTS)
+            .conditional(),
+        Documented::new("registerClient", "The answer shows the client's secret this once.")
+            .header("Idempotency-Key")
+            .body::<NewClient>(Required::True, &JSON, NEW_CLIENT)
+            .answers::<RegisteredClient>(StatusCode::CREATED, "The client.", &REGISTERED, REGISTERED_CLIENT)
+            .fails(&[Kind::Conflict, Kind::TooManyIdempotencyKeys])
+            .fails(&[Kind::IdempotencyKeyInvalid, Kind::IdempotencyKeyReused]),
+        Documented::new("getClient", "Everything but its secrets.")
+            .read::<Client>("The client.", CLIENT)
+            .fails(&[Kind::NotFound]),
+        Documented::new(
+            "updateClient",
+            "What the body leaves out stays. A limit or a scope counts from the next request on.",
+        )
+        .header("If-Match")
+        .header("If-None-Match")
+        .body::<ClientPatch>(Required::True, &PATCHES, r#"{ "daily_quota": 20000 }"#)
+        .answers::<Client>(StatusCode::OK, "The client.", &TAGGED, CLIENT)
+        .fails(&[Kind::NotFound, Kind::Conflict, Kind::PreconditionFailed]),
+        Documented::new("deleteClient", "What it stored is deleted, too.")
+            .header("If-Match")
+            .header("If-None-Match")
+            .no_content(StatusCode::NO_CONTENT, "The client is deleted.", &[])
+            .fails(&[Kind::Unavailable, Kind::NotFound, Kind::Conflict, Kind::PreconditionFailed]),
+        Documented::new("revokeClientTokens", "Every token that was issued to it until now.")
+            .answers::<Client>(StatusCode::OK, "The client.", &TAGGED, CLIENT)
+            .fails(&[Kind::Unavailable, Kind::NotFound]),
+        Documented::new("getClientUsage", "")
+            .query("days", "How many days, with today.", integer(1, DAYS_KEPT).default(Some(30.into())))
+            .read::<ClientUsage>("Its requests, day by day.", USAGE)
+            .fails(&[Kind::Unavailable, Kind::MalformedQuery, Kind::NotFound]),
+    ]
+}
+
+fn secrets() -> Vec<Documented> {
+    vec![
+        Documented::new(
+            "rotateSecret",
+            "The answer shows the new secret this once. The old one still works for a while.",
+        )
+        .body::<SecretRotation>(Required::False, &JSON, r#"{ "previous_expires_in": 86400 }"#)
+        .answers::<RotatedClient>(StatusCode::CREATED, "The client.", &TAGGED, ROTATED_CLIENT)
+        .fails(&[Kind::NotFound, Kind::Conflict]),
+        Documented::new("deleteSecret", "It stops working at once. The last one without an end cannot be deleted.")
+            .no_content(StatusCode::NO_CONTENT, "The secret is deleted.", &[])
+            .fails(&[Kind::Unavailable, Kind::NotFound, Kind::Conflict]),
+        Documented::new("checkSecrets", "In the order of the request.")
+            .body::<SecretsToCheck>(Required::True, &JSON, SECRETS)
+            .answers::<CheckedSecrets>(StatusCode::OK, "What each secret is to its client.", &NO_STORE, CHECKED),
+    ]
+}
+
+fn keys() -> Vec<Documented> {
+    vec![
+        Documented::new("listKeys", "").read::<KeyList>("The keys.", KEYS),
+        Documented::new("rotateKeys", "It signs once every resource server has had the time to read it.")
+            .body::<KeyRotation>(Required::False, &JSON, r#"{ "immediately": false }"#)
+            .answers::<Key>(StatusCode::OK, "The next key.", &NO_STORE, KEY),
+        Documented::new("importKey", "For resource servers that verify RS256 alone.")
+            .body::<KeyImport>(Required::True, &JSON, IMPORT)
+            .answers::<Key>(StatusCode::CREATED, "The key.", &IMPORTED, KEY)
+            .fails(&[Kind::Conflict]),
+        Documented::new("getKey", "").read::<Key>("The key.", KEY).fails(&[Kind::NotFound]),
+        Documented::new("revokeKey", "Tokens that it signed are refused from the next request on.")
+            .no_content(StatusCode::NO_CONTENT, "The key is revoked.", &[])
+            .fails(&[Kind::Unavailable, Kind::NotFound, Kind::Conflict]),
+    ]
+}
+
+fn others() -> Vec<Documented> {
+    vec![
+        Documented::new("getTerms", "").read::<RegistrationPolicy>("Bounds and defaults.", POLICY),
+        Documented::new("revokeAnyToken", "By the token itself, or by its `jti` and `exp`.")
+            .body::<TokenRevocation>(Required::True, &JSON, REVOCATION)
+            .answers::<RevokedToken>(StatusCode::OK, "The token that is revoked.", &NO_STORE, REVOKED),
+        audit_entries(),
+        Documented::new("getMetrics", "On the port for operators they are served without a token.").content(
+            StatusCode::OK,
+            "The metrics.",
+            &NO_STORE,
+            "text/plain",
+            string(),
+            Value::from(METRICS),
+        ),
+    ]
+}
+
+fn audit_entries() -> Documented {
+    let time = || string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let mut documented = Documented::new("listAuditEntries", "The newest first; with `after` the oldest first.");
+    let action = documented.schemas.of::<Action>();
+    let after = documented.schemas.of::<EntriesAfter>();
+    let newest = documented.schemas.of::<NewestEntries>();
+    documented
+        .query("after", "Entries after this number, in place of `cursor`.", integer(0, u64::MAX))
+        .query("action", "Entries with this action.", action)
+        .query("actor", "Entries of this client's doing.", string().max_length(Some(128)))
+        .query("subject", "Entries about this client, token or key.", string().max_length(Some(128)))
+        .query("source", "Entries from this address.", string())
+        .query("since", "Entries from this time on.", time())
+        .query("until", "Entries before this time.", time())
+        .paged()
+        .conditional()
+        .fails(&[Kind::Unavailable])
+        .content(
+            StatusCode::OK,
+            "A page of entries.",
+            &TAGGED,
+            "application/json",
+            OneOfBuilder::new().item(newest).item(after),
+            json(ENTRIES),
+        )
+}
