@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 pub use self::client::Client;
 pub(crate) use self::client::MAX_SECRETS;
+#[cfg(test)]
+pub(crate) use self::client::tests::client as example_client;
 use self::registry::{CLIENTS, Registry};
 pub use self::secret::Secret;
 use self::uses::SecretUses;

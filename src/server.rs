@@ -193,7 +193,7 @@ fn serve_apps(
     };
     let plain_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());
-        move || app::clear_app(&parts, &site)
+        move || app::plain_http_app(&parts, &site)
     };
     let ops_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());

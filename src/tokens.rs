@@ -224,9 +224,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::clients::Status;
+    use crate::clients::example_client;
     use crate::keys::Algorithm;
-    use crate::limits::Limits;
     use crate::store::{MemoryStore, Store};
     use crate::time::{Clock as _, ManualClock};
 
@@ -253,22 +252,7 @@ mod tests {
     }
 
     fn client() -> Client {
-        Client {
-            client_id: ClientId::parse("partner").unwrap(),
-            client_name: "Partner".to_owned(),
-            scope: Scope::parse("read:zones").unwrap(),
-            audience: vec!["public".to_owned()].into(),
-            token_ttl: 3_600,
-            limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: None, enforce: true },
-            status: Status::Active,
-            secrets: Vec::new(),
-            retired_secrets: Vec::new(),
-            declared: false,
-            tokens_valid_from: UnixSeconds::new(0),
-            token_epoch: TokenEpoch::default(),
-            created_at: UnixSeconds::new(0),
-            updated_at: UnixSeconds::new(0),
-        }
+        Client { client_id: ClientId::parse("partner").unwrap(), ..example_client(0) }
     }
 
     fn issue(fixture: &Fixture) -> Issued {

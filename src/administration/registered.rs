@@ -35,8 +35,8 @@ pub(super) fn entity_tag(client: &Client) -> EntityTag {
     EntityTag::of(&serde_json::to_vec(client).unwrap_or_default())
 }
 
-/// The tag of a client's `answer`: of its record, and of its secrets with their last uses, which change although nobody
-/// changes the client.
+/// The tag of a client's `answer`: of its record, and of its secrets with their last uses, which change while the
+/// client does not.
 pub(crate) fn answer_tag(client: &Client, answer: &api::client::Client) -> EntityTag {
     entity_tag(client).with_part(&serde_json::to_vec(&answer.secrets).unwrap_or_default())
 }

@@ -15,7 +15,7 @@ pub struct KeyList {
     pub rotates_at: Option<UnixSeconds>,
 }
 
-/// A signing key. Its private part is shown to nobody.
+/// A signing key. No answer shows its private part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = SigningKey)]
 pub struct Key {

@@ -137,11 +137,11 @@ impl Client {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::oauth::credentials::{ClientSecret, DigestKey};
 
-    pub(in crate::clients) fn client(number: usize) -> Client {
+    pub(crate) fn client(number: usize) -> Client {
         Client {
             client_id: ClientId::parse(&format!("client-{number:06}")).unwrap(),
             client_name: format!("Partner {number}"),

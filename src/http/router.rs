@@ -6,7 +6,7 @@
 //!
 //! - A zone by its id, the route of most requests, is tried first, and without a pattern ([`Beneath`]).
 //! - Paths without a pattern come before those with one, and partners' routes before all others.
-//! - No pattern is tried on a path longer than [`MAX_PATH_BYTES`], whoever sends it.
+//! - No pattern is tried on a path longer than [`MAX_PATH_BYTES`].
 //! - A route's name is its whole path. actix has it at one address as long as the application lives, so the metrics tell
 //!   routes apart by that address, without a search.
 

@@ -8,7 +8,7 @@ use super::parts::Parts;
 use crate::http::response::{ResponseHeaders, Site};
 use crate::http::{plain_http, router};
 
-/// What is reached over TLS.
+/// Serves the API and its administration over TLS.
 pub(super) fn secure_app(
     parts: &Parts,
     site: &Data<Site>,
@@ -35,8 +35,7 @@ pub(super) fn secure_app(
         .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
 }
 
-/// What operators' own tools reach over plain HTTP, on a port of their own: how the server is, and nothing
-/// of what it serves.
+/// Serves probes and metrics over plain HTTP, on the port for operators. It has nothing of the API.
 pub(super) fn ops_app(
     parts: &Parts,
     site: &Data<Site>,
@@ -51,8 +50,8 @@ pub(super) fn ops_app(
         .wrap(ResponseHeaders::new(site, &parts.durations, "http"))
 }
 
-/// What plain HTTP is answered: nothing but no.
-pub(super) fn clear_app(
+/// Refuses every request over plain HTTP.
+pub(super) fn plain_http_app(
     parts: &Parts,
     site: &Data<Site>,
 ) -> App<
@@ -64,6 +63,6 @@ pub(super) fn clear_app(
         .app_data(parts.client_credentials.clone())
         .app_data(parts.administration.clone())
         .default_service(web::to(plain_http::refuse))
-        // What came in the clear is burned whatever its host is.
+        // An exposed token is revoked whatever the host is.
         .wrap(ResponseHeaders::new(site, &parts.durations, "http").with_any_host())
 }

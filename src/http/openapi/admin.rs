@@ -49,7 +49,6 @@ macro_rules! key {
 }
 
 const CLIENT: &str = client!("");
-const CLIENTS: &str = concat!(r#"{ "data": ["#, client!(""), r#"], "next_cursor": null }"#);
 const NEW_CLIENT: &str = r#"{ "client_name": "Curbside", "scope": "read:zones" }"#;
 const REGISTERED_CLIENT: &str =
     client!(r#", "client_id_issued_at": 1769354001, "client_secret": "bg_secret_…", "client_secret_expires_at": 0"#);
@@ -91,7 +90,7 @@ fn clients() -> Vec<Documented> {
     vec![
         Documented::new("listClients", "In the order of their identifiers.")
             .query("q", "A part of a name or of a `client_id`, in any case.", string().max_length(Some(200)))
-            .pages::<Client>("A page of clients.", &TAGGED, CLIENTS)
+            .pages::<Client>("A page of clients.", &TAGGED, CLIENT)
             .conditional(),
         Documented::new("registerClient", "The answer shows the client's secret this once.")
             .header("Idempotency-Key")

@@ -154,10 +154,11 @@ impl Documented {
             .fails(&[ProblemKind::PreconditionFailed])
     }
 
-    /// It lists `T`, a page at a time.
+    /// It lists `T`, a page at a time; an example of one `T`.
     pub(super) fn pages<T: ToSchema>(mut self, description: &str, headers: &[&str], example: &str) -> Self {
         let schema = self.schemas.of_page::<T>();
-        self.content(StatusCode::OK, description, headers, "application/json", schema, json(example)).paged()
+        let page = json(&format!(r#"{{ "data": [{example}], "next_cursor": null }}"#));
+        self.content(StatusCode::OK, description, headers, "application/json", schema, page).paged()
     }
 
     /// Its query says which page of a list.

@@ -14,15 +14,6 @@ const ZONE: &str = r#"{
     "settings": { "allows_extensions": true, "allows_stops": true, "grace_time": 10 },
     "created_at": "2026-01-25T15:13:21Z", "updated_at": "2026-01-25T15:13:21Z"
 }"#;
-const PAGE: &str = r#"{
-    "data": [{
-        "id": "5f2b8c1e-9a4d-4c37-8e60-2d1f7b9a3c54", "number": "1203", "name": "Quay", "operator_id": "lindenau-mobil",
-        "session_type": "vehicle", "location": { "latitude": 51.3397, "longitude": 12.3731 }, "approx_space_count": 40,
-        "settings": { "allows_extensions": true, "allows_stops": true, "grace_time": 10 },
-        "created_at": "2026-01-25T15:13:21Z", "updated_at": "2026-01-25T15:13:21Z"
-    }],
-    "next_cursor": null
-}"#;
 const NEW_ZONE: &str = r#"{
     "number": "1203", "name": "Quay", "operator_id": "lindenau-mobil", "session_type": "vehicle",
     "location": { "latitude": 51.3397, "longitude": 12.3731 }
@@ -40,7 +31,7 @@ pub(super) fn operations() -> Vec<Documented> {
             .query("latitude", "The middle of a circle, with `longitude` and `radius`.", number(-90.0, 90.0))
             .query("longitude", "The middle of a circle.", number(-180.0, 180.0))
             .query("radius", "The radius of the circle, in metres.", number(1.0, MAX_RADIUS_METRES))
-            .pages::<Zone<'_>>("A page of zones.", &["Cache-Control"], PAGE),
+            .pages::<Zone<'_>>("A page of zones.", &["Cache-Control"], ZONE),
         Documented::new("createZone", "With an `Idempotency-Key` the request can be sent again without a second zone.")
             .header("Idempotency-Key")
             .body::<NewZone>(Required::True, &["application/json"], NEW_ZONE)
