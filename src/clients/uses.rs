@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::oauth::credentials::ClientId;
-use crate::store::{Keyspace, Projection, Store, StoreError, Txn, View};
+use crate::store::{Keyspace, Outcome, Projection, Store, StoreError, Txn, View};
 use crate::time::UnixSeconds;
 
 /// How many uses one commit writes back.
@@ -61,40 +61,54 @@ impl SecretUses {
         noted.max(self.written.load().by_secret.get(secret_id).copied())
     }
 
-    /// Writes the uses of secrets that exist, and drops the others; returns how many were written. Uses that cannot be
-    /// written are noted again.
+    /// Writes the uses of secrets that exist, and drops the others; returns how many were written. A use stays noted until
+    /// the written ones have it, so that it is visible at any time, and is not lost if it cannot be written.
     pub(super) async fn write_back(&self, exists: impl Fn(&ClientId, &Uuid) -> bool) -> Result<usize, StoreError> {
-        let used: Vec<(Uuid, ClientId, UnixSeconds)> = {
-            let noted = self.noted.pin();
-            let secrets: Vec<Uuid> = noted.keys().copied().collect();
-            // One by one: a use that is noted meanwhile stays noted.
-            let uses = secrets.into_iter().filter_map(|secret_id| {
-                let Noted { client_id, at } = noted.remove(&secret_id)?;
-                let at = UnixSeconds::new(at.load(Ordering::Relaxed));
-                exists(client_id, &secret_id).then(|| (secret_id, client_id.clone(), at))
-            });
-            uses.collect()
-        };
-        for (index, batch) in used.chunks(BATCH).enumerate() {
-            if let Err(error) = self.write(batch).await {
-                for (secret_id, client_id, at) in used.iter().skip(index * BATCH) {
-                    let noted = || Noted { client_id: client_id.clone(), at: AtomicU64::new(at.get()) };
-                    self.noted.pin().get_or_insert_with(*secret_id, noted);
-                }
-                return Err(error);
-            }
+        let (of_existing, of_deleted): (Vec<Use>, Vec<Use>) =
+            self.noted().into_iter().partition(|Use { client_id, secret_id, .. }| exists(client_id, secret_id));
+        self.forget_noted(&of_deleted);
+        for batch in of_existing.chunks(BATCH) {
+            self.write(batch).await?;
+            self.forget_noted(batch);
         }
-        Ok(used.len())
+        Ok(of_existing.len())
     }
 
-    async fn write(&self, uses: &[(Uuid, ClientId, UnixSeconds)]) -> Result<(), StoreError> {
+    fn noted(&self) -> Vec<Use> {
+        let noted = self.noted.pin();
+        let uses = noted.iter().map(|(secret_id, Noted { client_id, at })| {
+            let at = UnixSeconds::new(at.load(Ordering::Relaxed));
+            Use { secret_id: *secret_id, client_id: client_id.clone(), at }
+        });
+        uses.collect()
+    }
+
+    /// Forgets these uses. One that was noted meanwhile stays.
+    fn forget_noted(&self, uses: &[Use]) {
+        let noted = self.noted.pin();
+        for Use { secret_id, at, .. } in uses {
+            let _stays = noted.remove_if(secret_id, |_, noted| noted.at.load(Ordering::Relaxed) == at.get());
+        }
+    }
+
+    async fn write(&self, uses: &[Use]) -> Result<(), StoreError> {
         let mut txn = Txn::new();
-        for (secret_id, _, at) in uses {
+        for Use { secret_id, at, .. } in uses {
             txn = txn.put(USES.key(secret_id), USES.encode(&Used { at: *at })?);
         }
-        let _unconditional = self.store.commit(txn).await?;
+        // Without a condition, it has no conflict.
+        if let Outcome::Committed(revision) = self.store.commit(txn).await? {
+            self.written.wait_for(revision).await;
+        }
         Ok(())
     }
+}
+
+/// A use that is to be written.
+struct Use {
+    secret_id: Uuid,
+    client_id: ClientId,
+    at: UnixSeconds,
 }
 
 /// The write that deletes a secret's last use.
@@ -126,6 +140,9 @@ impl Projection for Written {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
     use super::*;
     use crate::store::MemoryStore;
 
@@ -147,6 +164,24 @@ mod tests {
         let reopened = SecretUses::open(store).await.unwrap();
         assert_eq!(reopened.last(&secrets[249]), Some(UnixSeconds::new(251)));
         assert_eq!(reopened.last(&deleted), None);
+    }
+
+    #[tokio::test]
+    async fn a_use_is_visible_while_it_is_written() {
+        let uses = SecretUses::open(Arc::new(MemoryStore::new())).await.unwrap();
+        let client_id = ClientId::parse("partner").unwrap();
+        for number in 0..100 {
+            let (secret_id, at) = (Uuid::from_u128(number), UnixSeconds::new(5));
+            uses.note(&client_id, secret_id, at);
+            let mut writing = pin!(uses.write_back(|_, _| true));
+            poll_fn(|context| {
+                let polled = writing.as_mut().poll(context);
+                assert_eq!(uses.last(&secret_id), Some(at), "{number}");
+                polled
+            })
+            .await
+            .unwrap();
+        }
     }
 
     #[tokio::test]

@@ -140,7 +140,8 @@ fn the_check_reports_the_faults_of_a_start_in_the_same_words() {
 fn the_check_refuses_a_folder_of_the_other_kind_of_server() {
     for (edition, other) in [("serve", "sandbox"), ("sandbox", "serve")] {
         let server = Running::start(edition);
-        let check = |more: &[&str]| server.call(&[&["config", "check"], more].concat());
+        let listen = server.address.replace("https://localhost", "127.0.0.1");
+        let check = |more: &[&str]| server.call(&[&["config", "check", "--listen", &listen], more].concat());
         let (own, of_other) =
             if edition == "serve" { (vec![], vec!["--sandbox"]) } else { (vec!["--sandbox"], vec![]) };
         let checked = check(&own);
