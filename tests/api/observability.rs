@@ -29,7 +29,7 @@ async fn ops(address: SocketAddr, method: Method, path: &str) -> Answer {
     answer(client.request(method, format!("http://{address}{path}"))).await
 }
 
-/// Every sample whose value is a whole number: its name with its labels, and the value.
+/// Every sample, without the fraction of its value.
 async fn samples(server: &TestServer) -> BTreeMap<String, u64> {
     let answer = ops(server.ops.unwrap(), Method::GET, "/metrics").await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
@@ -37,10 +37,11 @@ async fn samples(server: &TestServer) -> BTreeMap<String, u64> {
     let text = String::from_utf8(answer.body).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
-        let (name, value) = line.rsplit_once(' ')?;
-        Some((name.to_owned(), value.parse().ok()?))
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
+        (name.to_owned(), whole.parse().unwrap_or_else(|_| panic!("{line}")))
     };
-    lines.filter_map(sample).collect()
+    lines.map(sample).collect()
 }
 
 /// How much each counter that starts with `prefix` has grown.

@@ -150,8 +150,9 @@ problem_kinds! {
     /// The store or the system's random source did not answer.
     Unavailable: "unavailable", SERVICE_UNAVAILABLE,
         "The server cannot do this right now",
-        "A change that the server did not confirm was not made. Wait for the number of seconds in Retry-After, then \
-         send the request again; a POST with the same Idempotency-Key.";
+        "Wait for the number of seconds in Retry-After, then send the request again; a POST with the same \
+         Idempotency-Key. A change that was not confirmed may have been made all the same: without such a key, read \
+         first.";
     /// `invalid_request` of an OAuth endpoint (RFC 6749 section 5.2).
     InvalidRequest: "invalid-request", BAD_REQUEST,
         "The OAuth request is not valid",

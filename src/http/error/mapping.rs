@@ -63,7 +63,7 @@ impl From<Denial> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::caused_by(error, "The server's store did not answer: nothing was changed.")
+        Self::caused_by(error, "The server's store did not answer.")
     }
 }
 
