@@ -1,8 +1,8 @@
-//! The contract over HTTPS: the only floor that knows actix.
+//! The contract over HTTPS: the lowest floor that may use actix.
 //!
 //! [`routes`] lists every route. The first argument of a handler is the right that its caller needs:
 //! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
-//! themselves, none for a public page. A failure is a value; [`error`] is the one place that turns it into a status,
+//! themselves, none for a public page. `/oauth2/usage` asks the gate by itself, because it costs nothing. A failure is a value; [`error`] is the one place that turns it into a status,
 //! headers and a body, and [`response`] adds what every answer has.
 
 pub(crate) mod access_log;
