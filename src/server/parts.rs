@@ -174,8 +174,7 @@ pub(super) async fn assemble(
 /// What the user of a sandbox controls. Its clock is in front of `clock`.
 fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
-    let token =
-        ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
+    let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
     Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
 }

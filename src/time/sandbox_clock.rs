@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Clock, MAX_SECONDS, SECONDS_PER_DAY, SharedClock, UnixSeconds};
 
 /// The furthest that one call moves the clock: some ten years.
-pub const MAX_JUMP: Duration = Duration::from_secs(3_653 * SECONDS_PER_DAY);
+const MAX_JUMP: Duration = Duration::from_secs(3_653 * SECONDS_PER_DAY);
 
 /// In place of the moment at which a clock is frozen.
 const RUNNING: u64 = u64::MAX;
