@@ -1,0 +1,3 @@
+//! The words on the wire of `/sandbox/…`, which only a sandbox serves.
+
+pub mod fault;
