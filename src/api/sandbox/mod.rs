@@ -1,3 +1,4 @@
-//! The words on the wire of `/sandbox/…`, which only a sandbox serves.
+//! The bodies of `/sandbox/…`, which only a sandbox has.
 
+pub mod clock;
 pub mod fault;

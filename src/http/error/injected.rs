@@ -107,7 +107,9 @@ fn problem(kind: Kind, occasion: &Occasion) -> Option<Problem> {
         | Kind::InvalidScope
         | Kind::InvalidTarget
         | Kind::TooManyTokenRequests
-        | Kind::UnsupportedResponseType => return None,
+        | Kind::UnsupportedResponseType
+        | Kind::ControlTokenRequired
+        | Kind::ForeignRequest => return None,
     };
     Some(match occasion.retry_after {
         Some(seconds) => problem.replacing_header(RETRY_AFTER, HeaderValue::from(seconds)),
@@ -153,7 +155,9 @@ fn oauth_error(kind: Kind, occasion: &Occasion) -> Option<OauthError> {
         | Kind::IdempotencyKeyInvalid
         | Kind::TooManyIdempotencyKeys
         | Kind::TooManyZones
-        | Kind::UnsupportedResponseType => return None,
+        | Kind::UnsupportedResponseType
+        | Kind::ControlTokenRequired
+        | Kind::ForeignRequest => return None,
     };
     Some(match occasion.retry_after {
         Some(seconds) => error.replacing_header(RETRY_AFTER, HeaderValue::from(seconds)),
@@ -177,7 +181,12 @@ mod tests {
 
     #[test]
     fn every_kind_is_injected_with_its_own_status() {
-        let never = [Kind::HttpsRequired, Kind::UnsupportedResponseType];
+        let never = [
+            Kind::HttpsRequired,
+            Kind::UnsupportedResponseType,
+            Kind::ControlTokenRequired,
+            Kind::ForeignRequest,
+        ];
         for kind in Kind::ALL {
             let answers = [Phase::Token, Phase::Resource].map(|phase| injected(kind, phase, &OCCASION));
             assert_eq!(answers.iter().all(Option::is_none), never.contains(&kind), "{kind:?}");

@@ -17,6 +17,7 @@ mod preference;
 mod reading;
 mod rule;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,7 +49,13 @@ pub struct Faults {
     injected: Counts<EffectKind>,
 }
 
-#[derive(Clone, Default)]
+impl fmt::Debug for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Faults").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 struct Rules {
     in_order: Vec<Rule>,
     /// How many rules were ever added.
@@ -56,7 +63,7 @@ struct Rules {
 }
 
 /// The rules as they were at one moment, to go back to.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct SavedFaults {
     rules: Rules,
     /// When, by the monotonic clock.

@@ -16,7 +16,7 @@ use crate::api::sandbox::fault::{
 };
 use crate::json::{Reader, flag, string, whole_number};
 use crate::text::closest_match;
-use crate::time::Span;
+use crate::time::{SPAN_FORM, Span};
 
 const RULE_MEMBERS: [&str; 7] = ["name", "match", "probability", "seed", "times", "for", "effect"];
 const MATCH_MEMBERS: [&str; 6] = ["client", "phase", "method", "path", "requests", "unless_header"];
@@ -70,8 +70,8 @@ pub(crate) struct Vocabulary<'v> {
     pub(crate) problems: &'v [KnownProblem],
     /// Whether a client has this id.
     pub(crate) is_client: &'v dyn Fn(&str) -> bool,
-    /// Ids of clients, for what was probably meant.
-    pub(crate) clients: &'v [&'v str],
+    /// Ids of clients, for the one that was probably meant.
+    pub(crate) client_ids: &'v dyn Fn() -> Vec<String>,
 }
 
 /// A problem that can be injected.
@@ -155,7 +155,7 @@ fn client(id: &str, vocabulary: &Vocabulary<'_>) -> Result<String, String> {
     if (vocabulary.is_client)(id) {
         return Ok(id.to_owned());
     }
-    Err(match closest_match(id, vocabulary.clients.iter().copied()) {
+    Err(match closest_match(id, (vocabulary.client_ids)().iter().map(String::as_str)) {
         Some(meant) => format!("is the id of no client: did you mean {meant}?"),
         None => "is the id of no client".to_owned(),
     })
@@ -262,8 +262,11 @@ fn problem(name: &str, vocabulary: &Vocabulary<'_>) -> Result<Cow<'static, str>,
         return Ok(known.into());
     }
     Err(match closest_match(name, names()) {
-        Some(meant) => format!("is the name of no problem: did you mean {meant}?"),
-        None => format!("is the name of no problem: these are {}", names().collect::<Vec<_>>().join(", ")),
+        Some(meant) => format!("is the name of no problem that a fault can give: did you mean {meant}?"),
+        None => format!(
+            "is the name of no problem that a fault can give: these are {}",
+            names().collect::<Vec<_>>().join(", ")
+        ),
     })
 }
 
@@ -365,9 +368,7 @@ fn number(value: &Value, range: &RangeInclusive<f64>) -> Result<f64, String> {
 }
 
 fn span(value: &Value, range: &RangeInclusive<Span>) -> Result<Span, String> {
-    let span: Span = string(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| "must be a length of time with its unit, such as \"700ms\", \"30s\" or \"10m\"".to_owned())?;
+    let span: Span =
+        string(value).ok().and_then(|text| text.parse().ok()).ok_or_else(|| format!("must be {SPAN_FORM}"))?;
     if range.contains(&span) { Ok(span) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
 }
