@@ -15,6 +15,7 @@ mod log;
 mod parking;
 mod platform;
 mod raw;
+mod refusals;
 mod registration;
 mod tls;
 mod token_endpoint;
@@ -36,6 +37,7 @@ pub use self::log::{Log, LogFormat};
 pub use self::parking::Parking;
 pub use self::raw::Setting;
 use self::raw::{Finished, Raw};
+pub use self::refusals::Refusals;
 pub use self::registration::ClientDefaults;
 pub(crate) use self::registration::PUBLIC_AUDIENCE;
 use self::registration::{read_audiences, read_scopes};
@@ -97,6 +99,8 @@ pub struct Config {
     pub client_defaults: ClientDefaults,
     /// `[parking]`
     pub parking: Parking,
+    /// `[refusals]`
+    pub refusals: Refusals,
     /// `[tls]`
     pub tls: Tls,
     /// `[http]`
@@ -207,6 +211,7 @@ impl Config {
             failed_authentications: FailedAuthentications::read(raw),
             client_defaults: ClientDefaults::read(edition, raw),
             parking: Parking::read(raw),
+            refusals: Refusals::read(raw),
             tls: Tls::read(raw),
             http: Http::read(raw),
             log: Log::read(environment, raw),
