@@ -358,7 +358,17 @@ impl Provoker {
                 assert_eq!(done.status, 200, "{done:?}");
                 site.send_form(error, LIMITED, &[]).await
             }
-            ("too-many-token-requests", _) => tight.send(error, |request| request.body = "grant_type=x".into()).await,
+            ("too-many-token-requests", _) => {
+                let mut answer = tight.send(error, |request| request.body = "grant_type=x".into()).await;
+                // This limit has a clock of its own, which goes on while a busy machine runs this test.
+                for _ in 0..20 {
+                    if answer.status != 400 {
+                        break;
+                    }
+                    answer = tight.send(error, |request| request.body = "grant_type=x".into()).await;
+                }
+                answer
+            }
             (kind, _) => panic!("this test does not know how {kind} comes about: {error:?}"),
         }
     }
