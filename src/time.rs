@@ -4,6 +4,8 @@
 //! the sandbox can move the time for all of them. Wall time is whole seconds, as in tokens and the API. The throttle uses
 //! monotonic time, which never runs backwards.
 
+mod millis;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +15,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+pub use self::millis::UnixMillis;
 
 /// Seconds in an hour.
 pub(crate) const SECONDS_PER_HOUR: u64 = 3_600;

@@ -1,0 +1,3 @@
+//! The bodies of the sandbox's control plane, which only `boomgate sandbox` has.
+
+pub mod request;
