@@ -27,23 +27,39 @@ pub(crate) struct Connections {
     open: HashMap<SocketAddr, Arc<ConnectionFacts>, RandomState>,
 }
 
+/// A connection until its end.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    connections: Arc<Connections>,
+    peer: SocketAddr,
+    number: u64,
+}
+
 impl Connections {
-    /// Notes a connection that was opened; returns its number.
-    pub(crate) fn open(&self, peer: SocketAddr, tls: String, cipher: String, server_name: Option<String>) -> u64 {
+    /// Notes a connection that was opened. It is forgotten when the result is dropped.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        tls: String,
+        cipher: String,
+        server_name: Option<String>,
+    ) -> OpenConnection {
         let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         let facts = Arc::new(ConnectionFacts { number, tls, cipher, server_name });
         self.open.pin().insert(peer, facts);
-        number
-    }
-
-    /// Forgets a connection that has ended. Its peer may already have a new one from the same address.
-    pub(crate) fn close(&self, peer: SocketAddr, number: u64) {
-        let _removed = self.open.pin().remove_if(&peer, |_, facts| facts.number == number);
+        OpenConnection { connections: Arc::clone(self), peer, number }
     }
 
     /// The connection that a request from this address came on.
     pub(crate) fn of(&self, peer: SocketAddr) -> Option<Arc<ConnectionFacts>> {
         self.open.pin().get(&peer).cloned()
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        // The peer may already have a new connection from the same address.
+        let _removed = self.connections.open.pin().remove_if(&self.peer, |_, facts| facts.number == self.number);
     }
 }
 
@@ -53,15 +69,15 @@ mod tests {
 
     #[test]
     fn a_connection_is_known_from_its_handshake_to_its_end() {
-        let connections = Connections::default();
+        let connections = Arc::<Connections>::default();
         let peer: SocketAddr = "127.0.0.1:5000".parse().unwrap();
         let open = || connections.open(peer, "TLSv1.3".to_owned(), "TLS13_AES_256_GCM_SHA384".to_owned(), None);
         let first = open();
-        assert_eq!(connections.of(peer).unwrap().number, first);
+        assert_eq!(connections.of(peer).unwrap().number, 1);
         let second = open();
-        connections.close(peer, first);
-        assert_eq!(connections.of(peer).unwrap().number, second, "the later connection from the same address stays");
-        connections.close(peer, second);
+        drop(first);
+        assert_eq!(connections.of(peer).unwrap().number, 2, "the later connection from the same address stays");
+        drop(second);
         assert_eq!(connections.of(peer), None);
     }
 }

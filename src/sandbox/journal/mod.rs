@@ -10,6 +10,7 @@ pub(crate) mod recorded;
 pub(crate) mod redaction;
 mod ring;
 pub(crate) mod texts;
+pub(crate) mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

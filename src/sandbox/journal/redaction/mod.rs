@@ -31,7 +31,10 @@ const SUSPECT: [&str; 17] = [
     "OKEN",
     "ssertion",
     "rivate",
-    "pi",
+    "pi_k",
+    "pi-k",
+    "piK",
+    "PI_K",
     "\\u",
     "%",
 ];
