@@ -1,7 +1,7 @@
 //! Real time to the millisecond, for what people order by eye: two requests of one second.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -22,14 +22,9 @@ impl UnixMillis {
         Self(millis)
     }
 
-    /// Now, on the system's own clock, whatever the clock of the server says.
+    /// The moment so long after the epoch.
     #[must_use]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "with its parent, this is the one place that reads the system's clock"
-    )]
-    pub fn real_now() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    pub fn after_epoch(since_epoch: Duration) -> Self {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 

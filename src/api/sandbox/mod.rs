@@ -1,3 +1,4 @@
-//! The bodies of the sandbox's control plane, which only `boomgate sandbox` has.
+//! The bodies of `/sandbox/…`, which only a sandbox has.
 
+pub mod clock;
 pub mod request;

@@ -30,7 +30,7 @@ pub(crate) const MAX_FOLLOWERS: usize = 16;
 
 /// The requests of a sandbox, as far as it remembers them.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub struct Journal {
     ring: Mutex<Ring>,
     /// What the open connections have negotiated.
     pub(crate) connections: Arc<Connections>,
@@ -50,7 +50,8 @@ pub(crate) struct Page {
 
 impl Journal {
     /// A journal of at most `max_requests` requests.
-    pub(crate) fn new(max_requests: usize) -> Self {
+    #[must_use]
+    pub fn new(max_requests: usize) -> Self {
         Self {
             ring: Mutex::new(Ring::new(max_requests)),
             connections: Arc::default(),
@@ -71,7 +72,7 @@ impl Journal {
     }
 
     /// At most `limit` requests before the number `before` that are `wanted`, the newest first.
-    pub(crate) fn newest(&self, before: Option<u64>, limit: usize, wanted: impl Fn(&Recorded) -> bool) -> Page {
+    pub(crate) fn newest(&self, before: Option<u64>, limit: usize, wanted: impl Fn(u64, &Recorded) -> bool) -> Page {
         let mut requests = Vec::new();
         let mut before = before.unwrap_or(u64::MAX);
         loop {
@@ -84,7 +85,7 @@ impl Journal {
                     return Page { requests, more_before: Some(number + 1) };
                 }
                 before = number;
-                if wanted(&request) {
+                if wanted(number, &request) {
                     requests.push((number, request));
                 }
             }
@@ -92,20 +93,20 @@ impl Journal {
     }
 
     /// How many requests are `wanted`.
-    pub(crate) fn count(&self, wanted: impl Fn(&Recorded) -> bool) -> usize {
+    pub(crate) fn count(&self, wanted: impl Fn(u64, &Recorded) -> bool) -> usize {
         let mut count = 0;
         let mut before = u64::MAX;
         loop {
             let batch = self.ring().before(before, BATCH);
             let Some((oldest, _)) = batch.last() else { return count };
             before = *oldest;
-            count += batch.iter().filter(|(_, request)| wanted(request)).count();
+            count += batch.iter().filter(|(number, request)| wanted(*number, request)).count();
         }
     }
 
     /// The newest request with this id: a caller may choose an id, and choose one twice.
     pub(crate) fn find(&self, request_id: &str) -> Option<Numbered> {
-        self.newest(None, 1, |request| request.text(Part::RequestId) == request_id).requests.pop()
+        self.newest(None, 1, |_, request| request.text(Part::RequestId) == request_id).requests.pop()
     }
 
     /// The number of the newest request so far; 0 before the first.
@@ -150,7 +151,6 @@ impl Journal {
 /// had to make room.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    journal: Arc<Journal>,
     newest: watch::Receiver<u64>,
     after: u64,
     has_begun: bool,
@@ -167,31 +167,6 @@ pub(crate) enum Followed {
     End,
 }
 
-impl Follower {
-    /// Waits for what comes next.
-    pub(crate) async fn next(&mut self) -> Followed {
-        loop {
-            if self.journal.is_closed.load(Ordering::Relaxed) {
-                return Followed::End;
-            }
-            let _seen = *self.newest.borrow_and_update();
-            let Slice { requests, missed } = self.journal.ring().after(self.after, BATCH);
-            if missed > 0 {
-                self.after += missed;
-                return Followed::Missed { count: missed, is_too_slow: self.has_begun };
-            }
-            self.has_begun = true;
-            if let Some((last, _)) = requests.last() {
-                self.after = *last;
-                return Followed::Requests(requests);
-            }
-            if self.newest.changed().await.is_err() {
-                return Followed::End;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -199,8 +174,8 @@ mod tests {
     use super::recorded::tests::recorded;
     use super::*;
 
-    fn journal(max_requests: usize) -> Arc<Journal> {
-        Arc::new(Journal::new(max_requests))
+    fn journal(max_requests: usize) -> Journal {
+        Journal::new(max_requests)
     }
 
     fn record(journal: &Journal, id: &str) {
@@ -219,7 +194,7 @@ mod tests {
         }
         let (mut before, mut seen) = (None, Vec::new());
         loop {
-            let page = journal.newest(before, 7, |request| request.text(Part::RequestId).ends_with('3'));
+            let page = journal.newest(before, 7, |_, request| request.text(Part::RequestId).ends_with('3'));
             seen.extend(page.requests.iter().map(|(number, _)| *number));
             record(&journal, "13");
             before = page.more_before;
@@ -228,7 +203,7 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..1_000).rev().filter(|place| place % 10 == 3).map(|place| place + 1).collect::<Vec<u64>>());
-        assert_eq!(journal.count(|request| request.text(Part::RequestId) == "13"), 1 + 15);
+        assert_eq!(journal.count(|_, request| request.text(Part::RequestId) == "13"), 1 + 15);
     }
 
     #[test]
@@ -247,7 +222,7 @@ mod tests {
         let journal = journal(3);
         record(&journal, "1");
         let mut follower = journal.follow(0).unwrap();
-        let next = |follower: &mut Follower| follower.next().now_or_never();
+        let next = |follower: &mut Follower| journal.next(follower).now_or_never();
         let Some(Followed::Requests(requests)) = next(&mut follower) else { panic!("the first") };
         assert_eq!(ids(&requests), ["1"]);
         assert!(next(&mut follower).is_none());

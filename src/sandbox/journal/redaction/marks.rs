@@ -5,11 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::oauth::credentials::SECRET_PREFIX;
+use crate::sandbox::control_token::CONTROL_TOKEN_PREFIX;
 
 /// How a JWT starts: its header is a JSON object in base64url.
 pub(super) const TOKEN_START: &str = "eyJ";
 /// How secrets of this server start: those of clients, and the token that controls a sandbox.
-pub(super) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, "bg_sandbox_"];
+pub(super) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
 /// What stands for text that has a secret at a place that could not be told.
 pub(super) const WITHHELD: &str = "[withheld]";
 /// What stands for credentials of which nothing can be shown.
