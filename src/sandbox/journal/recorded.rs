@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::connections::ConnectionFacts;
 use super::texts::{Part, Texts};
+use crate::refusals::Facts;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// What an entry costs beside its texts, in bytes: itself, its reference counts, and its share of what it refers to.
@@ -30,6 +31,8 @@ pub(crate) struct Recorded {
     pub(crate) answer: Sent,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) connection: Option<Arc<ConnectionFacts>>,
+    /// What its walk through the gate saw; `None` for a request that takes none.
+    pub(crate) walk: Option<Facts>,
     pub(crate) fault: Option<FiredFault>,
 }
 
@@ -95,6 +98,7 @@ pub(super) mod tests {
             answer: Sent { body_bytes: body_bytes as u64, is_complete: true, ..Sent::default() },
             peer: None,
             connection: None,
+            walk: None,
             fault: None,
         })
     }
