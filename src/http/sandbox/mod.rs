@@ -5,8 +5,11 @@
 
 pub(super) mod clock;
 pub(super) mod control;
+pub(super) mod faults;
 mod inner;
 mod outer;
+mod prefer;
+mod vocabulary;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};
