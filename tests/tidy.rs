@@ -54,7 +54,7 @@ const FLOORS: [(&str, u8); 36] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 19] = [
+const NEIGHBOURS: [(&str, &str, &str); 20] = [
     ("api", "oauth", "a body is made of the words of the field"),
     ("api", "limits", "a body shows how much a client may call"),
     ("api", "time", "a body says when"),
@@ -69,6 +69,7 @@ const NEIGHBOURS: [(&str, &str, &str); 19] = [
     ("store", "files", "one rule says who may read a folder"),
     ("http", "refusals", "a handler shows why a request was refused"),
     ("http", "sandbox", "handlers control the sandbox"),
+    ("sandbox", "refusals", "the journal has what the walk of each request saw"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
     ("server", "listener", "it assembles the sockets"),

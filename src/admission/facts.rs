@@ -78,6 +78,19 @@ impl Facts {
         self.client.as_ref().filter(|_| self.token.is_ok())
     }
 
+    /// Where the client stood with its throttle after the request; `None` without a client.
+    #[must_use]
+    pub fn permits(&self) -> Option<Permits> {
+        self.permits
+    }
+
+    /// Where the client stood with its quota after the request; `None` without a client, and where only the store can
+    /// tell.
+    #[must_use]
+    pub fn units(&self) -> Option<Units> {
+        self.units.clone().ok().flatten()
+    }
+
     /// Why the request was refused; `None` if it was let through.
     #[must_use]
     pub fn denial(&self) -> Option<Denial> {

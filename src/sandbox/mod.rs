@@ -21,6 +21,7 @@ use uuid::Uuid;
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
+pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
 use crate::time::SandboxClock;

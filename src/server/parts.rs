@@ -26,7 +26,7 @@ use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -178,7 +178,8 @@ fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbo
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
-    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+    let journal = Journal::new(config.journal.requests);
+    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts, journal))
 }
 
 /// What a sandbox counts beside a production server.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::explanation::Explanation;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// A request and its answer, in short.
@@ -66,6 +67,10 @@ pub struct RecordedRequest {
     pub request: Message,
     /// What the server sent; `null` if it sent nothing.
     pub answer: Option<Message>,
+    /// Where its client stood with its limits; `null` if the gate did not find out whose request it is.
+    pub limits: Option<LimitsAround>,
+    /// Each check that the gate made; `null` for a request that takes no walk through it.
+    pub walk: Option<Explanation>,
 }
 
 /// The fields and the body of a request or an answer, without tokens and secrets.
@@ -83,6 +88,26 @@ pub struct Message {
     pub has_more_body: bool,
     /// Whether its body was sent, or read by the server, to its end.
     pub is_complete: bool,
+}
+
+/// Where a client stood with its limits before and after a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsAround {
+    /// Requests per second.
+    pub second: Option<LimitAround>,
+    /// Requests in a UTC day.
+    pub day: Option<LimitAround>,
+}
+
+/// How many requests were left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitAround {
+    /// The most at once, or in a day; `null` is unlimited.
+    pub limit: Option<u64>,
+    /// Before the request.
+    pub before: Option<u64>,
+    /// After it.
+    pub after: Option<u64>,
 }
 
 /// A header field.

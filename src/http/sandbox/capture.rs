@@ -13,13 +13,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
 use actix_web::http::{Method, Version};
 use actix_web::web::{Bytes, Data};
+use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 use uuid::Uuid;
 

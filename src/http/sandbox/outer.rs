@@ -10,8 +10,10 @@ use actix_web::http::header::{DATE, HeaderValue};
 use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 
+use super::capture::Capture;
+use super::is_control;
 use crate::sandbox::Sandbox;
-use crate::time::Clock as _;
+use crate::time::{Clock as _, SystemClock};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
 pub(crate) struct OuterService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    real_clock: Rc<SystemClock>,
 }
 
 impl<S> Transform<S, ServiceRequest> for OuterLayer
@@ -35,7 +38,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(OuterService { application: Rc::new(application), sandbox: self.0.clone() }))
+        let (sandbox, real_clock) = (self.0.clone(), Rc::new(SystemClock::new()));
+        ready(Ok(OuterService { application: Rc::new(application), sandbox, real_clock }))
     }
 }
 
@@ -49,12 +53,16 @@ where
 
     forward_ready!(application);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        let capture = (!is_control(request.path())).then(|| Capture::begin(&sandbox, &self.real_clock, &mut request));
         Box::pin(async move {
             let mut response = application.call(request).await?;
             put_date(&mut response, &sandbox);
-            Ok(response)
+            Ok(match capture {
+                Some(capture) => capture.record(response, None),
+                None => response,
+            })
         })
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::control::Control;
 use super::{answer, request_events};
 use crate::api::cursor::Cursor;
+use crate::api::problem::FieldFault;
 use crate::api::sandbox::request::{FoundRequests, RequestCount, RequestPage};
 use crate::http::body::read_json_if_any;
 use crate::http::error::{Problem, ProblemKind, sentence};
@@ -19,6 +20,8 @@ use crate::sandbox::journal::{Numbered, view};
 
 const TAKES: &str = "The journal takes limit (1 to 100), cursor, client, phase, method, path, unless_header, status, injected and \
      since, each once.";
+
+const EXAMPLE: &str = "Send a search as one JSON object, such as {\"client\": \"demo-writer\", \"status\": \"4xx\"}.";
 
 /// Lists requests, the newest first; or sends each one as it is recorded, to a caller that accepts events.
 pub(in crate::http) async fn list(
@@ -113,7 +116,8 @@ fn find_one(request: &HttpRequest, sandbox: &Sandbox) -> Result<Numbered, Proble
     let decoded = percent_decode_str(id).decode_utf8_lossy();
     let found = sandbox.journal.find(id).or_else(|| sandbox.journal.find(&decoded));
     found.ok_or_else(|| {
-        let detail = "The journal has no request with this id: it may have made room for newer ones, or control the sandbox.";
+        let detail =
+            "The journal has no request with this id: it may have made room for newer ones, or control the sandbox.";
         Problem::new(ProblemKind::NotFound, detail)
     })
 }
@@ -126,7 +130,9 @@ fn read_query(query: &str) -> Result<(Option<String>, Search), Problem> {
         let value = value.into_owned();
         let before = match &*name {
             "cursor" => cursor.replace(value).map(Value::String),
-            "limit" => members.insert(name.into_owned(), value.parse::<u64>().map_or(Value::String(value), Value::from)),
+            "limit" => {
+                members.insert(name.into_owned(), value.parse::<u64>().map_or(Value::String(value), Value::from))
+            }
             "injected" => {
                 members.insert(name.into_owned(), value.parse::<bool>().map_or(Value::String(value), Value::Bool))
             }
@@ -151,9 +157,10 @@ async fn read_search(request: &HttpRequest, payload: web::Payload) -> Result<Sea
     let members = match read_json_if_any(request, payload).await? {
         None => Map::new(),
         Some(body) => {
-            let document = Document::parse(&body).map_err(|fault| Problem::new(ProblemKind::MalformedJson, sentence(&fault.to_string())))?;
+            let document = Document::parse(&body)
+                .map_err(|fault| Problem::new(ProblemKind::MalformedBody, format!("{} {EXAMPLE}", sentence(&fault))))?;
             document.into_members().ok_or_else(|| {
-                Problem::new(ProblemKind::MalformedJson, "The body must be an object, such as {\"status\": \"4xx\"}.")
+                Problem::invalid_fields(vec![FieldFault::new("", "must be an object, such as {\"status\": \"4xx\"}")])
             })?
         }
     };

@@ -55,7 +55,7 @@ impl Search {
         let (own, matching): (Map<_, _>, Map<_, _>) =
             members.iter().map(|(name, value)| (name.clone(), value.clone())).partition(|(name, _)| is_own(name));
         // Whoever failed to say who it is has no client that is registered: every name may be looked for.
-        let vocabulary = Vocabulary { problems: &[], is_client: &|_| true, clients: &[] };
+        let vocabulary = Vocabulary { problems: &[], is_client: &|_| true, client_ids: &Vec::new };
         let matching = read_match(&matching, &vocabulary);
 
         let mut reader = Reader::new(&own).ignoring_nulls();
@@ -112,16 +112,17 @@ impl Statuses {
         let parsed = match value {
             Value::Number(number) => number.as_u64().and_then(|status| u16::try_from(status).ok()).map(one),
             Value::String(text) => match text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
-                Some(hundred) => hundred.parse().ok().filter(|hundred| *hundred < 10_u16).map(|hundred| Self {
-                    first: hundred * 100,
-                    last: hundred * 100 + 99,
-                }),
+                Some(hundred) => hundred.parse::<u16>().ok().filter(|hundred| *hundred < 10).map(Self::hundred),
                 None => text.parse().ok().map(one),
             },
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let is_status = |statuses: &Self| (100..=599).contains(&statuses.first) && statuses.last <= 599;
         parsed.filter(is_status).ok_or("must be a status such as 429, or a hundred of them such as \"4xx\"")
+    }
+
+    fn hundred(hundred: u16) -> Self {
+        Self { first: hundred * 100, last: hundred * 100 + 99 }
     }
 
     fn contain(self, status: u16) -> bool {

@@ -128,14 +128,32 @@ impl Journal {
     }
 
     /// Follows the journal from the request after the number `after` on; `None` if [`MAX_FOLLOWERS`] already do.
-    pub(crate) fn follow(self: &Arc<Self>, after: u64) -> Option<Follower> {
+    pub(crate) fn follow(&self, after: u64) -> Option<Follower> {
         let newest = self.newest.subscribe();
-        (self.newest.receiver_count() <= MAX_FOLLOWERS).then(|| Follower {
-            journal: Arc::clone(self),
-            newest,
-            after,
-            has_begun: false,
-        })
+        (self.newest.receiver_count() <= MAX_FOLLOWERS).then(|| Follower { newest, after, has_begun: false })
+    }
+
+    /// Waits for what a follower sees next. Nothing is lost if the caller waits no longer.
+    pub(crate) async fn next(&self, follower: &mut Follower) -> Followed {
+        loop {
+            if self.is_closed.load(Ordering::Relaxed) {
+                return Followed::End;
+            }
+            let _seen = *follower.newest.borrow_and_update();
+            let Slice { requests, missed } = self.ring().after(follower.after, BATCH);
+            if missed > 0 {
+                follower.after += missed;
+                return Followed::Missed { count: missed, is_too_slow: follower.has_begun };
+            }
+            follower.has_begun = true;
+            if let Some((last, _)) = requests.last() {
+                follower.after = *last;
+                return Followed::Requests(requests);
+            }
+            if follower.newest.changed().await.is_err() {
+                return Followed::End;
+            }
+        }
     }
 
     /// Ends every follower, for a stop of the server.

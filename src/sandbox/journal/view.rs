@@ -6,7 +6,12 @@ use serde::Deserialize;
 
 use super::recorded::{Recorded, Sent};
 use super::texts::Part;
-use crate::api::sandbox::request::{Field, InjectedFault, Message, RecordedRequest, RequestLine};
+use crate::admission;
+use crate::api::explanation::{Check, CheckOutcome, Explanation};
+use crate::api::sandbox::request::{
+    Field, InjectedFault, LimitAround, LimitsAround, Message, RecordedRequest, RequestLine,
+};
+use crate::refusals::Facts;
 
 /// A request in short.
 pub(crate) fn line(number: u64, request: &Recorded) -> RequestLine {
@@ -39,6 +44,11 @@ pub(crate) fn line(number: u64, request: &Recorded) -> RequestLine {
 /// All of a request.
 pub(crate) fn whole(number: u64, request: &Recorded) -> RecordedRequest {
     let connection = request.connection.as_deref();
+    let walk = request.walk.as_ref().map(Facts::explain);
+    let limits = match (&request.walk, &walk) {
+        (Some(Facts::Request(facts)), Some(walk)) => limits(facts, walk),
+        (Some(Facts::TokenRequest(_)) | None, _) | (_, None) => None,
+    };
     RecordedRequest {
         line: line(number, request),
         source: request.peer.map(|peer| peer.to_string()),
@@ -48,7 +58,26 @@ pub(crate) fn whole(number: u64, request: &Recorded) -> RecordedRequest {
         answer: request
             .status
             .map(|_| message(request.text(Part::AnswerFields), request.text(Part::AnswerBody), request.answer)),
+        limits,
+        walk,
     }
+}
+
+/// The facts are of the moment after the request. What it has used of a limit is one, if it passed the check.
+fn limits(facts: &admission::Facts, walk: &Explanation) -> Option<LimitsAround> {
+    let has_passed = |wanted| walk.checks.iter().any(|it| it.check == wanted && it.outcome == CheckOutcome::Passed);
+    facts.client()?;
+    let second = facts.permits().map(|permits| {
+        let is_used = has_passed(Check::Throttle) && permits.wait.is_none();
+        let after = u64::from(permits.remaining);
+        LimitAround { limit: Some(permits.burst.into()), before: Some(after + u64::from(is_used)), after: Some(after) }
+    });
+    let day = facts.units().map(|units| {
+        let is_spent = has_passed(Check::Quota) && units.admitted;
+        let before = units.remaining.map(|remaining| remaining + u64::from(is_spent));
+        LimitAround { limit: units.daily_quota, before, after: units.remaining }
+    });
+    Some(LimitsAround { second, day })
 }
 
 /// With three decimals: the rest is noise.
