@@ -113,7 +113,10 @@ mod tests {
         ");
         let mut further = explanation();
         further.nearest[0].fails_next = Some(Check::GrantedAudience);
-        assert!(to_text(&further, false).ends_with("It would have come further 2.4 s later: to the check of granted audience."));
+        assert!(
+            to_text(&further, false)
+                .ends_with("It would have come further 2.4 s later: to the check of granted audience.")
+        );
         assert!(to_text(&explanation(), true).contains("\u{1b}[31m✗\u{1b}[0m"));
     }
 }
