@@ -16,6 +16,7 @@ mod log;
 mod parking;
 mod platform;
 mod raw;
+mod refusals;
 mod registration;
 mod tls;
 mod token_endpoint;
@@ -38,6 +39,7 @@ pub use self::log::{Log, LogFormat};
 pub use self::parking::Parking;
 pub use self::raw::Setting;
 use self::raw::{Finished, Raw};
+pub use self::refusals::Refusals;
 pub use self::registration::ClientDefaults;
 pub(crate) use self::registration::PUBLIC_AUDIENCE;
 use self::registration::{read_audiences, read_scopes};
@@ -99,6 +101,8 @@ pub struct Config {
     pub client_defaults: ClientDefaults,
     /// `[parking]`
     pub parking: Parking,
+    /// `[refusals]`
+    pub refusals: Refusals,
     /// `[tls]`
     pub tls: Tls,
     /// `[http]`
@@ -211,6 +215,7 @@ impl Config {
             failed_authentications: FailedAuthentications::read(raw),
             client_defaults: ClientDefaults::read(edition, raw),
             parking: Parking::read(raw),
+            refusals: Refusals::read(raw),
             tls: Tls::read(raw),
             http: Http::read(raw),
             log: Log::read(environment, raw),

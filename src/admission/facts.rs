@@ -209,3 +209,32 @@ impl<'f> Rooms for Recorded<'f> {
         denial
     }
 }
+
+#[cfg(test)]
+impl Facts {
+    /// A request that lacks a scope, of this client, or without any token.
+    pub(crate) fn refused_for_scope(client: Option<Arc<Client>>) -> Self {
+        let moment = UnixSeconds::new(1_000);
+        let token = client.as_deref().map(|client| AccessToken {
+            jti: uuid::Uuid::nil(),
+            client_id: client.client_id.clone(),
+            audience: "public".to_owned(),
+            scope: client.scope.clone(),
+            issued_at: moment,
+            not_before: UnixSeconds::default(),
+            expires_at: moment.plus(1),
+            epoch: Some(client.token_epoch),
+        });
+        Self {
+            moment,
+            right: Right { api: Api::Public, scope_token: Some(crate::oauth::scope::WRITE_ZONES) },
+            uses_limits: true,
+            audience: "public".into(),
+            token: token.map(Arc::new).ok_or(Unverified::Bearer(BearerFault::Missing)),
+            is_revoked: false,
+            client,
+            permits: None,
+            units: Ok(None),
+        }
+    }
+}

@@ -17,6 +17,7 @@ pub mod oauth_error;
 pub mod page;
 pub mod policy;
 pub mod problem;
+pub mod refusal;
 pub mod revocation;
 pub mod sandbox;
 mod schema;

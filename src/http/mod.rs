@@ -26,6 +26,7 @@ pub(crate) mod parking;
 pub(crate) mod plain_http;
 pub(crate) mod problems;
 pub(crate) mod rate_limit_fields;
+pub(crate) mod refusals;
 pub(crate) mod request_context;
 pub(crate) mod response;
 pub(crate) mod revoke;

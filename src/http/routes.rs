@@ -11,12 +11,14 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
-use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
+use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
 use crate::http::sandbox::{clock, faults, requests};
-use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
+use crate::http::{
+    api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
+};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
 /// What partners' routes are served under, beside `/`.
@@ -50,6 +52,8 @@ pub fn table() -> Vec<Route> {
             .on(Method::PUT, WriteZones, parking::replace, "replaceZone", "Replaces a zone.")
             .on(Method::PATCH, WriteZones, parking::merge, "updateZone", "Changes some members of a zone.")
             .on(Method::DELETE, WriteZones, parking::delete, "deleteZone", "Deletes a zone."),
+        partner("/oauth2/refusals/{request_id}")
+            .on(Method::GET, AnyToken, refusals::own, "getOwnRefusal", "Says why a request of the client was refused, and what would have passed."),
 
         admin("/clients")
             .on(Method::GET, ReadAdmin, clients::list, "listClients", "Lists clients, a page at a time.")
@@ -83,6 +87,10 @@ pub fn table() -> Vec<Route> {
             .on(Method::DELETE, WriteAdmin, keys::revoke, "revokeKey", "Revokes a signing key and every token that it signed."),
         admin("/audit")
             .on(Method::GET, ReadAdmin, audit::list, "listAuditEntries", "Lists audit entries, a page at a time."),
+        admin("/refusals")
+            .on(Method::GET, ReadAdmin, all_refusals::list, "listRefusals", "Lists the last requests that were refused, a page at a time."),
+        admin("/refusals/{request_id}")
+            .on(Method::GET, ReadAdmin, all_refusals::show, "getRefusal", "Says why a request was refused, and what would have passed."),
         root("/metrics")
             .on(Method::GET, ReadAdmin, metrics::guarded, "getMetrics", "Shows the metrics, in Prometheus's text format."),
 

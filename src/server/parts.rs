@@ -25,6 +25,7 @@ use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
+use crate::refusals::Refusals;
 use crate::revocation::Revocation;
 use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox, read_shift};
 use crate::store::{Store, TimedStore};
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
+    pub(super) refusals: Data<Refusals>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
@@ -104,6 +106,7 @@ pub(super) async fn assemble(
     );
     let client_credentials =
         Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
         audit.clone(),
@@ -115,9 +118,11 @@ pub(super) async fn assemble(
     );
     let administration = Data::new(administration.forgetting_with({
         let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
+        let refusals = refusals.clone();
         move |client_id| {
             admission.forget(client_id);
             client_credentials.forget(client_id);
+            refusals.forget(client_id);
         }
     }));
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
@@ -162,6 +167,7 @@ pub(super) async fn assemble(
         keys,
         key_schedule: Data::new(key_schedule),
         parking,
+        refusals,
         policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,

@@ -34,5 +34,6 @@ mod stop;
 mod token_endpoint;
 mod token_limits;
 mod unread;
+mod why;
 mod zone_requests;
 mod zones;
