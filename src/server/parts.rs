@@ -13,12 +13,12 @@ use crate::api::policy::{self, RegistrationPolicy, TtlBounds};
 use crate::audit::Audit;
 use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::Clients;
-use crate::config::{ClientDefaults, Config};
+use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
 use crate::http::api_document::ApiDocument;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
-use crate::http::metrics::Metrics;
+use crate::http::metrics::{ExtraMetrics, Metrics};
 use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
@@ -26,8 +26,10 @@ use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
 use crate::store::{Store, TimedStore};
-use crate::time::{Clock as _, SharedClock, SystemClock};
+use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
+use crate::tls::Tls;
 use crate::tokens::Tokens;
 
 /// What handlers use, each by its own name.
@@ -50,6 +52,8 @@ pub(super) struct Parts {
     pub(super) metrics: Data<Metrics>,
     pub(super) readiness: Data<Readiness>,
     pub(super) api_document: Data<ApiDocument>,
+    /// What only a sandbox has.
+    pub(super) sandbox: Option<Data<Sandbox>>,
 }
 
 /// Reads the facts from the store, and puts together the parts that work with them.
@@ -61,6 +65,11 @@ pub(super) async fn assemble(
     host: HostMetrics,
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
+    let sandbox = match config.edition {
+        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &host.tls)?)),
+        Edition::Serve => None,
+    };
+    let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
     let store: Arc<dyn Store> = timed.clone();
     let (clients, keys, revocation, parking) = tokio::try_join!(
         Clients::open(store.clone()),
@@ -124,6 +133,8 @@ pub(super) async fn assemble(
         certificate_ends: Box::new(move || tls.not_after()),
         stopping,
     };
+    let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
+    extra.extend(sandbox.clone().map(fault_metrics));
     let metrics = Metrics {
         admission: admission.clone(),
         client_credentials: client_credentials.clone(),
@@ -137,7 +148,7 @@ pub(super) async fn assemble(
         durations: durations.clone(),
         clock: clock.clone(),
         started_at: SystemClock::new().now(),
-        extra: vec![Box::new(move |exposition| host.write(exposition))],
+        extra,
     };
     let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
@@ -158,6 +169,27 @@ pub(super) async fn assemble(
         metrics: Data::new(metrics),
         readiness: Data::new(readiness),
         api_document: Data::new(ApiDocument::new(openapi::to_json)),
+        sandbox,
+    })
+}
+
+/// What the user of a sandbox controls. Its clock is in front of `clock`.
+fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
+    let path = config.data_dir.join(CONTROL_TOKEN_FILE);
+    let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
+    let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
+    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+}
+
+/// What a sandbox counts beside a production server.
+fn fault_metrics(sandbox: Data<Sandbox>) -> ExtraMetrics {
+    Box::new(move |exposition| {
+        exposition.counters(
+            "boomgate_faults_injected_total",
+            "Requests that a fault disturbed on purpose, by its effect.",
+            "effect",
+            sandbox.faults.injected(),
+        );
     })
 }
 
