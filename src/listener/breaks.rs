@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Break {
     /// Sends nothing for this time, then polls the body again. Ends at once when the server stops. When the client goes
-    /// away, the answer ends. Must be shorter than `silence_timeout`.
+    /// away, the answer ends.
     #[error("an answer pauses for {0:?}")]
     Pause(Duration),
     /// Closes the connection without the answer, as a server closes an idle one: over HTTP/1.1 with TLS's
@@ -35,7 +35,7 @@ pub enum Break {
     #[error("an answer ends its connection with GOAWAY")]
     GoAway,
     /// Over HTTP/2, resets the stream with the code `INTERNAL_ERROR`, and the connection goes on. Over HTTP/1.1, as
-    /// [`Reset`](Self::Reset).
+    /// [`Close`](Self::Close).
     #[error("an answer resets its stream")]
     RstStream,
     /// Ends the body. Over HTTP/2, the connection then takes no more requests, and ends with GOAWAY and the code

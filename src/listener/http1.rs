@@ -181,10 +181,10 @@ impl<S> Http1<S> {
     async fn break_off<T: Socket>(&self, wire: &RefCell<Wire<T>>, asked: Break) -> io::Result<Option<Budget>> {
         let mut budget = self.budget();
         match asked {
-            Break::Reset | Break::RstStream => wire.borrow().reset_on_close()?,
+            Break::Reset => wire.borrow().reset_on_close()?,
             // A socket that is closed with unread bytes is reset.
             Break::MidHeaders | Break::MidBody => drop(self.discard(wire, &mut budget).await),
-            Break::Close | Break::GoAway | Break::Last | Break::Pause(_) => return Ok(Some(budget)),
+            Break::Close | Break::GoAway | Break::RstStream | Break::Last | Break::Pause(_) => return Ok(Some(budget)),
         }
         Err(io::Error::other(asked))
     }

@@ -15,6 +15,9 @@ use tracing::debug;
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
     /// Makes the system send RST, and drop what it has not sent, when the socket is closed.
     fn reset_on_close(&self) -> io::Result<()>;
+
+    /// Keeps a limit on silence, if there is one, from closing it.
+    fn excuse_silence(&self) {}
 }
 
 impl Socket for TcpStream {

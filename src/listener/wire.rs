@@ -103,6 +103,11 @@ impl<T: Socket> Wire<T> {
         self.io.reset_on_close()
     }
 
+    /// Says that an answer asks for the silence of the connection.
+    pub(super) fn excuse_silence(&self) {
+        self.io.excuse_silence();
+    }
+
     /// Ready when the client has gone. To see that, it receives what the client sends meanwhile, up to a limit.
     pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         while self.received.len() < MAX_AHEAD_BYTES {

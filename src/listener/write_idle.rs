@@ -90,6 +90,10 @@ impl<T: Socket> Socket for Metered<T> {
     fn reset_on_close(&self) -> io::Result<()> {
         self.io.reset_on_close()
     }
+
+    fn excuse_silence(&self) {
+        self.written.set(self.written.get().wrapping_add(1));
+    }
 }
 
 impl<T> Metered<T> {

@@ -107,6 +107,8 @@ pub(super) async fn send<T: Socket, B: MessageBody>(
     while let Some(chunk) = poll_fn(|context| poll_chunk(body.as_mut(), has_body, wire, context)).await {
         match chunk {
             Ok(_) if !has_body => break,
+            // The codec takes it for the end.
+            Ok(chunk) if chunk.is_empty() => is_begun = true,
             Ok(chunk) => {
                 is_begun = true;
                 let is_much = {
@@ -177,10 +179,19 @@ fn cut_head<T: Socket>(asked: Break, head_at: usize, wire: &mut Wire<T>) {
 
 /// Waits for this time, or until the server stops.
 async fn pause<T: Socket>(time: Duration, wire: &RefCell<Wire<T>>, stop: &Stop) -> io::Result<()> {
+    let asked_silence = async {
+        let mut rest = time;
+        while !rest.is_zero() {
+            let next = rest.min(Duration::from_secs(10));
+            sleep(next).await;
+            wire.borrow().excuse_silence();
+            rest = rest.saturating_sub(next);
+        }
+    };
     tokio::select! {
         biased;
         gone = poll_fn(|context| wire.borrow_mut().poll_gone(context)) => Err(gone),
         () = stop.signal.notified() => Ok(()),
-        () = sleep(time) => Ok(()),
+        () = asked_silence => Ok(()),
     }
 }
