@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Effect;
 use crate::api::explanation::Explanation;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -43,12 +44,14 @@ pub struct RequestLine {
 }
 
 /// A fault that was injected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InjectedFault {
     /// The name of its rule.
     pub name: String,
-    /// What it did: `problem`, `delay`, `close` and so on.
-    pub effect: String,
+    /// What it did, as the metrics name it: `problem`, `delay`, `close` and so on.
+    pub kind: String,
+    /// What its rule says.
+    pub effect: Effect,
 }
 
 /// All that the journal has of a request.

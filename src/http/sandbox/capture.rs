@@ -25,10 +25,12 @@ use uuid::Uuid;
 
 use crate::http::durations::method_name;
 use crate::http::request_context::RequestContext;
+use crate::listener::Break;
 use crate::oauth::credentials::ClientId;
 use crate::refusals::Facts;
 use crate::sandbox::Sandbox;
-use crate::sandbox::journal::claims;
+use crate::sandbox::claims;
+use crate::sandbox::faults::Firing;
 use crate::sandbox::journal::recorded::{FiredFault, Recorded, Sent};
 use crate::sandbox::journal::redaction::{self, Sender};
 use crate::sandbox::journal::texts::{Part, TextsWriter};
@@ -104,7 +106,12 @@ impl Capture {
     }
 
     /// The answer, which is recorded as it is sent.
-    pub(super) fn record(self, response: ServiceResponse, fault: Option<FiredFault>) -> ServiceResponse {
+    pub(super) fn record(self, response: ServiceResponse, firing: Option<&Firing>) -> ServiceResponse {
+        let fault = firing.map(|firing| FiredFault {
+            name: firing.name.clone(),
+            kind: firing.kind(),
+            effect: firing.effect.clone(),
+        });
         let request = response.request();
         let is_head = *request.method() == Method::HEAD;
         let recording = Recording::new(self, &response, fault);
@@ -141,7 +148,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for CopiedStr
 struct Recording {
     capture: Capture,
     texts: TextsWriter,
-    status: u16,
+    /// `None` once it is sure that no head is sent.
+    status: Option<u16>,
     http: &'static str,
     peer: Option<SocketAddr>,
     walk: Option<Facts>,
@@ -177,7 +185,7 @@ impl Recording {
         });
         Self {
             texts,
-            status: response.status().as_u16(),
+            status: Some(response.status().as_u16()),
             http: version_name(request.head().version),
             peer: request.peer_addr(),
             fault,
@@ -213,7 +221,7 @@ impl Recording {
             at,
             real_at,
             took: clock.monotonic().saturating_sub(started),
-            status: Some(self.status),
+            status: self.status,
             http: self.http,
             request: body.sent(self.has_more_request_fields),
             answer: answer.sent(self.has_more_answer_fields),
@@ -246,8 +254,7 @@ impl MessageBody for RecordedBody {
         let next = ready!(Pin::new(&mut self.body).poll_next(context));
         match &next {
             Some(Ok(bytes)) => self.pass(bytes),
-            // Whether it is the end, its connection decides.
-            Some(Err(_)) => {}
+            Some(Err(error)) => self.fail(error.as_ref()),
             None => self.end(&[]),
         }
         Poll::Ready(next)
@@ -270,6 +277,19 @@ impl RecordedBody {
                 self.end(&[]);
             }
         }
+    }
+
+    /// Nothing more is sent, unless it only pauses, or was sent to its end.
+    fn fail(&mut self, error: &(dyn Error + 'static)) {
+        let asked = error.downcast_ref::<Break>();
+        if matches!(asked, Some(Break::Pause(_) | Break::Last)) {
+            return;
+        }
+        let Some(mut recording) = self.recording.take() else { return };
+        if asked.is_some_and(|asked| *asked != Break::MidBody) && self.copied.bytes == 0 {
+            recording.status = None;
+        }
+        recording.finish(&self.copied, &[]);
     }
 
     fn end(&mut self, last: &[u8]) {

@@ -5,7 +5,6 @@
 //! one page to the next. Writers take a lock for the time that it takes to store a pointer; readers take it for a few
 //! hundred requests at a time, and look at those without it. Nothing stored has a token or a secret ([`redaction`]).
 
-pub(crate) mod claims;
 pub(crate) mod connections;
 pub(crate) mod filter;
 pub(crate) mod recorded;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::connections::ConnectionFacts;
 use super::texts::{Part, Texts};
+use crate::api::sandbox::fault::Effect;
 use crate::refusals::Facts;
+use crate::sandbox::faults::EffectKind;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// What an entry costs beside its texts, in bytes: itself, its reference counts, and its share of what it refers to.
@@ -50,12 +52,12 @@ pub(crate) struct Sent {
 }
 
 /// A fault that was injected into the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct FiredFault {
     /// The name of its rule.
     pub(crate) name: Arc<str>,
-    /// What it did, as in the rule.
-    pub(crate) effect: &'static str,
+    pub(crate) kind: EffectKind,
+    pub(crate) effect: Arc<Effect>,
 }
 
 impl Recorded {

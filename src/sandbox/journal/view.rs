@@ -8,9 +8,11 @@ use super::recorded::{Recorded, Sent};
 use super::texts::Part;
 use crate::admission;
 use crate::api::explanation::{Check, CheckOutcome, Explanation};
+use crate::api::sandbox::fault::Effect;
 use crate::api::sandbox::request::{
     Field, InjectedFault, LimitAround, LimitsAround, Message, RecordedRequest, RequestLine,
 };
+use crate::counts::Label as _;
 use crate::refusals::Facts;
 
 /// A request in short.
@@ -30,10 +32,11 @@ pub(crate) fn line(number: u64, request: &Recorded) -> RequestLine {
         status: request.status,
         reason: reason(request),
         duration_ms: milliseconds(request),
-        fault: request
-            .fault
-            .as_ref()
-            .map(|fault| InjectedFault { name: fault.name.to_string(), effect: fault.effect.to_owned() }),
+        fault: request.fault.as_ref().map(|fault| InjectedFault {
+            name: fault.name.to_string(),
+            kind: fault.kind.name().to_owned(),
+            effect: Effect::clone(&fault.effect),
+        }),
         connection: connection.map(|connection| connection.number),
         http: request.http.to_owned(),
         tls: connection.map(|connection| connection.tls.clone()),

@@ -1,5 +1,5 @@
-//! The client that a request claims to be from, where no walk has found it out: what a refused request has of it is in its
-//! credentials, or in its body.
+//! What a request claims, before or without a walk that finds out whether it is true: its client, in its credentials or in
+//! its body, and the scope that it asks for.
 
 use std::borrow::Cow;
 
@@ -14,6 +14,13 @@ use crate::oauth::credentials::ClientId;
 struct Named<'a> {
     #[serde(borrow)]
     client_id: Cow<'a, str>,
+}
+
+/// What is read of the body of a token request.
+#[derive(Deserialize)]
+struct Asked<'a> {
+    #[serde(borrow)]
+    scope: Option<Cow<'a, str>>,
 }
 
 /// The client that the value of an `Authorization` field names: the identifier of HTTP Basic, or the claim of a token that
@@ -37,6 +44,15 @@ pub(crate) fn of_body(body: &[u8]) -> Option<ClientId> {
     }
     let (_, client_id) = form_urlencoded::parse(body).find(|(name, _)| name == "client_id")?;
     ClientId::parse(&client_id).ok()
+}
+
+/// The scope that the body of a token request asks for, as JSON or as a form.
+pub(crate) fn scope_of_body(body: &[u8]) -> Option<String> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Some(serde_json::from_slice::<Asked<'_>>(body).ok()?.scope?.into_owned());
+    }
+    let (_, scope) = form_urlencoded::parse(body).find(|(name, _)| name == "scope")?;
+    Some(scope.into_owned())
 }
 
 #[cfg(test)]
