@@ -28,7 +28,9 @@ mod ready;
 mod sandbox;
 mod serve;
 mod token;
+mod walk;
 mod welcome;
+mod why;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -78,6 +80,8 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// Say why a request was refused, check by check, and what would have let it through
+    Why(why::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -112,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Why(options) => why::run(&options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

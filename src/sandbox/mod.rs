@@ -4,11 +4,12 @@
 //! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+pub(crate) mod claims;
 mod clock_record;
 mod control_token;
 pub mod demo;
 pub mod faults;
-mod journal;
+pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
 mod upkeep;
@@ -24,6 +25,7 @@ pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
+pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
 pub use self::upkeep::{JumpFault, Upkeep};
@@ -59,13 +61,13 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
+    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, journal: Journal) -> Self {
         Self {
             faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
             clock,
             token,
             hosts,
-            journal: Journal::default(),
+            journal,
             snapshots: Snapshots::default(),
             in_flight: RwLock::new(()),
         }

@@ -27,7 +27,7 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox, read_shift};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox, read_shift};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -193,7 +193,8 @@ async fn open_sandbox(
     if clock.is_shifted() {
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
-    Ok(Sandbox::new(Arc::new(clock), token, hosts))
+    let journal = Journal::new(config.journal.requests);
+    Ok(Sandbox::new(Arc::new(clock), token, hosts, journal))
 }
 
 /// What a sandbox counts beside a production server.
