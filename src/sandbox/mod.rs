@@ -4,6 +4,7 @@
 //! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+pub(crate) mod claims;
 mod control_token;
 pub mod demo;
 pub mod faults;

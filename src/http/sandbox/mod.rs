@@ -5,7 +5,10 @@
 
 pub(super) mod clock;
 pub(super) mod control;
+mod disturbance;
+mod effects;
 pub(super) mod faults;
+mod injection;
 mod inner;
 mod outer;
 mod prefer;
