@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, TestServer, answer};
+use crate::harness::{Answer, TestServer, WRITER, ZONES, answer};
 
 const FAULTS: &str = "/sandbox/faults";
 
@@ -155,4 +155,51 @@ async fn rules_are_for_whoever_has_the_control_token_alone() {
     let refused = server.post_json(FAULTS, &admin, &json!({ "effect": { "status": 502 } })).await;
     assert_eq!((refused.status, refused.problem().as_str()), (401, "control-token-required"));
     assert_eq!(names(&server).await, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn the_same_requests_fail_in_two_runs_with_one_seed() {
+    let server = TestServer::start().await;
+    let token = server.token(WRITER).await;
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let rule = json!({ "name": "chance", "probability": 0.2, "seed": 42, "effect": { "problem": "unavailable" } });
+        assert_eq!(add(&server, &rule).await.status, 201);
+        let mut failed = Vec::new();
+        for number in 1..=200 {
+            // A second for the throttle.
+            server.clock.advance(std::time::Duration::from_secs(1));
+            if server.get(ZONES, &token).await.status == 503 {
+                failed.push(number);
+            }
+        }
+        assert_eq!(server.control(Method::DELETE, "/sandbox/faults/chance", None).await.status, 204);
+        runs.push(failed);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!((25..=55).contains(&runs[0].len()), "{} of 200", runs[0].len());
+}
+
+#[tokio::test]
+async fn what_is_injected_is_counted_as_such_and_not_as_a_real_refusal() {
+    let server = TestServer::start().await;
+    let (token, admin) = (server.token(WRITER).await, server.admin_token().await);
+    let sample = async |name: &str| -> u64 {
+        let text = String::from_utf8(server.get("/metrics", &admin).await.body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    };
+    let injected = |effect: &str| format!("boomgate_faults_injected_total{{effect=\"{effect}\"}}");
+    for effect in ["problem", "status", "delay", "dribble", "bandwidth", "truncate_after", "body", "close", "timeout"] {
+        assert_eq!(sample(&injected(effect)).await, 0, "{effect}");
+    }
+    let denied = "boomgate_requests_denied_total{reason=\"token_revoked\"}";
+    add(&server, &json!({ "times": 2, "effect": { "problem": "token-revoked" } })).await;
+    for status in [401, 401, 200] {
+        assert_eq!(server.get(ZONES, &token).await.status, status);
+    }
+    let preferring = server.request(Method::GET, ZONES).bearer_auth(&token).header("Prefer", "code=502");
+    assert_eq!(answer(preferring).await.status, 502);
+    let moved = (sample(&injected("problem")).await, sample(&injected("status")).await, sample(denied).await);
+    assert_eq!(moved, (2, 1, 0));
 }
