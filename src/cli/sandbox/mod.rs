@@ -1,3 +1,5 @@
 //! The commands that control a running sandbox. Each noun has a file.
 
 pub(super) mod clock;
+mod effect;
+pub(super) mod fault;
