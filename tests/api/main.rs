@@ -22,12 +22,14 @@ mod observability;
 #[path = "../process/mod.rs"]
 mod process;
 mod protection;
+mod raw;
 mod registration;
 mod registration_once;
 mod restart;
 mod revocation;
 mod same_value;
 mod sandbox_control;
+mod sandbox_effects;
 mod stop;
 mod token_endpoint;
 mod token_limits;
