@@ -18,6 +18,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
+pub(crate) use self::effects::Delivered;
 pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
