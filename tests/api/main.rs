@@ -22,6 +22,7 @@ mod observability;
 #[path = "../process/mod.rs"]
 mod process;
 mod protection;
+mod raw;
 mod registration;
 mod registration_once;
 mod restart;
@@ -31,6 +32,7 @@ mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_journal;
 mod sandbox_faults;
+mod sandbox_effects;
 mod stop;
 mod token_endpoint;
 mod token_limits;
