@@ -84,6 +84,8 @@ enum Command {
     Requests(sandbox::requests::Options),
     /// Say why a request was refused, check by check, and what would have let it through
     Why(why::Options),
+    /// Disturb requests to a sandbox on purpose
+    Fault(sandbox::fault::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -120,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Requests(options) => sandbox::requests::run(options, &environment),
         Command::Why(options) => why::run(&options, &environment),
+        Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),
