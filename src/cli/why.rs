@@ -1,10 +1,10 @@
 //! `boomgate why`: says why a request was refused, check by check, and what would have let it through.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::connection::{AsSent, Connection, ConnectionOptions, Refused};
+use super::connection::{AsSent, Connection, ConnectionOptions};
 use super::credentials::{self, Credentials, CredentialsSource};
 use super::{output, walk};
 use crate::admission::ADMIN_AUDIENCE;
@@ -12,7 +12,7 @@ use crate::api::refusal::{ExplainedRefusal, Refusal};
 use crate::api::token::TokenResponse;
 use crate::config::Environment;
 
-/// What a client calls with a token of its own; also a name of the audience of that token.
+/// What a client asks with a token of its own; also a name of the audience of that token.
 const OWN: &str = "/oauth2/refusals";
 const ALL: &str = "/admin/refusals";
 
@@ -42,7 +42,8 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         Some(client) => credentials::find_demo(client, &data_dir),
         None => credentials::find(options.credentials.as_deref(), &data_dir, environment),
     }?;
-    let refusal = ask(request_id, &credentials, options, environment)?;
+    let connection = Connection::new(options, &credentials, environment)?;
+    let refusal = ask(request_id, &credentials, &connection)?.ok_or_else(|| not_found(request_id, &credentials))?;
     if options.json {
         return output::print_json(&refusal);
     }
@@ -50,30 +51,31 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
     Ok(output::print(&format!("{}\n\n{}", headline(&refusal.refusal), walk::to_text(&refusal.explanation, color)))?)
 }
 
-/// Asks about a request of the client's own, or, as an administrator, about anybody's.
-fn ask(
+/// What the server says about a refused request: about one of the client's own, or, to an administrator, about anybody's.
+/// `None` if it says nothing.
+pub(super) fn ask(
     request_id: &str,
     credentials: &Credentials,
-    options: &ConnectionOptions,
-    environment: &Environment,
-) -> anyhow::Result<AsSent<ExplainedRefusal>> {
-    let connection = Connection::new(options, credentials, environment)?;
-    let own = format!("{}{OWN}", connection.server());
-    let token = |audience: &str| connection.token(credentials, audience, None);
-    let (path, answer) = match credentials.source {
-        CredentialsSource::Administrator(_) => (ALL, token(ADMIN_AUDIENCE)?),
-        // Variables and files may hold the credentials of either.
-        CredentialsSource::Variables | CredentialsSource::Named(_) => match token(&own) {
-            Ok(answer) => (OWN, answer),
-            Err(refused) => (ALL, token(ADMIN_AUDIENCE).map_err(|_| refused)?),
-        },
+    connection: &Connection,
+) -> anyhow::Result<Option<AsSent<ExplainedRefusal>>> {
+    let ask = |path: &str, audience: &str| {
+        let access_token = connection.token(credentials, audience, None)?.read::<TokenResponse>()?.access_token;
+        let path = format!("{path}/{}", utf8_percent_encode(request_id, NON_ALPHANUMERIC));
+        let answer = connection.get_with_token(&path, &access_token)?;
+        match answer.status {
+            200 => answer.read().map(Some),
+            404 => Ok(None),
+            _ => bail!("{}", answer.refusal()),
+        }
     };
-    let access_token = answer.read::<TokenResponse>()?.access_token;
-    let path = format!("{path}/{}", utf8_percent_encode(request_id, NON_ALPHANUMERIC));
-    connection.api(&access_token).get(&path, &[]).map_err(|error: anyhow::Error| match error.downcast_ref() {
-        Some(Refused { status: 404, .. }) => not_found(request_id, credentials),
-        _ => error,
-    })
+    if let CredentialsSource::Administrator(_) = credentials.source {
+        return ask(ALL, ADMIN_AUDIENCE);
+    }
+    // Variables and files may hold the credentials of either.
+    match ask(OWN, &format!("{}{OWN}", connection.server())) {
+        Ok(Some(refusal)) => Ok(Some(refusal)),
+        none => ask(ALL, ADMIN_AUDIENCE).or(none),
+    }
 }
 
 fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
