@@ -224,7 +224,7 @@ fn bearer_fault(fault: BearerFault) -> &'static str {
 
 fn token_fault(fault: TokenFault) -> &'static str {
     match fault {
-        TokenFault::Malformed => "a text that is no access token",
+        TokenFault::Malformed => "a text that is not an access token",
         TokenFault::UnknownKey => "a token signed with a key that this server does not have",
         TokenFault::BadSignature => "a token whose signature does not match",
         TokenFault::WrongIssuer => "a token of another issuer",

@@ -48,7 +48,8 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         return output::print_json(&refusal);
     }
     let color = output::color(environment);
-    Ok(output::print(&format!("{}\n\n{}", headline(&refusal.refusal), walk::to_text(&refusal.explanation, color)))?)
+    let walk = walk::to_text(&refusal.explanation, color);
+    Ok(output::print(&format!("{}\n\n{walk}", heading(&refusal.refusal)))?)
 }
 
 /// What the server says about a refused request: about one of the client's own, or, to an administrator, about anybody's.
@@ -90,16 +91,21 @@ fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
     )
 }
 
-/// The request in one line.
-fn headline(refusal: &Refusal) -> String {
+/// The request and its answer.
+fn heading(refusal: &Refusal) -> String {
     let Refusal { at, client_id, method, named_client_id, path, reason, request_id, source, status, .. } = refusal;
-    let from = match (client_id, named_client_id, source) {
-        (Some(client_id), ..) => format!(" of {client_id}"),
-        (None, Some(named), _) => format!(" of a caller that names {named} and does not prove it"),
-        (None, None, Some(source)) => format!(" of an unknown caller at {source}"),
-        (None, None, None) => String::new(),
+    let client = match (client_id, named_client_id) {
+        (Some(client_id), _) => client_id.to_string(),
+        (None, Some(named)) => format!("unknown; the request names {named} and does not prove it"),
+        (None, None) => "unknown".to_owned(),
     };
-    let path = output::printable(path);
-    let id = output::printable(request_id);
-    format!("{method} {path}{from} was refused at {at}: {status}, {reason}.\nIts id is {id}.")
+    let mut members = vec![
+        ("request", format!("{method} {path}")),
+        ("answer", format!("{status} {reason}")),
+        ("client", client),
+        ("at", at.to_string()),
+        ("id", request_id.clone()),
+    ];
+    members.extend(source.map(|source| ("from", source.to_string())));
+    output::members(&members)
 }

@@ -30,11 +30,7 @@ fn a_refused_request_is_shown_check_by_check() {
         assert!(shown.status.success(), "{client:?}: {}", stderr(&shown));
         let text = stdout(&shown);
         let (head, walk) = text.split_once("\n\n").unwrap();
-        assert!(
-            head.starts_with("POST /parking/zones of demo-reader was refused at ")
-                && head.contains(": 403, insufficient_scope."),
-            "{head}"
-        );
+        assert!(head.starts_with("request  POST /parking/zones\nanswer   403 insufficient_scope\nclient   demo-reader\nat       "), "{head}");
         let lines: Vec<&str> = walk.lines().collect();
         assert_eq!(lines.len(), 16, "{walk}");
         assert_eq!(lines[0], "  ✓ bearer token      one access token", "{walk}");
@@ -48,7 +44,8 @@ fn a_refused_request_is_shown_check_by_check() {
     }
     let shown = sandbox.call(&["why", "nobody's"]);
     let text = stdout(&shown);
-    assert!(text.starts_with("GET /parking/zones of an unknown caller at 127.0.0.1 was refused at "), "{text}");
+    assert!(text.starts_with("request  GET /parking/zones\nanswer   401 token_missing\nclient   unknown\n"), "{text}");
+    assert!(text.contains("\nfrom     127.0.0.1\n"), "{text}");
     assert!(
         text.contains("  · signature\n") && text.ends_with("It would have passed with a token of this server."),
         "{text}"
