@@ -94,7 +94,7 @@ fn new_token(facts: &Facts) -> Option<(Change, Facts)> {
 fn token_for_audience(facts: &Facts) -> Option<(Change, Facts)> {
     facts.token.as_ref().ok().filter(|token| *token.audience != *facts.audience)?;
     let words = format!("with a token for the audience {}", facts.audience);
-    let changed = with_token(facts, |token| token.audience = facts.audience.as_ref().to_owned())?;
+    let changed = with_token(facts, |token| facts.audience.as_ref().clone_into(&mut token.audience))?;
     Some((Change::new(ChangeKind::Audience, words), changed))
 }
 

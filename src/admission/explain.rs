@@ -335,6 +335,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a table: a row for each check")]
     #[test]
     fn a_refused_request_is_told_what_was_expected_what_it_had_and_what_would_have_passed() {
         type Row = (fn(&mut Facts), Check, &'static str, &'static str, &'static [&'static str]);

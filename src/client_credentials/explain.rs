@@ -67,7 +67,15 @@ impl Explained for Facts {
                 };
             }
             Check::Signing => "a signature of the server",
-            _ => "",
+            Check::BearerToken
+            | Check::Signature
+            | Check::Expiry
+            | Check::NotBefore
+            | Check::Revocation
+            | Check::Client
+            | Check::ClientTokens
+            | Check::GrantedAudience
+            | Check::Quota => "",
         };
         text.to_owned()
     }
@@ -97,8 +105,17 @@ impl Explained for Facts {
                 Some(scope) => format!("scope={}", scope.as_str()),
                 None => "no scope, which asks for all".to_owned(),
             },
-            _ if self.signing_failed => "no signature: the server could not sign".to_owned(),
-            _ => "a signed token".to_owned(),
+            Check::Signing if self.signing_failed => "no signature: the server could not sign".to_owned(),
+            Check::Signing => "a signed token".to_owned(),
+            Check::BearerToken
+            | Check::Signature
+            | Check::Expiry
+            | Check::NotBefore
+            | Check::Revocation
+            | Check::Client
+            | Check::ClientTokens
+            | Check::GrantedAudience
+            | Check::Quota => String::new(),
         }
     }
 
@@ -171,7 +188,7 @@ fn well_formed(facts: &Facts) -> Option<(Change, Facts)> {
     let words = match facts.asked.as_ref().err()? {
         RequestFault::GrantTypeMissing | RequestFault::GrantTypeUnsupported => "with grant_type=client_credentials",
         RequestFault::Scope => "with one space between the scope tokens, and no quotes",
-        _ => return None,
+        RequestFault::Parameters(_) | RequestFault::Authentication(_) | RequestFault::TokenMissing => return None,
     };
     // What the request asks for beside the fault was not read: the client may call the first of its audiences.
     let audience = facts.client().and_then(|client| client.audience.first().cloned());

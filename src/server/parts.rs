@@ -23,6 +23,7 @@ use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
+use crate::oauth::credentials::ClientId;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
@@ -97,15 +98,11 @@ pub(super) async fn assemble(
     let failed = &config.failed_authentications;
     let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
     let endpoint = &config.token_endpoint;
-    let client_credentials = ClientCredentials::new(
-        clients.clone(),
-        tokens,
-        failures.clone(),
-        clock.clone(),
-        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
-    );
-    let client_credentials =
-        Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let targets =
+        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() };
+    let client_credentials = ClientCredentials::new(clients.clone(), tokens, failures.clone(), clock.clone(), targets)
+        .limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
+    let client_credentials = Data::new(client_credentials);
     let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
@@ -116,15 +113,8 @@ pub(super) async fn assemble(
         keys.clone(),
         parking.clone(),
     );
-    let administration = Data::new(administration.forgetting_with({
-        let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
-        let refusals = refusals.clone();
-        move |client_id| {
-            admission.forget(client_id);
-            client_credentials.forget(client_id);
-            refusals.forget(client_id);
-        }
-    }));
+    let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone());
+    let administration = Data::new(administration.forgetting_with(forgotten));
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
     let (audit, clients, keys, parking) =
@@ -153,7 +143,6 @@ pub(super) async fn assemble(
         started_at: SystemClock::new().now(),
         extra: vec![Box::new(move |exposition| host.write(exposition))],
     };
-    let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
         admission,
         client_credentials,
@@ -163,7 +152,7 @@ pub(super) async fn assemble(
         revocation,
         failures,
         keys,
-        key_schedule: Data::new(key_schedule),
+        key_schedule: Data::new(key_schedule(config)),
         parking,
         refusals,
         policy: Data::new(policy),
@@ -183,6 +172,24 @@ fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbo
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
     Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+}
+
+/// Forgets what memory has of a client that was deleted.
+fn forget(
+    admission: Data<Admission>,
+    client_credentials: Data<ClientCredentials>,
+    refusals: Data<Refusals>,
+) -> impl Fn(&ClientId) + Send + Sync + 'static {
+    move |client_id| {
+        admission.forget(client_id);
+        client_credentials.forget(client_id);
+        refusals.forget(client_id);
+    }
+}
+
+/// How signing keys are made and replaced.
+fn key_schedule(config: &Config) -> Schedule {
+    Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days }
 }
 
 /// How much one client may have stored.

@@ -30,7 +30,12 @@ fn a_refused_request_is_shown_check_by_check() {
         assert!(shown.status.success(), "{client:?}: {}", stderr(&shown));
         let text = stdout(&shown);
         let (head, walk) = text.split_once("\n\n").unwrap();
-        assert!(head.starts_with("request  POST /parking/zones\nanswer   403 insufficient_scope\nclient   demo-reader\nat       "), "{head}");
+        assert!(
+            head.starts_with(
+                "request  POST /parking/zones\nanswer   403 insufficient_scope\nclient   demo-reader\nat       "
+            ),
+            "{head}"
+        );
         let lines: Vec<&str> = walk.lines().collect();
         assert_eq!(lines.len(), 16, "{walk}");
         assert_eq!(lines[0], "  ✓ bearer token      one access token", "{walk}");
