@@ -23,6 +23,7 @@ use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
+use crate::oauth::credentials::ClientId;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
@@ -94,15 +95,11 @@ pub(super) async fn assemble(
     let failed = &config.failed_authentications;
     let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
     let endpoint = &config.token_endpoint;
-    let client_credentials = ClientCredentials::new(
-        clients.clone(),
-        tokens,
-        failures.clone(),
-        clock.clone(),
-        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
-    );
-    let client_credentials =
-        Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let targets =
+        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() };
+    let client_credentials = ClientCredentials::new(clients.clone(), tokens, failures.clone(), clock.clone(), targets)
+        .limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
+    let client_credentials = Data::new(client_credentials);
     let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
@@ -113,15 +110,8 @@ pub(super) async fn assemble(
         keys.clone(),
         parking.clone(),
     );
-    let administration = Data::new(administration.forgetting_with({
-        let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
-        let refusals = refusals.clone();
-        move |client_id| {
-            admission.forget(client_id);
-            client_credentials.forget(client_id);
-            refusals.forget(client_id);
-        }
-    }));
+    let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone());
+    let administration = Data::new(administration.forgetting_with(forgotten));
     let source_limit = source_limit(config)?;
     let (audit, clients, keys, parking) =
         (Data::from(audit), Data::from(clients), Data::from(keys), Data::from(parking));
@@ -144,7 +134,6 @@ pub(super) async fn assemble(
         started_at: SystemClock::new().now(),
         extra,
     };
-    let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
         admission,
         client_credentials,
@@ -154,7 +143,7 @@ pub(super) async fn assemble(
         revocation,
         failures,
         keys,
-        key_schedule: Data::new(key_schedule),
+        key_schedule: Data::new(key_schedule(config)),
         parking,
         refusals,
         policy: Data::new(policy),
@@ -218,6 +207,24 @@ fn source_limit(config: &Config) -> Result<SourceLimit, StartError> {
     let endpoint = &config.token_endpoint;
     SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
         .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))
+}
+
+/// Forgets what memory has of a client that was deleted.
+fn forget(
+    admission: Data<Admission>,
+    client_credentials: Data<ClientCredentials>,
+    refusals: Data<Refusals>,
+) -> impl Fn(&ClientId) + Send + Sync + 'static {
+    move |client_id| {
+        admission.forget(client_id);
+        client_credentials.forget(client_id);
+        refusals.forget(client_id);
+    }
+}
+
+/// How signing keys are made and replaced.
+fn key_schedule(config: &Config) -> Schedule {
+    Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days }
 }
 
 /// How much one client may have stored.
