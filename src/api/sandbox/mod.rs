@@ -1,0 +1,3 @@
+//! The bodies of `/sandbox/…`, which only a sandbox has.
+
+pub mod clock;
