@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clients::{Client, Clients, Status};
 use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
@@ -19,7 +21,7 @@ use crate::oauth::error::ErrorCode;
 use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
-use crate::throttle::Throttle;
+use crate::throttle::{Level, Throttle};
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
 
@@ -48,6 +50,13 @@ pub struct Answers {
     pub refused: Counts<ErrorCode>,
     /// Client authentications that failed, at any endpoint.
     pub failed_authentications: Counter,
+}
+
+/// The limits on token requests and revocations, apart from when they were read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TokenRequestLevels {
+    token_requests: Vec<Level>,
+    revocations: Vec<Level>,
 }
 
 impl Label for ErrorCode {
@@ -160,6 +169,17 @@ impl ClientCredentials {
     pub fn forget(&self, client_id: &ClientId) {
         self.throttle.forget(client_id);
         self.revocation_throttle.forget(client_id);
+    }
+
+    /// How far clients have used the limits on their token requests and their revocations.
+    pub(crate) fn capture(&self) -> TokenRequestLevels {
+        TokenRequestLevels { token_requests: self.throttle.capture(), revocations: self.revocation_throttle.capture() }
+    }
+
+    /// Goes back to what was captured.
+    pub(crate) fn restore(&self, levels: &TokenRequestLevels) {
+        self.throttle.restore(&levels.token_requests);
+        self.revocation_throttle.restore(&levels.revocations);
     }
 
     /// Forgets the counters of clients that are no longer registered.

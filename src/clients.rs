@@ -211,6 +211,13 @@ impl Clients {
         self.uses.write_back(exists).await
     }
 
+    /// Goes on from the store alone, after its whole content was replaced in that commit.
+    pub(crate) async fn start_anew(&self, replaced: Revision) {
+        self.uses.forget_unwritten();
+        self.uses.wait_for(replaced).await;
+        self.wait_for(replaced).await;
+    }
+
     /// A client as the store has it now, and its stored form, for the condition of a change.
     pub async fn stored(store: &dyn Store, client_id: &ClientId) -> Result<Option<(Client, Value)>, StoreError> {
         CLIENTS.get(store, client_id).await
