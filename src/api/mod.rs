@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod credentials;
 pub mod cursor;
+pub mod explanation;
 pub mod introspection;
 pub mod jwk;
 pub mod key;

@@ -12,6 +12,7 @@ use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 
 use super::is_control;
+use crate::http::request_context::ask_for_facts;
 use crate::sandbox::Sandbox;
 
 /// See the module.
@@ -55,6 +56,7 @@ where
         if is_control(request.path()) {
             return Box::pin(application.call(request));
         }
+        ask_for_facts(request.request());
         Box::pin(async move {
             let _until_it_is_answered = sandbox.enter().await;
             application.call(request).await

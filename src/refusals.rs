@@ -1,0 +1,5 @@
+//! The last requests that a walk refused, and why.
+
+mod facts;
+
+pub use self::facts::Facts;
