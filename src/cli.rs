@@ -77,6 +77,10 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// Save the state of a sandbox, and go back to it
+    Snapshot(sandbox::snapshot::Options),
+    /// Take a sandbox back to the demo clients and the sample zones
+    Reset(sandbox::reset::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -111,6 +115,8 @@ pub fn run() -> ExitCode {
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Snapshot(options) => sandbox::snapshot::run(options, &environment),
+        Command::Reset(options) => sandbox::reset::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

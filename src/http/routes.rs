@@ -14,8 +14,8 @@ use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
-use crate::http::sandbox::clock;
 use crate::http::sandbox::control::Control;
+use crate::http::sandbox::{clock, snapshots};
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -109,6 +109,15 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+        sandbox("/snapshots")
+            .on(Method::GET, ControlToken, snapshots::list, "listSnapshots", "Lists the states that were saved."),
+        sandbox("/snapshots/{name}")
+            .on(Method::PUT, ControlToken, snapshots::save, "saveSnapshot", "Saves the state of the sandbox under a name.")
+            .on(Method::DELETE, ControlToken, snapshots::remove, "removeSnapshot", "Removes a saved state."),
+        sandbox("/snapshots/{name}/restore")
+            .on(Method::POST, ControlToken, snapshots::restore, "restoreSnapshot", "Goes back to a saved state."),
+        sandbox("/reset")
+            .on(Method::POST, ControlToken, snapshots::reset, "resetSandbox", "Goes back to the demo clients and the sample zones."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

@@ -22,6 +22,7 @@ pub use self::faults::Faults;
 pub use self::journal::Journal;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
+pub(crate) use self::snapshots::{GateState, InvalidName, SnapshotError, SnapshotName};
 use crate::time::SandboxClock;
 
 /// How long a change of the sandbox waits for the requests that are under way.
@@ -54,14 +55,14 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
+    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, snapshots: Snapshots) -> Self {
         Self {
             clock,
             token,
             hosts,
             faults: Faults::default(),
             journal: Journal::default(),
-            snapshots: Snapshots::default(),
+            snapshots,
             in_flight: RwLock::new(()),
         }
     }

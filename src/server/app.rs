@@ -30,6 +30,11 @@ pub(super) fn sandbox_app(
 > {
     api(parts, site)
         .app_data(sandbox.clone())
+        .configure(|config| {
+            if let Some(gate_state) = &parts.gate_state {
+                config.app_data(gate_state.clone());
+            }
+        })
         .wrap(InnerLayer(sandbox.clone()))
         .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
         .wrap(OuterLayer(sandbox.clone()))

@@ -26,7 +26,7 @@ use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, OwnHosts, Sandbox, Snapshots};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -54,6 +54,8 @@ pub(super) struct Parts {
     pub(super) api_document: Data<ApiDocument>,
     /// What only a sandbox has.
     pub(super) sandbox: Option<Data<Sandbox>>,
+    /// What goes back to a snapshot or to the seed, in a sandbox that has started.
+    pub(super) gate_state: Option<Data<GateState>>,
 }
 
 /// Reads the facts from the store, and puts together the parts that work with them.
@@ -168,6 +170,7 @@ pub(super) async fn assemble(
         readiness: Data::new(readiness),
         api_document: Data::new(ApiDocument::new(openapi::to_json)),
         sandbox,
+        gate_state: None,
     })
 }
 
@@ -176,7 +179,8 @@ fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbo
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
-    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+    let snapshots = Snapshots::in_folder(&config.data_dir);
+    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts, snapshots))
 }
 
 /// How much one client may have stored.

@@ -23,6 +23,11 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
     loop {
         tokio::select! {
             _ = expired.tick() => {
+                // Between two states of a sandbox, it would do in one what is due in the other.
+                let _in_one_state = match &parts.sandbox {
+                    Some(sandbox) => Some(sandbox.enter().await),
+                    None => None,
+                };
                 let now = parts.clock.now();
                 if let Err(error) = parts.revocation.sweep(now).await {
                     tracing::warn!(%error, "expired revocations were not removed; it is tried again");

@@ -1,3 +1,5 @@
 //! The commands that control a running sandbox. Each noun has a file.
 
 pub(super) mod clock;
+pub(super) mod reset;
+pub(super) mod snapshot;

@@ -7,6 +7,7 @@ pub(super) mod clock;
 pub(super) mod control;
 mod inner;
 mod outer;
+pub(super) mod snapshots;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};
