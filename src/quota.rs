@@ -367,6 +367,27 @@ mod tests {
         assert_eq!(spend(&reopened, limits, 1_000).await, 993);
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_was_captured_is_exact_again_after_the_store_went_back() {
+        let Fixture { store, quota, clock } = fixture();
+        let limits = limits(Some(1_000));
+        assert_eq!(spend(&quota, limits, 123).await, 123);
+        let used = quota.capture().await.unwrap();
+        let before = store.contents().unwrap().entries().await.unwrap();
+        assert_eq!(quota.peek(&partner(), limits).await.unwrap().used, 123, "nothing is lost by a capture");
+        for spent in [0, 1, 500, 877] {
+            assert_eq!(spend(&quota, limits, spent).await, spent);
+            clock.advance(Duration::from_secs(86_400));
+            assert_eq!(spend(&quota, limits, 17).await, 17, "another day");
+            clock.set_wall(NOON);
+            quota.settle().await;
+            store.contents().unwrap().replace(&before).await.unwrap();
+            quota.restore(&used);
+            assert_eq!(quota.peek_in_memory(&partner(), limits).unwrap().used, 123);
+        }
+        assert_eq!(spend(&quota, limits, 1_000).await, 877);
+    }
+
     #[tokio::test]
     async fn a_crash_loses_at_most_two_blocks_and_gains_nothing() {
         for spent in [1, 5, 6, 9, 10, 11, 500] {

@@ -23,6 +23,8 @@ mod private_files;
 mod program;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
