@@ -14,6 +14,14 @@ pub struct Explanation {
     pub passed: bool,
 }
 
+impl Explanation {
+    /// The check that refused the request.
+    #[must_use]
+    pub fn failed(&self) -> Option<&CheckResult> {
+        self.checks.iter().find(|result| result.outcome == CheckOutcome::Failed)
+    }
+}
+
 /// One check of a walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckResult {

@@ -75,6 +75,12 @@ impl Facts {
         }
     }
 
+    /// Whether the walk refused the request.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        !self.replayed().passed
+    }
+
     /// The walk again: which checks it reaches, and whether it passes.
     pub(super) fn replayed(&self) -> Replayed {
         let mut rooms = Recorded { facts: self, begun: Vec::new() };

@@ -6,6 +6,7 @@ use crate::admission;
 use crate::api::explanation::Explanation;
 use crate::client_credentials;
 use crate::clients::Client;
+use crate::counts::Label as _;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
@@ -25,6 +26,24 @@ impl Facts {
         match self {
             Self::Request(facts) => facts.explain(),
             Self::TokenRequest(facts) => facts.explain(),
+        }
+    }
+
+    /// Whether the walk refused the request.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Request(facts) => facts.denial().is_some(),
+            Self::TokenRequest(facts) => facts.is_refused(),
+        }
+    }
+
+    /// Why a protected request was refused, in the words of the metrics.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Request(facts) => facts.denial().map(|denial| denial.reason().name()),
+            Self::TokenRequest(_) => None,
         }
     }
 

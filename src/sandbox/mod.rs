@@ -6,7 +6,7 @@
 
 mod control_token;
 pub mod demo;
-mod faults;
+pub mod faults;
 mod journal;
 mod own_hosts;
 mod snapshots;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
@@ -57,10 +58,10 @@ impl Sandbox {
     #[must_use]
     pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, snapshots: Snapshots) -> Self {
         Self {
+            faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
             clock,
             token,
             hosts,
-            faults: Faults::default(),
             journal: Journal::default(),
             snapshots,
             in_flight: RwLock::new(()),

@@ -17,7 +17,7 @@ pub(super) fn secure_app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
 > {
-    api(parts, site).wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+    api(parts, site).wrap(response_headers(parts, site))
 }
 
 /// The same in a sandbox, with its control, and a layer on each side of what every answer has.
@@ -36,8 +36,13 @@ pub(super) fn sandbox_app(
             }
         })
         .wrap(InnerLayer(sandbox.clone()))
-        .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+        .wrap(response_headers(parts, site))
         .wrap(OuterLayer(sandbox.clone()))
+}
+
+/// What every answer of the API has. The requests that a walk refuses are recorded.
+fn response_headers(parts: &Parts, site: &Data<Site>) -> ResponseHeaders {
+    ResponseHeaders::new(site, &parts.durations, "https").recording(&parts.refusals)
 }
 
 /// The handlers with what they use, and no layer around them.
@@ -59,6 +64,7 @@ fn api(
         .app_data(parts.key_schedule.clone())
         .app_data(parts.parking.clone())
         .app_data(parts.policy.clone())
+        .app_data(parts.refusals.clone())
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())

@@ -18,13 +18,14 @@ use crate::failures::Failures;
 use crate::http::api_document::ApiDocument;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
-use crate::http::metrics::Metrics;
+use crate::http::metrics::{ExtraMetrics, Metrics};
 use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
+use crate::refusals::Refusals;
 use crate::revocation::Revocation;
 use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, OwnHosts, Sandbox, Snapshots};
 use crate::store::{Store, TimedStore};
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
+    pub(super) refusals: Data<Refusals>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
@@ -106,6 +108,7 @@ pub(super) async fn assemble(
     );
     let client_credentials =
         Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
         audit.clone(),
@@ -117,9 +120,11 @@ pub(super) async fn assemble(
     );
     let administration = Data::new(administration.forgetting_with({
         let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
+        let refusals = refusals.clone();
         move |client_id| {
             admission.forget(client_id);
             client_credentials.forget(client_id);
+            refusals.forget(client_id);
         }
     }));
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
@@ -135,6 +140,8 @@ pub(super) async fn assemble(
         certificate_ends: Box::new(move || tls.not_after()),
         stopping,
     };
+    let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
+    extra.extend(sandbox.clone().map(fault_metrics));
     let metrics = Metrics {
         admission: admission.clone(),
         client_credentials: client_credentials.clone(),
@@ -148,7 +155,7 @@ pub(super) async fn assemble(
         durations: durations.clone(),
         clock: clock.clone(),
         started_at: SystemClock::new().now(),
-        extra: vec![Box::new(move |exposition| host.write(exposition))],
+        extra,
     };
     let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
@@ -162,6 +169,7 @@ pub(super) async fn assemble(
         keys,
         key_schedule: Data::new(key_schedule),
         parking,
+        refusals,
         policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,
@@ -181,6 +189,18 @@ fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbo
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
     let snapshots = Snapshots::in_folder(&config.data_dir);
     Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts, snapshots))
+}
+
+/// What a sandbox counts beside a production server.
+fn fault_metrics(sandbox: Data<Sandbox>) -> ExtraMetrics {
+    Box::new(move |exposition| {
+        exposition.counters(
+            "boomgate_faults_injected_total",
+            "Requests that a fault disturbed on purpose, by its effect.",
+            "effect",
+            sandbox.faults.injected(),
+        );
+    })
 }
 
 /// How much one client may have stored.

@@ -1,4 +1,5 @@
 //! The bodies of `/sandbox/…`, which only a sandbox has.
 
 pub mod clock;
+pub mod fault;
 pub mod snapshot;

@@ -5,9 +5,12 @@
 
 pub(super) mod clock;
 pub(super) mod control;
+pub(super) mod faults;
 mod inner;
 mod outer;
+mod prefer;
 pub(super) mod snapshots;
+mod vocabulary;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};
