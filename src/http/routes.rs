@@ -12,9 +12,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
-use crate::http::admin::{
-    audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage,
-};
+use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;

@@ -39,7 +39,7 @@ pub struct Sandbox {
     /// The names by which control requests may call this server.
     pub hosts: OwnHosts,
     /// The rules for faults.
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     /// What was requested and answered.
     pub journal: Journal,
     /// The states to go back to.
@@ -58,7 +58,7 @@ impl Sandbox {
     #[must_use]
     pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, snapshots: Snapshots) -> Self {
         Self {
-            faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
+            faults: Arc::new(Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0)),
             clock,
             token,
             hosts,

@@ -73,6 +73,7 @@ impl Seed {
             client_credentials: parts.client_credentials.clone().into_inner(),
             failures: parts.failures.clone(),
             administration: parts.administration.clone().into_inner(),
+            faults: sandbox.faults.clone(),
             make_seed: Box::new(make_seed),
         })
     }

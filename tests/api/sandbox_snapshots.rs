@@ -241,6 +241,26 @@ async fn failed_authentications_go_back() {
 }
 
 #[tokio::test]
+async fn rules_for_faults_go_back_with_their_numbers() {
+    let server = TestServer::start().await;
+    let faults = async || server.control(Method::GET, "/sandbox/faults", None).await.json()["data"].clone();
+    let rule = json!({ "name": "a", "for": "10m", "times": 3, "effect": { "problem": "unavailable" } });
+    assert_eq!(server.control(Method::POST, "/sandbox/faults", Some(&rule)).await.status, 201);
+    server.clock.advance(Duration::from_secs(60));
+    saved(&server, "before").await;
+    let before = faults().await;
+    assert_eq!(before[0]["ends_in"], "9m", "{before}");
+    server.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(server.control(Method::DELETE, "/sandbox/faults/a", None).await.status, 204);
+    let other = json!({ "name": "b", "effect": { "problem": "unavailable" } });
+    assert_eq!(server.control(Method::POST, "/sandbox/faults", Some(&other)).await.status, 201);
+    restored(&server, "before").await;
+    assert_eq!(faults().await, before);
+    reset(&server).await;
+    assert_eq!(faults().await, json!([]));
+}
+
+#[tokio::test]
 async fn a_reset_goes_to_the_seed_with_the_same_keys_and_no_token_of_before_works() {
     for server in servers().await {
         let (writer, admin) = (server.token(WRITER).await, server.admin_token().await);

@@ -37,9 +37,8 @@ pub(in crate::http) async fn list(
     refusals: Data<Refusals>,
 ) -> Result<HttpResponse, Problem> {
     let malformed = |detail: String| Problem::new(ProblemKind::MalformedQuery, detail);
-    let query = Query::<ListQuery>::from_query(request.query_string()).map_err(|_| {
-        malformed("The list takes limit (1 to 100), cursor, client, reason and since.".to_owned())
-    })?;
+    let query = Query::<ListQuery>::from_query(request.query_string())
+        .map_err(|_| malformed("The list takes limit (1 to 100), cursor, client, reason and since.".to_owned()))?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(malformed("limit is a whole number from 1 to 100.".to_owned()));
@@ -63,7 +62,8 @@ fn wanted(query: &ListQuery) -> Result<Wanted, String> {
     }
     let reason = query.reason.as_deref().map(|reason| {
         reasons().find(|known| *known == reason).ok_or_else(|| {
-            let meant = closest_match(reason, reasons()).map_or_else(String::new, |known| format!(" Did you mean {known}?"));
+            let meant =
+                closest_match(reason, reasons()).map_or_else(String::new, |known| format!(" Did you mean {known}?"));
             format!("reason is one of {}.{meant}", reasons().collect::<Vec<_>>().join(", "))
         })
     });

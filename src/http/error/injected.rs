@@ -181,12 +181,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_injected_with_its_own_status() {
-        let never = [
-            Kind::HttpsRequired,
-            Kind::UnsupportedResponseType,
-            Kind::ControlTokenRequired,
-            Kind::ForeignRequest,
-        ];
+        let never =
+            [Kind::HttpsRequired, Kind::UnsupportedResponseType, Kind::ControlTokenRequired, Kind::ForeignRequest];
         for kind in Kind::ALL {
             let answers = [Phase::Token, Phase::Resource].map(|phase| injected(kind, phase, &OCCASION));
             assert_eq!(answers.iter().all(Option::is_none), never.contains(&kind), "{kind:?}");

@@ -13,8 +13,8 @@ use crate::sandbox::{GateState, InvalidName, NotQuiet, Sandbox, SnapshotError, S
 use crate::time::Clock as _;
 
 /// What goes back, in the answer.
-const NOTE: &str = "The whole store went back, and the audit log with it; so did the clock, the limits, and what is \
-     remembered of failures. Metrics did not: they only grow.";
+const NOTE: &str = "The whole store went back, and the audit log with it; so did the clock, the limits, what is \
+     remembered of failures, and the rules for faults. Metrics did not: they only grow.";
 
 pub(in crate::http) async fn list(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
     Ok(answer(&mut HttpResponse::Ok(), &sandbox.snapshots.list().await?))

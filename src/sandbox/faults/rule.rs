@@ -161,7 +161,7 @@ impl Rule {
     /// The rule that was saved, which has as much of its `for` left at `now`.
     pub(super) fn restored(saved: SavedRule, now: Duration) -> Self {
         let SavedRule { written, seed, matched, fired, left } = saved;
-        let ends_at = left.map(|left| now + left);
+        let ends_at = left.map(|left| now.saturating_add(left));
         Self { ends_at, matched, fired, ..Self::new(written, seed, now) }
     }
 

@@ -20,6 +20,7 @@ use crate::failures::Failures;
 use crate::keys::Keys;
 use crate::parking::Parking;
 use crate::revocation::Revocation;
+use crate::sandbox::faults::Faults;
 use crate::store::{Contents, Entries, Store, StoreError};
 use crate::time::{Clock as _, SandboxClock};
 
@@ -42,6 +43,7 @@ pub(crate) struct GateState {
     pub(crate) client_credentials: Arc<ClientCredentials>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) administration: Arc<Administration>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) make_seed: MakeSeed,
 }
 
@@ -56,6 +58,7 @@ impl GateState {
             limits,
             token_requests: self.client_credentials.capture(),
             failures: self.failures.capture(),
+            faults: self.faults.save(),
             exposures: self.administration.exposures(),
         };
         let entries = contents.entries().await?;
@@ -106,6 +109,7 @@ impl GateState {
         self.admission.restore(&memory.limits);
         self.client_credentials.restore(&memory.token_requests);
         self.failures.restore(&memory.failures);
+        self.faults.restore(&memory.faults);
         self.administration.restore_exposures(&memory.exposures);
         Ok(())
     }
