@@ -118,6 +118,14 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+        sandbox("/clock/advance")
+            .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
+        sandbox("/clock/set")
+            .on(Method::POST, ControlToken, clock::set, "setClock", "Moves the clock forward to a moment."),
+        sandbox("/clock/freeze")
+            .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
+        sandbox("/clock/resume")
+            .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
         sandbox("/faults")
             .on(Method::GET, ControlToken, faults::list, "listFaults", "Lists the rules for faults, in the order in which they are tried.")
             .on(Method::POST, ControlToken, faults::add, "addFaults", "Adds a rule, or several.")

@@ -27,8 +27,8 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, OwnHosts, Sandbox, Snapshots};
-use crate::store::{Store, TimedStore};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, OwnHosts, Sandbox, Snapshots, read_shift};
+use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
 use crate::tokens::Tokens;
@@ -70,7 +70,7 @@ pub(super) async fn assemble(
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
     let sandbox = match config.edition {
-        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &host.tls)?)),
+        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &*timed, &host.tls).await?)),
         Edition::Serve => None,
     };
     let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
@@ -183,12 +183,23 @@ pub(super) async fn assemble(
 }
 
 /// What the user of a sandbox controls. Its clock is in front of `clock`.
-fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
+async fn open_sandbox(
+    config: &Config,
+    clock: SharedClock,
+    store: &dyn Store,
+    tls: &Tls,
+) -> Result<Sandbox, StartError> {
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
-    let snapshots = Snapshots::in_folder(&config.data_dir);
-    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts, snapshots))
+    // A snapshot lasts as long as the store that it is of.
+    let is_lasting = store.contents().is_some_and(Contents::is_lasting);
+    let snapshots = if is_lasting { Snapshots::in_folder(&config.data_dir) } else { Snapshots::in_memory() };
+    let clock = SandboxClock::over(clock, read_shift(store).await?);
+    if clock.is_shifted() {
+        tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
+    }
+    Ok(Sandbox::new(Arc::new(clock), token, hosts, snapshots))
 }
 
 /// What a sandbox counts beside a production server.

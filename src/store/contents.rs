@@ -14,6 +14,9 @@ use super::{Change, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Revision, StoreError, V
 /// A store whose whole content can be read and replaced.
 #[async_trait]
 pub trait Contents: Send + Sync {
+    /// Whether the content outlives this process.
+    fn is_lasting(&self) -> bool;
+
     /// All entries, as they are at one moment. They are durable, and every watch has them already.
     async fn entries(&self) -> Result<Entries, StoreError>;
 

@@ -92,6 +92,10 @@ impl Store for MemoryStore {
 
 #[async_trait]
 impl Contents for MemoryStore {
+    fn is_lasting(&self) -> bool {
+        false
+    }
+
     async fn entries(&self) -> Result<Entries, StoreError> {
         let entries = self.entries();
         let entries = entries.as_ref().ok_or_else(StoreError::closed)?;

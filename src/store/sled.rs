@@ -187,6 +187,10 @@ impl Store for SledStore {
 
 #[async_trait]
 impl Contents for SledStore {
+    fn is_lasting(&self) -> bool {
+        true
+    }
+
     async fn entries(&self) -> Result<Entries, StoreError> {
         let entry =
             |entry: Result<(IVec, IVec), sled::Error>| entry.map(|(key, value)| (Key::new(&key), Value::new(&value)));

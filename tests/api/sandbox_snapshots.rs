@@ -241,6 +241,70 @@ async fn failed_authentications_go_back() {
 }
 
 #[tokio::test]
+async fn the_clock_goes_back_and_what_it_made_due_is_undone() {
+    for server in servers().await {
+        let now = async || server.control(Method::GET, "/sandbox/clock", None).await.json();
+        let advance = async |by: &str| {
+            let body = json!({ "by": by });
+            assert_eq!(server.control(Method::POST, "/sandbox/clock/advance", Some(&body)).await.status, 200);
+        };
+        let (reader, limited) = (server.token(READER).await, server.token(LIMITED).await);
+        let jwk_set = async || answer(server.request(Method::GET, "/.well-known/jwks.json")).await.json();
+        let start = jwk_set().await;
+        assert_eq!(server.get(ZONES, &limited).await.status, 200);
+        advance("10m").await;
+        saved(&server, "before").await;
+        let before = now().await;
+        assert_eq!(before["shifted_by_s"], 600);
+        server.clock.advance(Duration::from_secs(30));
+        advance("100d").await;
+        assert_eq!(server.get(ZONES, &reader).await.problem(), "token-expired");
+        assert_ne!(jwk_set().await, start, "a key was rotated");
+        let state = restored(&server, "before").await;
+        let after = now().await;
+        assert_eq!(
+            (&after["now"], json!(state.now)),
+            (&before["now"], before["now"].clone()),
+            "30 s of real time later"
+        );
+        assert_eq!(after["shifted_by_s"], 570);
+        assert_eq!((server.get(ZONES, &reader).await.status, jwk_set().await), (200, start.clone()));
+        assert_eq!(server.get("/oauth2/usage", &limited).await.json()["day"]["used"], 1);
+
+        assert_eq!(server.control(Method::POST, "/sandbox/clock/freeze", None).await.status, 200);
+        saved(&server, "frozen").await;
+        advance("1d").await;
+        assert_eq!(server.control(Method::POST, "/sandbox/clock/resume", None).await.status, 200);
+        restored(&server, "frozen").await;
+        assert_eq!((&now().await["frozen"], &now().await["now"]), (&json!(true), &before["now"]));
+        let state = reset(&server).await;
+        let real = now().await;
+        assert_eq!(
+            (&real["now"], &real["shifted_by_s"], &real["frozen"]),
+            (&real["real_now"], &json!(0), &json!(false))
+        );
+        assert_eq!(json!(state.now), real["real_now"]);
+        assert_eq!(jwk_set().await, start);
+        assert_eq!(server.get(ZONES, &server.token(READER).await).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_clock_that_a_restore_set_survives_a_restart() {
+    let server = TestServer::start().await;
+    let clock = server.clock.clone();
+    let body = json!({ "by": "1h" });
+    assert_eq!(server.control(Method::POST, "/sandbox/clock/advance", Some(&body)).await.status, 200);
+    saved(&server, "an-hour").await;
+    clock.advance(Duration::from_secs(60));
+    restored(&server, "an-hour").await;
+    let folder = server.stop().await.unwrap();
+    let server = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    let shown = server.control(Method::GET, "/sandbox/clock", None).await.json();
+    assert_eq!(shown["shifted_by_s"], 3_540);
+}
+
+#[tokio::test]
 async fn rules_for_faults_go_back_with_their_numbers() {
     let server = TestServer::start().await;
     let faults = async || server.control(Method::GET, "/sandbox/faults", None).await.json()["data"].clone();

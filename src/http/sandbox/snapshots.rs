@@ -9,7 +9,7 @@ use super::answer;
 use super::control::Control;
 use crate::api::sandbox::snapshot::Restored;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::sandbox::{GateState, InvalidName, NotQuiet, Sandbox, SnapshotError, SnapshotName};
+use crate::sandbox::{GateState, InvalidName, Sandbox, SnapshotError, SnapshotName};
 use crate::time::Clock as _;
 
 /// What goes back, in the answer.
@@ -99,12 +99,6 @@ async fn to_its_end(
 impl From<InvalidName> for Problem {
     fn from(fault: InvalidName) -> Self {
         Self::new(ProblemKind::NotFound, sentence(&fault))
-    }
-}
-
-impl From<NotQuiet> for Problem {
-    fn from(fault: NotQuiet) -> Self {
-        Self::unavailable(sentence(&fault))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::failures::Failures;
 use crate::keys::Keys;
 use crate::parking::Parking;
 use crate::revocation::Revocation;
+use crate::sandbox::clock_record::{read_shift, record_shift};
 use crate::sandbox::faults::Faults;
 use crate::store::{Contents, Entries, Store, StoreError};
 use crate::time::{Clock as _, SandboxClock};
@@ -99,6 +100,7 @@ impl GateState {
             Some(state) => self.clock.return_to(state),
             None => self.clock.reset(),
         }
+        self.record_shift().await;
         tokio::join!(
             self.clients.start_anew(replaced),
             self.keys.wait_for(replaced),
@@ -112,6 +114,17 @@ impl GateState {
         self.faults.restore(&memory.faults);
         self.administration.restore_exposures(&memory.exposures);
         Ok(())
+    }
+
+    /// The store has the shift of the time when the clock last moved, and real time has gone on.
+    async fn record_shift(&self) {
+        let recorded = match read_shift(&*self.store).await {
+            Ok(shift_ms) if shift_ms == self.clock.shifted_by_ms() => Ok(()),
+            _ => record_shift(&*self.store, &self.clock).await,
+        };
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "the shift of the clock is not in the store: a restart may change the clock");
+        }
     }
 
     fn contents(&self) -> Result<&dyn Contents, SnapshotError> {
