@@ -28,7 +28,9 @@ mod ready;
 mod sandbox;
 mod serve;
 mod token;
+mod walk;
 mod welcome;
+mod why;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -82,6 +84,8 @@ enum Command {
     Snapshot(sandbox::snapshot::Options),
     /// Take a sandbox back to the demo clients and the sample zones
     Reset(sandbox::reset::Options),
+    /// Say why a request was refused, check by check, and what would have let it through
+    Why(why::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -118,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Snapshot(options) => sandbox::snapshot::run(options, &environment),
         Command::Reset(options) => sandbox::reset::run(options, &environment),
+        Command::Why(options) => why::run(&options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

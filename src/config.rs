@@ -11,6 +11,7 @@ mod edition;
 mod environment;
 mod fault;
 mod http;
+mod journal;
 mod log;
 mod parking;
 mod platform;
@@ -33,6 +34,7 @@ pub use self::edition::Edition;
 pub use self::environment::Environment;
 pub use self::fault::{ConfigError, Origin, SettingFault};
 pub use self::http::Http;
+pub use self::journal::Journal;
 pub use self::log::{Log, LogFormat};
 pub use self::parking::Parking;
 pub use self::raw::Setting;
@@ -107,6 +109,8 @@ pub struct Config {
     pub http: Http,
     /// `[log]`
     pub log: Log,
+    /// `[journal]`
+    pub journal: Journal,
 }
 
 /// The settings on the command line.
@@ -215,6 +219,7 @@ impl Config {
             tls: Tls::read(raw),
             http: Http::read(raw),
             log: Log::read(environment, raw),
+            journal: Journal::read(raw),
         }
     }
 }

@@ -263,3 +263,99 @@ fn failed_check(explanation: &Explanation) -> Check {
     let failed = explanation.failed().or_else(|| explanation.checks.last());
     failed.map_or(Check::BearerToken, |result| result.check)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::admission;
+    use crate::clients::{Client, example_client};
+
+    fn refusal(client: Option<usize>, request_id: &str) -> Refusal {
+        let client = client.map(|number| Arc::<Client>::from(example_client(number)));
+        let facts = Facts::Request(Arc::new(admission::Facts::refused_for_scope(client)));
+        let reason = facts.reason().unwrap();
+        Refusal {
+            facts,
+            method: "GET",
+            path: "/".into(),
+            reason,
+            request_id: request_id.into(),
+            source: None,
+            status: 401,
+        }
+    }
+
+    fn ids(refusals: &Refusals, wanted: &Wanted) -> Vec<String> {
+        let page = refusals.newest(None, 1_000, wanted);
+        page.refusals.iter().map(|refusal| refusal.request_id.to_string()).collect()
+    }
+
+    #[test]
+    fn an_owner_has_its_part_of_the_entries_and_the_oldest_goes_first() {
+        let refusals = Refusals::new(8);
+        refusals.record(refusal(Some(1), "first"));
+        for number in 0..20 {
+            refusals.record(refusal(None, &format!("anonymous-{number}")));
+        }
+        assert_eq!(ids(&refusals, &Wanted::default()), ["anonymous-19", "anonymous-18", "first"]);
+        for number in 2..9 {
+            refusals.record(refusal(Some(number), &format!("of-{number}")));
+        }
+        let newest = ["of-8", "of-7", "of-6", "of-5", "of-4", "of-3", "of-2", "anonymous-19"];
+        assert_eq!(ids(&refusals, &Wanted::default()), newest);
+        // What is left of an owner is still found as its own.
+        let client_id = example_client(8).client_id;
+        assert_eq!(&*refusals.own(&client_id, "of-8").unwrap().request_id, "of-8");
+        assert!(refusals.own(&client_id, "of-7").is_none());
+        assert!(refusals.any("of-2").is_some() && refusals.any("first").is_none());
+        refusals.forget(&client_id);
+        assert!(refusals.own(&client_id, "of-8").is_none() && refusals.any("of-8").is_none());
+    }
+
+    #[test]
+    fn of_two_refusals_with_one_id_the_operator_reads_that_of_a_client() {
+        let refusals = Refusals::new(8);
+        refusals.record(refusal(Some(1), "same"));
+        refusals.record(refusal(None, "same"));
+        let found = refusals.any("same").unwrap();
+        assert_eq!(found.owner(), Some(&example_client(1).client_id), "a caller without a client may choose any id");
+    }
+
+    #[test]
+    fn what_is_recorded_while_somebody_reads_waits_and_holds_nobody_up() {
+        let refusals = Refusals::new(8);
+        let reader = refusals.lock();
+        for number in 0..MAX_WAITING + 10 {
+            refusals.record(refusal(Some(1), &number.to_string()));
+        }
+        drop(reader);
+        assert_eq!(ids(&refusals, &Wanted::default()).len(), 2);
+        assert_eq!(Refusals::new(0).lock().capacity, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_entries_are_bounded_and_agree_with_their_owners(
+            capacity in 1_usize..12,
+            owners in proptest::collection::vec(proptest::option::of(0_usize..6), 0..80),
+        ) {
+            let refusals = Refusals::new(capacity);
+            for (number, owner) in owners.iter().enumerate() {
+                refusals.record(refusal(*owner, &number.to_string()));
+                let entries = refusals.lock();
+                prop_assert!(entries.by_number.len() <= capacity);
+                let mut of_owners = 0;
+                for (owner, numbers) in &entries.by_owner {
+                    prop_assert!(!numbers.is_empty() && numbers.len() <= entries.share);
+                    for number in numbers {
+                        prop_assert_eq!(entries.by_number.get(number).unwrap().owner(), owner.as_ref());
+                    }
+                    of_owners += numbers.len();
+                }
+                prop_assert_eq!(of_owners, entries.by_number.len());
+            }
+        }
+    }
+}

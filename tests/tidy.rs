@@ -20,8 +20,8 @@ const FLOORS: [(&str, u8); 36] = [
     ("server", 5),
     ("config", 5),
     ("tls", 5),
-    ("listener", 5),
     ("telemetry", 5),
+    ("listener", 4),
     ("http", 4),
     ("sandbox", 4),
     ("refusals", 4),
@@ -54,7 +54,7 @@ const FLOORS: [(&str, u8); 36] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 19] = [
+const NEIGHBOURS: [(&str, &str, &str); 20] = [
     ("api", "oauth", "a body is made of the words of the field"),
     ("api", "limits", "a body shows how much a client may call"),
     ("api", "time", "a body says when"),
@@ -69,9 +69,10 @@ const NEIGHBOURS: [(&str, &str, &str); 19] = [
     ("store", "files", "one rule says who may read a folder"),
     ("http", "refusals", "a handler shows why a request was refused"),
     ("http", "sandbox", "handlers control the sandbox"),
+    ("sandbox", "refusals", "the journal has what the walk of each request saw"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
-    ("server", "listener", "it assembles the sockets"),
+    ("http", "listener", "the body of an answer says how its connection ends"),
     ("server", "telemetry", "it shows how many lines the log dropped"),
     ("telemetry", "config", "it is started before there is a server to hand settings down"),
 ];

@@ -135,7 +135,7 @@ fn audience_granted(facts: &Facts) -> Option<(Change, Facts)> {
 
 fn registered(facts: &Facts) -> Option<(Change, Facts)> {
     let token = facts.token.as_ref().ok().filter(|_| facts.client.is_none())?;
-    let words = format!("if the client {} were registered", token.client_id);
+    let words = format!("if the client {} were still registered", token.client_id);
     let client = Some(client_of(token).into());
     Some((Change::new(ChangeKind::ClientRegistered, words), Facts { client, ..facts.clone() }))
 }

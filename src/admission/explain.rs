@@ -127,6 +127,9 @@ impl Facts {
     fn got_of(&self, check: Check, token: &AccessToken) -> String {
         let client = self.client.as_deref();
         match check {
+            Check::Expiry if token.expires_at <= self.moment => {
+                format!("expired at {}, {}", token.expires_at, self.distance(token.expires_at))
+            }
             Check::Expiry => format!("expires at {}, {}", token.expires_at, self.distance(token.expires_at)),
             Check::Audience => format!("for {}", token.audience),
             Check::NotBefore if token.not_before > self.moment => {
@@ -361,7 +364,7 @@ mod tests {
                 |facts| token(facts).expires_at = UnixSeconds::new(NOON.get() - 11),
                 Check::Expiry,
                 "a token that expires after 2026-01-01T12:00:00Z",
-                "expires at 2026-01-01T11:59:49Z, 11 s ago",
+                "expired at 2026-01-01T11:59:49Z, 11 s ago",
                 &["if the token were 12 s younger", "with a new token"],
             ),
             (
@@ -390,7 +393,7 @@ mod tests {
                 Check::Client,
                 "a registered client",
                 "client-000001, which is not registered",
-                &["if the client client-000001 were registered"],
+                &["if the client client-000001 were still registered"],
             ),
             (
                 |facts| client(facts).revoke_tokens(NOON),

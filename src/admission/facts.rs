@@ -78,6 +78,19 @@ impl Facts {
         self.client.as_ref().filter(|_| self.token.is_ok())
     }
 
+    /// Where the client stood with its throttle after the request; `None` without a client.
+    #[must_use]
+    pub fn permits(&self) -> Option<Permits> {
+        self.permits
+    }
+
+    /// Where the client stood with its quota after the request; `None` without a client, and where only the store can
+    /// tell.
+    #[must_use]
+    pub fn units(&self) -> Option<Units> {
+        self.units.clone().ok().flatten()
+    }
+
     /// Why the request was refused; `None` if it was let through.
     #[must_use]
     pub fn denial(&self) -> Option<Denial> {
@@ -194,5 +207,34 @@ impl<'f> Rooms for Recorded<'f> {
 
     fn refuse(&self, denial: Denial, _: Seen<Arc<AccessToken>>) -> Denial {
         denial
+    }
+}
+
+#[cfg(test)]
+impl Facts {
+    /// A request that lacks a scope, of this client, or without any token.
+    pub(crate) fn refused_for_scope(client: Option<Arc<Client>>) -> Self {
+        let moment = UnixSeconds::new(1_000);
+        let token = client.as_deref().map(|client| AccessToken {
+            jti: uuid::Uuid::nil(),
+            client_id: client.client_id.clone(),
+            audience: "public".to_owned(),
+            scope: client.scope.clone(),
+            issued_at: moment,
+            not_before: UnixSeconds::default(),
+            expires_at: moment.plus(1),
+            epoch: Some(client.token_epoch),
+        });
+        Self {
+            moment,
+            right: Right { api: Api::Public, scope_token: Some(crate::oauth::scope::WRITE_ZONES) },
+            uses_limits: true,
+            audience: "public".into(),
+            token: token.map(Arc::new).ok_or(Unverified::Bearer(BearerFault::Missing)),
+            is_revoked: false,
+            client,
+            permits: None,
+            units: Ok(None),
+        }
     }
 }

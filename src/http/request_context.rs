@@ -38,6 +38,8 @@ pub(super) struct RequestContext {
     /// What its walk saw, if it was refused, or if somebody asked.
     facts: OnceCell<Facts>,
     wants_facts: Cell<bool>,
+    /// Whether a fault of the sandbox answers it in place of the gate.
+    is_injected: Cell<bool>,
 }
 
 /// The id of a request: 1 to 128 visible ASCII characters.
@@ -52,8 +54,14 @@ impl RequestContext {
     fn new(headers: &HeaderMap) -> Self {
         let accepted = accepted_id(headers, &X_REQUEST_ID).map(RequestId::Accepted);
         let id = accepted.unwrap_or_else(|| RequestId::Generated(Uuid::new_v4()));
-        let (standing, caller, facts) = (Cell::new(None), OnceCell::new(), OnceCell::new());
-        Self { id, standing, caller, facts, wants_facts: Cell::new(false) }
+        Self {
+            id,
+            standing: Cell::new(None),
+            caller: OnceCell::new(),
+            facts: OnceCell::new(),
+            wants_facts: Cell::new(false),
+            is_injected: Cell::new(false),
+        }
     }
 
     /// The id, as its header carries it.
@@ -71,6 +79,11 @@ impl RequestContext {
     /// What the caller has left of its limits, if the caller is authenticated.
     pub(super) fn standing(&self) -> Option<Standing> {
         self.standing.get()
+    }
+
+    /// Whether a fault of the sandbox answers it in place of the gate: such an answer counts as no real one.
+    pub(super) fn is_injected(&self) -> bool {
+        self.is_injected.get()
     }
 
     /// The client that sent the request, if that was [noted](note_caller).
@@ -125,6 +138,13 @@ pub(super) fn note_facts(request: &HttpRequest, facts: Facts) {
     if let Some(context) = of(request) {
         // A request takes one walk.
         let _ = context.facts.set(facts);
+    }
+}
+
+/// Notes that a fault of the sandbox answers the request. `serve` never does.
+pub(super) fn note_injected(request: &HttpRequest) {
+    if let Some(context) = of(request) {
+        context.is_injected.set(true);
     }
 }
 

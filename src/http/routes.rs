@@ -16,7 +16,7 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, snapshots};
+use crate::http::sandbox::{clock, faults, requests, snapshots};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
@@ -134,6 +134,17 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, faults::show, "getFault", "Shows a rule.")
             .on(Method::PATCH, ControlToken, faults::change, "changeFault", "Changes some members of a rule.")
             .on(Method::DELETE, ControlToken, faults::remove, "removeFault", "Removes a rule."),
+        sandbox("/requests")
+            .on(Method::GET, ControlToken, requests::list, "listRequests", "Lists the requests of the journal, or sends each as it is recorded.")
+            .on(Method::DELETE, ControlToken, requests::clear, "clearRequests", "Forgets every request."),
+        sandbox("/requests/find")
+            .on(Method::POST, ControlToken, requests::find, "findRequests", "Finds requests, with all that there is of each."),
+        sandbox("/requests/count")
+            .on(Method::POST, ControlToken, requests::count, "countRequests", "Counts requests."),
+        sandbox("/requests/{request_id}")
+            .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
+        sandbox("/requests/{request_id}/why")
+            .on(Method::GET, ControlToken, requests::why, "explainRequest", "Shows each check of a request, and what would have let it through."),
         sandbox("/snapshots")
             .on(Method::GET, ControlToken, snapshots::list, "listSnapshots", "Lists the states that were saved."),
         sandbox("/snapshots/{name}")

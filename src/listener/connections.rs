@@ -1,11 +1,15 @@
 //! How many connections there were and are, and what a stop cut off.
 
+use std::any::Any;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConnection;
 use tokio::time::{sleep, timeout};
 
+use super::breaks::{Break, BreakSignal};
 use crate::counts::{Counter, Counts, label};
 
 /// How often a stop checks whether the last connection has ended.
@@ -26,6 +30,10 @@ label! {
         TimedOut = "timed_out",
     }
 }
+
+/// Is called once for each TLS connection, with its peer and what was negotiated. What it returns is dropped when the
+/// connection ends.
+pub type Observer = Arc<dyn Fn(SocketAddr, &ServerConnection) -> Box<dyn Any> + Send + Sync>;
 
 /// How many connections there were and are.
 #[derive(Debug, Default)]
@@ -73,16 +81,20 @@ impl Connections {
 
     pub(super) fn begin(self: &Arc<Self>, opening: Opening) -> Rc<Open> {
         self.opened.add_one(opening);
-        Rc::new(Open(Arc::clone(self)))
+        Rc::new(Open { connections: Arc::clone(self), breaks: BreakSignal::default() })
     }
 }
 
 /// An open connection: its socket is open, or an answer of it is under way.
-pub(super) struct Open(Arc<Connections>);
+pub(super) struct Open {
+    connections: Arc<Connections>,
+    /// Sent by an answer that breaks the connection.
+    pub(super) breaks: BreakSignal,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.ended.add_one();
+        self.connections.ended.add_one();
     }
 }
 
@@ -94,6 +106,13 @@ impl Work {
         Self(Some(Rc::clone(open)))
     }
 
+    /// Breaks the connection.
+    pub(super) fn break_off(&self, asked: Break) {
+        if let Some(open) = &self.0 {
+            open.breaks.send(asked);
+        }
+    }
+
     pub(super) fn finish(mut self) {
         self.0 = None;
     }
@@ -102,7 +121,7 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if let Some(open) = &self.0 {
-            open.0.cut_off.add_one();
+            open.connections.cut_off.add_one();
         }
     }
 }

@@ -27,7 +27,9 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, OwnHosts, Sandbox, Snapshots, read_shift};
+use crate::sandbox::{
+    CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_shift,
+};
 use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -199,7 +201,8 @@ async fn open_sandbox(
     if clock.is_shifted() {
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
-    Ok(Sandbox::new(Arc::new(clock), token, hosts, snapshots))
+    let journal = Journal::new(config.journal.requests);
+    Ok(Sandbox::new(Arc::new(clock), token, hosts, journal, snapshots))
 }
 
 /// What a sandbox counts beside a production server.

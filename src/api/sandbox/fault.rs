@@ -188,12 +188,12 @@ impl<'de> Deserialize<'de> for RequestRange {
     }
 }
 
-/// What happens to a request, in this order: it waits; it gets an answer, that of the gate unless another is named; the
-/// answer is changed; it is delivered, or not.
+/// What happens to a request, in this order: it gets an answer, that of the gate unless another is named; the answer is
+/// changed; it waits; it is delivered, or not. What is not delivered does not reach the gate, unless `after_commit` says so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effect {
-    /// How long it waits: before the gate, or with `after_commit` before the answer.
+    /// How long its answer waits. The gate and the handler have done their part before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
     /// The answer in place of the gate's; none leaves that of the gate.
@@ -287,8 +287,10 @@ words! {
         ReorderedMembers = "reordered-members",
         /// A body in chunks, without `Content-Length`.
         ChunkedBody = "chunked-body",
-        /// Lower-case field names on HTTP/1.1: their case does not count (RFC 9110 section 5.1).
+        /// Lower-case field names on HTTP/1.1: their case does not count (RFC 9110 section 5.1). This server always sends them.
         LowercaseFields = "lowercase-fields",
+        /// Field names as other servers send them on HTTP/1.1: `Content-Type`.
+        TitleCaseFields = "title-case-fields",
         /// The connection is closed after the answer.
         ConnectionClose = "connection-close",
     }

@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod fault;
 pub mod ready;
+pub mod request;
 pub mod snapshot;

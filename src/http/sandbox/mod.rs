@@ -3,12 +3,18 @@
 //! The first argument of each handler is [`Control`](control::Control). Control requests pass no gate and neither layer:
 //! they are never throttled, counted, faulted or recorded.
 
+mod capture;
 pub(super) mod clock;
 pub(super) mod control;
+mod disturbance;
+mod effects;
 pub(super) mod faults;
+mod injection;
 mod inner;
 mod outer;
 mod prefer;
+mod request_events;
+pub(super) mod requests;
 pub(super) mod snapshots;
 mod vocabulary;
 

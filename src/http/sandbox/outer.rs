@@ -1,17 +1,21 @@
 //! The outer layer of a sandbox's application, around [`ResponseHeaders`](crate::http::response::ResponseHeaders): it sees a
-//! request before anything else does, and its answer as it will be sent.
+//! request before anything else does, and its answer as it will be sent. Here is found what disturbs a request, once, and the
+//! disturbed answer is made.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
-use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{DATE, HeaderValue};
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
+use super::capture::Capture;
+use super::disturbance::Disturbance;
+use super::{effects, is_control};
 use crate::sandbox::Sandbox;
-use crate::time::Clock as _;
+use crate::time::{Clock as _, SystemClock};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -22,6 +26,7 @@ pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
 pub(crate) struct OuterService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    real_clock: Rc<SystemClock>,
 }
 
 impl<S> Transform<S, ServiceRequest> for OuterLayer
@@ -35,7 +40,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(OuterService { application: Rc::new(application), sandbox: self.0.clone() }))
+        let (sandbox, real_clock) = (self.0.clone(), Rc::new(SystemClock::new()));
+        ready(Ok(OuterService { application: Rc::new(application), sandbox, real_clock }))
     }
 }
 
@@ -49,12 +55,27 @@ where
 
     forward_ready!(application);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        if is_control(request.path()) {
+            return Box::pin(async move {
+                let mut response = application.call(request).await?;
+                put_date(&mut response, &sandbox);
+                Ok(response)
+            });
+        }
+        let capture = Capture::begin(&sandbox, &self.real_clock, &mut request);
         Box::pin(async move {
+            let disturbance = Disturbance::find(&sandbox, &mut request).await.map(Rc::new);
+            if let Some(disturbance) = &disturbance {
+                request.extensions_mut().insert(Rc::clone(disturbance));
+            }
             let mut response = application.call(request).await?;
+            if let Some(disturbance) = &disturbance {
+                response = effects::apply(response, disturbance, sandbox.clock.now());
+            }
             put_date(&mut response, &sandbox);
-            Ok(response)
+            Ok(capture.record(response, disturbance.as_deref().map(|disturbance| &disturbance.firing)))
         })
     }
 }

@@ -64,6 +64,13 @@ impl EffectKind {
     }
 }
 
+impl Firing {
+    /// What disturbs the request.
+    pub(crate) fn kind(&self) -> EffectKind {
+        EffectKind::of(&self.effect)
+    }
+}
+
 /// A rule with its numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -209,7 +216,8 @@ fn notes(effect: &Effect) -> Vec<Cow<'static, str>> {
         notes.push(format!("{name} needs HTTP/2: over HTTP/1.1 the connection is closed before the headers").into());
     }
     let of_variation = match effect.variation {
-        Some(Variation::LowercaseFields) => "HTTP/2 has no other field names: use HTTP/1.1 to see a change",
+        Some(Variation::LowercaseFields) => "this server always sends lower-case names: title-case-fields shows others",
+        Some(Variation::TitleCaseFields) => "HTTP/2 has lower-case field names alone: use HTTP/1.1 to see a change",
         Some(Variation::ChunkedBody) => "HTTP/2 has no chunks: there the body comes without content-length",
         Some(Variation::RetryAfterDate) if effect.answer.is_none() => {
             "changes only answers that have Retry-After, such as a 429: name a problem as well to get one"
