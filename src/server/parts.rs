@@ -27,9 +27,7 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{
-    CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_shift,
-};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_shift};
 use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;

@@ -31,6 +31,7 @@ mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_journal;
 mod sandbox_snapshots;
+mod sandbox_state;
 mod stop;
 mod token_endpoint;
 mod token_limits;

@@ -45,6 +45,9 @@ pub struct Restored {
     pub clients: usize,
     /// How many zones there are.
     pub zones: usize,
+    /// The number of the newest request in the journal: `since` with this number finds the requests after it. A reset has
+    /// emptied the journal.
+    pub last: u64,
     /// What to know about it.
     pub note: Cow<'static, str>,
 }

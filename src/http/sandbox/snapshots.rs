@@ -50,7 +50,7 @@ pub(in crate::http) async fn restore(
         let saved = sandbox.snapshots.get(&name).await?;
         let quiet = sandbox.quiet().await?;
         gate.restore(&saved, &quiet).await?;
-        Ok(answer(&mut HttpResponse::Ok(), &restored(Some(name), &gate)))
+        Ok(answer(&mut HttpResponse::Ok(), &restored(Some(name), &gate, &sandbox)))
     })
     .await
 }
@@ -73,17 +73,19 @@ pub(in crate::http) async fn reset(
         let seed = gate.make_seed().await?;
         let quiet = sandbox.quiet().await?;
         gate.reset(&seed, &quiet).await?;
-        Ok(answer(&mut HttpResponse::Ok(), &restored(None, &gate)))
+        sandbox.journal.clear();
+        Ok(answer(&mut HttpResponse::Ok(), &restored(None, &gate, &sandbox)))
     })
     .await
 }
 
-fn restored(name: Option<SnapshotName>, gate: &GateState) -> Restored {
+fn restored(name: Option<SnapshotName>, gate: &GateState, sandbox: &Sandbox) -> Restored {
     Restored {
         name: name.map(|name| name.to_string()),
         now: gate.clock.now(),
         clients: gate.clients.count(),
         zones: gate.parking.count(),
+        last: sandbox.journal.last(),
         note: NOTE.into(),
     }
 }

@@ -19,6 +19,7 @@ use crate::clients::Clients;
 use crate::failures::Failures;
 use crate::keys::Keys;
 use crate::parking::Parking;
+use crate::refusals::Refusals;
 use crate::revocation::Revocation;
 use crate::sandbox::clock_record::{read_shift, record_shift};
 use crate::sandbox::faults::Faults;
@@ -45,6 +46,7 @@ pub(crate) struct GateState {
     pub(crate) failures: Arc<Failures>,
     pub(crate) administration: Arc<Administration>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) make_seed: MakeSeed,
 }
 
@@ -88,7 +90,9 @@ impl GateState {
 
     /// Goes to the seed, as if this process had just started with an empty store.
     pub(crate) async fn reset(&self, seed: &Entries, quiet: &Quiet<'_>) -> Result<(), SnapshotError> {
-        self.go_to(seed, &Memory::default(), quiet).await
+        self.go_to(seed, &Memory::default(), quiet).await?;
+        self.refusals.clear();
+        Ok(())
     }
 
     async fn go_to(&self, entries: &Entries, memory: &Memory, _quiet: &Quiet<'_>) -> Result<(), SnapshotError> {
