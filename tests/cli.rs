@@ -27,6 +27,8 @@ mod sandbox_control;
 mod sandbox_fault;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/why.rs"]
 mod why;
 

@@ -153,6 +153,11 @@ impl Today {
         (self.is_read && self.day == day).then_some(self.count)
     }
 
+    /// The day, and its count if it was read from the store.
+    pub(super) fn count_read(&self) -> Option<(Day, Count)> {
+        self.is_read.then_some((self.day, self.count))
+    }
+
     fn begin(&mut self, day: Day) -> Unspent {
         let unspent = self.take_unspent();
         (self.day, self.count, self.is_read) = (day, Count::default(), false);
@@ -165,7 +170,7 @@ impl Today {
         self.take_unspent()
     }
 
-    fn take_unspent(&mut self) -> Unspent {
+    pub(super) fn take_unspent(&mut self) -> Unspent {
         let units = std::mem::take(&mut self.count.available);
         self.count.leased = self.count.leased.saturating_sub(units);
         Unspent { day: self.day, units }

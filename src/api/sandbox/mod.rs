@@ -4,3 +4,4 @@ pub mod clock;
 pub mod fault;
 pub mod ready;
 pub mod request;
+pub mod snapshot;

@@ -4,3 +4,5 @@ pub(super) mod clock;
 mod effect;
 pub(super) mod fault;
 pub(super) mod requests;
+pub(super) mod reset;
+pub(super) mod snapshot;

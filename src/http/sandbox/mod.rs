@@ -15,6 +15,7 @@ mod outer;
 mod prefer;
 mod request_events;
 pub(super) mod requests;
+pub(super) mod snapshots;
 mod vocabulary;
 
 use actix_web::dev::ServiceRequest;
