@@ -21,7 +21,7 @@ use crate::oauth::bearer::{self, BearerFault};
 use crate::oauth::credentials::ClientId;
 pub use crate::oauth::resource::Api;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, ScopeToken};
-use crate::quota::{DayUsed, LeaseCounts, Quota, Units};
+use crate::quota::{DayUsed, LeaseCounts, Quota, Units, Unspent};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Permits, Throttle};
@@ -309,6 +309,16 @@ impl Admission {
         let permits = self.throttle.peek(&client.client_id, client.limits);
         let units = self.quota.peek(&client.client_id, client.limits).await?;
         Ok(Standing { permits, units: Some(units) })
+    }
+
+    /// Counts all that is left of a client's day as spent, for the sandbox; `None` if no quota limits the client.
+    pub(crate) async fn use_up_quota(&self, client: &Client) -> Result<Option<Unspent>, StoreError> {
+        self.quota.use_up(&client.client_id, client.limits).await
+    }
+
+    /// No longer counts units as spent that were used up.
+    pub(crate) async fn give_back_quota(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        self.quota.give_back(client_id, unspent).await
     }
 
     /// Returns unspent units to the store. For a clean stop, after the last request.

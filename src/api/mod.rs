@@ -17,6 +17,7 @@ pub mod page;
 pub mod policy;
 pub mod problem;
 pub mod revocation;
+pub mod sandbox;
 mod schema;
 pub mod secret;
 pub mod token;

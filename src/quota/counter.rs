@@ -81,10 +81,10 @@ pub(super) struct Count {
 }
 
 /// Units of a day that this process leased and did not spend.
-#[derive(Clone, Copy)]
-pub(super) struct Unspent {
-    pub(super) day: Day,
-    pub(super) units: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct Unspent {
+    pub(crate) day: Day,
+    pub(crate) units: u64,
 }
 
 /// What became of a request for one unit.
@@ -101,7 +101,7 @@ pub(super) enum Step {
 impl Today {
     /// Spends one unit of `day`. Also returns the unspent units of the day before, if this request begins a new day.
     pub(super) fn spend(&mut self, day: Day, limits: Limits) -> (Step, Option<Unspent>) {
-        let unspent = (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0);
+        let unspent = self.enter(day);
         (self.step(limits), unspent)
     }
 
@@ -146,6 +146,23 @@ impl Today {
     /// The count of `day`, if it was read from the store.
     pub(super) fn count_on(&self, day: Day) -> Option<Count> {
         (self.is_read && self.day == day).then_some(self.count)
+    }
+
+    /// Begins `day` unless it has begun; returns the unspent units of the day before.
+    pub(super) fn enter(&mut self, day: Day) -> Option<Unspent> {
+        (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0)
+    }
+
+    /// Counts every unit of `day` that is available here as spent, and says how many that were.
+    pub(super) fn use_available(&mut self, day: Day) -> u64 {
+        if self.day == day { std::mem::take(&mut self.count.available) } else { 0 }
+    }
+
+    /// No longer counts these units as spent.
+    pub(super) fn uncount(&mut self, unspent: Unspent) {
+        if self.day == unspent.day {
+            self.count.leased = self.count.leased.saturating_sub(unspent.units);
+        }
     }
 
     fn begin(&mut self, day: Day) -> Unspent {

@@ -2,3 +2,4 @@
 //! under `boomgate sandbox`, and only on loopback.
 
 pub mod demo;
+pub(crate) mod forge;

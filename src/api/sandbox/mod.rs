@@ -1,0 +1,3 @@
+//! The words on the wire of `/sandbox/…`.
+
+pub mod token;
