@@ -24,6 +24,7 @@ mod open_files;
 mod openapi;
 mod output;
 mod pages;
+mod sandbox;
 mod serve;
 mod token;
 mod welcome;
@@ -74,6 +75,8 @@ enum Command {
     Audit(audit::Options),
     /// Get, explain and revoke access tokens
     Token(token::Options),
+    /// Show and move the clock of a sandbox
+    Clock(sandbox::clock::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -107,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
+        Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

@@ -31,6 +31,15 @@ impl Host {
         fits.then(|| Self::Dns(text.to_ascii_lowercase()))
     }
 
+    /// Whether it means the machine itself: a loopback address, or a name at or below `localhost` (RFC 6761 section 6.3).
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Dns(name) => name.rsplit('.').next() == Some("localhost"),
+            Self::Ip(address) => address.to_canonical().is_loopback(),
+        }
+    }
+
     /// Whether a certificate for this is one for `other` (RFC 6125 section 6.4): `*` stands for one label.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {

@@ -191,6 +191,10 @@ fn serve_apps(
         let (parts, site) = (parts.clone(), secure_site.clone());
         move || app::secure_app(&parts, &site)
     };
+    let sandbox_app = parts.sandbox.clone().map(|sandbox| {
+        let (parts, site) = (parts.clone(), secure_site.clone());
+        move || app::sandbox_app(&parts, &site, &sandbox)
+    });
     let plain_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());
         move || app::plain_http_app(&parts, &site)
@@ -199,7 +203,10 @@ fn serve_apps(
         let (parts, site) = (parts.clone(), plain_site.clone());
         move || app::ops_app(&parts, &site)
     };
-    let mut sockets = sockets.https(https, tls.server_config(), secure_app, plain_app.clone())?;
+    let mut sockets = match sandbox_app {
+        Some(sandbox_app) => sockets.https(https, tls.server_config(), sandbox_app, plain_app.clone())?,
+        None => sockets.https(https, tls.server_config(), secure_app, plain_app.clone())?,
+    };
     if let Some(http) = http {
         sockets = sockets.http(http, plain_app)?;
     }

@@ -4,6 +4,9 @@
 //! the sandbox can move the time for all of them. Wall time is whole seconds, as in tokens and the API. The throttle uses
 //! monotonic time, which never runs backwards.
 
+mod sandbox_clock;
+mod span;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +16,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+pub use self::sandbox_clock::{ClockFault, ClockState, SandboxClock};
+pub use self::span::{SPAN_FORM, parse_span};
 
 /// Seconds in an hour.
 pub(crate) const SECONDS_PER_HOUR: u64 = 3_600;
@@ -26,6 +32,11 @@ const MAX_SECONDS: u64 = 253_402_300_799;
 pub trait Clock: Send + Sync + 'static {
     /// Wall time now; may jump either way when the system's clock is set.
     fn now(&self) -> UnixSeconds;
+
+    /// Wall time as the span since the epoch, as fine as the clock has it.
+    fn since_epoch(&self) -> Duration {
+        Duration::from_secs(self.now().get())
+    }
 
     /// Time since an arbitrary start; never runs backwards.
     fn monotonic(&self) -> Duration;
@@ -56,10 +67,13 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     fn now(&self) -> UnixSeconds {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        UnixSeconds::new(since_epoch.map_or(0, |elapsed| elapsed.as_secs()))
+        UnixSeconds::new(self.since_epoch().as_secs())
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    fn since_epoch(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
     fn monotonic(&self) -> Duration {
@@ -97,6 +111,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> UnixSeconds {
         UnixSeconds::new(self.wall_ms.load(Ordering::SeqCst) / 1_000)
+    }
+
+    fn since_epoch(&self) -> Duration {
+        Duration::from_millis(self.wall_ms.load(Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {
@@ -164,6 +182,12 @@ impl UnixSeconds {
     pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
         let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(Self::new(since_epoch.as_secs()))
+    }
+
+    /// It as an HTTP date: `Mon, 25 Jan 2021 15:13:21 GMT`.
+    #[must_use]
+    pub(crate) fn to_http_date(self) -> String {
+        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(self.0))
     }
 }
 
@@ -243,6 +267,9 @@ mod tests {
             assert_eq!(UnixSeconds::parse_http_date(text), UnixSeconds::parse("2021-01-25T15:13:21Z"), "{text}");
         }
         assert_eq!(UnixSeconds::parse_http_date("yesterday"), None);
+        for text in ["Mon, 25 Jan 2021 15:13:21 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(UnixSeconds::parse_http_date(text).unwrap().to_http_date(), text);
+        }
     }
 
     #[test]

@@ -127,6 +127,14 @@ impl Tls {
         }
     }
 
+    /// The host names and addresses that the certificate in use is for.
+    #[must_use]
+    pub(crate) fn names(&self) -> Vec<String> {
+        let shown = self.shown.0.load();
+        let leaf = shown.chain_and_key.cert.first().and_then(|leaf| CertificateFacts::parse(leaf).ok());
+        leaf.map(|leaf| leaf.names()).unwrap_or_default()
+    }
+
     /// Until when clients accept the certificate in use.
     #[must_use]
     pub fn not_after(&self) -> UnixSeconds {

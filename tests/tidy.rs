@@ -52,7 +52,7 @@ const FLOORS: [(&str, u8); 34] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 17] = [
+const NEIGHBOURS: [(&str, &str, &str); 18] = [
     ("api", "oauth", "a body is made of the words of the field"),
     ("api", "limits", "a body shows how much a client may call"),
     ("api", "time", "a body says when"),
@@ -65,6 +65,7 @@ const NEIGHBOURS: [(&str, &str, &str); 17] = [
     ("tokens", "clients", "a token is issued to a client"),
     ("parking", "idempotency", "a zone is created once for each key"),
     ("store", "files", "one rule says who may read a folder"),
+    ("http", "sandbox", "handlers control the sandbox"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
     ("server", "listener", "it assembles the sockets"),

@@ -1,11 +1,13 @@
 //! A running server, called over HTTPS as any client calls it.
 //!
 //! [`target`] says which server that is and where it listens, [`trust`] which certificates are accepted, [`answer`]
-//! reads what it sends, and [`admin`] has its admin API. No redirect is followed and no proxy is used. Every refusal
+//! reads what it sends, [`admin`] has its admin API, and [`control`] the control of a sandbox. No redirect is followed and no proxy is used. Every refusal
 //! becomes one line that says what to do.
 
 mod admin;
 mod answer;
+mod api;
+mod control;
 mod target;
 mod transport;
 mod trust;
@@ -23,6 +25,8 @@ use ureq::{Agent, Body};
 
 pub(super) use self::admin::AdminApi;
 pub(super) use self::answer::{Answer, AsSent};
+pub(super) use self::api::Api;
+pub(super) use self::control::ControlOptions;
 pub(super) use self::target::{Route, Target, reachable};
 use self::transport::{Routed, TlsConnector};
 use self::trust::Trust;

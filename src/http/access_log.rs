@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::durations::method_name;
 use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
+use crate::sandbox::CONTROL_TOKEN_PREFIX;
 
 /// The target of these lines.
 pub(crate) const ACCESS: &str = "boomgate::access";
@@ -21,8 +22,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How often a path is decoded again to look for a secret: a bound on the work that one request makes.
 const MORE_DECODINGS: usize = 2;
 
-/// How tokens (the header of a JWT is a JSON object in base64) and client secrets start.
-const SENSITIVE: [&str; 2] = ["eyJ", SECRET_PREFIX];
+/// How tokens (the header of a JWT is a JSON object in base64), client secrets and control tokens start.
+const SENSITIVE: [&str; 3] = ["eyJ", SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
 
 /// Whether the log takes a line for each request. This costs one look at a level.
 pub(super) fn is_logged() -> bool {
@@ -99,6 +100,7 @@ mod tests {
             ("/parking/zones/1", "/parking/zones/1"),
             ("/parking/zones/eyJhbGciOiJFUzI1NiJ9.e30.c2ln/x", "/parking/zones/…"),
             ("/bg_secret_demoReader", "/…"),
+            ("/a/bg_sandbox_0123", "/a/…"),
             ("/a/bg%5Fsecret%5FdemoReader", "/a/…"),
             ("/%65yJ0", "/…"),
             ("/a/bg%255Fsecret%255FdemoReader", "/a/…"),

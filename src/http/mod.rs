@@ -2,7 +2,7 @@
 //!
 //! [`routes`] lists every route. The first argument of a handler is the right that its caller needs:
 //! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
-//! themselves, none for a public page. A failure is a value; [`error`] is the one place that turns it into a status,
+//! themselves, [`sandbox`]'s `Control` for whoever controls a sandbox, none for a public page. A failure is a value; [`error`] is the one place that turns it into a status,
 //! headers and a body, and [`response`] adds what every answer has.
 
 pub(crate) mod access_log;
@@ -31,6 +31,7 @@ pub(crate) mod response;
 pub(crate) mod revoke;
 pub(crate) mod router;
 pub mod routes;
+pub(crate) mod sandbox;
 pub(crate) mod source_limit;
 pub(crate) mod token;
 pub(crate) mod usage;

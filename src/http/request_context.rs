@@ -18,6 +18,7 @@ use crate::administration::Actor;
 use crate::admission::Standing;
 use crate::http::access_log::is_logged;
 use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
+use crate::sandbox::CONTROL_TOKEN_PREFIX;
 
 /// Names a request, in it and in its answer.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -126,7 +127,8 @@ pub(super) fn accepted_id(headers: &HeaderMap, name: &HeaderName) -> Option<Head
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
-    let secret = value.as_bytes().windows(SECRET_PREFIX.len()).any(|part| part == SECRET_PREFIX.as_bytes());
+    let has = |prefix: &str| value.as_bytes().windows(prefix.len()).any(|part| part == prefix.as_bytes());
+    let secret = has(SECRET_PREFIX) || has(CONTROL_TOKEN_PREFIX);
     (visible && !secret && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
 }
 
@@ -179,7 +181,7 @@ mod tests {
         };
         assert_eq!(id(&["order-17/\"retry\""]), "order-17/\"retry\"");
         assert_eq!(id(&[&"a".repeat(128)]), "a".repeat(128));
-        for refused in ["", "two words", "a-bg_secret_b", &"a".repeat(129), "\u{e9}"] {
+        for refused in ["", "two words", "a-bg_secret_b", "bg_sandbox_a", &"a".repeat(129), "\u{e9}"] {
             assert!(Uuid::parse_str(&id(&[refused])).is_ok(), "{refused}");
         }
         assert!(Uuid::parse_str(&id(&["a", "b"])).is_ok());

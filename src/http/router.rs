@@ -21,7 +21,8 @@ use actix_web::{HttpResponse, Scope};
 use crate::admission::{Api, Right};
 use crate::http::authorized::{AnyAdmin, AnyPublic, Authorized};
 use crate::http::error::Problem;
-use crate::http::routes::{self, ADMIN, Access, Place, Route, VERSION};
+use crate::http::routes::{self, ADMIN, Access, Place, Route, SANDBOX, VERSION};
+use crate::http::sandbox::control::Control;
 use crate::http::source_limit::SourceLimit;
 use crate::http::{oauth_endpoint, parking as zones};
 use crate::parking::Parking;
@@ -33,8 +34,8 @@ const MAX_PATH_BYTES: usize = 512;
 /// The segment of a path that is an id.
 const ID: &str = "/{id}";
 
-/// Serves every route over TLS.
-pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limit: &SourceLimit) {
+/// Serves every route over TLS; those that control a sandbox only if the server is one.
+pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limit: &SourceLimit, is_sandbox: bool) {
     let table = routes::table();
     let at = |place: Place| table.iter().filter(move |route| route.place() == place);
     let plain = |config: &mut ServiceConfig, prefix| {
@@ -56,6 +57,11 @@ pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limi
     config.service(versioned.configure(|config| patterns(config, VERSION)));
     patterns(config, "");
     config.service(web::scope(ADMIN).configure(admin));
+    if is_sandbox {
+        let control =
+            |config: &mut ServiceConfig| at(Place::Sandbox).for_each(|route| serve(config, route, "", SANDBOX, limit));
+        config.service(web::scope(SANDBOX).configure(control));
+    }
     at(Place::Root).for_each(|route| serve(config, route, "", "", limit));
     config.default_service(web::to(not_found));
 }
@@ -85,6 +91,7 @@ fn serve(config: &mut ServiceConfig, route: &Route, prefix: &str, scope: &str, l
             Access::Token(Right { api: Api::Admin, .. }) => {
                 config.service(resource.default_service(web::to(move |_: Authorized<AnyAdmin>| refuse())))
             }
+            Access::Sandbox => config.service(resource.default_service(web::to(move |_: Control| refuse()))),
             // Nothing is spent of any limit, so there is nothing to ask the gate for.
             Access::Token(_) | Access::Public => config.service(resource.default_service(web::to(refuse))),
         };

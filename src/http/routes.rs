@@ -14,6 +14,8 @@ use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
+use crate::http::sandbox::clock;
+use crate::http::sandbox::control::Control;
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -21,6 +23,8 @@ use crate::oauth::resource::{METADATA_PATH, Resource};
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
+/// What the control of a sandbox is served under.
+pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]
@@ -103,6 +107,9 @@ pub fn table() -> Vec<Route> {
         root("/readyz").also_for_operators()
             .on(Method::GET, Public, health::readyz, "getReadiness", "Says whether the server can serve."),
 
+        sandbox("/clock")
+            .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),
     ]
@@ -127,6 +134,8 @@ pub enum Place {
     Admin,
     /// Over TLS, at `/` alone.
     Root,
+    /// Over TLS, under `/sandbox`, if the server is a sandbox.
+    Sandbox,
     /// On the port for operators.
     Operators,
 }
@@ -153,6 +162,8 @@ pub enum Access {
     Client,
     /// A client whose token has this right.
     Token(Right),
+    /// Whoever has the control token of the sandbox.
+    Sandbox,
 }
 
 /// A right that handlers with the arguments `Args` may be listed under: it goes with a handler whose first argument asks for
@@ -167,6 +178,8 @@ struct Public;
 struct AuthenticatedClient;
 /// Any token of the partner API, of which nothing is spent.
 struct AnyToken;
+/// For [`Access::Sandbox`].
+struct ControlToken;
 
 impl<Args> Admits<Args> for Public {
     const ACCESS: Access = Access::Public;
@@ -185,6 +198,10 @@ macro_rules! admits {
 
         impl<$($argument),*> Admits<(OauthEndpoint, $($argument),*)> for AuthenticatedClient {
             const ACCESS: Access = Access::Client;
+        }
+
+        impl<$($argument),*> Admits<(Control, $($argument),*)> for ControlToken {
+            const ACCESS: Access = Access::Sandbox;
         }
     };
 }
@@ -214,6 +231,11 @@ fn root(path: &str) -> Route {
 fn protected_resources() -> Route {
     let [whole, parts @ ..] = Resource::ALL.map(|resource| format!("{METADATA_PATH}{}", resource.path));
     parts.iter().fold(root(&whole), |route, path| route.alias(path))
+}
+
+/// `path` is below `/sandbox`.
+fn sandbox(path: &str) -> Route {
+    Route::new(Place::Sandbox, &format!("{SANDBOX}{path}"))
 }
 
 fn operators(path: &str) -> Route {
@@ -270,6 +292,12 @@ impl Route {
     #[must_use]
     pub fn place(&self) -> Place {
         self.place
+    }
+
+    /// Whether the OpenAPI document has it: what partners and operators call over TLS.
+    #[must_use]
+    pub fn is_documented(&self) -> bool {
+        !matches!(self.place, Place::Operators | Place::Sandbox)
     }
 
     /// Whether it is also served on the port for operators.

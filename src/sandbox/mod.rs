@@ -1,5 +1,80 @@
-//! What a sandbox has beside a production server: clients whose credentials are published. All rules are the same. Only
-//! under `boomgate sandbox`, and only on loopback.
+//! What a sandbox has beside a production server: clients whose credentials are published, and the rooms that the user of
+//! the sandbox controls: its clock, its faults, its journal and its snapshots.
+//!
+//! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
+//! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+mod control_token;
 pub mod demo;
-pub(crate) mod forge;
+mod faults;
+mod journal;
+mod own_hosts;
+mod snapshots;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::timeout;
+
+pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
+pub use self::faults::Faults;
+pub use self::journal::Journal;
+pub use self::own_hosts::OwnHosts;
+pub use self::snapshots::Snapshots;
+use crate::time::SandboxClock;
+
+/// How long a change of the sandbox waits for the requests that are under way.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// The rooms of a sandbox, one field each.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// The clock of the whole gate.
+    pub clock: Arc<SandboxClock>,
+    /// What controls the sandbox.
+    pub token: ControlToken,
+    /// The names by which control requests may call this server.
+    pub hosts: OwnHosts,
+    /// The rules for faults.
+    pub faults: Faults,
+    /// What was requested and answered.
+    pub journal: Journal,
+    /// The states to go back to.
+    pub snapshots: Snapshots,
+    /// Each request to the API holds it for reading while its handler runs. See [`Sandbox::quiet`].
+    in_flight: RwLock<()>,
+}
+
+/// Requests are still under way after [`MAX_WAIT`], so that the sandbox did not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("requests are under way that do not end: nothing was changed")]
+pub struct NotQuiet;
+
+impl Sandbox {
+    /// A sandbox with nothing in its rooms.
+    #[must_use]
+    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
+        Self {
+            clock,
+            token,
+            hosts,
+            faults: Faults::default(),
+            journal: Journal::default(),
+            snapshots: Snapshots::default(),
+            in_flight: RwLock::new(()),
+        }
+    }
+
+    /// Waits until no handler runs, and holds the next ones back. So no request is half in one time, or state, and half in
+    /// another. Whoever holds it must not wait for a request to this server.
+    pub async fn quiet(&self) -> Result<RwLockWriteGuard<'_, ()>, NotQuiet> {
+        // A body may take half a minute to arrive, and whoever waits holds all other requests back.
+        timeout(MAX_WAIT, self.in_flight.write()).await.map_err(|_| NotQuiet)
+    }
+
+    /// What a request holds while its handler runs.
+    pub async fn enter(&self) -> RwLockReadGuard<'_, ()> {
+        self.in_flight.read().await
+    }
+}

@@ -6,10 +6,37 @@ use actix_web::{App, Error};
 
 use super::parts::Parts;
 use crate::http::response::{ResponseHeaders, Site};
+use crate::http::sandbox::{InnerLayer, OuterLayer};
 use crate::http::{plain_http, router};
+use crate::sandbox::Sandbox;
 
 /// Serves the API and its administration over TLS.
 pub(super) fn secure_app(
+    parts: &Parts,
+    site: &Data<Site>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
+> {
+    api(parts, site).wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+}
+
+/// The same in a sandbox, with its control, and a layer on each side of what every answer has.
+pub(super) fn sandbox_app(
+    parts: &Parts,
+    site: &Data<Site>,
+    sandbox: &Data<Sandbox>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
+> {
+    api(parts, site)
+        .app_data(sandbox.clone())
+        .wrap(InnerLayer(sandbox.clone()))
+        .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+        .wrap(OuterLayer(sandbox.clone()))
+}
+
+/// The handlers with what they use, and no layer around them.
+fn api(
     parts: &Parts,
     site: &Data<Site>,
 ) -> App<
@@ -31,8 +58,9 @@ pub(super) fn secure_app(
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
         .app_data(parts.api_document.clone())
-        .configure(|config| router::over_tls(config, &parts.parking, &parts.source_limit))
-        .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+        .configure(|config| {
+            router::over_tls(config, &parts.parking, &parts.source_limit, parts.sandbox.is_some());
+        })
 }
 
 /// Serves probes and metrics over plain HTTP, on the port for operators. It has nothing of the API.

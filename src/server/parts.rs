@@ -13,7 +13,7 @@ use crate::api::policy::{self, RegistrationPolicy, TtlBounds};
 use crate::audit::Audit;
 use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::Clients;
-use crate::config::{ClientDefaults, Config};
+use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
 use crate::http::api_document::ApiDocument;
 use crate::http::durations::Durations;
@@ -26,8 +26,10 @@ use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
 use crate::store::{Store, TimedStore};
-use crate::time::{Clock as _, SharedClock, SystemClock};
+use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
+use crate::tls::Tls;
 use crate::tokens::Tokens;
 
 /// What handlers use, each by its own name.
@@ -50,6 +52,8 @@ pub(super) struct Parts {
     pub(super) metrics: Data<Metrics>,
     pub(super) readiness: Data<Readiness>,
     pub(super) api_document: Data<ApiDocument>,
+    /// What only a sandbox has.
+    pub(super) sandbox: Option<Data<Sandbox>>,
 }
 
 /// Reads the facts from the store, and puts together the parts that work with them.
@@ -61,6 +65,11 @@ pub(super) async fn assemble(
     host: HostMetrics,
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
+    let sandbox = match config.edition {
+        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &host.tls)?)),
+        Edition::Serve => None,
+    };
+    let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
     let store: Arc<dyn Store> = timed.clone();
     let (clients, keys, revocation, parking) = tokio::try_join!(
         Clients::open(store.clone()),
@@ -158,7 +167,16 @@ pub(super) async fn assemble(
         metrics: Data::new(metrics),
         readiness: Data::new(readiness),
         api_document: Data::new(ApiDocument::new(openapi::to_json)),
+        sandbox,
     })
+}
+
+/// What the user of a sandbox controls. Its clock is in front of `clock`.
+fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
+    let path = config.data_dir.join(CONTROL_TOKEN_FILE);
+    let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
+    let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
+    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
 }
 
 /// How much one client may have stored.

@@ -178,6 +178,22 @@ impl TestServer {
         answer(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
 
+    /// The token that controls the sandbox.
+    pub(crate) fn control_token(&self) -> String {
+        std::fs::read_to_string(self.data_dir().join("sandbox-token")).unwrap().trim().to_owned()
+    }
+
+    /// A request that controls the sandbox: `path` is below `/sandbox`.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        assert!(path.starts_with("/sandbox"), "{path}");
+        let request = self.request(method, path).bearer_auth(self.control_token());
+        answer(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
     /// A token request with this body and media type.
     pub(crate) async fn token_request(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         answer(self.request(Method::POST, "/shared/access-tokens").header(CONTENT_TYPE, content_type).body(body)).await

@@ -27,6 +27,7 @@ mod registration_once;
 mod restart;
 mod revocation;
 mod same_value;
+mod sandbox_control;
 mod stop;
 mod token_endpoint;
 mod token_limits;

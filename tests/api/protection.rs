@@ -18,10 +18,21 @@ pub(crate) struct Call {
     pub(crate) allow: String,
 }
 
-/// One for each operation at each path, HEAD beside GET.
+/// One for each operation that the OpenAPI document has, at each path, HEAD beside GET.
 pub(crate) fn calls() -> Vec<Call> {
+    let calls = calls_of(Route::is_documented);
+    assert!(calls.len() > 90, "{}", calls.len());
+    calls
+}
+
+/// One for each operation over TLS, also those that control a sandbox.
+fn all_calls() -> Vec<Call> {
+    calls_of(|_| true)
+}
+
+fn calls_of(is_wanted: impl Fn(&Route) -> bool) -> Vec<Call> {
     let mut calls = Vec::new();
-    for (route, path) in paths() {
+    for (route, path) in paths().into_iter().filter(|(route, _)| is_wanted(route)) {
         for operation in route.operations() {
             let head = (operation.method == "GET").then_some(Method::HEAD);
             for method in [operation.method.as_str().parse().unwrap()].into_iter().chain(head) {
@@ -29,7 +40,6 @@ pub(crate) fn calls() -> Vec<Call> {
             }
         }
     }
-    assert!(calls.len() > 90, "{}", calls.len());
     calls
 }
 
@@ -93,6 +103,13 @@ fn assert_asks_for_a_token(server: &TestServer, call: &Call, answer: &Answer) {
     }
 }
 
+/// A 401 that spends nothing of any limit.
+fn assert_asks_for_the_control_token(call: &Call, answer: &Answer) {
+    let Call { method, path, .. } = call;
+    assert_eq!((answer.status, answer.header("ratelimit")), (401, ""), "{method} {path}");
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"boomgate sandbox\"", "{method} {path}");
+}
+
 /// Tokens that lack one scope and carry the others of their API.
 struct Tokens {
     without: Vec<(&'static str, String)>,
@@ -125,8 +142,8 @@ impl Tokens {
 async fn each_operation_asks_for_the_right_that_its_row_names() {
     let server = TestServer::start().await;
     let tokens = Tokens::get(&server).await;
-    let (mut public, mut clients, mut scoped) = (0, 0, 0);
-    for asked in calls() {
+    let (mut public, mut clients, mut scoped, mut control) = (0, 0, 0, 0);
+    for asked in all_calls() {
         let (method, path) = (&asked.method, &asked.path);
         let without_token = call(&server, &asked, None).await;
         match asked.access {
@@ -141,6 +158,11 @@ async fn each_operation_asks_for_the_right_that_its_row_names() {
                 let refused = answer(form.form(&[("grant_type", "client_credentials"), ("token", "a")])).await;
                 assert_eq!((refused.status, refused.json()["error"].as_str()), (401, Some("invalid_client")), "{path}");
                 clients += 1;
+            }
+            Access::Sandbox => {
+                assert_asks_for_the_control_token(&asked, &without_token);
+                assert_asks_for_the_control_token(&asked, &call(&server, &asked, Some(&tokens.any)).await);
+                control += 1;
             }
             Access::Token(Right { scope_token: None, .. }) => {
                 assert_asks_for_a_token(&server, &asked, &without_token);
@@ -157,7 +179,9 @@ async fn each_operation_asks_for_the_right_that_its_row_names() {
             }
         }
     }
-    println!("operations: {public} public, {clients} with client authentication, {scoped} behind a scope");
+    println!(
+        "operations: {public} public, {clients} with client authentication, {scoped} behind a scope, {control} control"
+    );
 }
 
 #[tokio::test]
@@ -172,6 +196,10 @@ async fn a_method_that_a_row_does_not_have_is_refused_behind_the_same_gate() {
             let scope_token = if api == Api::Public { "read:zones" } else { "read:admin" };
             refused = call(&server, &asked, Some(tokens.without(scope_token))).await;
             assert_ne!(refused.header("ratelimit"), "", "{method} {path}");
+        }
+        if asked.access == Access::Sandbox {
+            assert_asks_for_the_control_token(&asked, &refused);
+            refused = call(&server, &asked, Some(&server.control_token())).await;
         }
         assert_eq!((refused.status, refused.header("allow")), (405, asked.allow.as_str()), "{method} {path}");
     }

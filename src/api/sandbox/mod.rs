@@ -1,3 +1,3 @@
-//! The words on the wire of `/sandbox/…`.
+//! The bodies of `/sandbox/…`, which only a sandbox has.
 
-pub mod token;
+pub mod clock;

@@ -11,8 +11,13 @@ use crate::config::fault::{Origin, SettingFault};
 use crate::config::platform;
 
 /// Variables that are not settings: the file of settings, and the credentials of commands.
-const NOT_SETTINGS: [&str; 4] =
-    ["BOOMGATE_CONFIG", "BOOMGATE_CLIENT_ID", "BOOMGATE_CLIENT_SECRET", "BOOMGATE_CLIENT_SECRET_FILE"];
+const NOT_SETTINGS: [&str; 5] = [
+    "BOOMGATE_CONFIG",
+    "BOOMGATE_CLIENT_ID",
+    "BOOMGATE_CLIENT_SECRET",
+    "BOOMGATE_CLIENT_SECRET_FILE",
+    "BOOMGATE_SANDBOX_TOKEN",
+];
 
 impl Raw {
     /// Adds the settings of a file.

@@ -189,6 +189,16 @@ problem_kinds! {
         "Wait for the number of seconds in Retry-After, then send the request again. Use each access token until \
          shortly before it expires, and do not request a token for each call; and do not repeat a request whose \
          credentials were refused. This limit is not the throttle or the quota of the API.";
+    /// No control token of the sandbox, or another one.
+    ControlTokenRequired: "control-token-required", UNAUTHORIZED,
+        "The control token of the sandbox is required",
+        "Send the text of the file sandbox-token in the sandbox's data folder in the header Authorization: Bearer. The \
+         sandbox prints the path of this file when it starts. An access token does not control the sandbox.";
+    /// A control request for another host, or from a page of another site.
+    ForeignRequest: "foreign-request", FORBIDDEN,
+        "The request may come from another site",
+        "Only programs of this machine control the sandbox. Call it as localhost, by a loopback address or by a name of \
+         its certificate, and without the Origin of another site.";
     /// `unsupported_response_type`: a request to authorize in a browser (RFC 6749 section 4.1.2.1).
     UnsupportedResponseType: "unsupported-response-type", BAD_REQUEST,
         "This server has no sign-in page",

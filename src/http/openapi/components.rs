@@ -97,6 +97,7 @@ impl Errors {
             Access::Public => "public",
             Access::Client => "oauth",
             Access::Token(_) => "api",
+            Access::Sandbox => "sandbox",
         };
         let name = format!("{whose}.{status}.{}", slugs.join("."));
         if !self.responses.contains_key(&name) {

@@ -1,0 +1,70 @@
+//! An API of a running server that a bearer token opens: the administration with an access token, the control of a
+//! sandbox with its control token.
+
+use anyhow::bail;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::Body;
+use ureq::http::Response;
+
+use super::{Answer, Connection, Refused};
+
+/// Calls one server with one token. Every path starts with `/`.
+pub(in crate::cli) struct Api {
+    connection: Connection,
+    authorization: String,
+}
+
+impl Api {
+    pub(super) fn new(connection: Connection, token: &str) -> Self {
+        Self { connection, authorization: format!("Bearer {token}") }
+    }
+
+    /// The server's address.
+    pub(in crate::cli) fn server(&self) -> &str {
+        self.connection.server()
+    }
+
+    /// The flags with which another command finds the server, each after a space.
+    pub(in crate::cli) fn flags(&self) -> &str {
+        &self.connection.flags
+    }
+
+    pub(in crate::cli) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<T> {
+        let Connection { agent, .. } = &self.connection;
+        let get = || agent.get(self.connection.address(path)).query_pairs(query.iter().copied());
+        self.call(|| get().header("Authorization", &self.authorization).call())?.read()
+    }
+
+    pub(in crate::cli) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        let post = || self.connection.agent.post(self.connection.address(path));
+        self.call(|| post().header("Authorization", &self.authorization).send_json(body))?.read()
+    }
+
+    /// Sends no body.
+    pub(in crate::cli) fn post_nothing<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let post = || self.connection.agent.post(self.connection.address(path));
+        self.call(|| post().header("Authorization", &self.authorization).send_empty())?.read()
+    }
+
+    /// Sends a merge patch (RFC 7396).
+    pub(in crate::cli) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        let request = || self.connection.agent.patch(self.connection.address(path));
+        self.call(|| request().header("Authorization", &self.authorization).send_json(body))?.read()
+    }
+
+    pub(in crate::cli) fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let delete = || self.connection.agent.delete(self.connection.address(path));
+        self.call(|| delete().header("Authorization", &self.authorization).call()).map(drop)
+    }
+
+    fn call(&self, send: impl Fn() -> Result<Response<Body>, ureq::Error>) -> anyhow::Result<Answer> {
+        let answer = self.connection.call(send)?;
+        match answer.status {
+            200..=299 => Ok(answer),
+            300..=399 => bail!("{} redirects ({}): name that server with --server", self.server(), answer.status),
+            status @ 400..=499 => Err(Refused { status, text: answer.refusal() }.into()),
+            _ => bail!("{}", answer.refusal()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The commands that control a running sandbox. Each noun has a file.
+
+pub(super) mod clock;

@@ -1,0 +1,63 @@
+//! The inner layer of a sandbox's application, within [`ResponseHeaders`](crate::http::response::ResponseHeaders): what it
+//! answers gets its request id, body and fields exactly as an answer of the gate does.
+//!
+//! A request to the API holds the sandbox while its handler runs, so that no jump of the clock comes in between.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::web::Data;
+use futures_util::future::LocalBoxFuture;
+
+use super::is_control;
+use crate::sandbox::Sandbox;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>);
+
+/// [`InnerLayer`] around the application of one worker.
+#[derive(Debug)]
+pub(crate) struct InnerService<S> {
+    application: Rc<S>,
+    sandbox: Data<Sandbox>,
+}
+
+impl<S> Transform<S, ServiceRequest> for InnerLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = InnerService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, application: S) -> Self::Future {
+        ready(Ok(InnerService { application: Rc::new(application), sandbox: self.0.clone() }))
+    }
+}
+
+impl<S> Service<ServiceRequest> for InnerService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse, Error>>;
+
+    forward_ready!(application);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        if is_control(request.path()) {
+            return Box::pin(application.call(request));
+        }
+        Box::pin(async move {
+            let _until_it_is_answered = sandbox.enter().await;
+            application.call(request).await
+        })
+    }
+}

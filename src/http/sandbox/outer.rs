@@ -1,0 +1,71 @@
+//! The outer layer of a sandbox's application, around [`ResponseHeaders`](crate::http::response::ResponseHeaders): it sees a
+//! request before anything else does, and its answer as it will be sent.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{DATE, HeaderValue};
+use actix_web::web::Data;
+use futures_util::future::LocalBoxFuture;
+
+use crate::sandbox::Sandbox;
+use crate::time::Clock as _;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
+
+/// [`OuterLayer`] around the application of one worker.
+#[derive(Debug)]
+pub(crate) struct OuterService<S> {
+    application: Rc<S>,
+    sandbox: Data<Sandbox>,
+}
+
+impl<S> Transform<S, ServiceRequest> for OuterLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = OuterService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, application: S) -> Self::Future {
+        ready(Ok(OuterService { application: Rc::new(application), sandbox: self.0.clone() }))
+    }
+}
+
+impl<S> Service<ServiceRequest> for OuterService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse, Error>>;
+
+    forward_ready!(application);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        Box::pin(async move {
+            let mut response = application.call(request).await?;
+            put_date(&mut response, &sandbox);
+            Ok(response)
+        })
+    }
+}
+
+/// While the clock is shifted, an answer has its time. The listener writes the machine's time into any other.
+fn put_date(response: &mut ServiceResponse, sandbox: &Sandbox) {
+    if !sandbox.clock.is_shifted() {
+        return;
+    }
+    let date = sandbox.clock.now().to_http_date();
+    if let Ok(date) = HeaderValue::try_from(date) {
+        response.headers_mut().insert(DATE, date);
+    }
+}

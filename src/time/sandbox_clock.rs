@@ -1,0 +1,291 @@
+//! The clock of a sandbox: a real clock, shifted by whoever controls the sandbox, and perhaps frozen.
+//!
+//! It goes forward only; a snapshot alone takes it back. Frozen, its wall time stands and its monotonic time runs on, so
+//! that a throttle refills and a client that obeys `Retry-After` is not stuck. Reading it takes no lock.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Clock, MAX_SECONDS, SECONDS_PER_DAY, SharedClock, UnixSeconds};
+
+/// The furthest that one call moves the clock: some ten years.
+const MAX_JUMP: Duration = Duration::from_secs(3_653 * SECONDS_PER_DAY);
+
+/// In place of the moment at which a clock is frozen.
+const RUNNING: u64 = u64::MAX;
+
+/// See the module.
+pub struct SandboxClock {
+    real: SharedClock,
+    /// What is added to real wall time, in milliseconds. Below 0 after a return to a snapshot.
+    shift_ms: AtomicI64,
+    /// The wall time that stands, in milliseconds since the epoch; [`RUNNING`] if it runs.
+    frozen_at_ms: AtomicU64,
+    /// What is added to real monotonic time, in milliseconds. It only grows.
+    skipped_ms: AtomicU64,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+/// Where a clock stood, to return to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockState {
+    wall_ms: u64,
+    frozen: bool,
+}
+
+/// Why the clock does not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockFault {
+    /// It would go back.
+    #[error("must not be before {0}, the time of this clock: it goes forward only, and a snapshot goes back")]
+    Backwards(UnixSeconds),
+    /// More than [`MAX_JUMP`] at once.
+    #[error("must not move the clock by more than 3653 days at once")]
+    TooFar,
+    /// After the year 9999, which no date has a form for.
+    #[error("must not move the clock past the year 9999")]
+    PastTheEnd,
+}
+
+impl SandboxClock {
+    /// A clock that shows what `real` shows.
+    #[must_use]
+    pub fn over(real: SharedClock) -> Self {
+        Self {
+            real,
+            shift_ms: AtomicI64::new(0),
+            frozen_at_ms: AtomicU64::new(RUNNING),
+            skipped_ms: AtomicU64::new(0),
+            changing: Mutex::new(()),
+        }
+    }
+
+    /// Moves wall and monotonic time forward. A frozen clock stands at a later moment then.
+    pub fn advance(&self, by: Duration) -> Result<(), ClockFault> {
+        let changing = self.change();
+        let by_ms = u64::try_from(by.as_millis()).map_err(|_| ClockFault::TooFar)?;
+        self.move_by(by_ms, &changing)
+    }
+
+    /// Moves wall time forward to the start of this second, and monotonic time by as much. Does nothing in that second.
+    pub fn set(&self, to: UnixSeconds) -> Result<(), ClockFault> {
+        let changing = self.change();
+        let now = self.now();
+        if to < now {
+            return Err(ClockFault::Backwards(now));
+        }
+        self.move_by((to.get() * 1_000).saturating_sub(self.wall_ms()), &changing)
+    }
+
+    fn move_by(&self, by_ms: u64, _one_at_a_time: &MutexGuard<'_, ()>) -> Result<(), ClockFault> {
+        if u128::from(by_ms) > MAX_JUMP.as_millis() {
+            return Err(ClockFault::TooFar);
+        }
+        if self.wall_ms().saturating_add(by_ms) / 1_000 > MAX_SECONDS {
+            return Err(ClockFault::PastTheEnd);
+        }
+        // Bounded by the two rules above, so that neither addition overflows.
+        match self.frozen_at_ms.load(Ordering::SeqCst) {
+            RUNNING => {
+                self.shift_ms.fetch_add(i64::try_from(by_ms).unwrap_or(i64::MAX), Ordering::SeqCst);
+            }
+            at => self.frozen_at_ms.store(at.saturating_add(by_ms), Ordering::SeqCst),
+        }
+        self.skipped_ms.fetch_add(by_ms, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Stops wall time at this moment. Monotonic time runs on.
+    pub fn freeze(&self) {
+        let _one_at_a_time = self.change();
+        self.frozen_at_ms.store(self.wall_ms(), Ordering::SeqCst);
+    }
+
+    /// Lets wall time run on from where it stands.
+    pub fn resume(&self) {
+        let changing = self.change();
+        self.run_from(self.wall_ms(), &changing);
+    }
+
+    fn run_from(&self, wall_ms: u64, _one_at_a_time: &MutexGuard<'_, ()>) {
+        // Both are below 2^53.
+        let shift_ms = i128::from(wall_ms) - i128::from(self.real_ms());
+        self.shift_ms.store(i64::try_from(shift_ms).unwrap_or_default(), Ordering::SeqCst);
+        self.frozen_at_ms.store(RUNNING, Ordering::SeqCst);
+    }
+
+    /// Whether wall time stands.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_at_ms.load(Ordering::SeqCst) != RUNNING
+    }
+
+    /// Whether it shows another time than the real clock.
+    #[must_use]
+    pub fn is_shifted(&self) -> bool {
+        self.is_frozen() || self.shift_ms.load(Ordering::SeqCst) != 0
+    }
+
+    /// How far it is ahead of the real clock, in milliseconds.
+    #[must_use]
+    pub fn shifted_by_ms(&self) -> i64 {
+        match self.frozen_at_ms.load(Ordering::SeqCst) {
+            RUNNING => self.shift_ms.load(Ordering::SeqCst),
+            at => i64::try_from(i128::from(at) - i128::from(self.real_ms())).unwrap_or_default(),
+        }
+    }
+
+    /// The real wall time.
+    #[must_use]
+    pub fn real_now(&self) -> UnixSeconds {
+        self.real.now()
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> ClockState {
+        let _one_at_a_time = self.change();
+        ClockState { wall_ms: self.wall_ms(), frozen: self.is_frozen() }
+    }
+
+    /// Goes to where it stood, which may be back. Monotonic time does not move: it never goes back.
+    pub fn return_to(&self, state: ClockState) {
+        let changing = self.change();
+        self.run_from(state.wall_ms, &changing);
+        if state.frozen {
+            self.frozen_at_ms.store(state.wall_ms, Ordering::SeqCst);
+        }
+    }
+
+    /// Shows what the real clock shows, as at the start.
+    pub fn reset(&self) {
+        let _one_at_a_time = self.change();
+        self.shift_ms.store(0, Ordering::SeqCst);
+        self.frozen_at_ms.store(RUNNING, Ordering::SeqCst);
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wall_ms(&self) -> u64 {
+        // Whoever resumes it stores the shift first, so that no reader sees the new state with the old shift.
+        match self.frozen_at_ms.load(Ordering::SeqCst) {
+            RUNNING => self.real_ms().saturating_add_signed(self.shift_ms.load(Ordering::SeqCst)),
+            at => at,
+        }
+    }
+
+    fn real_ms(&self) -> u64 {
+        u64::try_from(self.real.since_epoch().as_millis()).unwrap_or(MAX_SECONDS * 1_000)
+    }
+}
+
+impl Clock for SandboxClock {
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds::new(self.wall_ms() / 1_000)
+    }
+
+    fn since_epoch(&self) -> Duration {
+        Duration::from_millis(self.wall_ms())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.real.monotonic() + Duration::from_millis(self.skipped_ms.load(Ordering::SeqCst))
+    }
+}
+
+impl fmt::Debug for SandboxClock {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SandboxClock").field("now", &self.now()).field("is_frozen", &self.is_frozen()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::time::ManualClock;
+
+    const START: UnixSeconds = UnixSeconds::new(1_767_268_800); // 2026-01-01T12:00:00Z
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn clocks() -> (Arc<ManualClock>, SandboxClock) {
+        let real = Arc::new(ManualClock::new(START));
+        (real.clone(), SandboxClock::over(real))
+    }
+
+    #[test]
+    fn a_shifted_clock_keeps_running_and_moves_both_sides() {
+        let (real, clock) = clocks();
+        assert!(!clock.is_shifted());
+        clock.advance(HOUR).unwrap();
+        real.advance(Duration::from_secs(5));
+        assert_eq!((clock.now(), clock.monotonic()), (START.plus(3_605), HOUR + Duration::from_secs(5)));
+        assert_eq!((clock.real_now(), clock.shifted_by_ms()), (START.plus(5), 3_600_000));
+        clock.set(START.plus(7_200)).unwrap();
+        assert_eq!((clock.now(), clock.monotonic()), (START.plus(7_200), 2 * HOUR));
+    }
+
+    #[test]
+    fn parts_of_a_second_add_up() {
+        let (real, clock) = clocks();
+        clock.advance(Duration::from_millis(600)).unwrap();
+        real.advance(Duration::from_millis(600));
+        assert_eq!(clock.now(), START.plus(1));
+        clock.set(START.plus(2)).unwrap();
+        assert_eq!(clock.since_epoch(), Duration::from_secs(START.get() + 2));
+    }
+
+    #[test]
+    fn a_frozen_clock_stands_and_its_monotonic_side_runs_on() {
+        let (real, clock) = clocks();
+        clock.advance(HOUR).unwrap();
+        clock.freeze();
+        real.advance(Duration::from_secs(10));
+        assert_eq!((clock.now(), clock.monotonic()), (START.plus(3_600), HOUR + Duration::from_secs(10)));
+        clock.advance(HOUR).unwrap();
+        assert_eq!((clock.now(), clock.is_frozen()), (START.plus(7_200), true));
+        clock.resume();
+        real.advance(Duration::from_secs(1));
+        assert_eq!((clock.now(), clock.is_frozen(), clock.shifted_by_ms()), (START.plus(7_201), false, 7_190_000));
+    }
+
+    #[test]
+    fn it_goes_forward_only_and_not_beyond_its_bounds() {
+        let (_, clock) = clocks();
+        clock.advance(HOUR).unwrap();
+        assert_eq!(clock.set(START), Err(ClockFault::Backwards(START.plus(3_600))));
+        clock.set(START.plus(3_600)).unwrap();
+        assert_eq!(clock.advance(MAX_JUMP + Duration::from_millis(1)), Err(ClockFault::TooFar));
+        assert_eq!(clock.set(UnixSeconds::new(u64::MAX)), Err(ClockFault::TooFar));
+        assert_eq!(clock.advance(Duration::MAX), Err(ClockFault::TooFar));
+        let jumps = (0..1_000).take_while(|_| clock.advance(MAX_JUMP).is_ok()).count();
+        assert!(jumps > 700 && clock.advance(MAX_JUMP) == Err(ClockFault::PastTheEnd), "{jumps}");
+        assert!(clock.now().to_string().starts_with("99"), "{}", clock.now());
+    }
+
+    #[test]
+    fn it_returns_to_where_it_stood_and_its_monotonic_side_does_not() {
+        let (real, clock) = clocks();
+        let (running, frozen) = (clock.state(), {
+            clock.freeze();
+            clock.state()
+        });
+        clock.advance(HOUR).unwrap();
+        real.advance(Duration::from_secs(9));
+        let monotonic = clock.monotonic();
+        clock.return_to(frozen);
+        assert_eq!((clock.now(), clock.is_frozen()), (START, true));
+        clock.return_to(running);
+        real.advance(Duration::from_secs(1));
+        assert_eq!((clock.now(), clock.is_frozen(), clock.shifted_by_ms()), (START.plus(1), false, -9_000));
+        assert!(clock.monotonic() > monotonic);
+        clock.reset();
+        assert_eq!((clock.now(), clock.is_shifted()), (START.plus(10), false));
+    }
+}

@@ -1,0 +1,84 @@
+//! Who may control a sandbox: whoever has its token, and no web page.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use boomgate::config::Edition;
+use boomgate::http::routes::{Place, table};
+use reqwest::Method;
+use reqwest::header::{HOST, ORIGIN};
+
+use crate::harness::{Answer, TestServer, answer};
+
+const CLOCK: &str = "/sandbox/clock";
+
+#[tokio::test]
+async fn the_control_token_is_in_a_private_file_and_stays_across_restarts() {
+    let server = TestServer::start().await;
+    let path = server.data_dir().join("sandbox-token");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let (token, clock) = (server.control_token(), server.clock.clone());
+    let folder = server.stop().await.unwrap();
+    let restarted = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    assert_eq!(restarted.control_token(), token);
+    assert_eq!(restarted.get(CLOCK, &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_other_token_controls_a_sandbox() {
+    let server = TestServer::start().await;
+    let refused = |answer: &Answer| {
+        assert_eq!((answer.status, answer.problem().as_str()), (401, "control-token-required"), "{answer:?}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"boomgate sandbox\"");
+        assert_eq!(answer.header("ratelimit"), "", "nothing is spent of any limit");
+    };
+    refused(&answer(server.request(Method::GET, CLOCK)).await);
+    let another = format!("bg_sandbox_{}", "0".repeat(64));
+    for token in [server.admin_token().await, another, "x".to_owned()] {
+        refused(&server.get(CLOCK, &token).await);
+    }
+    let right = server.control_token();
+    refused(&answer(server.request(Method::GET, &format!("{CLOCK}?access_token={right}"))).await);
+    refused(&server.get(CLOCK, &right[..right.len() - 1]).await);
+    assert_eq!(server.get("/admin/clients", &right).await.status, 401, "it is no access token");
+}
+
+#[tokio::test]
+async fn a_web_page_of_another_site_cannot_control_a_sandbox() {
+    let server = TestServer::start().await;
+    let token = server.control_token();
+    for http2 in [false, true] {
+        let client = server.another_client(http2);
+        let get = || client.get(format!("{}{CLOCK}", server.base)).bearer_auth(&token);
+        let own = server.base.clone();
+        assert_eq!(answer(get().header(ORIGIN, own)).await.status, 200);
+        for foreign in ["https://evil.example", "null", "https://localhost:3000"] {
+            let refused = answer(get().header(ORIGIN, foreign)).await;
+            assert_eq!((refused.status, refused.problem().as_str()), (403, "foreign-request"), "{foreign}");
+        }
+    }
+    // A name of the page's own that resolves to this machine.
+    let client = server.another_client(false);
+    let rebound = client.get(format!("{}{CLOCK}", server.base)).bearer_auth(&token);
+    let rebound = answer(rebound.header(HOST, format!("evil.example:{}", server.address.port()))).await;
+    assert_eq!((rebound.status, rebound.problem().as_str()), (403, "foreign-request"));
+}
+
+#[tokio::test]
+async fn a_sandbox_has_its_control_and_a_production_server_has_nothing_there() {
+    let sandbox = TestServer::start().await;
+    let shown = sandbox.control(Method::GET, CLOCK, None).await;
+    assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"));
+    assert_eq!(shown.json()["now"], shown.json()["real_now"]);
+    assert_eq!(sandbox.control(Method::PUT, CLOCK, None).await.header("allow"), "GET, HEAD");
+
+    let production = TestServer::start_with(|config| config.edition = Edition::Serve).await;
+    let token = sandbox.control_token();
+    for route in table().iter().filter(|route| route.place() == Place::Sandbox) {
+        for operation in route.operations() {
+            let method: Method = operation.method.as_str().parse().unwrap();
+            let asked = production.request(method, &route.paths()[0]).bearer_auth(&token);
+            assert_eq!(answer(asked).await.problem(), "not-found", "{} {:?}", operation.method, route.paths());
+        }
+    }
+    assert!(!production.data_dir().join("sandbox-token").exists());
+}
