@@ -73,7 +73,7 @@ enum Command {
     Key(key::Options),
     /// Show who changed what and when, and verify that no entry of the log was altered
     Audit(audit::Options),
-    /// Get, explain and revoke access tokens
+    /// Get, explain, revoke and forge access tokens
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),

@@ -14,8 +14,8 @@ use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
-use crate::http::sandbox::clock;
 use crate::http::sandbox::control::Control;
+use crate::http::sandbox::{clock, tokens};
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -109,6 +109,8 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+        sandbox("/tokens")
+            .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

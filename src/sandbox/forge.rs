@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::administration::{Actor, Administration, ChangeError};
 use crate::admission::Denial;
@@ -44,16 +45,16 @@ const DELETED_HELPER: &str = "sandbox-deleted";
 /// The name of both, by which an operator's own client of the same identifier is told apart.
 const HELPER_NAME: &str = "Sandbox: for forged tokens alone";
 
-/// Makes wrong tokens.
-pub(crate) struct Forge {
-    keys: Arc<Keys>,
-    clients: Arc<Clients>,
-    administration: Arc<Administration>,
-    policy: Arc<RegistrationPolicy>,
-    clock: SharedClock,
-    issuer: String,
+/// Makes wrong tokens, with what right ones are made with.
+pub(crate) struct Forge<'r> {
+    pub(crate) keys: &'r Keys,
+    pub(crate) clients: &'r Clients,
+    pub(crate) administration: &'r Administration,
+    pub(crate) policy: &'r RegistrationPolicy,
+    pub(crate) clock: &'r SharedClock,
+    pub(crate) issuer: &'r str,
     /// Held while a helper client is made, suspended or deleted.
-    helpers: tokio::sync::Mutex<()>,
+    pub(crate) helpers: &'r Mutex<()>,
 }
 
 /// A wrong token.
@@ -88,26 +89,9 @@ struct Header<'h> {
     typ: &'h str,
 }
 
-impl Forge {
-    #[must_use]
-    pub(crate) fn new(
-        keys: Arc<Keys>,
-        clients: Arc<Clients>,
-        administration: Arc<Administration>,
-        policy: Arc<RegistrationPolicy>,
-        clock: SharedClock,
-        issuer: String,
-    ) -> Self {
-        Self { keys, clients, administration, policy, clock, issuer, helpers: tokio::sync::Mutex::new(()) }
-    }
-
+impl Forge<'_> {
     /// A token of this kind. It names `client`, or a helper client where the kind needs one in a state of its own.
-    pub(crate) async fn forge(
-        &self,
-        kind: ForgedKind,
-        client: &Client,
-        actor: &Actor,
-    ) -> Result<Forged, ForgeError> {
+    pub(crate) async fn forge(&self, kind: ForgedKind, client: &Client, actor: &Actor) -> Result<Forged, ForgeError> {
         let client = match kind {
             ForgedKind::SuspendedClient => Cow::Owned(self.suspended_helper(actor).await?),
             ForgedKind::DeletedClient => Cow::Owned(self.deleted_helper(actor).await?),
@@ -129,7 +113,7 @@ impl Forge {
     /// The claims of a token that the client gets now for the partner API.
     fn genuine<'c>(&'c self, client: &'c Client, now: UnixSeconds) -> Claims<'c> {
         Claims {
-            iss: self.issuer.as_str().into(),
+            iss: self.issuer.into(),
             sub: client.client_id.as_str().into(),
             client_id: client.client_id.as_str().into(),
             aud: self.audience().into(),
@@ -197,9 +181,7 @@ fn claims(kind: ForgedKind, genuine: Claims<'_>) -> Claims<'_> {
             let exp = genuine.iat.saturating_sub(EXPIRED_FOR_S);
             Claims { iat: exp.saturating_sub(lifetime), exp, ..genuine }
         }
-        ForgedKind::NotYetValid => {
-            Claims { nbf: genuine.iat + VALID_IN_S, exp: genuine.exp + VALID_IN_S, ..genuine }
-        }
+        ForgedKind::NotYetValid => Claims { nbf: genuine.iat + VALID_IN_S, exp: genuine.exp + VALID_IN_S, ..genuine },
         ForgedKind::WrongAudience => Claims { aud: ANOTHER_AUDIENCE.into(), ..genuine },
         ForgedKind::WrongIssuer => Claims { iss: ANOTHER_ISSUER.into(), ..genuine },
         ForgedKind::MissingScope => Claims { scope: OPENS_NOTHING.into(), ..genuine },

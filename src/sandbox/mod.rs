@@ -7,6 +7,7 @@
 mod control_token;
 pub mod demo;
 mod faults;
+pub(crate) mod forge;
 mod journal;
 mod own_hosts;
 mod snapshots;
@@ -14,7 +15,7 @@ mod snapshots;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
@@ -42,6 +43,8 @@ pub struct Sandbox {
     pub journal: Journal,
     /// The states to go back to.
     pub snapshots: Snapshots,
+    /// Held while a client is made, suspended or deleted for [wrong tokens](forge).
+    pub(crate) helpers: Mutex<()>,
     /// Each request to the API holds it for reading while its handler runs. See [`Sandbox::quiet`].
     in_flight: RwLock<()>,
 }
@@ -62,6 +65,7 @@ impl Sandbox {
             faults: Faults::default(),
             journal: Journal::default(),
             snapshots: Snapshots::default(),
+            helpers: Mutex::default(),
             in_flight: RwLock::new(()),
         }
     }

@@ -28,6 +28,7 @@ mod restart;
 mod revocation;
 mod same_value;
 mod sandbox_control;
+mod sandbox_tokens;
 mod stop;
 mod token_endpoint;
 mod token_limits;

@@ -1,3 +1,4 @@
 //! The bodies of `/sandbox/…`, which only a sandbox has.
 
 pub mod clock;
+pub mod token;

@@ -88,7 +88,9 @@ impl ForgedKind {
             }
             Self::MissingScope => "Its scope opens nothing: every operation that needs a scope refuses it.",
             Self::Revoked => "It was revoked right after it was issued.",
-            Self::SuspendedClient => "Its client is suspended: the client sandbox-suspended, which exists for this alone.",
+            Self::SuspendedClient => {
+                "Its client is suspended: the client sandbox-suspended, which exists for this alone."
+            }
             Self::DeletedClient => "Its client was deleted: the client sandbox-deleted, which was made for this alone.",
         }
     }

@@ -6,7 +6,9 @@
 pub(super) mod clock;
 pub(super) mod control;
 mod inner;
+pub(super) mod named_client;
 mod outer;
+pub(super) mod tokens;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};
