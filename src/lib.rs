@@ -9,9 +9,10 @@
 //!
 //! ```text
 //! 6  main, cli        arguments → configuration → run a server, or call a running one
-//! 5  server, config, tls, listener, telemetry
+//! 5  server, config, tls, telemetry
 //!                     assembly: settings, sockets, the certificate, the log
-//! 4  http, sandbox    handlers, the lowest floor that may use actix; the demo clients
+//! 4  http, sandbox, listener
+//!                     handlers, the lowest floor that may use actix; what a sandbox has beside; sockets
 //! 3  admission, client_credentials, administration, declared
 //!                     the order of steps: the two walks, changes by operators, clients that a file declares
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit

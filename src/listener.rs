@@ -8,11 +8,13 @@
 //! after a `Connection: close`, and formats an answer by the head of a later request. There may be two more ports for
 //! plain HTTP: one whose app refuses every request, and one for operators. No route is known here.
 
+mod breaks;
 mod chunks;
 mod connections;
 mod http1;
 mod http2;
 mod limits;
+mod socket;
 mod stop;
 mod wire;
 mod write_idle;
@@ -34,6 +36,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+pub use self::breaks::Break;
 use self::connections::Work;
 pub use self::connections::{Connections, Opening};
 use self::http1::Http1;

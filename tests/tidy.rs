@@ -20,8 +20,8 @@ const FLOORS: [(&str, u8); 34] = [
     ("server", 5),
     ("config", 5),
     ("tls", 5),
-    ("listener", 5),
     ("telemetry", 5),
+    ("listener", 4),
     ("http", 4),
     ("sandbox", 4),
     ("admission", 3),
@@ -68,7 +68,7 @@ const NEIGHBOURS: [(&str, &str, &str); 18] = [
     ("http", "sandbox", "handlers control the sandbox"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
-    ("server", "listener", "it assembles the sockets"),
+    ("http", "listener", "the body of an answer says how its connection ends"),
     ("server", "telemetry", "it shows how many lines the log dropped"),
     ("telemetry", "config", "it is started before there is a server to hand settings down"),
 ];

@@ -97,9 +97,14 @@ impl Timer {
         self.clock.monotonic()
     }
 
+    /// How long a request took that does not count.
+    pub(super) fn since(&self, start: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(start)
+    }
+
     /// Counts an answered request; returns how long it took.
     pub(super) fn stop(&self, start: Duration, request: &HttpRequest, status: StatusCode) -> Duration {
-        let took = self.clock.monotonic().saturating_sub(start);
+        let took = self.since(start);
         let (method, status) = (method_name(request.method()), status.as_u16());
         let mut routes = self.routes.borrow_mut();
         let route = route_of(&mut routes, request);

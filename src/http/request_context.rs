@@ -34,6 +34,8 @@ pub(super) struct RequestContext {
     id: RequestId,
     standing: Cell<Option<Standing>>,
     caller: OnceCell<ClientId>,
+    /// Whether a fault of the sandbox answers it in place of the gate.
+    is_injected: Cell<bool>,
 }
 
 /// The id of a request: 1 to 128 visible ASCII characters.
@@ -48,7 +50,7 @@ impl RequestContext {
     fn new(headers: &HeaderMap) -> Self {
         let accepted = accepted_id(headers, &X_REQUEST_ID).map(RequestId::Accepted);
         let id = accepted.unwrap_or_else(|| RequestId::Generated(Uuid::new_v4()));
-        Self { id, standing: Cell::new(None), caller: OnceCell::new() }
+        Self { id, standing: Cell::new(None), caller: OnceCell::new(), is_injected: Cell::new(false) }
     }
 
     /// The id, as its header carries it.
@@ -66,6 +68,11 @@ impl RequestContext {
     /// What the caller has left of its limits, if the caller is authenticated.
     pub(super) fn standing(&self) -> Option<Standing> {
         self.standing.get()
+    }
+
+    /// Whether a fault of the sandbox answers it in place of the gate: such an answer counts as no real one.
+    pub(super) fn is_injected(&self) -> bool {
+        self.is_injected.get()
     }
 
     /// The client that sent the request, if that was [noted](note_caller).
@@ -93,6 +100,13 @@ fn of(request: &HttpRequest) -> Option<&RequestContext> {
 pub(super) fn note_standing(request: &HttpRequest, standing: Standing) {
     if let Some(context) = of(request) {
         context.standing.set(Some(standing));
+    }
+}
+
+/// Notes that a fault of the sandbox answers the request. `serve` never does.
+pub(super) fn note_injected(request: &HttpRequest) {
+    if let Some(context) = of(request) {
+        context.is_injected.set(true);
     }
 }
 

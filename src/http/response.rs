@@ -146,10 +146,15 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for ResponseFutu
         if let Some(context) = container.get::<RequestContext>() {
             let site = &this.worker.site;
             add_headers(&mut response, context, site);
+            let mut is_real = true;
             if response.status().as_u16() >= 400 {
+                is_real = !context.is_injected();
                 response = with_error_body(response, context, site);
             }
-            let took = this.worker.timer.stop(*this.start, response.request(), response.status());
+            let took = match is_real {
+                true => this.worker.timer.stop(*this.start, response.request(), response.status()),
+                false => this.worker.timer.since(*this.start),
+            };
             access_log::write(&response, context, context.caller(), took);
         }
         this.worker.contexts.release(container);

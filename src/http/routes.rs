@@ -15,7 +15,7 @@ use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as cl
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, tokens};
+use crate::http::sandbox::{clock, faults, tokens};
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -111,6 +111,14 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
         sandbox("/tokens")
             .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
+        sandbox("/faults")
+            .on(Method::GET, ControlToken, faults::list, "listFaults", "Lists the rules for faults, in the order in which they are tried.")
+            .on(Method::POST, ControlToken, faults::add, "addFaults", "Adds a rule, or several.")
+            .on(Method::DELETE, ControlToken, faults::clear, "clearFaults", "Removes every rule."),
+        sandbox("/faults/{name}")
+            .on(Method::GET, ControlToken, faults::show, "getFault", "Shows a rule.")
+            .on(Method::PATCH, ControlToken, faults::change, "changeFault", "Changes some members of a rule.")
+            .on(Method::DELETE, ControlToken, faults::remove, "removeFault", "Removes a rule."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

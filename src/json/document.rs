@@ -45,6 +45,12 @@ impl Document {
         Ok(Self(value))
     }
 
+    /// The value.
+    #[must_use]
+    pub(crate) fn value(&self) -> &Value {
+        &self.0
+    }
+
     /// The members, when the text is an object.
     #[must_use]
     pub fn members(&self) -> Option<&Map<String, Value>> {

@@ -27,6 +27,11 @@ impl<'m> Reader<'m> {
         Self { members, pointer: String::new(), ignores_nulls: false, faults: Vec::new() }
     }
 
+    /// A reader of the members of an object that is at this place of the body: a JSON Pointer.
+    pub(crate) fn at(members: &'m Map<String, Value>, pointer: &str) -> Self {
+        Self { pointer: pointer.to_owned(), ..Self::new(members) }
+    }
+
     /// The same; a member that is `null` counts as absent from now on.
     pub(crate) fn ignoring_nulls(self) -> Self {
         Self { ignores_nulls: true, ..self }
@@ -41,6 +46,11 @@ impl<'m> Reader<'m> {
     /// Whether the object has this member.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Whether the member `name` is an object.
+    pub(crate) fn is_object(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Value::is_object)
     }
 
     fn get(&self, name: &str) -> Option<&'m Value> {
@@ -78,7 +88,7 @@ impl<'m> Reader<'m> {
 
     /// The same in the object that the member `name` is, if it is one.
     pub(crate) fn refuse_unknown_in(&mut self, name: &str, known: &[&str]) {
-        if self.get(name).is_some_and(Value::is_object) {
+        if self.is_object(name) {
             self.object(name, |reader| reader.refuse_unknown(known));
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::breaks::{Break, BreakSignal};
 use crate::counts::{Counter, Counts, label};
 
 /// How often a stop checks whether the last connection has ended.
@@ -73,16 +74,20 @@ impl Connections {
 
     pub(super) fn begin(self: &Arc<Self>, opening: Opening) -> Rc<Open> {
         self.opened.add_one(opening);
-        Rc::new(Open(Arc::clone(self)))
+        Rc::new(Open { connections: Arc::clone(self), breaks: BreakSignal::default() })
     }
 }
 
 /// An open connection: its socket is open, or an answer of it is under way.
-pub(super) struct Open(Arc<Connections>);
+pub(super) struct Open {
+    connections: Arc<Connections>,
+    /// Sent by an answer that breaks the connection.
+    pub(super) breaks: BreakSignal,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.ended.add_one();
+        self.connections.ended.add_one();
     }
 }
 
@@ -94,6 +99,13 @@ impl Work {
         Self(Some(Rc::clone(open)))
     }
 
+    /// Breaks the connection.
+    pub(super) fn break_off(&self, asked: Break) {
+        if let Some(open) = &self.0 {
+            open.breaks.send(asked);
+        }
+    }
+
     pub(super) fn finish(mut self) {
         self.0 = None;
     }
@@ -102,7 +114,7 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if let Some(open) = &self.0 {
-            open.0.cut_off.add_one();
+            open.connections.cut_off.add_one();
         }
     }
 }

@@ -8,6 +8,8 @@
 //! The codec limits a head to 128 KiB and 96 fields (431). It reads heads and writes answers; [`wire`](super::wire)
 //! reads bodies, is stricter about chunks and knows how much of a body is left.
 
+mod send;
+
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,25 +18,24 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_codec::{Decoder as _, Encoder as _};
-use actix_http::body::{BodySize, MessageBody};
+use actix_codec::Decoder as _;
+use actix_http::body::MessageBody;
 use actix_http::error::ParseError;
 use actix_http::h1::{Codec, Message, MessageType};
 use actix_http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use actix_http::{ConnectionType, KeepAlive, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
-use actix_web::web::{Buf as _, Bytes, BytesMut};
+use actix_web::web::{Buf as _, BytesMut};
 use futures_util::future::{LocalBoxFuture, MaybeDone, maybe_done};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use self::send::{RequestFacts, Unsent, send};
 use super::Answers;
-use super::chunks::{Chunks, Found};
+use super::breaks::Break;
+use super::chunks::Chunks;
 use super::limits::ConnectionLimits;
+use super::socket::Socket;
 use super::stop::Stop;
 use super::wire::{Body, Framing, Wire};
-
-/// How much of a streamed answer is collected before it is sent.
-const SEND_BYTES: usize = 32 * 1_024;
 
 /// The length of a head at which the codec refuses it.
 const MAX_HEAD_BYTES: usize = 128 * 1_024;
@@ -73,7 +74,7 @@ impl<S> Http1<S> {
     /// Answers the requests on one connection until either side ends it.
     pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>) -> io::Result<()>
     where
-        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        T: Socket + 'static,
         S: Answers<B>,
         B: MessageBody + 'static,
     {
@@ -108,7 +109,7 @@ impl<S> Http1<S> {
                 Next::Refused(status) => {
                     let mut refusal = Response::with_body(status, ());
                     refusal.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-                    send(refusal, &wire, &mut Codec::new(self.config.clone()), false).await?;
+                    send(refusal, &wire, &mut Codec::new(self.config.clone()), false, &self.stop).await?;
                     return self.close(&wire, self.budget()).await;
                 }
                 Next::End => {
@@ -128,7 +129,7 @@ impl<S> Http1<S> {
         peer: Option<SocketAddr>,
     ) -> io::Result<Option<Budget>>
     where
-        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        T: Socket + 'static,
         S: Answers<B>,
         B: MessageBody + 'static,
     {
@@ -158,9 +159,14 @@ impl<S> Http1<S> {
         }
         let answer = self.app.call(request).await;
         facts.is_last |= self.stop.has_begun();
-        match answer {
-            Ok(response) => facts.send(response.into(), wire, codec).await?,
-            Err(error) => facts.send(Response::from(error), wire, codec).await?,
+        let sent = match answer {
+            Ok(response) => facts.send(response.into(), wire, codec, &self.stop).await,
+            Err(error) => facts.send(Response::from(error), wire, codec, &self.stop).await,
+        };
+        match sent {
+            Ok(()) => {}
+            Err(Unsent::Broken(asked)) => return self.break_off(wire, asked).await,
+            Err(Unsent::Failed(error)) => return Err(error),
         }
         let may_go_on = codec.keep_alive();
         if may_go_on && wire.borrow().is_body_over() {
@@ -169,6 +175,18 @@ impl<S> Http1<S> {
         let mut budget = self.budget();
         let has_ended = self.discard(wire, &mut budget).await;
         Ok(if may_go_on && has_ended && wire.borrow().is_body_over() { None } else { Some(budget) })
+    }
+
+    /// Ends a connection as the body of its last answer asks for.
+    async fn break_off<T: Socket>(&self, wire: &RefCell<Wire<T>>, asked: Break) -> io::Result<Option<Budget>> {
+        let mut budget = self.budget();
+        match asked {
+            Break::Reset => wire.borrow().reset_on_close()?,
+            // A socket that is closed with unread bytes is reset.
+            Break::MidHeaders | Break::MidBody => drop(self.discard(wire, &mut budget).await),
+            Break::Close | Break::GoAway | Break::RstStream | Break::Last | Break::Pause(_) => return Ok(Some(budget)),
+        }
+        Err(io::Error::other(asked))
     }
 
     /// A codec that ignores the client's offer of an upgrade (RFC 9110 section 7.8): it has read a head without the
@@ -187,7 +205,7 @@ impl<S> Http1<S> {
     }
 
     /// Receives and drops the rest of a body, up to the budget; returns whether the body has ended.
-    async fn discard<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>, budget: &mut Budget) -> bool {
+    async fn discard<T: Socket>(&self, wire: &RefCell<Wire<T>>, budget: &mut Budget) -> bool {
         let Budget { bytes, over } = budget;
         let end = async {
             loop {
@@ -208,7 +226,7 @@ impl<S> Http1<S> {
     }
 
     /// Receives more; `false` if the client is silent for too long.
-    async fn receive<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &RefCell<Wire<T>>) -> bool {
+    async fn receive<T: Socket>(&self, wire: &RefCell<Wire<T>>) -> bool {
         let received = poll_fn(|context| wire.borrow_mut().poll_receive(context));
         matches!(timeout(self.limits.discard_silence_timeout, received).await, Ok(Ok(true)))
     }
@@ -216,11 +234,7 @@ impl<S> Http1<S> {
     /// Closes a connection after its last answer. The system resets a socket that is closed with unread bytes, and then
     /// the client may lose the answer: so everything that it still sends is received first, up to the budget (RFC 9112
     /// section 9.6).
-    async fn close<T: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        wire: &RefCell<Wire<T>>,
-        budget: Budget,
-    ) -> io::Result<()> {
+    async fn close<T: Socket>(&self, wire: &RefCell<Wire<T>>, budget: Budget) -> io::Result<()> {
         let Budget { mut bytes, over } = budget;
         let end = async {
             poll_fn(|context| wire.borrow_mut().poll_shutdown(context)).await?;
@@ -273,7 +287,7 @@ fn has_empty_line(bytes: &[u8]) -> bool {
 }
 
 /// Reads the next head.
-fn poll_head<T: AsyncRead + AsyncWrite + Unpin>(
+fn poll_head<T: Socket>(
     wire: &mut Wire<T>,
     codec: &mut Codec,
     search: &mut HeadSearch,
@@ -322,93 +336,6 @@ fn framing(request: &Request) -> Framing {
             length.map_or(Framing::Broken, Framing::Length)
         }
         _ => Framing::Broken,
-    }
-}
-
-/// What an answer needs to know of its request.
-struct RequestFacts {
-    is_head: bool,
-    is_http_1_0: bool,
-    /// Whether the connection ends after it in any case.
-    is_last: bool,
-    /// How much of a body may be dropped after it.
-    max_discarded: u64,
-}
-
-impl RequestFacts {
-    /// Sends an answer, which says whether the connection stays open after it.
-    async fn send<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
-        &self,
-        response: Response<B>,
-        wire: &RefCell<Wire<T>>,
-        codec: &mut Codec,
-    ) -> io::Result<()> {
-        let mut response = response;
-        let mut is_last = self.is_last || !self.may_end(&mut wire.borrow_mut());
-        if self.is_http_1_0 && response.body().size() == BodySize::Stream {
-            // The end of the connection is the end of the body (RFC 9112 section 6.3).
-            response.head_mut().no_chunking(true);
-            is_last = true;
-        }
-        if is_last {
-            response.head_mut().set_connection_type(ConnectionType::Close);
-        }
-        send(response, wire, codec, self.is_head).await
-    }
-
-    /// Whether the connection may stay open after the body: the rest is short enough, and the client sends it.
-    fn may_end<T: AsyncRead + AsyncWrite + Unpin>(&self, wire: &mut Wire<T>) -> bool {
-        // If the app still holds the body, it may read it for its answer.
-        while !wire.is_body_held && matches!(wire.take(), Ok(Found::Data(_))) {}
-        match wire.framing {
-            Framing::End => true,
-            Framing::Length(left) => left <= self.max_discarded && !wire.awaits_continue,
-            Framing::Chunked(_) => !wire.awaits_continue,
-            Framing::Broken => false,
-        }
-    }
-}
-
-async fn send<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
-    response: Response<B>,
-    wire: &RefCell<Wire<T>>,
-    codec: &mut Codec,
-    is_head: bool,
-) -> io::Result<()> {
-    let (head, body) = response.into_parts();
-    let size = body.size();
-    codec.encode(Message::Item((head, size)), &mut wire.borrow_mut().to_send)?;
-    if !is_head && !size.is_eof() {
-        let mut body = pin!(body);
-        while let Some(chunk) = poll_fn(|context| poll_chunk(body.as_mut(), wire, context)).await {
-            let is_much = {
-                let mut wire = wire.borrow_mut();
-                codec.encode(Message::Chunk(Some(chunk?)), &mut wire.to_send)?;
-                wire.to_send.len() >= SEND_BYTES
-            };
-            if is_much {
-                poll_fn(|context| wire.borrow_mut().poll_send(context)).await?;
-            }
-        }
-        codec.encode(Message::Chunk(None), &mut wire.borrow_mut().to_send)?;
-    }
-    poll_fn(|context| wire.borrow_mut().poll_send(context)).await
-}
-
-/// The next part of an answer; meanwhile the parts before it are sent.
-fn poll_chunk<T: AsyncRead + AsyncWrite + Unpin, B: MessageBody>(
-    body: Pin<&mut B>,
-    wire: &RefCell<Wire<T>>,
-    context: &mut Context<'_>,
-) -> Poll<Option<io::Result<Bytes>>> {
-    match body.poll_next(context) {
-        Poll::Ready(chunk) => {
-            Poll::Ready(chunk.map(|chunk| chunk.map_err(|error| io::Error::other(error.into().to_string()))))
-        }
-        Poll::Pending => match wire.borrow_mut().poll_send(context) {
-            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-        },
     }
 }
 

@@ -8,6 +8,8 @@
 //! Java's client waits for ever. So the rest of the body is received and dropped, up to `max_discarded_bytes` and
 //! `discard_timeout`, and only then the stream is reset (`NO_ERROR`).
 
+mod send;
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,24 +17,24 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use actix_http::body::{BodySize, MessageBody};
+use actix_http::body::MessageBody;
 use actix_http::error::PayloadError;
-use actix_http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
-use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, ServiceConfig, StatusCode, Version};
+use actix_http::{BoxedPayloadStream, Method, Payload, Request, Response, ServiceConfig, Version};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 use h2::server::{Builder, Connection, SendResponse};
-use h2::{Reason, RecvStream, SendStream};
-use tokio::io::{AsyncRead, AsyncWrite};
+use h2::{Reason, RecvStream};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use self::send::Sender;
 use super::Answers;
+use super::breaks::Break;
 use super::connections::{Open, Work};
 use super::limits::ConnectionLimits;
+use super::socket::{Resettable, Socket};
 use super::stop::Stop;
 
 /// Requests under way on one connection; RFC 9113 section 6.5.2 recommends no fewer.
@@ -69,10 +71,11 @@ impl<S> Http2<S> {
     /// Answers the requests on one connection until either side ends it.
     pub(super) async fn serve<T, B>(&self, io: T, peer: Option<SocketAddr>, open: Rc<Open>) -> Result<(), h2::Error>
     where
-        T: AsyncRead + AsyncWrite + Unpin,
+        T: Socket,
         S: Answers<B>,
         B: MessageBody + 'static,
     {
+        let (io, resets) = Resettable::new(io);
         let handshake = Builder::new()
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_HEADER_BYTES)
@@ -80,17 +83,23 @@ impl<S> Http2<S> {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(io);
         let Ok(connection) = timeout(self.limits.request_timeout, handshake).await else { return Ok(()) };
-        self.accept(connection?, peer, open).await
+        let mut connection = connection?;
+        if let Some(asked) = self.accept(&mut connection, peer, open).await? {
+            resets.set(asked == Break::Reset);
+            self.break_off(&mut connection, asked).await;
+        }
+        Ok(())
     }
 
+    /// Answers requests until either side ends the connection, or an answer breaks it.
     async fn accept<T, B>(
         &self,
-        mut connection: Connection<T, Bytes>,
+        connection: &mut Connection<Resettable<T>, Bytes>,
         peer: Option<SocketAddr>,
         open: Rc<Open>,
-    ) -> Result<(), h2::Error>
+    ) -> Result<Option<Break>, h2::Error>
     where
-        T: AsyncRead + AsyncWrite + Unpin,
+        T: Socket,
         S: Answers<B>,
         B: MessageBody + 'static,
     {
@@ -104,8 +113,12 @@ impl<S> Http2<S> {
         loop {
             tokio::select! {
                 biased;
+                asked = poll_fn(|context| open.breaks.poll(context)) => match asked {
+                    Break::Last => goes_away = true,
+                    asked => return Ok(Some(asked)),
+                },
                 next = connection.accept() => {
-                    let Some(next) = next else { return Ok(()) };
+                    let Some(next) = next else { return Ok(None) };
                     let (request, respond) = next?;
                     is_idle = false;
                     // h2 no longer counts a stream that the client has reset, but its handler still runs.
@@ -119,7 +132,7 @@ impl<S> Http2<S> {
                 }
                 () = &mut stopping, if !goes_away => goes_away = true,
                 () = &mut tick => match (is_idle, goes_away) {
-                    (true, true) => return Ok(()),
+                    (true, true) => return Ok(None),
                     (true, false) => goes_away = true,
                     (false, _) => {}
                 },
@@ -129,6 +142,21 @@ impl<S> Http2<S> {
                 connection.graceful_shutdown();
             }
             tick.set(sleep(if goes_away { self.limits.disconnect_timeout } else { self.limits.keep_alive }));
+        }
+    }
+
+    /// Ends a connection as an answer asks for: after that, its socket is closed.
+    async fn break_off<T: Socket>(&self, connection: &mut Connection<Resettable<T>, Bytes>, asked: Break) {
+        match asked {
+            Break::GoAway => {
+                connection.abrupt_shutdown(Reason::INTERNAL_ERROR);
+                let ended = poll_fn(|context| connection.poll_closed(context));
+                let _is_late = timeout(self.limits.disconnect_timeout, ended).await;
+            }
+            // One poll sends what there is room for.
+            Break::MidBody => poll_fn(|context| Poll::Ready(drop(connection.poll_closed(context)))).await,
+            Break::Close | Break::MidHeaders | Break::Reset => {}
+            Break::Pause(_) | Break::RstStream | Break::Last => {}
         }
     }
 
@@ -144,7 +172,7 @@ impl<S> Http2<S> {
         S: Answers<B>,
         B: MessageBody + 'static,
     {
-        let limit = self.limits.silence_timeout;
+        let (limit, stop) = (self.limits.silence_timeout, self.stop.clone());
         let is_head = request.method() == Method::HEAD;
         let (request, body) = received(request, peer, self.limits, &self.stop);
         let body = body.map(|body| (body, self.limits, self.stop.clone()));
@@ -152,9 +180,10 @@ impl<S> Http2<S> {
         let dates = self.dates.clone();
         async move {
             let answering = async {
+                let sender = Sender { work: &work, stop: &stop, limit, dates: &dates };
                 match answer.await {
-                    Ok(response) => send(response.into(), respond, &dates, is_head, limit).await,
-                    Err(error) => send(Response::from(error), respond, &dates, is_head, limit).await,
+                    Ok(response) => sender.send(response.into(), respond, is_head).await,
+                    Err(error) => sender.send(Response::from(error), respond, is_head).await,
                 }
             };
             let sent = match &body {
@@ -289,94 +318,4 @@ async fn discard(body: &SharedBody, limits: ConnectionLimits, stop: &Stop, at_on
         () = stop.end_of_body(limits.discard_timeout, limits.disconnect_timeout) => {}
     }
     at_once.set(at_once.get() - discarded);
-}
-
-async fn send<B: MessageBody>(
-    response: Response<B>,
-    mut respond: SendResponse<Bytes>,
-    dates: &ServiceConfig,
-    is_head: bool,
-    limit: Duration,
-) -> Result<(), SendError> {
-    let (response, body) = response.into_parts();
-    let size = body.size();
-    let ends_here = is_head || size.is_eof();
-    let mut stream = respond.send_response(head(&response, size, dates), ends_here)?;
-    if ends_here {
-        return Ok(());
-    }
-    let mut body = pin!(body);
-    while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
-        let Ok(chunk) = chunk else {
-            stream.send_reset(Reason::INTERNAL_ERROR);
-            return Err(SendError::Body);
-        };
-        send_chunk(chunk, &mut stream, limit).await?;
-    }
-    Ok(stream.send_data(Bytes::new(), true)?)
-}
-
-/// Hands over a chunk as fast as the client makes room for it.
-async fn send_chunk(mut chunk: Bytes, stream: &mut SendStream<Bytes>, limit: Duration) -> Result<(), SendError> {
-    while !chunk.is_empty() {
-        stream.reserve_capacity(chunk.len());
-        match timeout(limit, poll_fn(|context| stream.poll_capacity(context))).await {
-            Ok(Some(room)) => stream.send_data(chunk.split_to(room?.min(chunk.len())), false)?,
-            Ok(None) => return Ok(()),
-            Err(_) => {
-                stream.send_reset(Reason::CANCEL);
-                return Err(SendError::Stuck);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Room for as many fields as most answers have.
-const MANY_FIELDS: usize = 12;
-/// Fields whose values hardly ever come twice. Said to be sensitive, they stay out of the table that HPACK keeps of a
-/// connection's fields (RFC 7541 section 7.1.3), where they would push out those that do.
-const NEVER_TWICE: [HeaderName; 2] = [HeaderName::from_static("x-request-id"), HeaderName::from_static("ratelimit")];
-
-/// The response's head without the fields that HTTP/2 forbids (RFC 9113 section 8.2.2), with its length
-/// and the date.
-fn head(response: &Response<()>, size: BodySize, dates: &ServiceConfig) -> http::Response<()> {
-    let mut head = http::Response::new(());
-    *head.status_mut() = response.status();
-    let fields = head.headers_mut();
-    fields.reserve(MANY_FIELDS);
-    for (name, value) in response.headers() {
-        if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
-            let mut value = value.clone();
-            if NEVER_TWICE.contains(name) {
-                value.set_sensitive(true);
-            }
-            fields.append(name, value);
-        }
-    }
-    // A 204 has no length, and that of a 304 would be the length of what is not sent (RFC 9110 section 8.6).
-    let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
-    if let (BodySize::Sized(length), false) = (size, bodiless) {
-        fields.insert(CONTENT_LENGTH, length.into());
-    }
-    if !fields.contains_key(DATE) {
-        let mut line = BytesMut::with_capacity(40);
-        dates.write_date_header(&mut line, false);
-        let date = line.strip_prefix(b"date: ").and_then(|rest| rest.strip_suffix(b"\r\n"));
-        if let Some(Ok(date)) = date.map(HeaderValue::from_bytes) {
-            fields.insert(DATE, date);
-        }
-    }
-    head
-}
-
-/// Why an answer did not reach the client.
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error("{0}")]
-    Http2(#[from] h2::Error),
-    #[error("the client made no room for it")]
-    Stuck,
-    #[error("its body failed")]
-    Body,
 }

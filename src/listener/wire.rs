@@ -11,10 +11,11 @@ use actix_http::error::PayloadError;
 use actix_web::web::{Buf, Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::AsyncReadExt as _;
 
 use super::chunks::{Chunks, Found};
 use super::limits::ConnectionLimits;
+use super::socket::Socket;
 use super::stop::Stop;
 
 /// The size of the receive buffer: an idle connection has little more memory than that.
@@ -23,6 +24,9 @@ const RECEIVE_BYTES: usize = 8 * 1_024;
 const MIN_RECEIVE_BYTES: usize = 1_024;
 /// The most memory that an answer leaves allocated.
 const MAX_SPARE_BYTES: usize = 64 * 1_024;
+
+/// How much is received while nothing reads it.
+const MAX_AHEAD_BYTES: usize = 64 * 1_024;
 
 /// How the rest of a request's body is framed (RFC 9112 section 6).
 #[derive(Debug)]
@@ -52,7 +56,7 @@ pub(super) struct Wire<T> {
     pub(super) is_body_held: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
+impl<T: Socket> Wire<T> {
     pub(super) fn new(io: T) -> Self {
         Self {
             io,
@@ -92,6 +96,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     /// Closes the sending side.
     pub(super) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    /// Makes the end of the connection a reset.
+    pub(super) fn reset_on_close(&self) -> io::Result<()> {
+        self.io.reset_on_close()
+    }
+
+    /// Says that an answer asks for the silence of the connection.
+    pub(super) fn excuse_silence(&self) {
+        self.io.excuse_silence();
+    }
+
+    /// Ready when the client has gone. To see that, it receives what the client sends meanwhile, up to a limit.
+    pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        while self.received.len() < MAX_AHEAD_BYTES {
+            match ready!(self.poll_receive(context)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => return Poll::Ready(error),
+            }
+        }
+        Poll::Pending
     }
 
     /// The next part of the body among the received bytes; `Nothing` if more has to be received.
@@ -191,7 +217,7 @@ impl<T> Drop for Body<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Body<T> {
+impl<T: Socket> Stream for Body<T> {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

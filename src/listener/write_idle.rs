@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
+use super::socket::Socket;
+
 /// Serves a connection until it ends, or until nothing was written to it for one to two times `limit`; then drops it
 /// with its socket.
 pub(super) async fn until_silent<T, F, E>(limit: Duration, io: T, serve: impl FnOnce(Metered<T>) -> F)
@@ -81,6 +83,16 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+impl<T: Socket> Socket for Metered<T> {
+    fn reset_on_close(&self) -> io::Result<()> {
+        self.io.reset_on_close()
+    }
+
+    fn excuse_silence(&self) {
+        self.written.set(self.written.get().wrapping_add(1));
     }
 }
 

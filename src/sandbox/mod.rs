@@ -4,9 +4,10 @@
 //! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+pub(crate) mod claims;
 mod control_token;
 pub mod demo;
-mod faults;
+pub mod faults;
 pub(crate) mod forge;
 mod journal;
 mod own_hosts;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
@@ -59,10 +61,10 @@ impl Sandbox {
     #[must_use]
     pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
         Self {
+            faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
             clock,
             token,
             hosts,
-            faults: Faults::default(),
             journal: Journal::default(),
             snapshots: Snapshots::default(),
             helpers: Mutex::default(),

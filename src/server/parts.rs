@@ -18,7 +18,7 @@ use crate::failures::Failures;
 use crate::http::api_document::ApiDocument;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
-use crate::http::metrics::Metrics;
+use crate::http::metrics::{ExtraMetrics, Metrics};
 use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
@@ -133,6 +133,8 @@ pub(super) async fn assemble(
         certificate_ends: Box::new(move || tls.not_after()),
         stopping,
     };
+    let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
+    extra.extend(sandbox.clone().map(fault_metrics));
     let metrics = Metrics {
         admission: admission.clone(),
         client_credentials: client_credentials.clone(),
@@ -146,7 +148,7 @@ pub(super) async fn assemble(
         durations: durations.clone(),
         clock: clock.clone(),
         started_at: SystemClock::new().now(),
-        extra: vec![Box::new(move |exposition| host.write(exposition))],
+        extra,
     };
     let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
@@ -177,6 +179,18 @@ fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbo
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
     Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+}
+
+/// What a sandbox counts beside a production server.
+fn fault_metrics(sandbox: Data<Sandbox>) -> ExtraMetrics {
+    Box::new(move |exposition| {
+        exposition.counters(
+            "boomgate_faults_injected_total",
+            "Requests that a fault disturbed on purpose, by its effect.",
+            "effect",
+            sandbox.faults.injected(),
+        );
+    })
 }
 
 /// How much one client may have stored.

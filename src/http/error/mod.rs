@@ -6,6 +6,7 @@
 //! `http::response`, which writes the body and logs the cause once.
 
 mod body_fault;
+mod injected;
 mod kind;
 mod mapping;
 mod oauth;
@@ -20,6 +21,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 pub(super) use self::body_fault::BodyFault;
+pub(super) use self::injected::{Occasion, injected, kind_of_status};
 pub use self::kind::ProblemKind;
 pub use self::oauth::OauthError;
 pub use self::problem::Problem;
@@ -80,6 +82,12 @@ fn without_body(status: StatusCode, headers: &[(HeaderName, HeaderValue)]) -> Ht
         response.headers_mut().append(name.clone(), value.clone());
     }
     response
+}
+
+/// Puts `value` in the place of what the field has so far.
+fn replace_header(headers: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: HeaderValue) {
+    headers.retain(|(other, _)| *other != name);
+    headers.push((name, value));
 }
 
 /// The value of `Retry-After`: whole seconds, at least one.

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use super::{Cause, ProblemKind, page, retry_after, without_body};
+use super::{Cause, ProblemKind, page, replace_header, retry_after, without_body};
 use crate::api;
 use crate::json;
 use crate::oauth::error::ErrorCode;
@@ -65,11 +65,15 @@ impl OauthError {
 
     /// A fault of ours, whose `cause` belongs in the log.
     pub(super) fn caused_by(cause: impl Into<Cause>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::unavailable() }
+    }
+
+    /// The server cannot do this right now: the caller tries again in a second.
+    pub(super) fn unavailable() -> Self {
         let description = "The server cannot do this right now: try again in a second.";
-        let error = Self::new(ErrorCode::TemporarilyUnavailable, description)
+        Self::new(ErrorCode::TemporarilyUnavailable, description)
             .with_kind(ProblemKind::Unavailable)
-            .with_header(RETRY_AFTER, HeaderValue::from(1));
-        Self { cause: Some(cause.into()), ..error }
+            .with_header(RETRY_AFTER, HeaderValue::from(1))
     }
 
     /// The same for a request with valid credentials of a client: it does not count against its address.
@@ -97,6 +101,12 @@ impl OauthError {
 
     pub(crate) const fn code(&self) -> ErrorCode {
         self.code
+    }
+
+    /// With this value of a header, in place of any other.
+    pub(super) fn replacing_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        replace_header(&mut self.headers, name, value);
+        self
     }
 
     pub(super) fn cause(&self) -> Option<&dyn Error> {

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
-use super::{Cause, ProblemKind, page, retry_after, sentence, without_body};
+use super::{Cause, ProblemKind, page, replace_header, retry_after, sentence, without_body};
 use crate::api;
 use crate::api::problem::{FieldFault, LimitPolicy};
 use crate::json;
@@ -83,6 +83,12 @@ impl Problem {
     /// With one more header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// With this value of a header, in place of any other.
+    pub(super) fn replacing_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        replace_header(&mut self.headers, name, value);
         self
     }
 

@@ -6,12 +6,13 @@
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
-use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
-use super::is_control;
+use super::disturbance::Disturbance;
+use super::{injection, is_control};
 use crate::sandbox::Sandbox;
 
 /// See the module.
@@ -56,8 +57,24 @@ where
             return Box::pin(application.call(request));
         }
         Box::pin(async move {
-            let _until_it_is_answered = sandbox.enter().await;
-            application.call(request).await
+            let disturbance = request.extensions().get::<Rc<Disturbance>>().cloned();
+            let Some(disturbance) = disturbance else {
+                let _until_it_is_answered = sandbox.enter().await;
+                return application.call(request).await;
+            };
+            if !disturbance.reaches_gate() {
+                let (request, _) = request.into_parts();
+                return Ok(injection::answer(request, &disturbance, &sandbox).await);
+            }
+            let response = {
+                let _until_it_is_answered = sandbox.enter().await;
+                application.call(request).await?
+            };
+            if disturbance.problem().is_none() {
+                return Ok(response);
+            }
+            let (request, _) = response.into_parts();
+            Ok(injection::answer(request, &disturbance, &sandbox).await)
         })
     }
 }

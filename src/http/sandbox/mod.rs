@@ -5,10 +5,16 @@
 
 pub(super) mod clock;
 pub(super) mod control;
+mod disturbance;
+mod effects;
+pub(super) mod faults;
+mod injection;
 mod inner;
 pub(super) mod named_client;
 mod outer;
 pub(super) mod tokens;
+mod prefer;
+mod vocabulary;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, HttpResponseBuilder};

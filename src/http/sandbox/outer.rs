@@ -1,15 +1,18 @@
 //! The outer layer of a sandbox's application, around [`ResponseHeaders`](crate::http::response::ResponseHeaders): it sees a
-//! request before anything else does, and its answer as it will be sent.
+//! request before anything else does, and its answer as it will be sent. Here is found what disturbs a request, once, and the
+//! disturbed answer is made.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
-use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{DATE, HeaderValue};
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
+use super::disturbance::Disturbance;
+use super::{effects, is_control};
 use crate::sandbox::Sandbox;
 use crate::time::Clock as _;
 
@@ -49,10 +52,20 @@ where
 
     forward_ready!(application);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
         Box::pin(async move {
+            let disturbance = match is_control(request.path()) {
+                true => None,
+                false => Disturbance::find(&sandbox, &mut request).await.map(Rc::new),
+            };
+            if let Some(disturbance) = &disturbance {
+                request.extensions_mut().insert(Rc::clone(disturbance));
+            }
             let mut response = application.call(request).await?;
+            if let Some(disturbance) = &disturbance {
+                response = effects::apply(response, disturbance, sandbox.clock.now());
+            }
             put_date(&mut response, &sandbox);
             Ok(response)
         })

@@ -1,0 +1,140 @@
+//! The answer of the gate that a fault injects, with everything that the gate's own has: its scope in the challenge, and
+//! where the client stands with its limits. Nothing is spent of them, and nothing counts as refused.
+
+use std::time::Duration;
+
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::disturbance::Disturbance;
+use super::prefer::kind_named;
+use crate::admission::{Admission, Standing};
+use crate::api::sandbox::fault::{InjectedAnswer, Phase};
+use crate::clients::{Client, Clients};
+use crate::http::authorized::authorization;
+use crate::http::error::{Occasion, ProblemKind, injected};
+use crate::http::request_context::{note_injected, note_standing};
+use crate::http::routes::{self, Access, VERSION};
+use crate::oauth::bearer;
+use crate::oauth::scope::ScopeToken;
+use crate::sandbox::Sandbox;
+use crate::time::Clock as _;
+
+/// The answer in place of the gate's. What the outer layer replaces, or does not send, has a status alone, for the log.
+pub(super) async fn answer(request: HttpRequest, disturbance: &Disturbance, sandbox: &Sandbox) -> ServiceResponse {
+    note_injected(&request);
+    let kind = disturbance.problem().and_then(|name| kind_named(name, disturbance.phase));
+    let Some(kind) = kind else {
+        let response = HttpResponse::new(status_for_log(disturbance));
+        return ServiceResponse::new(request, response);
+    };
+    let client = claimed_client(&request, disturbance);
+    if disturbance.phase == Phase::Resource && is_after_the_token(kind) {
+        note_limits(&request, kind).await;
+    }
+    let occasion = Occasion {
+        now: sandbox.clock.now(),
+        scope_token: needed_scope(request.method(), request.path()),
+        assigned: client.map(|client| client.scope.clone()),
+        retry_after: disturbance.effect().retry_after,
+    };
+    match injected(kind, disturbance.phase, &occasion) {
+        Some(error) => ServiceResponse::from_err(error, request),
+        None => ServiceResponse::new(request, HttpResponse::new(kind.status())),
+    }
+}
+
+fn status_for_log(disturbance: &Disturbance) -> StatusCode {
+    let status = match disturbance.effect().answer {
+        Some(InjectedAnswer::Status(status)) => StatusCode::from_u16(status).ok(),
+        Some(InjectedAnswer::Problem(_)) | None => None,
+    };
+    status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn claimed_client(request: &HttpRequest, disturbance: &Disturbance) -> Option<std::sync::Arc<Client>> {
+    let clients: &Data<Clients> = request.app_data()?;
+    clients.get(disturbance.claims.client_id.as_ref()?.as_str())
+}
+
+/// Whether the gate finds such a problem once it knows the client: its answer then has the `RateLimit` fields.
+fn is_after_the_token(kind: ProblemKind) -> bool {
+    !matches!(
+        kind,
+        ProblemKind::TokenMissing
+            | ProblemKind::TokenInvalid
+            | ProblemKind::TokenExpired
+            | ProblemKind::TokenRevoked
+            | ProblemKind::TokenMisplaced
+    )
+}
+
+/// Notes where the client stands, if its token is valid; at a limit, that nothing is left.
+async fn note_limits(request: &HttpRequest, kind: ProblemKind) {
+    if let Some(mut standing) = standing(request).await {
+        match kind {
+            ProblemKind::Throttled => {
+                standing.permits.remaining = 0;
+                standing.permits.full_in_s = standing.permits.window_s;
+                standing.permits.wait = Some(Duration::from_secs(1));
+            }
+            ProblemKind::QuotaExceeded => {
+                if let Some(units) = &mut standing.units {
+                    units.remaining = units.remaining.map(|_| 0);
+                }
+            }
+            _ => {}
+        }
+        note_standing(request, standing);
+    }
+}
+
+async fn standing(request: &HttpRequest) -> Option<Standing> {
+    let (admission, clients) = (request.app_data::<Data<Admission>>()?, request.app_data::<Data<Clients>>()?);
+    let presented = bearer::parse(authorization(request), request.query_string()).ok()?;
+    let token = admission.verify_signature_and_expiry(presented.text()?).ok()?;
+    let client = clients.get(token.client_id.as_str())?;
+    admission.standing(&client).await.ok()
+}
+
+/// The scope token that the route of a request needs.
+fn needed_scope(method: &Method, path: &str) -> Option<ScopeToken> {
+    let path = path.strip_prefix(VERSION).unwrap_or(path);
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let routes = routes::table();
+    let route = routes.iter().find(|route| route.paths().iter().any(|pattern| fits(pattern, path)))?;
+    let operation = route.operations().iter().find(|operation| operation.method == *method)?;
+    match &operation.access {
+        Access::Token(right) => right.scope_token.clone(),
+        Access::Public | Access::Client | Access::Sandbox => None,
+    }
+}
+
+/// Whether a path is one of a route, whose pattern has `{…}` for any segment.
+fn fits(pattern: &str, path: &str) -> bool {
+    let is_same = |(pattern, segment): (&str, &str)| pattern.starts_with('{') || pattern == segment;
+    pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::scope::{READ_ADMIN, READ_ZONES, WRITE_ZONES};
+
+    #[test]
+    fn a_request_needs_the_scope_of_its_route() {
+        for (method, path, expected) in [
+            (Method::GET, "/parking/zones", Some(READ_ZONES)),
+            (Method::HEAD, "/v3/shared/zones/1", Some(READ_ZONES)),
+            (Method::DELETE, "/parking/zones/1", Some(WRITE_ZONES)),
+            (Method::GET, "/admin/clients", Some(READ_ADMIN)),
+            (Method::GET, "/oauth2/usage", None),
+            (Method::POST, "/oauth2/token", None),
+            (Method::GET, "/parking/zones/1/2", None),
+        ] {
+            assert_eq!(needed_scope(&method, path), expected, "{method} {path}");
+        }
+    }
+}
