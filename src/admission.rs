@@ -326,6 +326,11 @@ impl Admission {
         self.quota.close().await
     }
 
+    /// Returns the unspent quota of past days to the store.
+    pub(crate) async fn settle_past_days(&self) -> Result<(), StoreError> {
+        self.quota.settle_past_days().await
+    }
+
     /// Forgets the counters of a deleted client: a client that is later registered under the same identifier starts with
     /// whole limits.
     pub fn forget(&self, client_id: &ClientId) {

@@ -24,6 +24,7 @@ mod open_files;
 mod openapi;
 mod output;
 mod pages;
+mod ready;
 mod sandbox;
 mod serve;
 mod token;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Edition, Environment};
+use crate::config::Environment;
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -64,7 +65,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand)]
 enum Command {
     /// Run a server for this machine only, with demo clients and sample zones
-    Sandbox(serve::Options),
+    Sandbox(serve::SandboxOptions),
     /// Run a server for production, with the settings of a file
     Serve(serve::Options),
     /// Register, show and change clients
@@ -104,8 +105,8 @@ pub fn run() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let result = match command {
-        Command::Sandbox(options) => return serve::run(Edition::Sandbox, options, &environment),
-        Command::Serve(options) => return serve::run(Edition::Serve, options, &environment),
+        Command::Sandbox(options) => return serve::run_sandbox(options, &environment),
+        Command::Serve(options) => return serve::run(options, &environment),
         Command::Client(options) => client::run(options, &environment),
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),

@@ -203,7 +203,7 @@ impl Config {
             allow_debugging: raw.boolean("allow_debugging", false),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
-            token_endpoint: TokenEndpoint::read(raw),
+            token_endpoint: TokenEndpoint::read(edition, raw),
             failed_authentications: FailedAuthentications::read(raw),
             client_defaults: ClientDefaults::read(edition, raw),
             parking: Parking::read(raw),

@@ -38,6 +38,7 @@ use crate::files;
 use crate::http::hsts::Hsts;
 use crate::http::response::Site;
 use crate::listener::{ConnectionLimits, Sockets};
+use crate::sandbox::Sandbox;
 use crate::store::{SledStore, Store, StoreError, TimedStore};
 use crate::time::{Clock as _, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -129,6 +130,12 @@ impl Server {
     #[must_use]
     pub fn ops_address(&self) -> Option<SocketAddr> {
         self.listeners.ops.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// What the user of a sandbox controls; `None` in production.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&Sandbox> {
+        self.parts.sandbox.as_deref().map(|sandbox| &**sandbox)
     }
 
     /// Serves until `stop` is ready. Then waits for requests under way, returns unspent quota and closes the store;

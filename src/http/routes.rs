@@ -119,6 +119,14 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, faults::show, "getFault", "Shows a rule.")
             .on(Method::PATCH, ControlToken, faults::change, "changeFault", "Changes some members of a rule.")
             .on(Method::DELETE, ControlToken, faults::remove, "removeFault", "Removes a rule."),
+        sandbox("/clock/advance")
+            .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
+        sandbox("/clock/set")
+            .on(Method::POST, ControlToken, clock::set, "setClock", "Moves the clock forward to a moment."),
+        sandbox("/clock/freeze")
+            .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
+        sandbox("/clock/resume")
+            .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

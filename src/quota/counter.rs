@@ -101,8 +101,13 @@ pub(super) enum Step {
 impl Today {
     /// Spends one unit of `day`. Also returns the unspent units of the day before, if this request begins a new day.
     pub(super) fn spend(&mut self, day: Day, limits: Limits) -> (Step, Option<Unspent>) {
-        let unspent = self.enter(day);
+        let unspent = self.begin_if_new(day);
         (self.step(limits), unspent)
+    }
+
+    /// Begins `day`, unless it has begun. Returns the unspent units of the day before.
+    pub(super) fn begin_if_new(&mut self, day: Day) -> Option<Unspent> {
+        (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0)
     }
 
     fn step(&mut self, limits: Limits) -> Step {
@@ -146,11 +151,6 @@ impl Today {
     /// The count of `day`, if it was read from the store.
     pub(super) fn count_on(&self, day: Day) -> Option<Count> {
         (self.is_read && self.day == day).then_some(self.count)
-    }
-
-    /// Begins `day` unless it has begun; returns the unspent units of the day before.
-    pub(super) fn enter(&mut self, day: Day) -> Option<Unspent> {
-        (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0)
     }
 
     /// Counts every unit of `day` that is available here as spent, and says how many that were.

@@ -5,6 +5,7 @@
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
 pub(crate) mod claims;
+mod clock_record;
 mod control_token;
 pub mod demo;
 pub mod faults;
@@ -12,6 +13,7 @@ pub(crate) mod forge;
 mod journal;
 mod own_hosts;
 mod snapshots;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +22,13 @@ use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
+pub use self::upkeep::{JumpFault, Upkeep};
 use crate::time::SandboxClock;
 
 /// How long a change of the sandbox waits for the requests that are under way.
@@ -82,5 +86,29 @@ impl Sandbox {
     /// What a request holds while its handler runs.
     pub async fn enter(&self) -> RwLockReadGuard<'_, ()> {
         self.in_flight.read().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::time::SystemClock;
+
+    #[tokio::test]
+    async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
+        let sandbox = Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default());
+        let (one, other) = (sandbox.enter().await, sandbox.enter().await);
+        assert!(sandbox.quiet().now_or_never().is_none());
+        drop(one);
+        assert!(sandbox.quiet().now_or_never().is_none());
+        drop(other);
+        let quiet = sandbox.quiet().await.unwrap();
+        assert!(sandbox.enter().now_or_never().is_none());
+        drop(quiet);
+        assert!(sandbox.enter().now_or_never().is_some());
     }
 }

@@ -1,14 +1,17 @@
 //! The applications of the three listeners: what their handlers use, their routes, and what every answer carries.
 
+use std::sync::Arc;
+
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error};
 
 use super::parts::Parts;
+use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
 use crate::http::sandbox::{InnerLayer, OuterLayer};
 use crate::http::{plain_http, router};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Upkeep};
 
 /// Serves the API and its administration over TLS.
 pub(super) fn secure_app(
@@ -30,6 +33,7 @@ pub(super) fn sandbox_app(
 > {
     api(parts, site)
         .app_data(sandbox.clone())
+        .app_data(Data::from(Arc::new(JumpUpkeep(parts.clone())) as Arc<dyn Upkeep>))
         .wrap(InnerLayer(sandbox.clone()))
         .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
         .wrap(OuterLayer(sandbox.clone()))

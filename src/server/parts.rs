@@ -26,7 +26,7 @@ use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox, read_shift};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -66,7 +66,7 @@ pub(super) async fn assemble(
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
     let sandbox = match config.edition {
-        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &host.tls)?)),
+        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &*timed, &host.tls).await?)),
         Edition::Serve => None,
     };
     let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
@@ -174,11 +174,20 @@ pub(super) async fn assemble(
 }
 
 /// What the user of a sandbox controls. Its clock is in front of `clock`.
-fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
+async fn open_sandbox(
+    config: &Config,
+    clock: SharedClock,
+    store: &dyn Store,
+    tls: &Tls,
+) -> Result<Sandbox, StartError> {
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
-    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+    let clock = SandboxClock::over(clock, read_shift(store).await?);
+    if clock.is_shifted() {
+        tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
+    }
+    Ok(Sandbox::new(Arc::new(clock), token, hosts))
 }
 
 /// What a sandbox counts beside a production server.

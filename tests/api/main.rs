@@ -27,6 +27,7 @@ mod registration_once;
 mod restart;
 mod revocation;
 mod same_value;
+mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_tokens;
 mod stop;

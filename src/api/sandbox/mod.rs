@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod token;
 pub mod fault;
+pub mod ready;
