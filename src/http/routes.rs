@@ -15,7 +15,7 @@ use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as cl
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, tokens};
+use crate::http::sandbox::{clock, faults, tokens, troubles};
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -109,8 +109,6 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
-        sandbox("/tokens")
-            .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
         sandbox("/faults")
             .on(Method::GET, ControlToken, faults::list, "listFaults", "Lists the rules for faults, in the order in which they are tried.")
             .on(Method::POST, ControlToken, faults::add, "addFaults", "Adds a rule, or several.")
@@ -127,6 +125,13 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
         sandbox("/clock/resume")
             .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
+        sandbox("/troubles")
+            .on(Method::GET, ControlToken, troubles::list, "listTroubles", "Lists the troubles, and says which are on.")
+            .on(Method::DELETE, ControlToken, troubles::clear, "clearTroubles", "Undoes every trouble that is on."),
+        sandbox("/troubles/{name}")
+            .on(Method::POST, ControlToken, troubles::start, "startTrouble", "Makes a trouble happen."),
+        sandbox("/tokens")
+            .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

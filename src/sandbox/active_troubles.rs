@@ -13,6 +13,7 @@ use super::forge::OPENS_NOTHING;
 use super::troubles::{Act, Trouble, TroubleName};
 use crate::administration::{Actor, Administration, ChangeError, Rotated};
 use crate::admission::Admission;
+use crate::api::sandbox::fault::FaultRule;
 use crate::clients::registration::ClientPatch;
 use crate::clients::{Client, Clients, Status};
 use crate::keys::{Schedule, Start};
@@ -28,7 +29,7 @@ const MAX_ON: usize = 100;
 
 /// The troubles that are on, in the order in which they began.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub(crate) struct Troubles {
     /// Held while one happens or is undone: they happen one after the other.
     on: Mutex<Vec<On>>,
 }
@@ -254,15 +255,15 @@ fn narrowed(scope: &Scope) -> Scope {
 impl On {
     /// Whether it still makes a difference.
     fn holds(&self, rooms: &Rooms<'_>) -> bool {
-        let Self { client, undo, .. } = self;
-        let is_registered =
-            client.as_ref().is_none_or(|client_id| rooms.clients.get(client_id.as_str()).is_some());
-        is_registered
-            && match undo {
-                Undo::Secrets(before, _) | Undo::Status(before) | Undo::Scope(before) => before.is_same(rooms.clients),
-                Undo::Units(_, unspent) => unspent.day == rooms.clock.now().day(),
-                Undo::Rule(name) => rooms.faults.get(name).is_some_and(|rule| rule.active),
-            }
+        let is_registered = |before: &Client| {
+            let client = rooms.clients.get(before.client_id.as_str());
+            client.is_some_and(|client| client.created_at == before.created_at)
+        };
+        match &self.undo {
+            Undo::Secrets(before, _) | Undo::Status(before) | Undo::Scope(before) => is_registered(before),
+            Undo::Units(_, unspent) => unspent.day == rooms.clock.now().day(),
+            Undo::Rule(name) => rooms.faults.get(name).is_some_and(|rule| rule.active),
+        }
     }
 }
 

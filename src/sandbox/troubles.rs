@@ -169,7 +169,11 @@ pub(crate) const TABLE: [Trouble; 13] = [
 impl Trouble {
     /// The trouble of this name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        let name = TroubleName::named(name)?;
+        Self::of(TroubleName::named(name)?)
+    }
+
+    /// The row of a name; each has one.
+    pub(crate) fn of(name: TroubleName) -> Option<&'static Self> {
         TABLE.iter().find(|trouble| trouble.name == name)
     }
 }

@@ -19,15 +19,12 @@ use crate::json::{self, Document};
 use crate::precondition::EntityTag;
 
 /// The members of a body that is one JSON object.
-pub(super) async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
+async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
     parse_members(&body::read_json(request, payload).await?)
 }
 
 /// The members of a body that may be blank: then it has none.
-pub(super) async fn read_members_if_any(
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<Map<String, Value>, Problem> {
+async fn read_members_if_any(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
     match body::read_json_if_any(request, payload).await? {
         Some(body) => parse_members(&body),
         None => Ok(Map::new()),

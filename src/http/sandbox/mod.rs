@@ -10,10 +10,11 @@ mod effects;
 pub(super) mod faults;
 mod injection;
 mod inner;
-pub(super) mod named_client;
+mod named_client;
 mod outer;
-pub(super) mod tokens;
 mod prefer;
+pub(super) mod tokens;
+pub(super) mod troubles;
 mod vocabulary;
 
 use actix_web::http::header::CACHE_CONTROL;
@@ -37,11 +38,24 @@ fn is_control(path: &str) -> bool {
 
 /// The members of a body that is one JSON object, such as `example`.
 async fn read_members(request: &HttpRequest, payload: Payload, example: &str) -> Result<Map<String, Value>, Problem> {
-    let body = body::read_json(request, payload).await?;
+    parse_members(&body::read_json(request, payload).await?, example)
+}
+
+/// The same of a body that may be blank: then it has none.
+async fn read_members_if_any(
+    request: &HttpRequest,
+    payload: Payload,
+    example: &str,
+) -> Result<Map<String, Value>, Problem> {
+    let body = body::read_json_if_any(request, payload).await?;
+    body.map_or_else(|| Ok(Map::new()), |body| parse_members(&body, example))
+}
+
+fn parse_members(body: &[u8], example: &str) -> Result<Map<String, Value>, Problem> {
     let malformed = |fault: &str| {
         Problem::new(ProblemKind::MalformedBody, format!("{fault} Send one JSON object, such as {example}."))
     };
-    let document = Document::parse(&body).map_err(|fault| malformed(&sentence(&fault)))?;
+    let document = Document::parse(body).map_err(|fault| malformed(&sentence(&fault)))?;
     document.into_members().ok_or_else(|| malformed("The body is JSON, but not an object."))
 }
 

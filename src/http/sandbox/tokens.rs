@@ -4,16 +4,15 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde_json::Value;
 
-use super::answer;
 use super::control::Control;
 use super::named_client::read_client;
+use super::{answer, read_members};
 use crate::administration::Administration;
 use crate::api::policy::RegistrationPolicy;
 use crate::api::problem::FieldFault;
 use crate::api::sandbox::token::ForgedToken;
 use crate::clients::Clients;
 use crate::counts::Label as _;
-use crate::http::admin::read_members;
 use crate::http::error::Problem;
 use crate::http::request_context::actor;
 use crate::http::response::Site;
@@ -36,7 +35,7 @@ pub(in crate::http) async fn forge(
     site: Data<Site>,
     (clock, policy, keys, clients, administration): Rooms,
 ) -> Result<HttpResponse, Problem> {
-    let members = read_members(&request, payload).await?;
+    let members = read_members(&request, payload, r#"{"kind": "expired"}"#).await?;
     let mut reader = Reader::new(&members);
     reader.refuse_unknown(&["kind", "client_id"]);
     let kind = reader.required("kind", read_kind);
