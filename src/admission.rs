@@ -316,6 +316,11 @@ impl Admission {
         self.quota.use_up(&client.client_id, client.limits).await
     }
 
+    /// Whether a client has called today and has no unit left.
+    pub(crate) fn has_used_up_quota(&self, client: &Client) -> bool {
+        self.quota.peek_in_memory(&client.client_id, client.limits).is_some_and(|units| units.remaining == Some(0))
+    }
+
     /// No longer counts units as spent that were used up.
     pub(crate) async fn give_back_quota(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
         self.quota.give_back(client_id, unspent).await

@@ -78,6 +78,8 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// Make happen what happens to clients in real life, in a sandbox
+    Trouble(sandbox::trouble::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Trouble(options) => sandbox::trouble::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

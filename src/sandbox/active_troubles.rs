@@ -1,7 +1,9 @@
 //! The troubles that are on, and how each is undone.
 //!
-//! What happens in a moment, such as a jump of the clock or a revocation, is never on. A trouble that is on already
-//! happens no second time: so undoing it goes back to what was before the first. The last trouble is undone first.
+//! What happens in a moment, such as a jump of the clock or a revocation, is never on. Anything else is on as long as the
+//! client is as the trouble left it: if an operator, a snapshot or the time has undone it, there is nothing to undo any
+//! more. What is on already happens no second time, so undoing it goes back to what was before the first time. The last
+//! trouble is undone first.
 
 use std::sync::Arc;
 
@@ -48,7 +50,7 @@ enum Undo {
     Secrets(Arc<Client>, GivenSecret),
     Status(Arc<Client>),
     Scope(Arc<Client>),
-    Units(ClientId, Unspent),
+    Units(Arc<Client>, Unspent),
     /// The rule of this name was not there.
     Rule(String),
 }
@@ -147,7 +149,8 @@ impl Troubles {
             }
             Act::RevokeTokens | Act::RotateSecret { .. } | Act::Suspend | Act::NarrowScope | Act::UseUpQuota => {
                 let client = client.ok_or(TroubleError::ClientMissing)?;
-                change(trouble.act, client, before, rooms).await?
+                let first = on.iter().find_map(|on| on.undo.secrets_of(&client)).unwrap_or(&client).clone();
+                change(trouble.act, client, before, first, rooms).await?
             }
         };
         if let Some(undo) = undo {
@@ -193,11 +196,13 @@ fn disturb(
     Ok((Outcome { ends_in: lasts, ..Outcome::default() }, (!is_on).then_some(Undo::Rule(name))))
 }
 
-/// Makes the change of an operator. `before` is what to go back to, if the trouble is on already.
+/// Makes the change of an operator. `before` is what to go back to, if the trouble is on already, and `first` the client
+/// before any trouble changed its secrets.
 async fn change(
     act: Act,
     client: Arc<Client>,
     before: Option<&Undo>,
+    first: Arc<Client>,
     rooms: &Rooms<'_>,
 ) -> Result<(Outcome, Option<Undo>), TroubleError> {
     let Rooms { administration, actor, .. } = rooms;
@@ -208,7 +213,7 @@ async fn change(
         Act::Suspend => {
             let patch = ClientPatch::of_status(Status::Suspended);
             administration.change(client_id, &patch, &any, actor).await?;
-            before.is_none().then_some(Undo::Status(client))
+            (client.status == Status::Active).then_some(Undo::Status(client))
         }
         Act::NarrowScope if before.is_some() => {
             outcome.scope = Some(client.scope.clone());
@@ -230,11 +235,11 @@ async fn change(
                 administration.rotate_secret(client_id, None, overlap_s, actor).await?;
             let given = secret.map(|secret| GivenSecret { secret, secret_id, previous_expires_at });
             outcome.secret.clone_from(&given);
-            given.map(|given| Undo::Secrets(client, given))
+            given.map(|given| Undo::Secrets(first, given))
         }
         Act::UseUpQuota => {
             let unspent = rooms.admission.use_up_quota(&client).await?.ok_or(TroubleError::NoQuota)?;
-            (unspent.units > 0).then(|| Undo::Units(client_id.clone(), unspent))
+            (unspent.units > 0).then_some(Undo::Units(client.clone(), unspent))
         }
         Act::RevokeTokens => {
             administration.revoke_tokens(client_id, actor).await?;
@@ -255,19 +260,31 @@ fn narrowed(scope: &Scope) -> Scope {
 impl On {
     /// Whether it still makes a difference.
     fn holds(&self, rooms: &Rooms<'_>) -> bool {
-        let is_registered = |before: &Client| {
+        let now = |before: &Client| {
             let client = rooms.clients.get(before.client_id.as_str());
-            client.is_some_and(|client| client.created_at == before.created_at)
+            client.filter(|client| client.created_at == before.created_at)
         };
         match &self.undo {
-            Undo::Secrets(before, _) | Undo::Status(before) | Undo::Scope(before) => is_registered(before),
-            Undo::Units(_, unspent) => unspent.day == rooms.clock.now().day(),
+            Undo::Secrets(before, given) => now(before).is_some_and(|client| client.has_secret(&given.secret_id)),
+            Undo::Status(before) => now(before).is_some_and(|client| client.status == Status::Suspended),
+            Undo::Scope(before) => now(before).is_some_and(|client| client.scope == narrowed(&before.scope)),
+            Undo::Units(client, unspent) => {
+                unspent.day == rooms.clock.now().day() && rooms.admission.has_used_up_quota(client)
+            }
             Undo::Rule(name) => rooms.faults.get(name).is_some_and(|rule| rule.active),
         }
     }
 }
 
 impl Undo {
+    /// The client before its secrets were changed, if it is this one.
+    fn secrets_of(&self, client: &Client) -> Option<&Arc<Client>> {
+        match self {
+            Self::Secrets(before, _) if before.client_id == client.client_id => Some(before),
+            Self::Secrets(..) | Self::Status(_) | Self::Scope(_) | Self::Units(..) | Self::Rule(_) => None,
+        }
+    }
+
     async fn apply(&self, rooms: &Rooms<'_>) -> Result<(), TroubleError> {
         let Rooms { administration, actor, .. } = rooms;
         let any = Condition::default();
@@ -283,7 +300,7 @@ impl Undo {
                 let patch = ClientPatch::of_scope(before.scope.clone());
                 administration.change(&before.client_id, &patch, &any, actor).await?;
             }
-            Self::Units(client_id, unspent) => rooms.admission.give_back_quota(client_id, *unspent).await?,
+            Self::Units(client, unspent) => rooms.admission.give_back_quota(&client.client_id, *unspent).await?,
             Self::Rule(name) => {
                 rooms.faults.remove(name);
             }
