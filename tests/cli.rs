@@ -25,6 +25,8 @@ mod program;
 mod sandbox_control;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/troubles.rs"]
+mod troubles;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

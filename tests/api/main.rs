@@ -30,6 +30,7 @@ mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_tokens;
+mod sandbox_troubles;
 mod stop;
 mod token_endpoint;
 mod token_limits;
