@@ -54,7 +54,7 @@ fn a_trouble_without_its_client_or_of_another_name_is_refused() {
     let sandbox = Running::start("sandbox");
     let missing = sandbox.call(&["trouble", "token-expires"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(stderr(&missing).contains("/client is required"), "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("client is required"), "{}", stderr(&missing));
     for arguments in [["trouble", "outtage"].as_slice(), &["trouble"]] {
         assert_eq!(sandbox.call(arguments).status.code(), Some(2), "{arguments:?}");
     }
