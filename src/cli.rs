@@ -80,6 +80,8 @@ enum Command {
     Clock(sandbox::clock::Options),
     /// Make happen what happens to clients in real life, in a sandbox
     Trouble(sandbox::trouble::Options),
+    /// Disturb requests to a sandbox on purpose
+    Fault(sandbox::fault::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -115,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Trouble(options) => sandbox::trouble::run(options, &environment),
+        Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

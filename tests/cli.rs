@@ -23,6 +23,8 @@ mod private_files;
 mod program;
 #[path = "cli/sandbox_control.rs"]
 mod sandbox_control;
+#[path = "cli/sandbox_fault.rs"]
+mod sandbox_fault;
 #[path = "cli/set_up.rs"]
 mod set_up;
 #[path = "cli/troubles.rs"]

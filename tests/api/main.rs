@@ -29,6 +29,7 @@ mod revocation;
 mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
+mod sandbox_faults;
 mod sandbox_tokens;
 mod sandbox_troubles;
 mod stop;
