@@ -69,8 +69,8 @@ fn paths() -> Vec<(Rc<Route>, String)> {
                 .replace("{secret_id}", UUID)
                 .replace("{client_id}", "demo-reader")
                 .replace("{kid}", "any-kid")
-                .replace("{kind}", "token-missing")
-                .replace("{name}", "any-name");
+                .replace("{name}", "any-name")
+                .replace("{kind}", "token-missing");
             assert!(!path.contains('{'), "{path} has a parameter that this test gives no value");
             paths.push((route.clone(), path));
         }
