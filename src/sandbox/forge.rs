@@ -92,11 +92,15 @@ struct Header<'h> {
 impl Forge<'_> {
     /// A token of this kind. It names `client`, or a helper client where the kind needs one in a state of its own.
     pub(crate) async fn forge(&self, kind: ForgedKind, client: &Client, actor: &Actor) -> Result<Forged, ForgeError> {
-        let client = match kind {
-            ForgedKind::SuspendedClient => Cow::Owned(self.suspended_helper(actor).await?),
-            ForgedKind::DeletedClient => Cow::Owned(self.deleted_helper(actor).await?),
-            ForgedKind::MissingScope if !self.accepts_tokens_of(client) => return Err(ForgeError::ClientRefused),
-            _ => Cow::Borrowed(client),
+        if kind == ForgedKind::MissingScope && !self.accepts_tokens_of(client) {
+            return Err(ForgeError::ClientRefused);
+        }
+        let client = if kind == ForgedKind::SuspendedClient {
+            Cow::Owned(self.suspended_helper(actor).await?)
+        } else if kind == ForgedKind::DeletedClient {
+            Cow::Owned(self.deleted_helper(actor).await?)
+        } else {
+            Cow::Borrowed(client)
         };
         let now = self.clock.now();
         let claims = claims(kind, self.genuine(&client, now));

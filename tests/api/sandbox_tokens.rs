@@ -151,9 +151,9 @@ async fn a_forgery_that_cannot_be_made_names_the_member() {
     );
     // The gate would refuse every token of such a client, so the scope would not be the reason.
     let admin = server.admin_token().await;
-    let path = format!("/admin/clients/{READER}");
-    let patch = server.request(Method::PATCH, &path).bearer_auth(&admin).json(&json!({ "status": "suspended" }));
-    assert_eq!(crate::harness::answer(patch).await.status, 200);
+    let reader = format!("/admin/clients/{READER}");
+    let suspend = server.request(Method::PATCH, &reader).bearer_auth(&admin).json(&json!({ "status": "suspended" }));
+    assert_eq!(crate::harness::answer(suspend).await.status, 200);
     let refused = faults(json!({ "kind": "missing-scope" })).await;
     assert!(refused[0].starts_with("/client_id is suspended"), "{refused:?}");
     assert_eq!(forge(&server, &json!({ "kind": "expired" })).await.status, 201, "its time is looked at first");

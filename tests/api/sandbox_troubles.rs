@@ -343,8 +343,8 @@ async fn what_someone_else_has_undone_is_not_undone_once_more() {
     let admin = server.admin_token().await;
     start(&server, "client-suspended", READER).await;
     let patch = |body: Value| {
-        let path = format!("/admin/clients/{READER}");
-        answer(server.request(Method::PATCH, &path).bearer_auth(&admin).json(&body))
+        let reader = format!("/admin/clients/{READER}");
+        answer(server.request(Method::PATCH, &reader).bearer_auth(&admin).json(&body))
     };
     assert_eq!(patch(json!({ "status": "active" })).await.status, 200);
     assert_eq!(on(&server).await, Vec::<String>::new());
@@ -355,8 +355,8 @@ async fn what_someone_else_has_undone_is_not_undone_once_more() {
     assert_eq!(patch(json!({})).await.json()["status"], "suspended");
     // A client that was registered under the same identifier is another one.
     start(&server, "scope-narrowed", WRITER).await;
-    let path = format!("/admin/clients/{WRITER}");
-    assert_eq!(answer(server.request(Method::DELETE, &path).bearer_auth(&admin)).await.status, 204);
+    let writer = format!("/admin/clients/{WRITER}");
+    assert_eq!(answer(server.request(Method::DELETE, &writer).bearer_auth(&admin)).await.status, 204);
     assert_eq!(clear(&server).await, Vec::<String>::new());
 }
 

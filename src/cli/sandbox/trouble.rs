@@ -4,7 +4,9 @@ use anyhow::bail;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
-use crate::api::sandbox::trouble::{ClearedTroubles, Trouble, TroubleAnswer, TroubleList, TroubleName, TroubleRequest};
+use crate::api::sandbox::trouble::{
+    ClearedTrouble, ClearedTroubles, Trouble, TroubleAnswer, TroubleList, TroubleName, TroubleRequest,
+};
 use crate::cli::connection::{AsSent, ControlOptions};
 use crate::cli::output::{self, Table};
 use crate::config::Environment;
@@ -69,7 +71,7 @@ pub(in crate::cli) fn run(options: Options, environment: &Environment) -> anyhow
 
 fn show_list(troubles: &AsSent<TroubleList>, json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::print_json(troubles)?);
+        return output::print_json(troubles);
     }
     let mut table = Table::new(["NAME", "ON", "WHAT HAPPENS"]);
     output::print(&table.page(&troubles.data.iter().map(row).collect::<Vec<_>>()))?;
@@ -88,16 +90,15 @@ fn row(trouble: &Trouble) -> [String; 3] {
 
 fn show_started(happened: &AsSent<TroubleAnswer>, json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::print_json(happened)?);
+        return output::print_json(happened);
     }
-    let text = |value: &Option<_>| value.as_ref().map(|value: &String| value.clone());
     let members = [
         ("client", happened.client.as_ref().map(ToString::to_string)),
         ("now", Some(happened.now.to_string())),
         ("ends in", happened.ends_in.as_ref().map(ToString::to_string)),
-        ("client_secret", text(&happened.client_secret)),
+        ("client_secret", happened.client_secret.clone()),
         ("previous expires at", happened.previous_expires_at.as_ref().map(ToString::to_string)),
-        ("kid", text(&happened.kid)),
+        ("kid", happened.kid.clone()),
         ("scope", happened.scope.as_ref().map(|scope| scope.as_str().to_owned())),
     ];
     let members: Vec<_> = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
@@ -109,13 +110,13 @@ fn show_started(happened: &AsSent<TroubleAnswer>, json: bool) -> anyhow::Result<
 
 fn show_cleared(cleared: &AsSent<ClearedTroubles>, json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::print_json(cleared)?);
+        return output::print_json(cleared);
     }
     if cleared.data.is_empty() {
         output::message("No trouble is on.");
         return Ok(());
     }
-    let row = |trouble: &crate::api::sandbox::trouble::ClearedTrouble| {
+    let row = |trouble: &ClearedTrouble| {
         let client = trouble.client.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         [trouble.name.to_string(), client, trouble.undone.to_string()].map(|cell| output::printable(&cell))
     };

@@ -75,10 +75,10 @@ pub(in crate::http) async fn forge(
 }
 
 fn read_kind(value: &Value) -> Result<ForgedKind, String> {
-    let named = string(value)?;
-    ForgedKind::named(named).ok_or_else(|| {
+    let text = string(value)?;
+    ForgedKind::named(text).ok_or_else(|| {
         let names = || ForgedKind::ALL.iter().map(|kind| kind.name());
-        match closest_match(named, names()) {
+        match closest_match(text, names()) {
             Some(meant) => format!("is not a kind: did you mean {meant}?"),
             None => format!("is not a kind: these are {}", names().collect::<Vec<_>>().join(", ")),
         }

@@ -13,14 +13,14 @@ const SLOW: LogNormal = LogNormal { median: Span::from_millis(500), sigma: 0.7, 
 /// passes.
 pub(super) fn throttled(client: Option<&ClientId>, lasts: Span) -> FaultRule {
     let retry_after = u32::try_from(lasts.as_millis().div_ceil(1_000)).ok();
-    let effect = Effect { answer: problem("throttled"), retry_after, ..Effect::default() };
+    let effect = Effect { answer: Some(problem("throttled")), retry_after, ..Effect::default() };
     let matching = RequestMatch { phase: Some(Phase::Resource), ..requests_of(client) };
     FaultRule { lasts: Some(lasts), ..rule("throttled", client, matching, effect) }
 }
 
 /// Refuses all requests as a server does that cannot serve.
 pub(super) fn outage(client: Option<&ClientId>, lasts: Span) -> FaultRule {
-    let effect = Effect { answer: problem("unavailable"), ..Effect::default() };
+    let effect = Effect { answer: Some(problem("unavailable")), ..Effect::default() };
     FaultRule { lasts: Some(lasts), ..rule("outage", client, requests_of(client), effect) }
 }
 
@@ -39,8 +39,8 @@ pub(super) fn answer_lost(client: Option<&ClientId>, _: Span) -> FaultRule {
     FaultRule { times: Some(1), ..rule("answer-lost", client, matching, effect) }
 }
 
-fn problem(name: &'static str) -> Option<InjectedAnswer> {
-    Some(InjectedAnswer::Problem(name.into()))
+fn problem(name: &'static str) -> InjectedAnswer {
+    InjectedAnswer::Problem(name.into())
 }
 
 fn requests_of(client: Option<&ClientId>) -> RequestMatch {
