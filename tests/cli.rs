@@ -31,6 +31,8 @@ mod set_up;
 mod snapshots;
 #[path = "cli/why.rs"]
 mod why;
+#[path = "cli/troubles.rs"]
+mod troubles;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
