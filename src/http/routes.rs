@@ -14,8 +14,8 @@ use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
-use crate::http::sandbox::clock;
 use crate::http::sandbox::control::Control;
+use crate::http::sandbox::{SANDBOX, clock};
 use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
@@ -23,8 +23,6 @@ use crate::oauth::resource::{METADATA_PATH, Resource};
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
-/// What the control of a sandbox is served under.
-pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]
