@@ -1,4 +1,4 @@
-//! The command line. Two commands run a server; the others call a running server over HTTPS.
+//! The command line. Two commands run a server; most others call a running server over HTTPS.
 //!
 //! Data goes to standard output, messages go to standard error. A secret is never an argument, because every user of the
 //! machine can read those. Exit codes: 0 for success, 1 for a refusal or a failure, 2 for wrong usage; a server that was
@@ -24,10 +24,13 @@ mod open_files;
 mod openapi;
 mod output;
 mod pages;
+mod ready;
 mod sandbox;
 mod serve;
 mod token;
+mod walk;
 mod welcome;
+mod why;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -36,7 +39,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Edition, Environment};
+use crate::config::Environment;
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -64,7 +67,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand)]
 enum Command {
     /// Run a server for this machine only, with demo clients and sample zones
-    Sandbox(serve::Options),
+    Sandbox(serve::SandboxOptions),
     /// Run a server for production, with the settings of a file
     Serve(serve::Options),
     /// Register, show and change clients
@@ -77,6 +80,8 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// Say why a request was refused, check by check, and what would have let it through
+    Why(why::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -104,13 +109,14 @@ pub fn run() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let result = match command {
-        Command::Sandbox(options) => return serve::run(Edition::Sandbox, options, &environment),
-        Command::Serve(options) => return serve::run(Edition::Serve, options, &environment),
+        Command::Sandbox(options) => return serve::run_sandbox(options, &environment),
+        Command::Serve(options) => return serve::run(options, &environment),
         Command::Client(options) => client::run(options, &environment),
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Why(options) => why::run(&options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),

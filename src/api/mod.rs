@@ -1,4 +1,4 @@
-//! The words on the wire: a type for each body that a request or an answer has, and nothing else.
+//! The words on the wire: a type for each body that a request or an answer has, cursors, and files of credentials.
 //!
 //! Handlers build the answers, the command line and the tests read them. A request is written as these types say
 //! and read by [`crate::json`], which reports every fault at once. An answer's members are in the order in which its
@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod credentials;
 pub mod cursor;
+pub mod explanation;
 pub mod introspection;
 pub mod jwk;
 pub mod key;
@@ -16,6 +17,7 @@ pub mod oauth_error;
 pub mod page;
 pub mod policy;
 pub mod problem;
+pub mod refusal;
 pub mod revocation;
 pub mod sandbox;
 mod schema;

@@ -3,7 +3,8 @@
 //! Whatever must agree on the routes is made from these rows: what actix serves, `Allow` and 405 ([`super::router`]), the
 //! route labels of the metrics, the OpenAPI document, and the test that every route asks for its right.
 //!
-//! The right of a row and the first argument of its handler cannot disagree: [`Admits`] ties them by their types.
+//! [`Admits`] ties the right of a row to the first argument of its handler. For rows that ask for no scope,
+//! `tests/api/protection.rs` checks it.
 
 use std::borrow::Cow;
 
@@ -11,12 +12,14 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
-use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
+use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults};
-use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
+use crate::http::sandbox::{clock, faults, requests};
+use crate::http::{
+    api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
+};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
 /// What partners' routes are served under, beside `/`.
@@ -50,6 +53,8 @@ pub fn table() -> Vec<Route> {
             .on(Method::PUT, WriteZones, parking::replace, "replaceZone", "Replaces a zone.")
             .on(Method::PATCH, WriteZones, parking::merge, "updateZone", "Changes some members of a zone.")
             .on(Method::DELETE, WriteZones, parking::delete, "deleteZone", "Deletes a zone."),
+        partner("/oauth2/refusals/{request_id}")
+            .on(Method::GET, AnyToken, refusals::own, "getOwnRefusal", "Says why a request of the client was refused, and what would have passed."),
 
         admin("/clients")
             .on(Method::GET, ReadAdmin, clients::list, "listClients", "Lists clients, a page at a time.")
@@ -83,6 +88,10 @@ pub fn table() -> Vec<Route> {
             .on(Method::DELETE, WriteAdmin, keys::revoke, "revokeKey", "Revokes a signing key and every token that it signed."),
         admin("/audit")
             .on(Method::GET, ReadAdmin, audit::list, "listAuditEntries", "Lists audit entries, a page at a time."),
+        admin("/refusals")
+            .on(Method::GET, ReadAdmin, all_refusals::list, "listRefusals", "Lists the last requests that were refused, a page at a time."),
+        admin("/refusals/{request_id}")
+            .on(Method::GET, ReadAdmin, all_refusals::show, "getRefusal", "Says why a request was refused, and what would have passed."),
         root("/metrics")
             .on(Method::GET, ReadAdmin, metrics::guarded, "getMetrics", "Shows the metrics, in Prometheus's text format."),
 
@@ -109,6 +118,14 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+        sandbox("/clock/advance")
+            .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
+        sandbox("/clock/set")
+            .on(Method::POST, ControlToken, clock::set, "setClock", "Moves the clock forward to a moment."),
+        sandbox("/clock/freeze")
+            .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
+        sandbox("/clock/resume")
+            .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
         sandbox("/faults")
             .on(Method::GET, ControlToken, faults::list, "listFaults", "Lists the rules for faults, in the order in which they are tried.")
             .on(Method::POST, ControlToken, faults::add, "addFaults", "Adds a rule, or several.")
@@ -117,6 +134,17 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, faults::show, "getFault", "Shows a rule.")
             .on(Method::PATCH, ControlToken, faults::change, "changeFault", "Changes some members of a rule.")
             .on(Method::DELETE, ControlToken, faults::remove, "removeFault", "Removes a rule."),
+        sandbox("/requests")
+            .on(Method::GET, ControlToken, requests::list, "listRequests", "Lists the requests of the journal, or sends each as it is recorded.")
+            .on(Method::DELETE, ControlToken, requests::clear, "clearRequests", "Forgets every request."),
+        sandbox("/requests/find")
+            .on(Method::POST, ControlToken, requests::find, "findRequests", "Finds requests, with all that there is of each."),
+        sandbox("/requests/count")
+            .on(Method::POST, ControlToken, requests::count, "countRequests", "Counts requests."),
+        sandbox("/requests/{request_id}")
+            .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
+        sandbox("/requests/{request_id}/why")
+            .on(Method::GET, ControlToken, requests::why, "explainRequest", "Shows each check of a request, and what would have let it through."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),
@@ -174,8 +202,8 @@ pub enum Access {
     Sandbox,
 }
 
-/// A right that handlers with the arguments `Args` may be listed under: it goes with a handler whose first argument asks for
-/// the same. What asks for none may be listed as public, or as a route that asks the gate by itself.
+/// A right that a handler with the arguments `Args` may be listed under. A scope or client authentication goes only with a
+/// first argument that requires the same. [`Public`] and [`AnyToken`] go with any handler.
 trait Admits<Args> {
     const ACCESS: Access;
 }
@@ -197,7 +225,7 @@ impl<Args> Admits<Args> for AnyToken {
     const ACCESS: Access = Access::Token(AnyPublic::RIGHT);
 }
 
-/// For a number of arguments behind the first.
+/// For a number of arguments behind the first. A handler has six at most.
 macro_rules! admits {
     ($($argument:ident)*) => {
         impl<R: Required, $($argument),*> Admits<(Authorized<R>, $($argument),*)> for R {

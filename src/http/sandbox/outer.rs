@@ -11,11 +11,12 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
+use super::capture::Capture;
 use super::disturbance::Disturbance;
 use super::effects::{self, Delivered};
 use super::is_control;
 use crate::sandbox::Sandbox;
-use crate::time::Clock as _;
+use crate::time::{Clock as _, SystemClock};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
 pub(crate) struct OuterService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    real_clock: Rc<SystemClock>,
 }
 
 impl<S> Transform<S, ServiceRequest> for OuterLayer
@@ -39,7 +41,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(OuterService { application: Rc::new(application), sandbox: self.0.clone() }))
+        let (sandbox, real_clock) = (self.0.clone(), Rc::new(SystemClock::new()));
+        ready(Ok(OuterService { application: Rc::new(application), sandbox, real_clock }))
     }
 }
 
@@ -55,11 +58,16 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        if is_control(request.path()) {
+            return Box::pin(async move {
+                let mut response = application.call(request).await?;
+                put_date(&mut response, &sandbox);
+                Ok(response)
+            });
+        }
+        let capture = Capture::begin(&sandbox, &self.real_clock, &mut request);
         Box::pin(async move {
-            let disturbance = match is_control(request.path()) {
-                true => None,
-                false => Disturbance::find(&sandbox, &mut request).await.map(Rc::new),
-            };
+            let disturbance = Disturbance::find(&sandbox, &mut request).await.map(Rc::new);
             if let Some(disturbance) = &disturbance {
                 request.extensions_mut().insert(Rc::clone(disturbance));
             }
@@ -69,7 +77,7 @@ where
                 None => response.map_body(|_, body| Delivered::Whole(body)),
             };
             put_date(&mut response, &sandbox);
-            Ok(response)
+            Ok(capture.record(response, disturbance.as_deref().map(|disturbance| &disturbance.firing)))
         })
     }
 }
