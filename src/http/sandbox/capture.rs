@@ -23,6 +23,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 use uuid::Uuid;
 
+use super::effects::Delivered;
 use crate::http::durations::method_name;
 use crate::http::request_context::RequestContext;
 use crate::listener::Break;
@@ -106,7 +107,11 @@ impl Capture {
     }
 
     /// The answer, which is recorded as it is sent.
-    pub(super) fn record(self, response: ServiceResponse, firing: Option<&Firing>) -> ServiceResponse {
+    pub(super) fn record(
+        self,
+        response: ServiceResponse<Delivered>,
+        firing: Option<&Firing>,
+    ) -> ServiceResponse<RecordedBody> {
         let fault = firing.map(|firing| FiredFault {
             name: firing.name.clone(),
             kind: firing.kind(),
@@ -117,7 +122,7 @@ impl Capture {
         let recording = Recording::new(self, &response, fault);
         response.map_body(|_, body| {
             let size = body.size();
-            BoxBody::new(RecordedBody { body, size, is_head, copied: Copied::default(), recording: Some(recording) })
+            RecordedBody { body, size, is_head, copied: Copied::default(), recording: Some(recording) }
         })
     }
 }
@@ -160,7 +165,7 @@ struct Recording {
 }
 
 impl Recording {
-    fn new(capture: Capture, response: &ServiceResponse, fault: Option<FiredFault>) -> Self {
+    fn new(capture: Capture, response: &ServiceResponse<Delivered>, fault: Option<FiredFault>) -> Self {
         let request = response.request();
         let context: Option<&RequestContext> = request.app_data();
         let walk = context.and_then(RequestContext::facts).cloned();
@@ -233,13 +238,14 @@ impl Recording {
     }
 }
 
-/// The body of an answer, which is copied while it is sent.
-struct RecordedBody {
-    body: BoxBody,
+/// The body of an answer, which is copied while it is sent. Not boxed: a [`BoxBody`] passes on one error only, and a
+/// [`Delivered`] may ask for several breaks.
+pub(crate) struct RecordedBody {
+    body: Delivered,
     size: BodySize,
     is_head: bool,
     copied: Copied,
-    /// Until the request is recorded.
+    /// Until the request is recorded, if it is recorded at all.
     recording: Option<Recording>,
 }
 
@@ -262,8 +268,14 @@ impl MessageBody for RecordedBody {
 }
 
 impl RecordedBody {
+    /// The body of an answer that is not recorded.
+    pub(super) fn unrecorded(body: BoxBody) -> Self {
+        let body = Delivered::Whole(body);
+        Self { size: body.size(), body, is_head: false, copied: Copied::default(), recording: None }
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
-        if self.is_head {
+        if self.is_head || self.recording.is_none() {
             return;
         }
         let is_last = matches!(self.size, BodySize::Sized(size) if self.copied.bytes + bytes.len() as u64 >= size);

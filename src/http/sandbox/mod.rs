@@ -23,7 +23,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub(crate) use self::effects::Delivered;
+pub(crate) use self::capture::RecordedBody;
 pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;

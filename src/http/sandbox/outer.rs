@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
-use super::capture::Capture;
+use super::capture::{Capture, RecordedBody};
 use super::disturbance::Disturbance;
 use super::effects::{self, Delivered};
 use super::is_control;
@@ -34,7 +34,7 @@ impl<S> Transform<S, ServiceRequest> for OuterLayer
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<Delivered>;
+    type Response = ServiceResponse<RecordedBody>;
     type Error = Error;
     type Transform = OuterService<S>;
     type InitError = ();
@@ -50,9 +50,9 @@ impl<S> Service<ServiceRequest> for OuterService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<Delivered>;
+    type Response = ServiceResponse<RecordedBody>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse<Delivered>, Error>>;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse<RecordedBody>, Error>>;
 
     forward_ready!(application);
 
@@ -62,7 +62,7 @@ where
             return Box::pin(async move {
                 let mut response = application.call(request).await?;
                 put_date(&mut response, &sandbox);
-                Ok(response)
+                Ok(response.map_body(|_, body| RecordedBody::unrecorded(body)))
             });
         }
         let capture = Capture::begin(&sandbox, &self.real_clock, &mut request);
@@ -83,7 +83,7 @@ where
 }
 
 /// While the clock is shifted, an answer has its time. The listener writes the machine's time into any other.
-fn put_date(response: &mut ServiceResponse<Delivered>, sandbox: &Sandbox) {
+fn put_date<B>(response: &mut ServiceResponse<B>, sandbox: &Sandbox) {
     if !sandbox.clock.is_shifted() {
         return;
     }
