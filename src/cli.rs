@@ -24,10 +24,13 @@ mod open_files;
 mod openapi;
 mod output;
 mod pages;
+mod ready;
 mod sandbox;
 mod serve;
 mod token;
+mod walk;
 mod welcome;
+mod why;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -36,7 +39,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Edition, Environment};
+use crate::config::Environment;
 
 /// Exit code of a refusal or a failure.
 const FAILED: u8 = 1;
@@ -64,7 +67,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand)]
 enum Command {
     /// Run a server for this machine only, with demo clients and sample zones
-    Sandbox(serve::Options),
+    Sandbox(serve::SandboxOptions),
     /// Run a server for production, with the settings of a file
     Serve(serve::Options),
     /// Register, show and change clients
@@ -77,6 +80,8 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// Say why a request was refused, check by check, and what would have let it through
+    Why(why::Options),
     /// Disturb requests to a sandbox on purpose
     Fault(sandbox::fault::Options),
     /// Check and show the settings
@@ -106,13 +111,14 @@ pub fn run() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let result = match command {
-        Command::Sandbox(options) => return serve::run(Edition::Sandbox, options, &environment),
-        Command::Serve(options) => return serve::run(Edition::Serve, options, &environment),
+        Command::Sandbox(options) => return serve::run_sandbox(options, &environment),
+        Command::Serve(options) => return serve::run(options, &environment),
         Command::Client(options) => client::run(options, &environment),
         Command::Key(options) => key::run(options, &environment),
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Why(options) => why::run(&options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),

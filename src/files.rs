@@ -11,6 +11,7 @@
 mod exposure;
 mod lock;
 mod read;
+mod temporary;
 mod write;
 
 pub(crate) use self::exposure::{Exposure, Reader};
@@ -20,4 +21,5 @@ pub(crate) use self::exposure::{
 pub(crate) use self::lock::lock;
 pub(crate) use self::read::PrivateFault;
 pub(crate) use self::read::{read_pem, read_private, read_text, read_trusted};
+pub(crate) use self::temporary::TemporaryFolder;
 pub(crate) use self::write::{make_folder, remove, rewrite, write_private, write_public};

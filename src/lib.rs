@@ -17,6 +17,7 @@
 //!                     the order of steps: the two walks, changes by operators, clients that a file declares
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit
 //!                     facts: each owns some prefixes of the store's keys, or a part of memory
+//!    explanation      a walk taken again, to explain it
 //! 1  store, files     bytes: the ordered store; private and trusted files
 //! 0  api, json, oauth, precondition, host, limits, time, counts, text
 //!                     wire types; the reader of bodies; the protocol; entity tags; names of hosts; limits of clients;
@@ -62,6 +63,7 @@ pub mod clients;
 pub mod config;
 pub mod counts;
 mod declared;
+pub(crate) mod explanation;
 pub mod failures;
 pub(crate) mod files;
 pub mod host;
@@ -75,6 +77,7 @@ pub mod oauth;
 pub mod parking;
 pub mod precondition;
 pub mod quota;
+pub mod refusals;
 pub mod revocation;
 pub mod sandbox;
 pub mod server;

@@ -143,6 +143,20 @@ impl Quota {
         Ok(days.map(|day| DayUsed { day, used: used(day) }).collect())
     }
 
+    /// Returns the unspent units of past days to the store, as the next request of each client would.
+    pub async fn settle_past_days(&self) -> Result<(), StoreError> {
+        let today = self.clock.now().day();
+        let unspent = |(client_id, counter): (&ClientId, &Arc<DayCounter>)| {
+            let unspent = counter.lock().begin_if_new(today)?;
+            Some((client_id.clone(), unspent))
+        };
+        let all: Vec<_> = self.counters.pin().iter().filter_map(unspent).collect();
+        let returned = stream::iter(all)
+            .map(|(client_id, unspent)| async move { self.leasing.return_unspent(&client_id, unspent).await });
+        let outcomes: Vec<_> = returned.buffer_unordered(SETTLED_AT_ONCE).collect().await;
+        outcomes.into_iter().collect()
+    }
+
     /// Returns every unspent unit to the store. For a clean stop: after it, no request may spend a unit.
     pub async fn close(&self) -> Result<(), StoreError> {
         let counters: Vec<_> =

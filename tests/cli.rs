@@ -21,6 +21,8 @@ mod pasted;
 #[path = "cli/private_files.rs"]
 mod private_files;
 mod program;
+#[path = "cli/sandbox_control.rs"]
+mod sandbox_control;
 #[path = "cli/sandbox_fault.rs"]
 mod sandbox_fault;
 #[path = "cli/set_up.rs"]

@@ -1,4 +1,5 @@
-//! `boomgate sandbox` and `boomgate serve`: read the settings and run a server until a signal stops it.
+//! `boomgate sandbox` and `boomgate serve`: read the settings and run a server until a signal stops it, or the end of
+//! standard input.
 //!
 //! The server runs on its own thread. The main thread only waits for signals and for the end of the server. So a stop ends
 //! the process in time even if the server hangs, and the exit code says how it ended.
@@ -14,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use actix_web::rt::System;
+use anyhow::anyhow;
 use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,10 +23,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
-use super::{FAILED, hardening, open_files, output, welcome};
+use super::{FAILED, hardening, open_files, output, ready, welcome};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
-use crate::files::Reader;
+use crate::files::{Reader, TemporaryFolder};
 use crate::server::{RunError, Server, StartError};
+use crate::store::MemoryStore;
 use crate::telemetry;
 use crate::time::SystemClock;
 
@@ -48,11 +51,40 @@ const EXAMPLES: &str = "Examples:
   boomgate serve --config boomgate.toml
   BOOMGATE_WORKERS=2 BOOMGATE_LOG__LEVEL=debug boomgate serve --config boomgate.toml";
 
+const SANDBOX_EXAMPLES: &str = "Examples:
+  boomgate sandbox
+  boomgate sandbox --listen localhost:9443 --data-dir /tmp/sandbox
+  boomgate sandbox --in-memory --listen 127.0.0.1:0 --ready-json --exit-with-stdin";
+
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Options {
     #[command(flatten)]
     settings: SettingOptions,
+}
+
+#[derive(Args)]
+#[command(after_help = SANDBOX_EXAMPLES)]
+pub(super) struct SandboxOptions {
+    #[command(flatten)]
+    settings: SettingOptions,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// How a sandbox serves a test.
+#[derive(Args, Clone, Copy, Default)]
+struct Manner {
+    /// Store nothing: all clients and zones are gone at the end. Without --data-dir, the files that others read are in a
+    /// temporary folder, which a stop removes
+    #[arg(long)]
+    in_memory: bool,
+    /// Print one line of JSON when the sandbox serves, and nothing else: its address, its clients, its control token
+    #[arg(long)]
+    ready_json: bool,
+    /// Stop when standard input ends, as it does when the program that started the sandbox is killed
+    #[arg(long)]
+    exit_with_stdin: bool,
 }
 
 /// The settings on the command line.
@@ -75,17 +107,43 @@ impl SettingOptions {
     }
 }
 
-/// Runs a server of this edition until it is stopped.
-pub(super) fn run(edition: Edition, options: Options, environment: &Environment) -> ExitCode {
+/// Runs a server for production until it is stopped.
+pub(super) fn run(options: Options, environment: &Environment) -> ExitCode {
+    run_edition(Edition::Serve, options.settings, Manner::default(), environment)
+}
+
+/// Runs a sandbox until it is stopped.
+pub(super) fn run_sandbox(options: SandboxOptions, environment: &Environment) -> ExitCode {
+    let SandboxOptions { mut settings, manner } = options;
+    // A data folder that is not named is none for what is in memory alone.
+    if !manner.in_memory || settings.data_dir.is_some() {
+        return run_edition(Edition::Sandbox, settings, manner, environment);
+    }
+    match TemporaryFolder::new(&environment.temporary_folder()) {
+        Ok(folder) => {
+            settings.data_dir = Some(folder.path().to_owned());
+            run_edition(Edition::Sandbox, settings, manner, environment)
+        }
+        Err(error) => {
+            output::print_error(&anyhow!(
+                "there is no temporary folder in {}: {error}; name a folder with --data-dir",
+                environment.temporary_folder().display()
+            ));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run_edition(edition: Edition, settings: SettingOptions, manner: Manner, environment: &Environment) -> ExitCode {
     hardening::make_files_private();
-    let (config, _, fault) = Config::load_partly(edition, &options.settings.flags(), environment, Reader::Server);
+    let (config, _, fault) = Config::load_partly(edition, &settings.flags(), environment, Reader::Server);
     // Faults of the settings are logged too, in the format of the log.
     if let Err(error) = telemetry::start(&config.log) {
         output::print_error(&error.into());
         return ExitCode::from(FAILED);
     }
     let format = config.log.format;
-    let code = match fault.map_or_else(|| supervise(config), |fault| Err(fault.into())) {
+    let code = match fault.map_or_else(|| supervise(config, manner), |fault| Err(fault.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(ended) => {
             complain(format, &ended);
@@ -145,7 +203,7 @@ impl Ended {
 
 /// Runs the server on its own thread. Returns when it has ended, or when a stop has waited long enough; then the rest
 /// ends with the process.
-fn supervise(config: Config) -> Result<(), Ended> {
+fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
     if !config.allow_debugging {
         hardening::make_memory_private()?;
     }
@@ -155,7 +213,7 @@ fn supervise(config: Config) -> Result<(), Ended> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything says that the server runs: from then on, a signal means a stop.
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen(manner.exit_with_stdin)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, mut ended) = oneshot::channel();
         let is_ready = Arc::new(AtomicBool::new(false));
@@ -163,7 +221,7 @@ fn supervise(config: Config) -> Result<(), Ended> {
         let server = move || {
             let system = System::new();
             // Fails if the main thread no longer waits.
-            let _unread = end.send(system.block_on(serve(config, stopped, &ready)));
+            let _unread = end.send(system.block_on(serve(config, manner, stopped, &ready)));
             // Dropping it would wait for threads that may hang.
             std::mem::forget(system);
         };
@@ -189,25 +247,40 @@ fn supervise(config: Config) -> Result<(), Ended> {
     })
 }
 
-async fn serve(config: Config, stop: oneshot::Receiver<()>, is_ready: &AtomicBool) -> Result<(), Ended> {
+async fn serve(
+    config: Config,
+    manner: Manner,
+    stop: oneshot::Receiver<()>,
+    is_ready: &AtomicBool,
+) -> Result<(), Ended> {
     let (edition, log) = (config.edition, config.log.clone());
     let audience = config.audiences.first().cloned().unwrap_or_default();
     let certificate = config.tls.files.as_ref().map(|files| files.certificate.clone());
-    let server = Server::open(config, Arc::new(SystemClock::new())).await?;
+    let clock = Arc::new(SystemClock::new());
+    let server = if manner.in_memory {
+        Server::open_over(config, clock, |_| Ok(Arc::new(MemoryStore::new()))).await?
+    } else {
+        Server::open(config, clock).await?
+    };
     is_ready.store(true, Ordering::Relaxed);
     if log.format == LogFormat::Json {
         // The start-up text says it to people.
         tracing::info!(issuer = server.issuer(), edition = edition.name(), "the server is ready");
     }
-    let text = welcome::text(&welcome::Running {
-        edition,
-        issuer: server.issuer(),
-        audience: &audience,
-        ca: server.ca_path(),
-        certificate: certificate.as_deref(),
-        data_dir: server.data_dir(),
-    });
-    greet(&log, text);
+    match server.sandbox().filter(|_| manner.ready_json) {
+        Some(sandbox) => print_on_a_thread(ready::line(&server, sandbox, &audience)),
+        None => greet(
+            &log,
+            welcome::text(&welcome::Running {
+                edition,
+                issuer: server.issuer(),
+                audience: &audience,
+                ca: server.ca_path(),
+                certificate: certificate.as_deref(),
+                data_dir: server.data_dir(),
+            }),
+        ),
+    }
     server
         .run(async move {
             let _stop_or_dropped = stop.await;
@@ -216,13 +289,17 @@ async fn serve(config: Config, stop: oneshot::Receiver<()>, is_ready: &AtomicBoo
     Ok(())
 }
 
-/// Prints the start-up text for people, unless only machines read it. It has its own thread, because a pipe that nothing
-/// reads would block the server.
+/// Prints the start-up text for people, unless only machines read it.
 fn greet(log: &Log, text: String) {
     let is_for_machines = log.is_format_given && log.format == LogFormat::Json;
     if is_for_machines && !io::stdout().is_terminal() {
         return;
     }
+    print_on_a_thread(text);
+}
+
+/// Prints a text. It has its own thread, because a pipe that nothing reads would block the server.
+fn print_on_a_thread(text: String) {
     // The thread may hang with its file; with the lock of `io::stdout`, it would block others.
     let Ok(out) = io::stdout().as_fd().try_clone_to_owned() else { return };
     let print = move || {
@@ -232,18 +309,25 @@ fn greet(log: &Log, text: String) {
     let _not_printed = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
-/// SIGTERM, SIGINT and SIGHUP.
+/// SIGTERM, SIGINT and SIGHUP; and the end of standard input, which counts as one.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     /// `None` if the process ignores SIGHUP, as under `nohup`.
     hangup: Option<Signal>,
+    /// `None` if the server does not follow it, and once it has ended.
+    end_of_stdin: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    fn listen(exit_with_stdin: bool) -> std::io::Result<Self> {
         let hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup,
+            end_of_stdin: exit_with_stdin.then(end_of_stdin).transpose()?,
+        })
     }
 
     async fn next(&mut self) {
@@ -251,6 +335,7 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             () = hung_up(self.hangup.as_mut()) => {}
+            () = ended(self.end_of_stdin.as_mut()) => self.end_of_stdin = None,
         }
     }
 
@@ -270,6 +355,28 @@ async fn hung_up(hangup: Option<&mut Signal>) {
     match hangup {
         Some(hangup) => {
             hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads standard input on a thread of its own until it ends: nothing else tells that the program at its other end was
+/// killed.
+fn end_of_stdin() -> io::Result<oneshot::Receiver<()>> {
+    let (end, ended) = oneshot::channel();
+    let read = move || {
+        // What it says does not matter, and an error is its end too.
+        let _end = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _unread = end.send(());
+    };
+    thread::Builder::new().name("stdin".into()).spawn(read)?;
+    Ok(ended)
+}
+
+async fn ended(end_of_stdin: Option<&mut oneshot::Receiver<()>>) {
+    match end_of_stdin {
+        Some(end) => {
+            let _ended_or_dropped = end.await;
         }
         None => std::future::pending().await,
     }

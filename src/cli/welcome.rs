@@ -6,6 +6,7 @@ use std::path::Path;
 use super::credentials::ADMIN_FILE;
 use super::output::quoted;
 use crate::config::Edition;
+use crate::sandbox::CONTROL_TOKEN_FILE;
 use crate::sandbox::demo::DEMOS;
 use crate::tls::CertificateFacts;
 
@@ -62,6 +63,8 @@ fn sandbox(running: &Running<'_>) -> String {
     for demo in DEMOS {
         let _written = writeln!(text, "  {:12}  {}  {}", demo.client_id, demo.client_secret, demo.shows);
     }
+    let token = running.data_dir.join(CONTROL_TOKEN_FILE);
+    push(&mut text, &format!("\n  control token  {}   (for boomgate clock and the like)", token.display()));
     push(&mut text, "\nTo paste into another shell, one block after another:\n");
     if let Ok(folder) = std::env::current_dir() {
         push(&mut text, &format!("  cd {}", quoted(&folder.display().to_string())));

@@ -62,6 +62,12 @@ impl Environment {
         (!path.as_os_str().is_empty()).then_some(path)
     }
 
+    /// The folder for temporary files.
+    #[must_use]
+    pub(crate) fn temporary_folder(&self) -> PathBuf {
+        self.get("TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from)
+    }
+
     /// The first fault in the paths of those variables that commands read without the settings.
     #[must_use]
     pub(crate) fn misread_path(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! `[token_endpoint]` and `[failed_authentications]`: how often one address, and one client, may ask for tokens.
 
+use super::edition::Edition;
 use super::raw::Raw;
 
 /// `[token_endpoint]`: how often one source address may send token requests without right credentials, and how often
@@ -7,7 +8,8 @@ use super::raw::Raw;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenEndpoint {
     /// `requests_per_second`: how many requests without right credentials one address may send in a second; by
-    /// default 10, and 0 is no limit.
+    /// default 10, and 0 is no limit. In the sandbox 0 by default: all its clients are at one address, and this limit has
+    /// a clock of its own, which no jump of the sandbox's clock moves.
     pub requests_per_second: u32,
     /// `burst`: how many of these at once after a pause; by default 20.
     pub burst: u32,
@@ -19,9 +21,10 @@ pub struct TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    pub(super) fn read(raw: &mut Raw) -> Self {
+    pub(super) fn read(edition: Edition, raw: &mut Raw) -> Self {
+        let per_address = if edition == Edition::Sandbox { 0 } else { 10 };
         Self {
-            requests_per_second: raw.number("token_endpoint.requests_per_second", 0..=1_000_000, 10),
+            requests_per_second: raw.number("token_endpoint.requests_per_second", 0..=1_000_000, per_address),
             burst: raw.number("token_endpoint.burst", 1..=1_000_000, 20),
             client_requests_per_second: raw.number("token_endpoint.client_requests_per_second", 0..=1_000_000, 100),
             client_burst: raw.number("token_endpoint.client_burst", 1..=1_000_000, 1_000),

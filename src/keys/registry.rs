@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use jsonwebtoken::jwk::JwkSet;
 
 use super::provider::RING_PROVIDER;
-use super::schedule::{Schedule, VERIFIES_FOR_S, signing_at};
+use super::schedule::{SCHEDULED_AHEAD_S, Schedule, VERIFIES_FOR_S, signing_at};
 use super::signing_key::{SigningKey, StoredKey};
 use crate::api::key::{Key, KeyState};
 use crate::store::{Epoch, Keyspace, Projection, Revision, Store, StoreError, View};
@@ -113,6 +113,14 @@ impl Keys {
         let last = keys.last().filter(|key| key.state == KeyState::Signing && !key.imported)?;
         let signs_for_s = schedule.rotation_days.checked_mul(SECONDS_PER_DAY).filter(|seconds| *seconds > 0)?;
         Some(last.signs_from.plus(signs_for_s))
+    }
+
+    /// When the key that replaces the signing one is published; `None` is never, as for
+    /// [`replaced_at`](Self::replaced_at).
+    #[must_use]
+    pub(crate) fn published_at(&self, schedule: &Schedule, now: UnixSeconds) -> Option<UnixSeconds> {
+        let replaced_at = self.replaced_at(schedule, now)?;
+        Some(UnixSeconds::new(replaced_at.get().saturating_sub(SCHEDULED_AHEAD_S)))
     }
 
     /// Waits until the keys in memory include that commit.

@@ -101,8 +101,13 @@ pub(super) enum Step {
 impl Today {
     /// Spends one unit of `day`. Also returns the unspent units of the day before, if this request begins a new day.
     pub(super) fn spend(&mut self, day: Day, limits: Limits) -> (Step, Option<Unspent>) {
-        let unspent = (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0);
+        let unspent = self.begin_if_new(day);
         (self.step(limits), unspent)
+    }
+
+    /// Begins `day`, unless it has begun. Returns the unspent units of the day before.
+    pub(super) fn begin_if_new(&mut self, day: Day) -> Option<Unspent> {
+        (self.day != day).then(|| self.begin(day)).filter(|unspent| unspent.units > 0)
     }
 
     fn step(&mut self, limits: Limits) -> Step {

@@ -24,7 +24,8 @@ pub struct Demo {
     pub client_name: &'static str,
     /// What it demonstrates, in few words.
     pub shows: &'static str,
-    scope: &'static str,
+    /// Its scope.
+    pub scope: &'static str,
     limits: Option<Limits>,
     admin: bool,
 }

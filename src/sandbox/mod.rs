@@ -5,12 +5,14 @@
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
 pub(crate) mod claims;
+mod clock_record;
 mod control_token;
 pub mod demo;
 pub mod faults;
-mod journal;
+pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +21,14 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
+pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
+pub use self::upkeep::{JumpFault, Upkeep};
 use crate::time::SandboxClock;
 
 /// How long a change of the sandbox waits for the requests that are under way.
@@ -56,13 +61,13 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
+    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, journal: Journal) -> Self {
         Self {
             faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
             clock,
             token,
             hosts,
-            journal: Journal::default(),
+            journal,
             snapshots: Snapshots::default(),
             in_flight: RwLock::new(()),
         }
@@ -78,5 +83,30 @@ impl Sandbox {
     /// What a request holds while its handler runs.
     pub async fn enter(&self) -> RwLockReadGuard<'_, ()> {
         self.in_flight.read().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::time::SystemClock;
+
+    #[tokio::test]
+    async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
+        let sandbox =
+            Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default(), Journal::new(10));
+        let (one, other) = (sandbox.enter().await, sandbox.enter().await);
+        assert!(sandbox.quiet().now_or_never().is_none());
+        drop(one);
+        assert!(sandbox.quiet().now_or_never().is_none());
+        drop(other);
+        let quiet = sandbox.quiet().await.unwrap();
+        assert!(sandbox.enter().now_or_never().is_none());
+        drop(quiet);
+        assert!(sandbox.enter().now_or_never().is_some());
     }
 }

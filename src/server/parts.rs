@@ -25,8 +25,9 @@ use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
+use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox, read_shift};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
+    pub(super) refusals: Data<Refusals>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
@@ -66,7 +68,7 @@ pub(super) async fn assemble(
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
     let sandbox = match config.edition {
-        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &host.tls)?)),
+        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &*timed, &host.tls).await?)),
         Edition::Serve => None,
     };
     let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
@@ -104,6 +106,7 @@ pub(super) async fn assemble(
     );
     let client_credentials =
         Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
         audit.clone(),
@@ -115,9 +118,11 @@ pub(super) async fn assemble(
     );
     let administration = Data::new(administration.forgetting_with({
         let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
+        let refusals = refusals.clone();
         move |client_id| {
             admission.forget(client_id);
             client_credentials.forget(client_id);
+            refusals.forget(client_id);
         }
     }));
     let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
@@ -162,6 +167,7 @@ pub(super) async fn assemble(
         keys,
         key_schedule: Data::new(key_schedule),
         parking,
+        refusals,
         policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,
@@ -174,11 +180,21 @@ pub(super) async fn assemble(
 }
 
 /// What the user of a sandbox controls. Its clock is in front of `clock`.
-fn open_sandbox(config: &Config, clock: SharedClock, tls: &Tls) -> Result<Sandbox, StartError> {
+async fn open_sandbox(
+    config: &Config,
+    clock: SharedClock,
+    store: &dyn Store,
+    tls: &Tls,
+) -> Result<Sandbox, StartError> {
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
-    Ok(Sandbox::new(Arc::new(SandboxClock::over(clock)), token, hosts))
+    let clock = SandboxClock::over(clock, read_shift(store).await?);
+    if clock.is_shifted() {
+        tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
+    }
+    let journal = Journal::new(config.journal.requests);
+    Ok(Sandbox::new(Arc::new(clock), token, hosts, journal))
 }
 
 /// What a sandbox counts beside a production server.

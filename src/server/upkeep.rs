@@ -1,12 +1,18 @@
 //! The work of a server beside requests: it removes what has expired, and writes to the store what only memory has.
+//!
+//! A timer does it each minute, and a jump of a sandbox's clock does it at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::parts::Parts;
 use crate::failures::FailureSummary;
+use crate::keys::PUBLISHED_FOR_S;
+use crate::sandbox::{JumpFault, Upkeep, record_shift};
 use crate::store::{Store, StoreError};
-use crate::time::UnixSeconds;
+use crate::time::{Clock as _, SECONDS_PER_DAY, SandboxClock, UnixSeconds};
 use crate::tls::{Refreshed, Tls, TlsError};
 
 /// How often expired records are removed.
@@ -15,6 +21,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const IDEMPOTENCY_SWEEPS: usize = 10;
 /// How often the certificate is renewed if it is due, or its files are read again if they have changed.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
+/// The most moments at which a jump of the clock halts to rotate keys.
+const MAX_HALTS: usize = 8;
 
 /// Removes what has expired, rotates signing keys, and keeps the certificate current; until it is aborted.
 pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
@@ -23,37 +31,111 @@ pub(super) async fn sweep(parts: Parts, tls: Arc<Tls>) {
     loop {
         tokio::select! {
             _ = expired.tick() => {
-                let now = parts.clock.now();
-                if let Err(error) = parts.revocation.sweep(now).await {
-                    tracing::warn!(%error, "expired revocations were not removed; it is tried again");
-                }
-                if let Err(error) = parts.revocation.pack().await {
-                    tracing::warn!(%error, "revocations were not packed; it is tried again");
-                }
-                if let Err(error) = forget_idempotency_keys(&parts, now).await {
-                    tracing::warn!(%error, "expired idempotency keys were not removed; it is tried again");
-                }
-                if let Err(error) = parts.administration.finish_deletions().await {
-                    tracing::warn!(%error, "records of deleted clients were not removed; it is tried again");
-                }
-                if let Err(error) = parts.clients.write_back_uses().await {
-                    tracing::warn!(%error, "the last uses of secrets were not written; it is tried again");
-                }
-                if let Err(error) = parts.administration.maintain_keys(&parts.key_schedule).await {
-                    tracing::warn!(%error, "signing keys were not rotated; it is tried again");
-                }
-                if let Err(error) = write_summaries(&parts, parts.failures.due()).await {
-                    tracing::warn!(%error, "failed authentications are not in the audit log yet; it is tried again");
-                }
-                parts.source_limit.forget_quiet();
-                parts.client_credentials.forget_unregistered();
-                parts.admission.forget_unregistered();
+                // A sandbox that goes back to another state meanwhile must not find half of this done in it.
+                let _until_it_is_done = match &parts.sandbox {
+                    Some(sandbox) => Some(sandbox.enter().await),
+                    None => None,
+                };
+                do_what_is_due(&parts).await;
             }
             _ = certificates.tick() => {
                 log_refreshed(&tls.refresh());
             }
         }
     }
+}
+
+/// Does everything that is due by the clock. A failure is logged and does not keep the rest from being done; returns
+/// whether there was none.
+async fn do_what_is_due(parts: &Parts) -> bool {
+    let now = parts.clock.now();
+    let mut is_done = true;
+    if let Err(error) = parts.revocation.sweep(now).await {
+        is_done = false;
+        tracing::warn!(%error, "expired revocations were not removed; it is tried again");
+    }
+    if let Err(error) = parts.revocation.pack().await {
+        is_done = false;
+        tracing::warn!(%error, "revocations were not packed; it is tried again");
+    }
+    if let Err(error) = forget_idempotency_keys(parts, now).await {
+        is_done = false;
+        tracing::warn!(%error, "expired idempotency keys were not removed; it is tried again");
+    }
+    if let Err(error) = parts.administration.finish_deletions().await {
+        is_done = false;
+        tracing::warn!(%error, "records of deleted clients were not removed; it is tried again");
+    }
+    if let Err(error) = parts.clients.write_back_uses().await {
+        is_done = false;
+        tracing::warn!(%error, "the last uses of secrets were not written; it is tried again");
+    }
+    is_done &= maintain_keys(parts).await;
+    if let Err(error) = write_summaries(parts, parts.failures.due()).await {
+        is_done = false;
+        tracing::warn!(%error, "failed authentications are not in the audit log yet; it is tried again");
+    }
+    parts.source_limit.forget_quiet();
+    parts.client_credentials.forget_unregistered();
+    parts.admission.forget_unregistered();
+    is_done
+}
+
+async fn maintain_keys(parts: &Parts) -> bool {
+    let maintained = parts.administration.maintain_keys(&parts.key_schedule).await;
+    if let Err(error) = &maintained {
+        tracing::warn!(%error, "signing keys were not rotated; it is tried again");
+    }
+    maintained.is_ok()
+}
+
+/// What a jump of the sandbox's clock makes due.
+pub(super) struct JumpUpkeep(pub(super) Parts);
+
+#[async_trait(?Send)]
+impl Upkeep for JumpUpkeep {
+    async fn advance(&self, clock: &SandboxClock, by: Duration) -> Result<(), JumpFault> {
+        let Self(parts) = self;
+        clock.check_advance(by)?;
+        let end = clock.since_epoch() + by;
+        let mut is_done = rotate_on_the_way(parts, clock, end).await?;
+        clock.advance(end.saturating_sub(clock.since_epoch()))?;
+        if let Err(error) = record_shift(&*parts.readiness.store, clock).await {
+            is_done = false;
+            tracing::warn!(%error, "the shift of the clock is not in the store: a restart takes the clock back");
+        }
+        if let Err(error) = parts.admission.settle_past_days().await {
+            is_done = false;
+            tracing::warn!(%error, "unspent units of a past day still count as used");
+        }
+        is_done &= do_what_is_due(parts).await;
+        if is_done { Ok(()) } else { Err(JumpFault::Overdue) }
+    }
+}
+
+/// Halts where a key is published, so that it signs from its own moment on, as it would without a jump. A jump over many
+/// rotations does the last ones alone: no token of a key before them is valid any more.
+async fn rotate_on_the_way(parts: &Parts, clock: &SandboxClock, end: Duration) -> Result<bool, JumpFault> {
+    let (end_s, rotation_s) = (UnixSeconds::new(end.as_secs()), parts.key_schedule.rotation_days * SECONDS_PER_DAY);
+    let mut is_done = true;
+    for _ in 0..MAX_HALTS {
+        let now = clock.now();
+        let next_signs_from = parts.keys.list(now).last().map_or(now, |next| next.signs_from.max(now));
+        let Some(published_at) = parts.keys.published_at(&parts.key_schedule, next_signs_from) else { break };
+        if published_at.plus(PUBLISHED_FOR_S) > end_s {
+            break;
+        }
+        let skips_to = UnixSeconds::new(end_s.get().saturating_sub(rotation_s.saturating_mul(2)));
+        let halt = published_at.max(next_signs_from).max(skips_to);
+        if halt > end_s {
+            break;
+        }
+        if halt > now {
+            clock.set(halt)?;
+        }
+        is_done &= maintain_keys(parts).await;
+    }
+    Ok(is_done)
 }
 
 async fn forget_idempotency_keys(parts: &Parts, now: UnixSeconds) -> Result<(), StoreError> {
@@ -99,7 +181,6 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
-    use crate::time::UnixSeconds;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);

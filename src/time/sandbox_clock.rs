@@ -51,43 +51,52 @@ pub enum ClockFault {
 }
 
 impl SandboxClock {
-    /// A clock that shows what `real` shows.
+    /// A clock that is so many milliseconds ahead of `real`.
     #[must_use]
-    pub fn over(real: SharedClock) -> Self {
+    pub fn over(real: SharedClock, shifted_by_ms: i64) -> Self {
         Self {
             real,
-            shift_ms: AtomicI64::new(0),
+            shift_ms: AtomicI64::new(shifted_by_ms),
             frozen_at_ms: AtomicU64::new(RUNNING),
             skipped_ms: AtomicU64::new(0),
             changing: Mutex::new(()),
         }
     }
 
+    /// Says whether [`advance`](Self::advance) would move it so far.
+    pub fn check_advance(&self, by: Duration) -> Result<(), ClockFault> {
+        if by > MAX_JUMP {
+            return Err(ClockFault::TooFar);
+        }
+        let is_writable = (self.since_epoch() + by).as_secs() <= MAX_SECONDS;
+        if is_writable { Ok(()) } else { Err(ClockFault::PastTheEnd) }
+    }
+
+    /// How far it is from here to the start of that second; 0 in that second.
+    pub fn until(&self, to: UnixSeconds) -> Result<Duration, ClockFault> {
+        let now = self.since_epoch();
+        if to.get() < now.as_secs() {
+            return Err(ClockFault::Backwards(UnixSeconds::new(now.as_secs())));
+        }
+        Ok(Duration::from_secs(to.get()).saturating_sub(now))
+    }
+
     /// Moves wall and monotonic time forward. A frozen clock stands at a later moment then.
     pub fn advance(&self, by: Duration) -> Result<(), ClockFault> {
         let changing = self.change();
-        let by_ms = u64::try_from(by.as_millis()).map_err(|_| ClockFault::TooFar)?;
-        self.move_by(by_ms, &changing)
+        self.move_by(by, &changing)
     }
 
     /// Moves wall time forward to the start of this second, and monotonic time by as much. Does nothing in that second.
     pub fn set(&self, to: UnixSeconds) -> Result<(), ClockFault> {
         let changing = self.change();
-        let now = self.now();
-        if to < now {
-            return Err(ClockFault::Backwards(now));
-        }
-        self.move_by((to.get() * 1_000).saturating_sub(self.wall_ms()), &changing)
+        self.move_by(self.until(to)?, &changing)
     }
 
-    fn move_by(&self, by_ms: u64, _one_at_a_time: &MutexGuard<'_, ()>) -> Result<(), ClockFault> {
-        if u128::from(by_ms) > MAX_JUMP.as_millis() {
-            return Err(ClockFault::TooFar);
-        }
-        if self.wall_ms().saturating_add(by_ms) / 1_000 > MAX_SECONDS {
-            return Err(ClockFault::PastTheEnd);
-        }
-        // Bounded by the two rules above, so that neither addition overflows.
+    fn move_by(&self, by: Duration, _one_at_a_time: &MutexGuard<'_, ()>) -> Result<(), ClockFault> {
+        self.check_advance(by)?;
+        // Within those bounds no addition overflows.
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or_default();
         match self.frozen_at_ms.load(Ordering::SeqCst) {
             RUNNING => {
                 self.shift_ms.fetch_add(i64::try_from(by_ms).unwrap_or(i64::MAX), Ordering::SeqCst);
@@ -216,7 +225,7 @@ mod tests {
 
     fn clocks() -> (Arc<ManualClock>, SandboxClock) {
         let real = Arc::new(ManualClock::new(START));
-        (real.clone(), SandboxClock::over(real))
+        (real.clone(), SandboxClock::over(real, 0))
     }
 
     #[test]

@@ -1,20 +1,88 @@
 //! `/sandbox/clock`: the clock of the whole gate.
 
-use actix_web::HttpResponse;
-use actix_web::web::Data;
+use std::time::Duration;
 
-use super::answer;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
 use super::control::Control;
+use super::{answer, read_members};
+use crate::api::problem::FieldFault;
 use crate::api::sandbox::clock::ClockAnswer;
-use crate::http::error::Problem;
-use crate::sandbox::Sandbox;
-use crate::time::{Clock as _, SandboxClock};
+use crate::http::error::{Problem, sentence};
+use crate::json::{Reader, string};
+use crate::sandbox::{JumpFault, Sandbox, Upkeep};
+use crate::time::{Clock as _, SPAN_FORM, SandboxClock, UnixSeconds, parse_span};
 
 const FROZEN: &str = "The clock stands, so tokens, secrets and the quota's day do not go on. The throttle refills all the \
      same, so that a client which obeys Retry-After is not stuck.";
 
 pub(in crate::http) async fn show(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
     Ok(shown(&sandbox.clock))
+}
+
+pub(in crate::http) async fn advance(
+    _: Control,
+    request: HttpRequest,
+    payload: Payload,
+    sandbox: Data<Sandbox>,
+    upkeep: Data<dyn Upkeep>,
+) -> Result<HttpResponse, Problem> {
+    let members = read_members(&request, payload, r#"{"by": "90m"}"#).await?;
+    let mut reader = Reader::new(&members);
+    reader.refuse_unknown(&["by"]);
+    let span = |value| string(value).ok().and_then(parse_span).ok_or_else(|| format!("must be {SPAN_FORM}"));
+    let by = reader.required("by", span);
+    let by = reader.finish(by).map_err(Problem::invalid_fields)?;
+    jump(&sandbox, &**upkeep, "/by", |_| Ok(by)).await
+}
+
+pub(in crate::http) async fn set(
+    _: Control,
+    request: HttpRequest,
+    payload: Payload,
+    sandbox: Data<Sandbox>,
+    upkeep: Data<dyn Upkeep>,
+) -> Result<HttpResponse, Problem> {
+    let members = read_members(&request, payload, r#"{"to": "2030-01-31T00:00:00Z"}"#).await?;
+    let mut reader = Reader::new(&members);
+    reader.refuse_unknown(&["to"]);
+    let moment = |value| {
+        let moment = string(value).ok().and_then(UnixSeconds::parse);
+        moment.ok_or("must be an RFC 3339 time, such as 2030-01-31T00:00:00Z")
+    };
+    let to = reader.required("to", moment);
+    let to = reader.finish(to).map_err(Problem::invalid_fields)?;
+    jump(&sandbox, &**upkeep, "/to", |clock| clock.until(to).map_err(JumpFault::Clock)).await
+}
+
+pub(in crate::http) async fn freeze(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
+    sandbox.clock.freeze();
+    Ok(shown(&sandbox.clock))
+}
+
+pub(in crate::http) async fn resume(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
+    sandbox.clock.resume();
+    Ok(shown(&sandbox.clock))
+}
+
+/// Moves the clock as far as `distance` says once no request is under way; `pointer` names the member that asks for it.
+async fn jump(
+    sandbox: &Sandbox,
+    upkeep: &dyn Upkeep,
+    pointer: &str,
+    distance: impl FnOnce(&SandboxClock) -> Result<Duration, JumpFault>,
+) -> Result<HttpResponse, Problem> {
+    let _quiet = sandbox.quiet().await?;
+    let moved = match distance(&sandbox.clock) {
+        Ok(by) => upkeep.advance(&sandbox.clock, by).await,
+        Err(fault) => Err(fault),
+    };
+    match moved {
+        Ok(()) => Ok(shown(&sandbox.clock)),
+        Err(JumpFault::Clock(fault)) => Err(Problem::invalid_fields(vec![FieldFault::new(pointer, fault.to_string())])),
+        Err(fault @ JumpFault::Overdue) => Err(Problem::unavailable(sentence(&fault))),
+    }
 }
 
 fn shown(clock: &SandboxClock) -> HttpResponse {

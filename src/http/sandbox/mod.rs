@@ -3,6 +3,7 @@
 //! The first argument of each handler is [`Control`](control::Control). Control requests pass no gate and neither layer:
 //! they are never throttled, counted, faulted or recorded.
 
+mod capture;
 pub(super) mod clock;
 pub(super) mod control;
 mod disturbance;
@@ -12,20 +13,44 @@ mod injection;
 mod inner;
 mod outer;
 mod prefer;
+mod request_events;
+pub(super) mod requests;
 mod vocabulary;
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+pub(crate) use self::capture::RecordedBody;
 pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
+use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::http::routes::SANDBOX;
+use crate::json::Document;
+use crate::sandbox::NotQuiet;
 
 /// Whether a request with this path controls the sandbox.
 fn is_control(path: &str) -> bool {
     path.strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The members of a body that is one JSON object, such as `example`.
+async fn read_members(request: &HttpRequest, payload: Payload, example: &str) -> Result<Map<String, Value>, Problem> {
+    let body = body::read_json(request, payload).await?;
+    let malformed = |fault: &str| {
+        Problem::new(ProblemKind::MalformedBody, format!("{fault} Send one JSON object, such as {example}."))
+    };
+    let document = Document::parse(&body).map_err(|fault| malformed(&sentence(&fault)))?;
+    document.into_members().ok_or_else(|| malformed("The body is JSON, but not an object."))
+}
+
+impl From<NotQuiet> for Problem {
+    fn from(fault: NotQuiet) -> Self {
+        Self::unavailable(sentence(&fault))
+    }
 }
 
 /// An answer about the sandbox, which no cache may store.

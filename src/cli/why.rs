@@ -1,0 +1,103 @@
+//! `boomgate why`: says why a request was refused, check by check, and what would have let it through.
+
+use anyhow::anyhow;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::connection::{AsSent, Connection, ConnectionOptions, Refused};
+use super::credentials::{self, Credentials, CredentialsSource};
+use super::{output, walk};
+use crate::admission::ADMIN_AUDIENCE;
+use crate::api::refusal::{ExplainedRefusal, Refusal};
+use crate::api::token::TokenResponse;
+use crate::config::Environment;
+
+/// What a client calls with a token of its own; also a name of the audience of that token.
+const OWN: &str = "/oauth2/refusals";
+const ALL: &str = "/admin/refusals";
+
+const EXAMPLES: &str = "Examples:
+  boomgate why 0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c
+  boomgate why 0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c --client demo-reader
+  boomgate why order-17 --json
+The id of a request is in the field X-Request-Id of its answer, and in the body of an error.";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Options {
+    /// The request, as X-Request-Id of its answer has it
+    request_id: String,
+    /// A demo client of the sandbox that sent the request [default: the client of --credentials, of the environment, or
+    /// the administrator in the data folder, who may ask about every request]
+    #[arg(long, visible_alias = "client-id", value_name = "NAME", conflicts_with = "credentials")]
+    client: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionOptions,
+}
+
+pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
+    let Options { request_id, client, connection: options } = options;
+    let data_dir = options.data_dir(environment)?;
+    let credentials = match client {
+        Some(client) => credentials::find_demo(client, &data_dir),
+        None => credentials::find(options.credentials.as_deref(), &data_dir, environment),
+    }?;
+    let refusal = ask(request_id, &credentials, options, environment)?;
+    if options.json {
+        return output::print_json(&refusal);
+    }
+    let color = output::color(environment);
+    Ok(output::print(&format!("{}\n\n{}", headline(&refusal.refusal), walk::to_text(&refusal.explanation, color)))?)
+}
+
+/// Asks about a request of the client's own, or, as an administrator, about anybody's.
+fn ask(
+    request_id: &str,
+    credentials: &Credentials,
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> anyhow::Result<AsSent<ExplainedRefusal>> {
+    let connection = Connection::new(options, credentials, environment)?;
+    let own = format!("{}{OWN}", connection.server());
+    let token = |audience: &str| connection.token(credentials, audience, None);
+    let (path, answer) = match credentials.source {
+        CredentialsSource::Administrator(_) => (ALL, token(ADMIN_AUDIENCE)?),
+        // Variables and files may hold the credentials of either.
+        CredentialsSource::Variables | CredentialsSource::Named(_) => match token(&own) {
+            Ok(answer) => (OWN, answer),
+            Err(refused) => (ALL, token(ADMIN_AUDIENCE).map_err(|_| refused)?),
+        },
+    };
+    let access_token = answer.read::<TokenResponse>()?.access_token;
+    let path = format!("{path}/{}", utf8_percent_encode(request_id, NON_ALPHANUMERIC));
+    connection.api(&access_token).get(&path, &[]).map_err(|error: anyhow::Error| match error.downcast_ref() {
+        Some(Refused { status: 404, .. }) => not_found(request_id, credentials),
+        _ => error,
+    })
+}
+
+fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
+    let whose = match credentials.source {
+        CredentialsSource::Administrator(_) => String::new(),
+        CredentialsSource::Variables | CredentialsSource::Named(_) => format!(" of {}", credentials.client_id),
+    };
+    anyhow!(
+        "no refused request{whose} has the id {}: the server stores the last refusals (refusals.entries), and only while it \
+         runs; a request that passed is not among them",
+        output::printable(request_id)
+    )
+}
+
+/// The request in one line.
+fn headline(refusal: &Refusal) -> String {
+    let Refusal { at, client_id, method, named_client_id, path, reason, request_id, source, status, .. } = refusal;
+    let from = match (client_id, named_client_id, source) {
+        (Some(client_id), ..) => format!(" of {client_id}"),
+        (None, Some(named), _) => format!(" of a caller that names {named} and does not prove it"),
+        (None, None, Some(source)) => format!(" of an unknown caller at {source}"),
+        (None, None, None) => String::new(),
+    };
+    let path = output::printable(path);
+    let id = output::printable(request_id);
+    format!("{method} {path}{from} was refused at {at}: {status}, {reason}.\nIts id is {id}.")
+}
