@@ -80,6 +80,8 @@ enum Command {
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
+    /// List, show and follow the requests that a sandbox has answered
+    Requests(sandbox::requests::Options),
     /// Say why a request was refused, check by check, and what would have let it through
     Why(why::Options),
     /// Disturb requests to a sandbox on purpose
@@ -118,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Audit(options) => audit::run(&options, &environment),
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
+        Command::Requests(options) => sandbox::requests::run(options, &environment),
         Command::Why(options) => why::run(&options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),

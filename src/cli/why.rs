@@ -4,11 +4,13 @@ use anyhow::anyhow;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::connection::{AsSent, Connection, ConnectionOptions, Refused};
+use super::connection::{AsSent, Connection, ConnectionOptions, Refused, open_own_sandbox};
 use super::credentials::{self, Credentials, CredentialsSource};
+use super::sandbox::requests;
 use super::{output, walk};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::api::refusal::{ExplainedRefusal, Refusal};
+use crate::api::sandbox::request::ExplainedRequest;
 use crate::api::token::TokenResponse;
 use crate::config::Environment;
 
@@ -37,6 +39,17 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
     let Options { request_id, client, connection: options } = options;
+    let color = output::color(environment);
+    if client.is_none()
+        && options.credentials.is_none()
+        && let Some(request) = ask_sandbox(request_id, options, environment)?
+    {
+        if options.json {
+            return output::print_json(&request);
+        }
+        let text = format!("{}\n\n{}", requests::headline(&request.line), walk::to_text(&request.explanation, color));
+        return Ok(output::print(&text)?);
+    }
     let data_dir = options.data_dir(environment)?;
     let credentials = match client {
         Some(client) => credentials::find_demo(client, &data_dir),
@@ -46,8 +59,22 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
     if options.json {
         return output::print_json(&refusal);
     }
-    let color = output::color(environment);
     Ok(output::print(&format!("{}\n\n{}", headline(&refusal.refusal), walk::to_text(&refusal.explanation, color)))?)
+}
+
+/// Asks the journal of this machine's sandbox, which has every request and not only refusals; `None` if there is no sandbox,
+/// or if it does not have the request.
+fn ask_sandbox(
+    request_id: &str,
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> anyhow::Result<Option<AsSent<ExplainedRequest>>> {
+    let Some(sandbox) = open_own_sandbox(options, environment)? else { return Ok(None) };
+    match sandbox.get(&format!("{}/why", requests::path_of(request_id)), &[]) {
+        Ok(request) => Ok(Some(request)),
+        Err(error) if error.is::<Refused>() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Asks about a request of the client's own, or, as an administrator, about anybody's.

@@ -3,3 +3,4 @@
 pub(super) mod clock;
 mod effect;
 pub(super) mod fault;
+pub(super) mod requests;
