@@ -75,7 +75,7 @@ pub(crate) struct SavedFaults {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddFault {
     /// Two rules would have one name.
-    #[error("is the name of another active rule: choose another, or remove that rule first")]
+    #[error("belongs to another active rule: choose another name, or remove that rule first")]
     NameTaken {
         /// Which of the new rules, from 0.
         index: usize,

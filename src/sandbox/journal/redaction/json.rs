@@ -90,7 +90,8 @@ impl<'t> Reader<'t> {
                 };
                 match redacted {
                     Some(redacted) => self.redacted.push_str(&escape(&redacted)),
-                    None => self.redacted.push_str(raw),
+                    // An escape may have taken the start of what is hidden in it: `\bg_secret_…`.
+                    None => self.redacted.push_str(&text::redact(raw)),
                 }
             }
             None => {
@@ -206,6 +207,7 @@ mod tests {
             ),
             (r#"{"note":"{\"client_secret\":\"x\"}"}"#, r#"{"note":"{\"client_secret\":\"[secret]\"}"}"#),
             (r#"{"note":"client_secret=x"}"#, r#"{"note":"[withheld]"}"#),
+            (r#"{"a":"\bg_secret_a"}"#, r#"{"a":"\[secret]"}"#),
             (r#"{"bg_secret_a":1}"#, r#"{"[withheld]":1}"#),
             (r#"{"client_secret":"cut off here and"#, r#"{"client_secret":"[secret]"#),
             (r#"{"a":"\u00"#, r#"{"a":"[withheld]"#),
