@@ -31,6 +31,7 @@ mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_effects;
+mod sandbox_faults;
 mod sandbox_journal;
 mod stop;
 mod token_endpoint;

@@ -1,3 +1,6 @@
 //! The commands that control a running sandbox. Each noun has a file.
 
 pub(super) mod clock;
+mod effect;
+pub(super) mod fault;
+pub(super) mod requests;
