@@ -19,11 +19,12 @@ mod walk;
 use std::sync::Arc;
 
 pub use self::denial::{Denial, Reason};
-pub use self::facts::{Facts, Unverified};
+pub use self::facts::Facts;
 use self::live::Live;
 use self::verified_tokens::VerifiedTokens;
 pub use self::verified_tokens::{Lookup, VerifiedToken};
-use self::walk::{Genuine, check_active, identify, walk, walk_on};
+pub use self::walk::{Genuine, Unverified};
+use self::walk::{check_active, identify, walk, walk_on};
 use crate::clients::{Client, Clients};
 use crate::counts::{Counter, Counts};
 use crate::limits::{Limits, Rate};
