@@ -23,10 +23,14 @@ mod private_files;
 mod program;
 #[path = "cli/sandbox_control.rs"]
 mod sandbox_control;
+#[path = "cli/sandbox_fault.rs"]
+mod sandbox_fault;
 #[path = "cli/set_up.rs"]
 mod set_up;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -26,7 +26,7 @@ use ureq::{Agent, Body};
 pub(super) use self::admin::AdminApi;
 pub(super) use self::answer::{Answer, AsSent};
 pub(super) use self::api::Api;
-pub(super) use self::control::ControlOptions;
+pub(super) use self::control::{ControlOptions, open_own_sandbox};
 pub(super) use self::target::{Route, Target, reachable};
 use self::transport::{Routed, TlsConnector};
 use self::trust::Trust;
@@ -219,11 +219,6 @@ impl Connection {
     /// Sends `GET path` with an access token once, and returns any answer.
     pub(super) fn get_with_token(&self, path: &str, token: &str) -> anyhow::Result<Answer> {
         self.answer(self.agent.get(self.address(path)).header("Authorization", format!("Bearer {token}")).call())
-    }
-
-    /// What this token opens.
-    pub(super) fn api(self, token: &str) -> Api {
-        Api::new(self, token)
     }
 
     /// Sends a token with a client's credentials to `path`, once, and returns any answer.

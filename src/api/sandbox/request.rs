@@ -73,7 +73,7 @@ pub struct RecordedRequest {
     /// Where its client stood with its limits; `null` if the gate did not find out whose request it is.
     pub limits: Option<LimitsAround>,
     /// Each check that the gate made; `null` for a request that takes no walk through it.
-    pub walk: Option<Explanation>,
+    pub explanation: Option<Explanation>,
 }
 
 /// The fields and the body of a request or an answer, without tokens and secrets.
@@ -91,6 +91,16 @@ pub struct Message {
     pub has_more_body: bool,
     /// Whether its body was sent, or read by the server, to its end.
     pub is_complete: bool,
+}
+
+/// A request in short, and why it was let through or refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedRequest {
+    /// In short.
+    #[serde(flatten)]
+    pub line: RequestLine,
+    /// Each check that the gate made, and what would have let it through.
+    pub explanation: Explanation,
 }
 
 /// Where a client stood with its limits before and after a request.
@@ -124,9 +134,9 @@ pub struct Field {
 
 /// A page of the journal, the newest request first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RequestPage {
+pub struct RequestPage<R = RequestLine> {
     /// The requests.
-    pub data: Vec<RequestLine>,
+    pub data: Vec<R>,
     /// `cursor` of the request for the next page; `null` on the last.
     pub next_cursor: Option<String>,
     /// The number of the newest request of all, for `since` of a later request.

@@ -48,7 +48,7 @@ pub(in crate::http) fn injected(kind: Kind, phase: Phase, occasion: &Occasion) -
 
 /// The kind of problem that the gate answers with this status in this phase, if there is one. Of several it is the one
 /// that clients meet most.
-pub(in crate::http) fn kind_of_status(status: u16, phase: Phase) -> Option<Kind> {
+pub(crate) fn kind_of_status(status: u16, phase: Phase) -> Option<Kind> {
     Some(match (status, phase) {
         (400, Phase::Resource) => Kind::MalformedRequest,
         (401, Phase::Resource) => Kind::TokenInvalid,

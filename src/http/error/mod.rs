@@ -21,7 +21,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 pub(super) use self::body_fault::BodyFault;
-pub(super) use self::injected::{Occasion, injected, kind_of_status};
+pub(crate) use self::injected::kind_of_status;
+pub(super) use self::injected::{Occasion, injected};
 pub use self::kind::ProblemKind;
 pub use self::oauth::OauthError;
 pub use self::problem::Problem;

@@ -10,7 +10,7 @@ use super::control::Control;
 use super::{answer, request_events};
 use crate::api::cursor::Cursor;
 use crate::api::problem::FieldFault;
-use crate::api::sandbox::request::{FoundRequests, RequestCount, RequestPage};
+use crate::api::sandbox::request::{ExplainedRequest, FoundRequests, RequestCount, RequestPage};
 use crate::http::body::read_json_if_any;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::json::Document;
@@ -62,11 +62,12 @@ pub(in crate::http) async fn why(
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let (_, request) = find_one(&request, &sandbox)?;
+    let (number, request) = find_one(&request, &sandbox)?;
     let walk = request.walk.as_ref().ok_or_else(|| {
         Problem::new(ProblemKind::NotFound, "The request is in the journal, but took no walk through the gate.")
     })?;
-    Ok(answer(&mut HttpResponse::Ok(), &walk.explain()))
+    let explained = ExplainedRequest { line: view::line(number, &request), explanation: walk.explain() };
+    Ok(answer(&mut HttpResponse::Ok(), &explained))
 }
 
 /// Finds requests, the newest first, with all that there is of each.

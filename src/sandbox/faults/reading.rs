@@ -114,14 +114,17 @@ pub(crate) fn read_rule(
     reader.finish(Some(rule))
 }
 
-/// The match that is the object `members`.
-pub(crate) fn read_match(
-    members: &Map<String, Value>,
-    vocabulary: &Vocabulary<'_>,
-) -> Result<RequestMatch, Vec<FieldFault>> {
-    let mut reader = Reader::new(members).ignoring_nulls();
-    let matching = matching(&mut reader, vocabulary);
-    reader.finish(Some(matching))
+/// The match in a search of what was requested. That disturbs nothing, so it may name any client and any path; and it has
+/// members of its own, which its caller reads.
+pub(crate) fn read_search(reader: &mut Reader<'_>) -> RequestMatch {
+    RequestMatch {
+        client: reader.optional("client", |value| string(value).map(str::to_owned)),
+        phase: reader.optional("phase", word),
+        method: reader.optional("method", |value| method(string(value)?)),
+        path: reader.optional("path", |value| path_pattern(string(value)?).map(str::to_owned)),
+        requests: None,
+        unless_header: reader.optional("unless_header", |value| header(string(value)?)),
+    }
 }
 
 /// A name may be in a path and in a header as it is.
@@ -174,7 +177,7 @@ fn header(name: &str) -> Result<String, String> {
     Err(format!("must be the name of a header, such as Idempotency-Key, of at most {MAX_HEADER_BYTES} characters"))
 }
 
-fn path(text: &str) -> Result<String, String> {
+fn path_pattern(text: &str) -> Result<&str, String> {
     let is_part = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
     if !text.starts_with('/') || text.len() > MAX_PATH_BYTES || !text.bytes().all(is_part) {
         return Err(format!(
@@ -183,15 +186,20 @@ fn path(text: &str) -> Result<String, String> {
         ));
     }
     let mut segments = text.split('/').skip(1).peekable();
-    let first = segments.peek().copied().unwrap_or_default();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
         if segment.contains('*') && segment != "*" && !(segment == "**" && is_last) {
             return Err("may have * in place of a whole segment, and ** as the last one".to_owned());
         }
     }
-    let below_version = text.strip_prefix("/v3/").and_then(|rest| rest.split('/').next());
-    let first = below_version.unwrap_or(first);
+    Ok(text)
+}
+
+/// The path of requests that a fault may disturb.
+fn path(text: &str) -> Result<String, String> {
+    let text = path_pattern(text)?;
+    let below_version = text.strip_prefix("/v3/").or_else(|| text.strip_prefix('/'));
+    let first = below_version.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if first.eq_ignore_ascii_case("sandbox") || first.contains('*') {
         return Err("would match requests that control the sandbox, and no fault disturbs these: start it with \
                     /parking, /shared, /oauth2 or /admin"
@@ -219,7 +227,7 @@ fn effect(reader: &mut Reader<'_>, vocabulary: &Vocabulary<'_>) -> Effect {
     for group in [&ANSWERS[..], &DELIVERIES, &CHANGES] {
         let mut named = group.iter().filter(|name| reader.has(name));
         if let (Some(first), Some(second)) = (named.next(), named.next()) {
-            reader.fault(second, format!("goes not together with {first}: name one of {}", group.join(", ")));
+            reader.fault(second, format!("cannot go with {first}: name only one of {}", group.join(", ")));
         }
     }
     let problem = reader.optional("problem", |value| problem(string(value)?, vocabulary));
@@ -278,7 +286,7 @@ fn delay(reader: &mut Reader<'_>) -> Option<Delay> {
         reader.refuse_unknown(&["uniform", "log_normal"]);
         let uniform = reader.optional("uniform", uniform);
         if reader.has("uniform") && reader.has("log_normal") {
-            reader.fault("log_normal", "goes not together with uniform: name one of them");
+            reader.fault("log_normal", "cannot go with uniform: name only one of them");
         }
         let log_normal = reader.object("log_normal", log_normal).flatten();
         uniform
@@ -371,4 +379,206 @@ fn span(value: &Value, range: &RangeInclusive<Span>) -> Result<Span, String> {
     let span: Span =
         string(value).ok().and_then(|text| text.parse().ok()).ok_or_else(|| format!("must be {SPAN_FORM}"))?;
     if range.contains(&span) { Ok(span) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<FaultRule, Vec<FieldFault>> {
+        let problems = [
+            KnownProblem { name: "unavailable", phase: None },
+            KnownProblem { name: "token-revoked", phase: Some(Phase::Resource) },
+            KnownProblem { name: "invalid-client", phase: Some(Phase::Token) },
+        ];
+        let vocabulary = Vocabulary {
+            problems: &problems,
+            is_client: &|id| id == "demo-writer",
+            client_ids: &|| vec!["demo-writer".to_owned()],
+        };
+        read_rule(body.as_object().unwrap(), "", &vocabulary)
+    }
+
+    fn lines(body: &Value) -> String {
+        let faults = read(body).err().unwrap_or_default();
+        let lines = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_rule_reads_as_the_documentation_writes_it() {
+        let whole = json!({
+            "name": "flaky-writes",
+            "match": { "client": "demo-writer", "phase": "resource", "method": "POST", "path": "/parking/zones",
+                "requests": "3..5", "unless_header": "idempotency-key" },
+            "probability": 0.2, "seed": 42, "times": 3, "for": "10m",
+            "effect": { "problem": "unavailable", "retry_after": 2 },
+        });
+        assert_eq!(serde_json::to_value(read(&whole).unwrap()).unwrap(), whole);
+    }
+
+    #[test]
+    fn what_can_be_written_in_several_ways_is_shown_in_one() {
+        let rule = |matching: Value| {
+            let rule = read(&json!({ "match": matching, "effect": { "problem": "unavailable" } })).unwrap();
+            serde_json::to_value(rule.matching).unwrap()
+        };
+        assert_eq!(rule(json!({ "method": "post" })), json!({ "method": "POST" }));
+        assert_eq!(rule(json!({ "requests": 3 })), json!({ "requests": "3" }));
+        assert_eq!(rule(json!({ "unless_header": "If-Match" })), json!({ "unless_header": "if-match" }));
+        assert_eq!(rule(json!({ "client": null })), json!({}));
+    }
+
+    #[test]
+    fn every_fault_of_a_rule_is_reported_at_once() {
+        insta::assert_snapshot!(lines(&json!({
+            "nmae": "x", "name": "a b", "problem": "unavailable", "client": "demo-writer",
+            "match": { "clent": "x", "client": "demo-wirter", "phase": "tokens", "method": "BREW", "path": "parking",
+                "requests": "5..3", "unless_header": "a b" },
+            "probability": 2, "seed": -1, "times": 0, "for": "1y",
+            "effect": { "delay": "365d", "problem": "unavailabel", "status": 99, "retry_after": -1, "body": "xml",
+                "variation": "retry-after", "dribble": { "chunks": 1, "in": "2s" }, "bandwidth": 0, "close": "go_away",
+                "truncate_after": "5", "timeout": true, "after_commit": 1, "delya": 1 },
+        })), @r#"
+        /problem is a member of effect
+        /client is a member of match
+        /nmae is not a member: did you mean name?
+        /name must be 1 to 64 letters, digits, dots, underscores or hyphens, with a letter or digit first
+        /match/clent is not a member: did you mean client?
+        /match/client is the id of no client: did you mean demo-writer?
+        /match/phase is none of token, resource: did you mean token?
+        /match/method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
+        /match/path must be a path such as /parking/zones or /parking/zones/*, without a query, of at most 256 characters
+        /match/requests ends before it begins: did you mean "3..5"?
+        /match/unless_header must be the name of a header, such as Idempotency-Key, of at most 64 characters
+        /probability must be a number from 0 to 1
+        /seed must be a whole number from 0 to 9007199254740991
+        /times must be a whole number from 1 to 1000000
+        /for must be a span such as 700ms, 10s, 90m, 1h30m or 2d
+        /effect/delya is not a member: did you mean delay?
+        /effect/status cannot go with problem: name only one of problem, status
+        /effect/bandwidth cannot go with dribble: name only one of dribble, bandwidth, truncate_after, close, timeout
+        /effect/variation cannot go with body: name only one of body, variation
+        /effect/problem is the name of no problem that a fault can give: did you mean unavailable?
+        /effect/status must be a whole number from 200 to 599
+        /effect/retry_after must be a whole number from 0 to 86400
+        /effect/after_commit must be true or false
+        /effect/dribble/in is not a member: these are chunks, over
+        /effect/dribble/chunks must be a whole number from 2 to 1000
+        /effect/dribble/over is required
+        /effect/bandwidth must be a whole number from 200 to 1000000000: bytes in a second
+        /effect/truncate_after must be a whole number from 0 to 1000000: bytes of the body
+        /effect/close is none of before_headers, mid_headers, mid_body, reset, goaway, rst_stream: did you mean goaway?
+        /effect/timeout must be a span such as 700ms, 10s, 90m, 1h30m or 2d
+        /effect/delay must be from 0s to 5m
+        /effect/body is none of empty, html, not_json, wrong_content_type: did you mean html?
+        "#);
+    }
+
+    #[test]
+    fn each_value_is_bounded_and_says_its_bounds() {
+        let effect = |effect: Value| lines(&json!({ "effect": effect }));
+        let all: Vec<String> = [
+            effect(json!({})),
+            effect(json!({ "after_commit": false })),
+            effect(json!("goaway")),
+            lines(&json!({})),
+            effect(json!({ "delay": 700 })),
+            effect(json!({ "delay": { "uniform": ["2s", "1s"] } })),
+            effect(json!({ "delay": { "uniform": ["2s"] } })),
+            effect(json!({ "delay": { "normal": 1 } })),
+            effect(json!({ "delay": { "log_normal": { "median": "1s", "sigma": 9 } } })),
+            effect(json!({ "delay": { "uniform": ["1s", "1h"], "log_normal": {} } })),
+            effect(json!({ "timeout": "6m" })),
+            effect(json!({ "retry_after": 2 })),
+            effect(json!({ "retry_after": 2, "problem": "unavailable" })),
+        ]
+        .into();
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        /effect must say what happens, with one of delay, problem, status, retry_after, body, variation, dribble, bandwidth, truncate_after, close, timeout, after_commit
+        /effect must say what happens, with one of delay, problem, status, retry_after, body, variation, dribble, bandwidth, truncate_after, close, timeout, after_commit
+        /effect must be an object
+        /effect is required: it says what happens, such as {"problem": "unavailable"}
+        /effect/delay must be a span such as 700ms, 10s, 90m, 1h30m or 2d
+        /effect/delay/uniform ends before it begins: did you mean ["1s", "2s"]?
+        /effect/delay/uniform must be the shortest and the longest delay, such as ["100ms", "2s"]
+        /effect/delay/normal is not a member: these are uniform, log_normal
+        /effect/delay/log_normal/sigma must be a number from 0 to 5
+        /effect/delay/log_normal/cap is required
+        /effect/delay/uniform must be from 0s to 5m
+        /effect/delay/log_normal cannot go with uniform: name only one of them
+        /effect/delay/log_normal/median is required
+        /effect/delay/log_normal/sigma is required
+        /effect/delay/log_normal/cap is required
+        /effect/timeout must be from 0s to 5m
+        /effect/retry_after needs a problem or a status, whose answer it is for
+        "#);
+    }
+
+    #[test]
+    fn no_rule_is_for_requests_that_control_the_sandbox() {
+        let path = |path: &str| lines(&json!({ "match": { "path": path }, "effect": { "status": 502 } }));
+        for control in
+            ["/sandbox", "/sandbox/faults", "/Sandbox/clock", "/v3/sandbox/clock", "/*/clock", "/**", "/v3/*"]
+        {
+            assert!(path(control).starts_with("/match/path would match requests that control"), "{control}");
+        }
+        for nobody in ["/livez", "/parkin/zones", "/", "/%73andbox/clock", "/shared/tokens", "/oauth2/authorize"] {
+            assert!(path(nobody).starts_with("/match/path is the path of no request"), "{nobody}");
+        }
+        for wrong in ["/parking/zo*", "/parking/**/x", "parking", "/parking?x=1", "/parking zones", ""] {
+            assert!(path(wrong).starts_with("/match/path m"), "{wrong}");
+        }
+        for right in ["/parking/zones", "/v3/shared/zones/*", "/oauth2/*", "/shared/**", "/admin/clients/{client_id}"] {
+            assert_eq!(path(right), "", "{right}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_for_the_phase_in_which_its_effect_can_be_seen() {
+        let phase = |matching: Value, effect: Value| {
+            let body = json!({ "match": matching, "effect": effect });
+            read(&body).map(|rule| rule.matching.phase).map_err(|faults| faults[0].pointer.clone())
+        };
+        let anywhere = json!({});
+        let (token, resource) = (Ok(Some(Phase::Token)), Ok(Some(Phase::Resource)));
+        assert_eq!(phase(anywhere.clone(), json!({ "problem": "unavailable" })), Ok(None));
+        assert_eq!(phase(anywhere.clone(), json!({ "problem": "invalid-client" })), token);
+        assert_eq!(phase(anywhere.clone(), json!({ "problem": "token-revoked" })), resource);
+        assert_eq!(phase(anywhere, json!({ "variation": "no-expires-in" })), token);
+        assert_eq!(phase(json!({ "path": "/parking/zones" }), json!({ "status": 502 })), resource);
+        let path_of_tokens = json!({ "path": "/oauth2/token" });
+        let refused = |pointer: &str| Err(pointer.to_owned());
+        assert_eq!(phase(path_of_tokens, json!({ "problem": "token-revoked" })), refused("/effect/problem"));
+        assert_eq!(
+            phase(json!({ "phase": "resource" }), json!({ "variation": "no-scope" })),
+            refused("/effect/variation")
+        );
+        let both = json!({ "phase": "token", "path": "/parking/zones" });
+        assert_eq!(phase(both, json!({ "status": 502 })), refused("/match/path"));
+    }
+
+    #[test]
+    fn an_effect_has_one_answer_and_one_delivery() {
+        let pointer = |effect: Value| {
+            read(&json!({ "effect": effect })).map_or_else(|faults| faults[0].pointer.clone(), |_| String::new())
+        };
+        for (effect, at) in [
+            (json!({ "problem": "unavailable", "status": 502 }), "/effect/status"),
+            (json!({ "close": "reset", "timeout": "1s" }), "/effect/timeout"),
+            (json!({ "body": "html", "variation": "chunked-body" }), "/effect/variation"),
+            (
+                json!({ "delay": "1s", "problem": "unavailable", "retry_after": 1, "variation": "retry-after-date", "bandwidth": 500 }),
+                "",
+            ),
+        ] {
+            assert_eq!(pointer(effect.clone()), at, "{effect}");
+        }
+        let lost = read(&json!({ "effect": { "after_commit": true } })).unwrap().effect;
+        assert_eq!(lost.delivery, Some(Delivery::Close(Close::BeforeHeaders)), "that is what it means alone");
+        let late = read(&json!({ "effect": { "after_commit": true, "delay": "1s" } })).unwrap().effect;
+        assert_eq!(late.delivery, None);
+    }
 }

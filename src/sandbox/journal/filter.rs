@@ -7,11 +7,11 @@ use super::texts::Part;
 use super::view::fields;
 use crate::api::problem::FieldFault;
 use crate::json::{Reader, flag, whole_number};
-use crate::sandbox::faults::{Matcher, RequestFacts, Vocabulary, read_match};
+use crate::sandbox::faults::{Matcher, RequestFacts, read_search};
 use crate::time::UnixSeconds;
 
-/// The members that a search has beside those of a match.
-const MEMBERS: [&str; 4] = ["status", "injected", "since", "limit"];
+const MEMBERS: [&str; 9] =
+    ["client", "phase", "method", "path", "unless_header", "status", "injected", "since", "limit"];
 /// How many requests one answer has.
 const MAX_LIMIT: u64 = 100;
 const DEFAULT_LIMIT: usize = 25;
@@ -51,27 +51,15 @@ pub(crate) enum Since {
 impl Search {
     /// The search that the object `members` asks for; or everything that is wrong with it.
     pub(crate) fn read(members: &Map<String, Value>) -> Result<Self, Vec<FieldFault>> {
-        let is_own = |name: &String| MEMBERS.contains(&name.as_str()) || name == "requests";
-        let (own, matching): (Map<_, _>, Map<_, _>) =
-            members.iter().map(|(name, value)| (name.clone(), value.clone())).partition(|(name, _)| is_own(name));
-        // Whoever failed to say who it is has no client that is registered: every name may be looked for.
-        let vocabulary = Vocabulary { problems: &[], is_client: &|_| true, client_ids: &Vec::new };
-        let matching = read_match(&matching, &vocabulary);
-
-        let mut reader = Reader::new(&own).ignoring_nulls();
+        let mut reader = Reader::new(members).ignoring_nulls();
         reader.refuse("requests", "counts the requests of a fault: use limit and since here");
+        reader.refuse_unknown(&MEMBERS);
+        let matcher = Matcher::new(read_search(&mut reader));
         let status = reader.optional("status", Statuses::read);
         let injected = reader.optional("injected", flag);
         let since = reader.optional("since", Since::read);
         let limit = reader.optional("limit", |value| whole_number(value, &(1..=MAX_LIMIT))).unwrap_or(DEFAULT_LIMIT);
-        let own = reader.finish(Some((status, injected, since, limit)));
-        match (matching, own) {
-            (Ok(matching), Ok((status, injected, since, limit))) => {
-                let filter = Filter { matcher: Matcher::new(matching), status, injected, since };
-                Ok(Self { filter, limit })
-            }
-            (matching, own) => Err([matching.err(), own.err()].into_iter().flatten().flatten().collect()),
-        }
+        reader.finish(Some(Self { filter: Filter { matcher, status, injected, since }, limit }))
     }
 }
 
@@ -187,7 +175,14 @@ mod tests {
         let members = json!({
             "clint": "a", "status": "abc", "injected": "yes", "since": "yesterday", "limit": 101, "requests": "3..5"
         });
-        insta::assert_snapshot!(search(&members).unwrap_err().join("\n"));
+        insta::assert_snapshot!(search(&members).unwrap_err().join("\n"), @r#"
+        /requests counts the requests of a fault: use limit and since here
+        /clint is not a member: did you mean client?
+        /status must be a status such as 429, or a hundred of them such as "4xx"
+        /injected must be true or false
+        /since must be the number of a request, or an RFC 3339 time of the sandbox such as 2026-01-25T15:13:21Z
+        /limit must be a whole number from 1 to 100
+        "#);
         for status in [json!(42), json!(600), json!("6xx"), json!("xx"), json!("-4xx"), json!("4xxx"), json!(-1)] {
             assert!(search(&json!({ "status": status })).is_err(), "{status}");
         }

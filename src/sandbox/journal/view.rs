@@ -62,7 +62,7 @@ pub(crate) fn whole(number: u64, request: &Recorded) -> RecordedRequest {
             .status
             .map(|_| message(request.text(Part::AnswerFields), request.text(Part::AnswerBody), request.answer)),
         limits,
-        walk,
+        explanation: walk,
     }
 }
 

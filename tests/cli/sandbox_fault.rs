@@ -1,0 +1,58 @@
+//! `boomgate fault`: docs/sandbox.md.
+
+use serde_json::{Value, json};
+
+use super::{Running, stderr, stdout};
+
+#[test]
+fn rules_are_added_listed_and_removed_in_words_that_people_remember() {
+    let sandbox = Running::start("sandbox");
+    let said = |arguments: &[&str]| {
+        let output = sandbox.call(&[&["fault"], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        (stdout(&output), stderr(&output))
+    };
+    assert_eq!(said(&["list"]), (String::new(), "There is no rule: no request is disturbed.\n".to_owned()));
+    said(&["add", "503", "--times", "2", "--client", "demo-writer"]);
+    said(&["add", "drop", "--requests", "3", "--method", "post", "--path", "/parking/zones"]);
+    said(&["add", "slow", "--delay", "100ms..2s", "--probability", "0.2", "--seed", "42", "--name", "slow"]);
+    let (_, notes) = said(&["add", "goaway", "--phase", "token", "--unless-header", "If-Match"]);
+    assert_eq!(notes, "goaway needs HTTP/2: over HTTP/1.1 the connection is closed before the headers\n");
+    said(&["add", "lost", "--times", "1"]);
+    insta::assert_snapshot!(said(&["list"]).0, @"");
+
+    let (removed, message) = said(&["clear", "slow"]);
+    assert_eq!((removed.as_str(), message.as_str()), ("", "The rule slow is removed.\n"));
+    assert_eq!(said(&["list"]).0.lines().count(), 5);
+    assert_eq!(said(&["clear"]).1, "All rules are removed: no request is disturbed any more.\n");
+    assert_eq!(said(&["list", "--json"]).0, "{\n  \"data\": []\n}\n");
+}
+
+#[test]
+fn what_was_added_is_printed_as_json_if_asked_for() {
+    let sandbox = Running::start("sandbox");
+    let added = sandbox.call(&["fault", "add", "429", "--phase", "token", "--retry-after", "2", "--json"]);
+    let added: Value = serde_json::from_str(&stdout(&added)).unwrap();
+    let effect = json!({ "problem": "too-many-token-requests", "retry_after": 2 });
+    assert_eq!((&added["effect"], &added["name"], &added["active"]), (&effect, &json!("fault-1"), &json!(true)));
+}
+
+#[test]
+fn a_mistake_says_what_would_be_right() {
+    let sandbox = Running::start("sandbox");
+    for (arguments, code, part) in [
+        (&["add", "token-revokd"][..], 2, "is no effect: did you mean token-revoked?"),
+        (&["add", "503", "--requests", "5..3"], 2, "ends before it begins: did you mean \"3..5\"?"),
+        (&["add", "503", "--for", "10"], 2, "must be a span such as 700ms"),
+        (&["add", "drop", "--over", "2s"], 1, "--over is for dribble and timeout"),
+        (&["add", "503", "--client", "demo-wirter"], 1, "did you mean demo-writer?"),
+        (&["add", "slow", "--delay", "9h"], 1, "/effect/delay must be from 0s to 5m"),
+        (&["add", "503", "--path", "/sandbox/clock"], 1, "no fault disturbs these"),
+        (&["clear", "nothing"], 1, "No fault has this name"),
+        (&["clear", "../clock"], 2, "a name has letters"),
+    ] {
+        let output = sandbox.call(&[&["fault"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(stderr(&output).contains(part), "{arguments:?}: {}", stderr(&output));
+    }
+}
