@@ -97,7 +97,8 @@ mod tests {
     async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
-        let sandbox = Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default());
+        let sandbox =
+            Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default(), Journal::new(10));
         let (one, other) = (sandbox.enter().await, sandbox.enter().await);
         assert!(sandbox.quiet().now_or_never().is_none());
         drop(one);
