@@ -1,4 +1,4 @@
-//! The command line. Two commands run a server; the others call a running server over HTTPS.
+//! The command line. Two commands run a server; most others call a running server over HTTPS.
 //!
 //! Data goes to standard output, messages go to standard error. A secret is never an argument, because every user of the
 //! machine can read those. Exit codes: 0 for success, 1 for a refusal or a failure, 2 for wrong usage; a server that was

@@ -1,8 +1,8 @@
 //! The settings: read once at the start, then plain data.
 //!
 //! A flag overrides a `BOOMGATE_…` variable, a variable overrides the file, and the file overrides the default. They
-//! become one [`Config`] in one step, which reports every fault at once, each with its place. Each section of the
-//! file has a module here, which reads its own keys; a setting is named there and nowhere else. Nothing below the
+//! become one [`Config`] in one step, which reports every fault at once, each with its place. A module here reads
+//! one or two sections of the file; settings without a section are read in this one. Nothing below the
 //! server's assembly sees a [`Config`], and settings are not read again while the server runs. `data/boomgate.toml`
 //! describes them for operators.
 

@@ -59,10 +59,12 @@ pub(crate) fn explain<F: Explained>(facts: &F) -> Explanation {
     let replayed = facts.replayed();
     let failed = replayed.begun.last().filter(|_| !replayed.passed);
     let checks = facts.checks().iter().map(|&check| {
-        let outcome = match check {
-            _ if Some(&check) == failed => CheckOutcome::Failed,
-            _ if replayed.begun.contains(&check) => CheckOutcome::Passed,
-            _ => CheckOutcome::NotReached,
+        let outcome = if Some(&check) == failed {
+            CheckOutcome::Failed
+        } else if replayed.begun.contains(&check) {
+            CheckOutcome::Passed
+        } else {
+            CheckOutcome::NotReached
         };
         let got = (outcome != CheckOutcome::NotReached).then(|| facts.got(check));
         CheckResult { check, expected: facts.expected(check), got, outcome }

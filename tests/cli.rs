@@ -27,6 +27,8 @@ mod sandbox_control;
 mod sandbox_fault;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,10 +1,14 @@
-//! The pages of this repository: each link, each name of a file and each heading that code cites leads somewhere.
+//! The pages of this repository: each link, each name of a file and each heading that code cites leads somewhere, and no
+//! endpoint and no error is left out.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use boomgate::http::error::ProblemKind;
+use boomgate::http::routes::{Route, table};
 
 /// What a page calls a file of the repository by: the folders that such paths start with.
 const FOLDERS: [&str; 9] =
@@ -73,6 +77,34 @@ fn every_decision_is_in_the_index() {
 }
 
 /// All pages: those of the root, and those of `docs/`.
+#[test]
+fn the_page_of_the_endpoints_has_each_path() {
+    let page = text(&root().join("docs/endpoints.md"));
+    let table = table();
+    let served: BTreeSet<&str> = table.iter().flat_map(Route::paths).map(String::as_str).collect();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let first_cells: String = rows.filter_map(|row| row.split('|').nth(1)).collect();
+    let is_named = |path: &str| first_cells.contains(&format!("{path}`")) || first_cells.contains(&format!("{path},"));
+    // The metadata of a resource are at the path of the resource below one path, as the page says.
+    let below = |path: &str| {
+        path.strip_prefix("/.well-known/oauth-protected-resource").is_some_and(|resource| !resource.is_empty())
+    };
+    let unnamed: Vec<_> =
+        served.iter().filter(|path| !is_named(path) && !below(path) && !path.starts_with("/shared/zones/")).collect();
+    assert!(unnamed.is_empty(), "paths that docs/endpoints.md does not have: {unnamed:?}");
+}
+
+#[test]
+fn the_page_of_the_errors_has_each_kind() {
+    let page = text(&root().join("docs/errors.md"));
+    let is_named = |kind: &ProblemKind| {
+        let slug = kind.slug();
+        page.contains(&format!("`{slug}`")) || page.contains(&format!("`{}`", slug.replace('-', "_")))
+    };
+    let unnamed: Vec<_> = ProblemKind::ALL.iter().filter(|kind| !is_named(kind)).map(|kind| kind.slug()).collect();
+    assert!(unnamed.is_empty(), "kinds of problems that docs/errors.md does not have: {unnamed:?}");
+}
+
 fn pages() -> Vec<PathBuf> {
     let at_root = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     let at_root = at_root.filter(|path| path.extension().is_some_and(|extension| extension == "md"));

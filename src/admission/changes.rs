@@ -94,7 +94,7 @@ fn new_token(facts: &Facts) -> Option<(Change, Facts)> {
 fn token_for_audience(facts: &Facts) -> Option<(Change, Facts)> {
     facts.token.as_ref().ok().filter(|token| *token.audience != *facts.audience)?;
     let words = format!("with a token for the audience {}", facts.audience);
-    let changed = with_token(facts, |token| token.audience = facts.audience.as_ref().to_owned())?;
+    let changed = with_token(facts, |token| facts.audience.as_ref().clone_into(&mut token.audience))?;
     Some((Change::new(ChangeKind::Audience, words), changed))
 }
 
@@ -146,7 +146,7 @@ fn store_answers(facts: &Facts) -> Option<(Change, Facts)> {
     Some((Change::new(ChangeKind::StoreAnswers, words), Facts { units: Ok(None), ..facts.clone() }))
 }
 
-fn with_token(facts: &Facts, change: impl FnOnce(&mut AccessToken)) -> Option<Facts> {
+pub(super) fn with_token(facts: &Facts, change: impl FnOnce(&mut AccessToken)) -> Option<Facts> {
     let mut changed = facts.clone();
     change(Arc::make_mut(changed.token.as_mut().ok()?));
     Some(changed)
@@ -166,7 +166,7 @@ fn added(scope: &Scope, scope_token: &str) -> Option<Scope> {
 
 /// The facts with a token of some client that may do all that the request needs. Nothing is known of the client that sent
 /// the request, so nothing else of it can be at fault.
-fn fit(facts: &Facts) -> Option<Facts> {
+pub(super) fn fit(facts: &Facts) -> Option<Facts> {
     let Facts { moment, right: Right { scope_token, .. }, audience, .. } = facts;
     let token = AccessToken {
         jti: Uuid::nil(),

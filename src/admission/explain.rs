@@ -224,7 +224,7 @@ fn bearer_fault(fault: BearerFault) -> &'static str {
 
 fn token_fault(fault: TokenFault) -> &'static str {
     match fault {
-        TokenFault::Malformed => "a text that is no access token",
+        TokenFault::Malformed => "a text that is not an access token",
         TokenFault::UnknownKey => "a token signed with a key that this server does not have",
         TokenFault::BadSignature => "a token whose signature does not match",
         TokenFault::WrongIssuer => "a token of another issuer",
@@ -335,6 +335,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a table: a row for each check")]
     #[test]
     fn a_refused_request_is_told_what_was_expected_what_it_had_and_what_would_have_passed() {
         type Row = (fn(&mut Facts), Check, &'static str, &'static str, &'static [&'static str]);

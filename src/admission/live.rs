@@ -168,10 +168,7 @@ impl<'r, A: Iterator<Item = &'r [u8]>> Rooms for Live<'_, A> {
 
     #[cold]
     fn refuse(&self, denial: Denial, seen: Seen<Arc<VerifiedToken>>) -> Box<Refusal> {
-        let store_error = match &denial {
-            Denial::Store(error) => Some(error.clone()),
-            _ => None,
-        };
+        let store_error = if let Denial::Store(error) = &denial { Some(error.clone()) } else { None };
         let facts = Arc::new(self.facts(seen, store_error));
         Box::new(Refusal { denial, facts })
     }

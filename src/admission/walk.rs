@@ -80,6 +80,7 @@ pub(super) enum Seen<T> {
 }
 
 /// The whole walk.
+#[inline]
 pub(super) fn walk<R: Rooms>(rooms: &mut R) -> Walk<R::Token, R::Refusal> {
     let moment = rooms.moment();
     let admitted = match identify(rooms) {
@@ -101,6 +102,7 @@ pub(super) fn walk<R: Rooms>(rooms: &mut R) -> Walk<R::Token, R::Refusal> {
 
 /// The walk from the quota on, which has `spent` a unit, or has none left. The quota counts requests to the administration
 /// and refuses none, whether or not they can be counted.
+#[inline]
 pub(super) fn walk_on<R: Rooms>(
     rooms: &mut R,
     admitted: Admitted<R::Token>,
@@ -139,6 +141,7 @@ fn deny<R: Rooms>(
 }
 
 /// The walk up to the throttle: who calls.
+#[inline]
 pub(super) fn identify<R: Rooms>(rooms: &mut R) -> Result<Admitted<R::Token>, R::Refusal> {
     rooms.begins(Check::BearerToken);
     let presented = match rooms.presented() {
@@ -171,6 +174,7 @@ pub(super) fn identify<R: Rooms>(rooms: &mut R) -> Result<Admitted<R::Token>, R:
 }
 
 /// Checks what may change after a token was issued: its time, its revocation, its client.
+#[inline]
 pub(super) fn check_active<R: Rooms>(rooms: &mut R, token: R::Token) -> Result<Admitted<R::Token>, R::Refusal> {
     rooms.begins(Check::NotBefore);
     if token.access_token().not_before > rooms.moment() {

@@ -1,4 +1,4 @@
-//! The words on the wire: a type for each body that a request or an answer has, and nothing else.
+//! The words on the wire: a type for each body that a request or an answer has, cursors, and files of credentials.
 //!
 //! Handlers build the answers, the command line and the tests read them. A request is written as these types say
 //! and read by [`crate::json`], which reports every fault at once. An answer's members are in the order in which its

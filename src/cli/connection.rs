@@ -221,11 +221,6 @@ impl Connection {
         self.answer(self.agent.get(self.address(path)).header("Authorization", format!("Bearer {token}")).call())
     }
 
-    /// What this token opens.
-    pub(super) fn api(self, token: &str) -> Api {
-        Api::new(self, token)
-    }
-
     /// Sends a token with a client's credentials to `path`, once, and returns any answer.
     pub(super) fn post_token(&self, path: &str, token: &str, credentials: &Credentials) -> anyhow::Result<Answer> {
         let (client_id, client_secret) = (&*credentials.client_id, credentials.client_secret.expose());

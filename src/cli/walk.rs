@@ -52,9 +52,9 @@ pub(super) fn to_text(explanation: &Explanation, color: bool) -> String {
         [] => text.push_str("No single change would have let it through."),
         [change] => text.push_str(&sentence(change, color)),
         changes => {
-            text.push_str("It would have passed");
             let changes = changes.iter().map(|change| Paint::Bold.on(&printable(&change.change), color));
-            text.push_str(&format!(" {}.", changes.collect::<Vec<_>>().join(", or ")));
+            let changes = changes.collect::<Vec<_>>().join(", or ");
+            let _infallible = write!(text, "It would have passed {changes}.");
         }
     }
     text

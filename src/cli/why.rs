@@ -1,6 +1,6 @@
 //! `boomgate why`: says why a request was refused, check by check, and what would have let it through.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,7 +14,7 @@ use crate::api::sandbox::request::ExplainedRequest;
 use crate::api::token::TokenResponse;
 use crate::config::Environment;
 
-/// What a client calls with a token of its own; also a name of the audience of that token.
+/// What a client asks with a token of its own; also a name of the audience of that token.
 const OWN: &str = "/oauth2/refusals";
 const ALL: &str = "/admin/refusals";
 
@@ -55,11 +55,13 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         Some(client) => credentials::find_demo(client, &data_dir),
         None => credentials::find(options.credentials.as_deref(), &data_dir, environment),
     }?;
-    let refusal = ask(request_id, &credentials, options, environment)?;
+    let connection = Connection::new(options, &credentials, environment)?;
+    let refusal = ask(request_id, &credentials, &connection)?.ok_or_else(|| not_found(request_id, &credentials))?;
     if options.json {
         return output::print_json(&refusal);
     }
-    Ok(output::print(&format!("{}\n\n{}", headline(&refusal.refusal), walk::to_text(&refusal.explanation, color)))?)
+    let walk = walk::to_text(&refusal.explanation, color);
+    Ok(output::print(&format!("{}\n\n{walk}", heading(&refusal.refusal)))?)
 }
 
 /// Asks the journal of this machine's sandbox, which has every request and not only refusals; `None` if there is no sandbox,
@@ -77,30 +79,31 @@ fn ask_sandbox(
     }
 }
 
-/// Asks about a request of the client's own, or, as an administrator, about anybody's.
-fn ask(
+/// What the server says about a refused request: about one of the client's own, or, to an administrator, about anybody's.
+/// `None` if it says nothing.
+pub(super) fn ask(
     request_id: &str,
     credentials: &Credentials,
-    options: &ConnectionOptions,
-    environment: &Environment,
-) -> anyhow::Result<AsSent<ExplainedRefusal>> {
-    let connection = Connection::new(options, credentials, environment)?;
-    let own = format!("{}{OWN}", connection.server());
-    let token = |audience: &str| connection.token(credentials, audience, None);
-    let (path, answer) = match credentials.source {
-        CredentialsSource::Administrator(_) => (ALL, token(ADMIN_AUDIENCE)?),
-        // Variables and files may hold the credentials of either.
-        CredentialsSource::Variables | CredentialsSource::Named(_) => match token(&own) {
-            Ok(answer) => (OWN, answer),
-            Err(refused) => (ALL, token(ADMIN_AUDIENCE).map_err(|_| refused)?),
-        },
+    connection: &Connection,
+) -> anyhow::Result<Option<AsSent<ExplainedRefusal>>> {
+    let ask = |path: &str, audience: &str| {
+        let access_token = connection.token(credentials, audience, None)?.read::<TokenResponse>()?.access_token;
+        let path = format!("{path}/{}", utf8_percent_encode(request_id, NON_ALPHANUMERIC));
+        let answer = connection.get_with_token(&path, &access_token)?;
+        match answer.status {
+            200 => answer.read().map(Some),
+            404 => Ok(None),
+            _ => bail!("{}", answer.refusal()),
+        }
     };
-    let access_token = answer.read::<TokenResponse>()?.access_token;
-    let path = format!("{path}/{}", utf8_percent_encode(request_id, NON_ALPHANUMERIC));
-    connection.api(&access_token).get(&path, &[]).map_err(|error: anyhow::Error| match error.downcast_ref() {
-        Some(Refused { status: 404, .. }) => not_found(request_id, credentials),
-        _ => error,
-    })
+    if let CredentialsSource::Administrator(_) = credentials.source {
+        return ask(ALL, ADMIN_AUDIENCE);
+    }
+    // Variables and files may hold the credentials of either.
+    match ask(OWN, &format!("{}{OWN}", connection.server())) {
+        Ok(Some(refusal)) => Ok(Some(refusal)),
+        none => ask(ALL, ADMIN_AUDIENCE).or(none),
+    }
 }
 
 fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
@@ -115,16 +118,21 @@ fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
     )
 }
 
-/// The request in one line.
-fn headline(refusal: &Refusal) -> String {
+/// The request and its answer.
+fn heading(refusal: &Refusal) -> String {
     let Refusal { at, client_id, method, named_client_id, path, reason, request_id, source, status, .. } = refusal;
-    let from = match (client_id, named_client_id, source) {
-        (Some(client_id), ..) => format!(" of {client_id}"),
-        (None, Some(named), _) => format!(" of a caller that names {named} and does not prove it"),
-        (None, None, Some(source)) => format!(" of an unknown caller at {source}"),
-        (None, None, None) => String::new(),
+    let client = match (client_id, named_client_id) {
+        (Some(client_id), _) => client_id.to_string(),
+        (None, Some(named)) => format!("unknown; the request names {named} and does not prove it"),
+        (None, None) => "unknown".to_owned(),
     };
-    let path = output::printable(path);
-    let id = output::printable(request_id);
-    format!("{method} {path}{from} was refused at {at}: {status}, {reason}.\nIts id is {id}.")
+    let mut members = vec![
+        ("request", format!("{method} {path}")),
+        ("answer", format!("{status} {reason}")),
+        ("client", client),
+        ("at", at.to_string()),
+        ("id", request_id.clone()),
+    ];
+    members.extend(source.map(|source| ("from", source.to_string())));
+    output::members(&members)
 }

@@ -66,7 +66,16 @@ impl Explained for Facts {
                     None => "a part of the scope that the client has".to_owned(),
                 };
             }
-            _ => "a signature of the server",
+            Check::Signing => "a signature of the server",
+            Check::BearerToken
+            | Check::Signature
+            | Check::Expiry
+            | Check::NotBefore
+            | Check::Revocation
+            | Check::Client
+            | Check::ClientTokens
+            | Check::GrantedAudience
+            | Check::Quota => "",
         };
         text.to_owned()
     }
@@ -96,8 +105,17 @@ impl Explained for Facts {
                 Some(scope) => format!("scope={}", scope.as_str()),
                 None => "no scope, which asks for all".to_owned(),
             },
-            _ if self.signing_failed => "no signature: the server could not sign".to_owned(),
-            _ => "a signed token".to_owned(),
+            Check::Signing if self.signing_failed => "no signature: the server could not sign".to_owned(),
+            Check::Signing => "a signed token".to_owned(),
+            Check::BearerToken
+            | Check::Signature
+            | Check::Expiry
+            | Check::NotBefore
+            | Check::Revocation
+            | Check::Client
+            | Check::ClientTokens
+            | Check::GrantedAudience
+            | Check::Quota => String::new(),
         }
     }
 
@@ -154,7 +172,7 @@ fn readable(facts: &Facts) -> Option<(Change, Facts)> {
 fn right_secret(facts: &Facts) -> Option<(Change, Facts)> {
     let Proof::Unproven { registered, .. } = &facts.proof else { return None };
     let words = match registered {
-        Some(client) => format!("with a secret of {} that is not a former one", client.client_id),
+        Some(client) => format!("with a current secret of {}", client.client_id),
         None => "with the client_id and the client_secret of a registered client".to_owned(),
     };
     Some((Change::new(ChangeKind::RightSecret, words), proven(facts)?))
@@ -170,7 +188,7 @@ fn well_formed(facts: &Facts) -> Option<(Change, Facts)> {
     let words = match facts.asked.as_ref().err()? {
         RequestFault::GrantTypeMissing | RequestFault::GrantTypeUnsupported => "with grant_type=client_credentials",
         RequestFault::Scope => "with one space between the scope tokens, and no quotes",
-        _ => return None,
+        RequestFault::Parameters(_) | RequestFault::Authentication(_) | RequestFault::TokenMissing => return None,
     };
     // What the request asks for beside the fault was not read: the client may call the first of its audiences.
     let audience = facts.client().and_then(|client| client.audience.first().cloned());
@@ -264,4 +282,144 @@ fn fault_in_words(fault: &RequestFault) -> String {
         RequestFault::TokenMissing => "no token",
     };
     text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::explanation::CheckOutcome;
+    use crate::client_credentials::Targets;
+    use crate::clients::example_client;
+    use crate::oauth::parameters::ParameterFault;
+    use crate::time::UnixSeconds;
+
+    /// A request that passes every check.
+    fn facts() -> Facts {
+        let client = Client { scope: Scope::parse("read:zones write:zones").unwrap(), ..example_client(1) };
+        let targets = Targets {
+            issuer: "https://localhost".to_owned(),
+            public_audience: "public".to_owned(),
+            default_audience: None,
+        };
+        Facts {
+            moment: UnixSeconds::new(1_000),
+            named: Some(client.client_id.clone()),
+            credentials: Ok(()),
+            proof: Proof::Proven(client.into()),
+            wait: None,
+            asked: Ok(Asked { audience: Some("public".to_owned()), ..Asked::default() }),
+            targets: targets.into(),
+            signing_failed: false,
+        }
+    }
+
+    #[test]
+    fn a_request_that_passes_has_passed_every_check_in_the_order_of_the_walk() {
+        let facts = facts();
+        assert_eq!(Explained::replayed(&facts), Replayed { begun: CHECKS.to_vec(), passed: true });
+        for result in facts.explain().checks {
+            assert_eq!(result.outcome, CheckOutcome::Passed, "{result:?}");
+            assert!(!result.expected.is_empty() && result.got.is_some_and(|got| !got.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_refused_request_is_told_what_it_had_and_what_would_have_passed() {
+        type Row = (fn(&mut Facts), Check, &'static str, &'static [&'static str]);
+        fn asked(facts: &mut Facts) -> &mut Asked {
+            facts.asked.as_mut().unwrap()
+        }
+        fn client(facts: &mut Facts) -> &mut Client {
+            let Proof::Proven(client) = &mut facts.proof else { panic!("the client is proven") };
+            Arc::make_mut(client)
+        }
+        let rows: [Row; 10] = [
+            (
+                |facts| {
+                    let fault = RequestFault::Authentication(AuthenticationFault::Repeated);
+                    (facts.credentials, facts.asked) = (Err(fault.clone()), Err(fault));
+                    (facts.proof, facts.named) = (Proof::Unread, None);
+                },
+                Check::Credentials,
+                "more than one client authentication",
+                &["with one client_id and its client_secret, in the body or in Authorization: Basic"],
+            ),
+            (
+                |facts| {
+                    let standing = Some(SecretStanding::Former);
+                    let registered = facts.client().cloned();
+                    facts.proof = Proof::Unproven { registered, standing, wait: None };
+                },
+                Check::Secret,
+                "a former secret of client-000001",
+                &["with a current secret of client-000001"],
+            ),
+            (
+                |facts| facts.proof = Proof::Unproven { registered: None, standing: None, wait: None },
+                Check::Secret,
+                "client-000001, which is no registered client",
+                &["with the client_id and the client_secret of a registered client"],
+            ),
+            (
+                |facts| client(facts).status = Status::Suspended,
+                Check::Status,
+                "suspended",
+                &["if the operator resumed the client"],
+            ),
+            (
+                |facts| facts.wait = Some(std::time::Duration::from_millis(750)),
+                Check::Throttle,
+                "one more; the next may come in 0.8 s",
+                &["0.8 s later"],
+            ),
+            (
+                |facts| facts.asked = Err(RequestFault::Scope),
+                Check::Parameters,
+                "a scope that is not scope tokens with one space between them",
+                &["with one space between the scope tokens, and no quotes"],
+            ),
+            (
+                |facts| asked(facts).resources.push("https://localhost/admin".to_owned()),
+                Check::Audience,
+                "audience=public resource=https://localhost/admin",
+                &["with audience=public"],
+            ),
+            (
+                |facts| asked(facts).audience = None,
+                Check::Audience,
+                "neither audience nor resource",
+                &["with audience=public"],
+            ),
+            (
+                |facts| asked(facts).scope = Some(Scope::parse("read:admin").unwrap()),
+                Check::Scope,
+                "scope=read:admin",
+                &["without scope"],
+            ),
+            (
+                |facts| facts.signing_failed = true,
+                Check::Signing,
+                "no signature: the server could not sign",
+                &["once the server can sign"],
+            ),
+        ];
+        for (change, check, got, nearest) in rows {
+            let mut facts = facts();
+            change(&mut facts);
+            let explanation = facts.explain();
+            let failed = explanation.failed().unwrap();
+            let changes: Vec<&str> = explanation.nearest.iter().map(|nearest| nearest.change.as_str()).collect();
+            assert_eq!((failed.check, failed.got.as_deref(), changes.as_slice()), (check, Some(got), nearest));
+            assert!(explanation.nearest.iter().all(|nearest| nearest.fails_next.is_none()), "{explanation:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_request_is_cut_before_it_is_stored() {
+        let long = "é".repeat(10_000);
+        let asked = Asked { audience: Some(long.clone()), resources: vec![long; 100], scope: None }.truncated();
+        assert_eq!((asked.audience.unwrap().len(), asked.resources.len()), (512, 8));
+        let fault = RequestFault::Parameters(ParameterFault::Repeated("scope"));
+        assert_eq!(fault_in_words(&fault), "scope is there more than once");
+    }
 }

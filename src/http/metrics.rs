@@ -1,6 +1,6 @@
 //! `GET /metrics`: what the program counts, in Prometheus's text format.
 //!
-//! Each module counts what it decides; only this file names the metrics. Every counter exists from the start, at 0. No
+//! Each module counts what it decides; this file names the metrics (those of the host are in `server::host_metrics`). Every counter exists from the start, at 0. No
 //! label grows with clients, paths or anything else that a caller sends. A scrape reads memory and `/proc`, and costs the
 //! same for any number of clients.
 //!

@@ -1,9 +1,10 @@
-//! The contract over HTTPS: the only floor that knows actix.
+//! The contract over HTTPS: the lowest floor that may use actix.
 //!
 //! [`routes`] lists every route. The first argument of a handler is the right that its caller needs:
 //! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
-//! themselves, [`sandbox`]'s `Control` for whoever controls a sandbox, none for a public page. A failure is a value; [`error`] is the one place that turns it into a status,
-//! headers and a body, and [`response`] adds what every answer has.
+//! themselves, `sandbox::Control` for the control plane of a sandbox, none for a public page. `/oauth2/usage` and
+//! `/oauth2/refusals` ask the gate by themselves, because they cost nothing. A failure is a value; [`error`] is the one
+//! place that turns it into a status, headers and a body, and [`response`] adds what every answer has.
 
 pub(crate) mod access_log;
 pub(crate) mod admin;

@@ -3,7 +3,8 @@
 //! Whatever must agree on the routes is made from these rows: what actix serves, `Allow` and 405 ([`super::router`]), the
 //! route labels of the metrics, the OpenAPI document, and the test that every route asks for its right.
 //!
-//! The right of a row and the first argument of its handler cannot disagree: [`Admits`] ties them by their types.
+//! [`Admits`] ties the right of a row to the first argument of its handler. For rows that ask for no scope,
+//! `tests/api/protection.rs` checks it.
 
 use std::borrow::Cow;
 
@@ -201,8 +202,8 @@ pub enum Access {
     Sandbox,
 }
 
-/// A right that handlers with the arguments `Args` may be listed under: it goes with a handler whose first argument asks for
-/// the same. What asks for none may be listed as public, or as a route that asks the gate by itself.
+/// A right that a handler with the arguments `Args` may be listed under. A scope or client authentication goes only with a
+/// first argument that requires the same. [`Public`] and [`AnyToken`] go with any handler.
 trait Admits<Args> {
     const ACCESS: Access;
 }
@@ -224,7 +225,7 @@ impl<Args> Admits<Args> for AnyToken {
     const ACCESS: Access = Access::Token(AnyPublic::RIGHT);
 }
 
-/// For a number of arguments behind the first.
+/// For a number of arguments behind the first. A handler has six at most.
 macro_rules! admits {
     ($($argument:ident)*) => {
         impl<R: Required, $($argument),*> Admits<(Authorized<R>, $($argument),*)> for R {

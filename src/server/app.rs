@@ -9,7 +9,7 @@ use actix_web::{App, Error};
 use super::parts::Parts;
 use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
-use crate::http::sandbox::{InnerLayer, OuterLayer};
+use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody};
 use crate::http::{plain_http, router};
 use crate::sandbox::{Sandbox, Upkeep};
 
@@ -29,7 +29,13 @@ pub(super) fn sandbox_app(
     site: &Data<Site>,
     sandbox: &Data<Sandbox>,
 ) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<RecordedBody>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
 > {
     api(parts, site)
         .app_data(sandbox.clone())

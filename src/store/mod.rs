@@ -1,7 +1,7 @@
 //! The store: bytes under ordered keys. It does not know what they mean.
 //!
-//! A [`Store`] has four operations: get the value of a key, scan a prefix, commit writes if conditions hold, and watch
-//! every later commit. sled and etcd both offer these; nothing else of either is visible. Other processes may use the
+//! A [`Store`] has five methods: get the value of a key, scan a prefix, commit writes if conditions hold, watch every
+//! later commit, and close. sled and etcd both offer these; nothing else of either is visible. Other processes may use the
 //! same store, so no caller may assume that it is alone.
 //!
 //! Records of one kind share a [`Keyspace`]. A [`View`] has those in memory that requests read.

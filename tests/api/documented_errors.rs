@@ -1,5 +1,6 @@
 //! Every error that the OpenAPI document names is produced here, as the document says: its status, its media type, its kind,
-//! and its fields.
+//! and its fields. That the document names every error is not tested here: the judges in `tests/interop` find answers that
+//! it leaves out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -251,6 +252,10 @@ impl Provoker {
         for used in [&throttled, &spent] {
             assert_eq!(server.get("/parking/zones", &used.partner).await.status, 200);
         }
+        // An administrator may always send 20 requests at once.
+        for _ in 0..20 {
+            assert_eq!(server.get("/admin/clients", &throttled.admin).await.status, 200);
+        }
 
         let tight = TestServer::start_with(|config| {
             config.parking.max_zones_per_client = 0;
@@ -358,7 +363,17 @@ impl Provoker {
                 assert_eq!(done.status, 200, "{done:?}");
                 site.send_form(error, LIMITED, &[]).await
             }
-            ("too-many-token-requests", _) => tight.send(error, |request| request.body = "grant_type=x".into()).await,
+            ("too-many-token-requests", _) => {
+                let mut answer = tight.send(error, |request| request.body = "grant_type=x".into()).await;
+                // This limit has a clock of its own, which goes on while a busy machine runs this test.
+                for _ in 0..20 {
+                    if answer.status != 400 {
+                        break;
+                    }
+                    answer = tight.send(error, |request| request.body = "grant_type=x".into()).await;
+                }
+                answer
+            }
             (kind, _) => panic!("this test does not know how {kind} comes about: {error:?}"),
         }
     }

@@ -22,6 +22,7 @@ mod observability;
 #[path = "../process/mod.rs"]
 mod process;
 mod protection;
+mod raw;
 mod registration;
 mod registration_once;
 mod restart;
@@ -29,6 +30,7 @@ mod revocation;
 mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
+mod sandbox_effects;
 mod sandbox_faults;
 mod sandbox_journal;
 mod stop;

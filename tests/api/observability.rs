@@ -100,7 +100,7 @@ async fn the_page_about_metrics_names_every_metric() {
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     let (ours, others): (Vec<_>, Vec<_>) = families.partition(|name| !name.starts_with("process_"));
     let unnamed: Vec<_> = ours.into_iter().filter(|name| !named(name)).collect();
-    assert_eq!((unnamed, others.len()), (vec!["boomgate_build_info"], 6));
+    assert_eq!((unnamed, others.len()), (Vec::<&str>::new(), 6));
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ fn paths() -> Vec<(Rc<Route>, String)> {
                 .replace("{client_id}", "demo-reader")
                 .replace("{kid}", "any-kid")
                 .replace("{request_id}", REFUSED)
+                .replace("{name}", "any-name")
                 .replace("{kind}", "token-missing");
             assert!(!path.contains('{'), "{path} has a parameter that this test gives no value");
             paths.push((route.clone(), path));

@@ -87,7 +87,7 @@ async fn a_request_without_a_token_of_this_server_passes_with_one() {
     assert_eq!(why(&server, missing, 401).await, told("bearer_token", "no access token", &own));
     let got = "a token whose signature does not match";
     assert_eq!(why(&server, read(&server, &forged), 401).await, told("signature", got, &own));
-    let got = "a text that is no access token";
+    let got = "a text that is not an access token";
     assert_eq!(why(&server, read(&server, "opaque"), 401).await, told("signature", got, &own));
     let in_query = server.request(Method::GET, &format!("{ZONES}?access_token={token}"));
     let nearest = ["with the token in the field Authorization alone"];
@@ -261,7 +261,7 @@ async fn a_refused_token_request_is_explained_and_passes_with_the_change() {
         (
             with("client_secret", "wrong"),
             401,
-            told("secret", "not a secret of demo-writer", &["with a secret of demo-writer that is not a former one"]),
+            told("secret", "not a secret of demo-writer", &["with a current secret of demo-writer"]),
         ),
         (
             with("client_id", "nobody"),

@@ -143,10 +143,10 @@ fn kinds_of(access: &Access) -> Vec<Kind> {
         kinds.extend([Kind::TokenMisplaced, Kind::TokenMissing]);
         kinds.extend([Kind::TokenInvalid, Kind::TokenExpired, Kind::TokenRevoked]);
         if scope_token.is_some() {
-            kinds.push(Kind::InsufficientScope);
-            // An administrator's requests are counted and not limited.
+            kinds.extend([Kind::Throttled, Kind::InsufficientScope]);
+            // The quota counts an administrator's requests, and refuses none.
             if *api == Api::Public {
-                kinds.extend([Kind::Throttled, Kind::QuotaExceeded, Kind::Unavailable]);
+                kinds.extend([Kind::QuotaExceeded, Kind::Unavailable]);
             }
         }
     }
@@ -203,6 +203,16 @@ mod tests {
             (rows.iter().copied().collect(), documented.iter().copied().collect());
         assert_eq!(row_set, documented_set);
         assert_eq!((row_set.len(), documented_set.len()), (rows.len(), documented.len()), "an id is there twice");
+    }
+
+    #[test]
+    fn every_part_of_a_path_is_described() {
+        let paths: Vec<String> = routes::table().iter().flat_map(|route| route.paths().to_vec()).collect();
+        let parts = paths.iter().flat_map(|path| path.split('/')).filter_map(|part| part.strip_prefix('{'));
+        for name in parts.filter_map(|part| part.strip_suffix('}')) {
+            let parameter = serde_json::to_value(components::path_parameter(name)).unwrap();
+            assert_ne!(parameter["description"], "", "{name}");
+        }
     }
 
     #[test]

@@ -91,12 +91,9 @@ pub(super) fn operations() -> Vec<Documented> {
         .body_of(inspection("The token to look at."), Required::True, &MEDIA_TYPES, &[TOKEN_ONLY])
         .answers::<Introspection>(StatusCode::OK, "What the token says.", no_store, INTROSPECTION)
         .fails(&COMMON),
-        Documented::new("getOwnUsage", "It costs nothing of either limit.").answers::<OwnUsage>(
-            StatusCode::OK,
-            "What is used and left of both limits.",
-            no_store,
-            USAGE,
-        ),
+        Documented::new("getOwnUsage", "It costs nothing of either limit.")
+            .answers::<OwnUsage>(StatusCode::OK, "What is used and left of both limits.", no_store, USAGE)
+            .fails(&[Kind::Unavailable]),
         Documented::new(
             "getOwnRefusal",
             "It costs nothing of either limit. A request of another client is not found, as one that was not refused.",

@@ -23,6 +23,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 use uuid::Uuid;
 
+use super::effects::Delivered;
 use crate::http::durations::method_name;
 use crate::http::request_context::RequestContext;
 use crate::listener::Break;
@@ -106,7 +107,11 @@ impl Capture {
     }
 
     /// The answer, which is recorded as it is sent.
-    pub(super) fn record(self, response: ServiceResponse, firing: Option<&Firing>) -> ServiceResponse {
+    pub(super) fn record(
+        self,
+        response: ServiceResponse<Delivered>,
+        firing: Option<&Firing>,
+    ) -> ServiceResponse<RecordedBody> {
         let fault = firing.map(|firing| FiredFault {
             name: firing.name.clone(),
             kind: firing.kind(),
@@ -117,7 +122,7 @@ impl Capture {
         let recording = Recording::new(self, &response, fault);
         response.map_body(|_, body| {
             let size = body.size();
-            BoxBody::new(RecordedBody { body, size, is_head, copied: Copied::default(), recording: Some(recording) })
+            RecordedBody { body, size, is_head, copied: Copied::default(), recording: Some(recording) }
         })
     }
 }
@@ -160,7 +165,7 @@ struct Recording {
 }
 
 impl Recording {
-    fn new(capture: Capture, response: &ServiceResponse, fault: Option<FiredFault>) -> Self {
+    fn new(capture: Capture, response: &ServiceResponse<Delivered>, fault: Option<FiredFault>) -> Self {
         let request = response.request();
         let context: Option<&RequestContext> = request.app_data();
         let walk = context.and_then(RequestContext::facts).cloned();
@@ -234,8 +239,8 @@ impl Recording {
 }
 
 /// The body of an answer, which is copied while it is sent.
-struct RecordedBody {
-    body: BoxBody,
+pub(crate) struct RecordedBody {
+    body: Delivered,
     size: BodySize,
     is_head: bool,
     copied: Copied,
@@ -262,6 +267,12 @@ impl MessageBody for RecordedBody {
 }
 
 impl RecordedBody {
+    /// A body that the journal does not get.
+    pub(super) fn unrecorded(body: BoxBody) -> Self {
+        let size = body.size();
+        Self { body: Delivered::Whole(body), size, is_head: false, copied: Copied::default(), recording: None }
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
         if self.is_head {
             return;
