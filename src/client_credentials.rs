@@ -17,6 +17,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::facts::Facts;
 use self::live::Live;
 pub use self::targets::Targets;
@@ -30,7 +32,7 @@ use crate::oauth::credentials::{ClientAuthentication, ClientId};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
-use crate::throttle::Throttle;
+use crate::throttle::{Level, Throttle};
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
 
@@ -59,6 +61,13 @@ pub struct Answers {
     pub refused: Counts<ErrorCode>,
     /// Client authentications that failed, at any endpoint.
     pub failed_authentications: Counter,
+}
+
+/// The limits on token requests and revocations, apart from when they were read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TokenRequestLevels {
+    token_requests: Vec<Level>,
+    revocations: Vec<Level>,
 }
 
 impl Label for ErrorCode {
@@ -158,6 +167,17 @@ impl ClientCredentials {
     pub fn forget(&self, client_id: &ClientId) {
         self.throttle.forget(client_id);
         self.revocation_throttle.forget(client_id);
+    }
+
+    /// How far clients have used the limits on their token requests and their revocations.
+    pub(crate) fn capture(&self) -> TokenRequestLevels {
+        TokenRequestLevels { token_requests: self.throttle.capture(), revocations: self.revocation_throttle.capture() }
+    }
+
+    /// Goes back to what was captured.
+    pub(crate) fn restore(&self, levels: &TokenRequestLevels) {
+        self.throttle.restore(&levels.token_requests);
+        self.revocation_throttle.restore(&levels.revocations);
     }
 
     /// Forgets the counters of clients that are no longer registered.

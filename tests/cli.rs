@@ -29,8 +29,12 @@ mod sandbox_fault;
 mod sandbox_requests;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/why.rs"]
 mod why;
+#[path = "cli/troubles.rs"]
+mod troubles;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
