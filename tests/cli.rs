@@ -25,6 +25,8 @@ mod program;
 mod sandbox_control;
 #[path = "cli/sandbox_fault.rs"]
 mod sandbox_fault;
+#[path = "cli/sandbox_requests.rs"]
+mod sandbox_requests;
 #[path = "cli/set_up.rs"]
 mod set_up;
 #[path = "cli/snapshots.rs"]

@@ -126,14 +126,8 @@ impl<'t> Reader<'t> {
 
 /// A value without tokens and secrets; `None` if it has none. It may be JSON or a form in itself.
 fn redacted_value(value: &str, sender: Sender) -> Option<String> {
-    if is_json(value) {
-        let redacted = redact(value, sender);
-        return (redacted != value).then_some(redacted);
-    }
-    match text::redact_from(value, sender) {
-        Cow::Borrowed(same) if same == value => None,
-        redacted => Some(redacted.into_owned()),
-    }
+    let redacted = if is_json(value) { redact(value, sender).into() } else { text::redact_from(value, sender) };
+    (redacted != value).then(|| redacted.into_owned())
 }
 
 /// Where the string that starts here ends.

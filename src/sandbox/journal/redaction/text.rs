@@ -143,8 +143,8 @@ mod tests {
     fn what_is_hidden_by_encoding_is_found_and_what_names_a_secret_is_withheld() {
         for (text, expected) in [
             ("100%25 sure", "100%25 sure"),
-            ("%65yJhbGci%2EeyJqdGkiOiIwMTk4LWEifQ.c2ln", "[jti:0198-a]"),
-            ("%2565yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "[jti:0198-a]"),
+            ("%65yJhbGci%2EeyJqdGkiOiIwMTk4LWEifQ.c2ln", "[token][jti:0198-a]"),
+            ("%2565yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "[token][jti:0198-a]"),
             ("bg%5Fsecret%5Fa", "[secret]"),
             ("%0bg_secret_a", "%0[secret]"),
             ("Client_Secret: hunter2hunter2", "[withheld]"),
