@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
-use super::answer;
+use super::{SANDBOX, answer};
 use super::control::Control;
 use super::vocabulary::with_vocabulary;
 use crate::api::problem::FieldFault;
@@ -13,7 +13,6 @@ use crate::api::sandbox::fault::{Fault, FaultList, FaultRule};
 use crate::clients::Clients;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::Sandbox;
 use crate::sandbox::faults::{AddFault, MAX_ACTIVE, Vocabulary, read_rule};
