@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use self::sandbox_clock::{ClockFault, ClockState, SandboxClock};
-pub use self::span::{SPAN_FORM, parse_span};
+pub use self::span::{SPAN_FORM, format_span, parse_span};
 
 /// Seconds in an hour.
 pub(crate) const SECONDS_PER_HOUR: u64 = 3_600;

@@ -29,6 +29,25 @@ pub fn parse_span(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_millis(total_ms))
 }
 
+/// A span as [`parse_span`] reads it, to the second: `1d2h`. Parts of a second are dropped.
+#[must_use]
+pub fn format_span(span: Duration) -> String {
+    let mut rest_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / 1_000 * 1_000;
+    if rest_ms == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (name, unit_ms) in UNITS {
+        let number = rest_ms / unit_ms;
+        rest_ms %= unit_ms;
+        if number > 0 {
+            text.push_str(&number.to_string());
+            text.push_str(name);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +65,11 @@ mod tests {
         ] {
             assert_eq!(parse_span(text), Some(Duration::from_millis(ms)), "{text}");
         }
+        for text in ["0s", "59s", "90m", "1h30m", "2d", "1159d15h30m53s"] {
+            let span = parse_span(text).unwrap();
+            assert_eq!(parse_span(&format_span(span + Duration::from_millis(999))), Some(span), "{text}");
+        }
+        assert_eq!(format_span(Duration::from_secs(5_400)), "1h30m");
         for text in [
             "",
             "90",

@@ -1,12 +1,14 @@
 //! `boomgate clock`: shows and moves the clock of a sandbox.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 use crate::api::sandbox::clock::{ClockAdvance, ClockAnswer, ClockSetting};
 use crate::cli::connection::{AsSent, ControlOptions};
 use crate::cli::output;
 use crate::config::Environment;
-use crate::time::{SPAN_FORM, UnixSeconds, parse_span};
+use crate::time::{SPAN_FORM, UnixSeconds, format_span, parse_span};
 
 const PATH: &str = "/sandbox/clock";
 
@@ -70,9 +72,11 @@ pub(in crate::cli) fn run(options: Options, environment: &Environment) -> anyhow
     if json {
         return output::print_json(&clock);
     }
+    let shift = format_span(Duration::from_secs(clock.shifted_by_s.unsigned_abs()));
     let shift = match clock.shifted_by_s {
-        0 => "none".to_owned(),
-        seconds => format!("{seconds} s"),
+        0 => "nothing".to_owned(),
+        1.. => shift,
+        ..0 => format!("-{shift}"),
     };
     let members = [
         ("now", clock.now.to_string()),
