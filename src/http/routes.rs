@@ -16,7 +16,7 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, requests};
+use crate::http::sandbox::{SANDBOX, clock, faults, requests};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
@@ -26,8 +26,6 @@ use crate::oauth::resource::{METADATA_PATH, Resource};
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
-/// What the control of a sandbox is served under.
-pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]

@@ -67,10 +67,7 @@ pub(super) async fn assemble(
     host: HostMetrics,
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
-    let sandbox = match config.edition {
-        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &*timed, &host.tls).await?)),
-        Edition::Serve => None,
-    };
+    let sandbox = open_sandbox(config, clock.clone(), &*timed, &host.tls).await?;
     let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
     let store: Arc<dyn Store> = timed.clone();
     let (clients, keys, revocation, parking) = tokio::try_join!(
@@ -125,19 +122,11 @@ pub(super) async fn assemble(
             refusals.forget(client_id);
         }
     }));
-    let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
-        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
+    let source_limit = source_limit(config)?;
     let (audit, clients, keys, parking) =
         (Data::from(audit), Data::from(clients), Data::from(keys), Data::from(parking));
     let durations = Arc::<Durations>::default();
-    let tls = host.tls.clone();
-    let readiness = Readiness {
-        store,
-        keys: keys.clone(),
-        clock: clock.clone(),
-        certificate_ends: Box::new(move || tls.not_after()),
-        stopping,
-    };
+    let readiness = readiness(store, &keys, &clock, &host.tls, stopping);
     let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
     extra.extend(sandbox.clone().map(fault_metrics));
     let metrics = Metrics {
@@ -179,13 +168,16 @@ pub(super) async fn assemble(
     })
 }
 
-/// What the user of a sandbox controls. Its clock is in front of `clock`.
+/// What the user of a sandbox controls, with a clock in front of `clock`; `None` in production.
 async fn open_sandbox(
     config: &Config,
     clock: SharedClock,
     store: &dyn Store,
     tls: &Tls,
-) -> Result<Sandbox, StartError> {
+) -> Result<Option<Data<Sandbox>>, StartError> {
+    if config.edition == Edition::Serve {
+        return Ok(None);
+    }
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
@@ -194,7 +186,7 @@ async fn open_sandbox(
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
     let journal = Journal::new(config.journal.requests);
-    Ok(Sandbox::new(Arc::new(clock), token, hosts, journal))
+    Ok(Some(Data::new(Sandbox::new(Arc::new(clock), token, hosts, journal))))
 }
 
 /// What a sandbox counts beside a production server.
@@ -207,6 +199,25 @@ fn fault_metrics(sandbox: Data<Sandbox>) -> ExtraMetrics {
             sandbox.faults.injected(),
         );
     })
+}
+
+/// What a probe asks for.
+fn readiness(
+    store: Arc<dyn Store>,
+    keys: &Data<Keys>,
+    clock: &SharedClock,
+    tls: &Arc<Tls>,
+    stopping: Arc<AtomicBool>,
+) -> Readiness {
+    let (keys, clock, tls) = (keys.clone(), clock.clone(), tls.clone());
+    Readiness { store, keys, clock, certificate_ends: Box::new(move || tls.not_after()), stopping }
+}
+
+/// How often one address may ask for tokens without right credentials.
+fn source_limit(config: &Config) -> Result<SourceLimit, StartError> {
+    let endpoint = &config.token_endpoint;
+    SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
+        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))
 }
 
 /// How much one client may have stored.

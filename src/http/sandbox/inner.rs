@@ -54,7 +54,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
-        if is_control(request.path()) {
+        if is_control(&request) {
             return Box::pin(application.call(request));
         }
         ask_for_facts(request.request());

@@ -17,6 +17,7 @@ mod request_events;
 pub(super) mod requests;
 mod vocabulary;
 
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -28,13 +29,15 @@ pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::NotQuiet;
 
-/// Whether a request with this path controls the sandbox.
-fn is_control(path: &str) -> bool {
-    path.strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// What the control of a sandbox is served under.
+pub(super) const SANDBOX: &str = "/sandbox";
+
+/// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
+fn is_control(request: &ServiceRequest) -> bool {
+    request.match_info().as_str().strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The members of a body that is one JSON object, such as `example`.

@@ -58,7 +58,7 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
-        if is_control(request.path()) {
+        if is_control(&request) {
             return Box::pin(async move {
                 let mut response = application.call(request).await?;
                 put_date(&mut response, &sandbox);
