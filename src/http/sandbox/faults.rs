@@ -5,10 +5,9 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
-use super::SANDBOX;
-use super::answer;
 use super::control::Control;
 use super::vocabulary::with_vocabulary;
+use super::{SANDBOX, answer};
 use crate::api::problem::FieldFault;
 use crate::api::sandbox::fault::{Fault, FaultList, FaultRule};
 use crate::clients::Clients;
