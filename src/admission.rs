@@ -33,7 +33,7 @@ pub use crate::oauth::audience::ADMIN_AUDIENCE;
 use crate::oauth::credentials::ClientId;
 pub use crate::oauth::resource::Api;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, ScopeToken};
-use crate::quota::{DayUsed, LeaseCounts, Quota, Units, Used};
+use crate::quota::{DayUsed, LeaseCounts, Quota, Units, Unspent, Used};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Level, Permits, Throttle};
@@ -295,6 +295,21 @@ impl Admission {
         let permits = self.throttle.peek(&client.client_id, client.limits);
         let units = self.quota.peek(&client.client_id, client.limits).await?;
         Ok(Standing { permits, units: Some(units) })
+    }
+
+    /// Counts all that is left of a client's day as spent, for the sandbox; `None` if no quota limits the client.
+    pub(crate) async fn use_up_quota(&self, client: &Client) -> Result<Option<Unspent>, StoreError> {
+        self.quota.use_up(&client.client_id, client.limits).await
+    }
+
+    /// Whether a client has called today and has no unit left.
+    pub(crate) fn has_used_up_quota(&self, client: &Client) -> bool {
+        self.quota.peek_in_memory(&client.client_id, client.limits).is_some_and(|units| units.remaining == Some(0))
+    }
+
+    /// No longer counts units as spent that were used up.
+    pub(crate) async fn give_back_quota(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        self.quota.give_back(client_id, unspent).await
     }
 
     /// Returns unspent units to the store. For a clean stop, after the last request.

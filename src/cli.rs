@@ -76,7 +76,7 @@ enum Command {
     Key(key::Options),
     /// Show who changed what and when, and verify that no entry of the log was altered
     Audit(audit::Options),
-    /// Get, explain and revoke access tokens
+    /// Get, explain, revoke and forge access tokens
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
@@ -88,6 +88,8 @@ enum Command {
     Reset(sandbox::reset::Options),
     /// Say why a request was refused, check by check, and what would have let it through
     Why(why::Options),
+    /// Make happen what happens to clients in real life, in a sandbox
+    Trouble(sandbox::trouble::Options),
     /// Disturb requests to a sandbox on purpose
     Fault(sandbox::fault::Options),
     /// Check and show the settings
@@ -128,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Snapshot(options) => sandbox::snapshot::run(options, &environment),
         Command::Reset(options) => sandbox::reset::run(options, &environment),
         Command::Why(options) => why::run(&options, &environment),
+        Command::Trouble(options) => sandbox::trouble::run(options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),

@@ -25,8 +25,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::task::JoinHandle;
 
-pub use self::counter::Units;
-use self::counter::{Count, DayCounter, Step, Today, Unspent};
+use self::counter::{Count, DayCounter, Step, Today, max_units};
+pub use self::counter::{Units, Unspent};
 pub use self::history::DayUsed;
 pub(crate) use self::history::{DAYS_KEPT, delete_days};
 use self::history::{day_key, leased_by_day};
@@ -155,6 +155,33 @@ impl Quota {
         };
         let days = (1..=days).map(|back| today.before(back));
         Ok(days.map(|day| DayUsed { day, used: used(day) }).collect())
+    }
+
+    /// Counts all that is left of the client's day as spent, for the sandbox. The result can be [given
+    /// back](Self::give_back); `None` if no quota limits the client.
+    pub(crate) async fn use_up(&self, client_id: &ClientId, limits: Limits) -> Result<Option<Unspent>, StoreError> {
+        if max_units(limits) == u64::MAX {
+            return Ok(None);
+        }
+        let counter = self.counter(client_id);
+        let _one_at_a_time = counter.lease_lock.lock().await;
+        let day = self.clock.now().day();
+        let of_past_day = counter.lock().begin_if_new(day);
+        if let Some(unspent) = of_past_day {
+            self.leasing.return_unspent(client_id, unspent).await?;
+        }
+        self.leasing.lease_rest(client_id, &counter, day, limits).await?;
+        let units = counter.lock().use_available(day);
+        Ok(Some(Unspent { day, units }))
+    }
+
+    /// No longer counts units as spent that were [used up](Self::use_up).
+    pub(crate) async fn give_back(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        let counter = self.counter(client_id);
+        let _one_at_a_time = counter.lease_lock.lock().await;
+        self.leasing.return_unspent(client_id, unspent).await?;
+        counter.lock().uncount(unspent);
+        Ok(())
     }
 
     /// Returns the unspent units of past days to the store, as the next request of each client would.

@@ -29,6 +29,8 @@ mod sandbox_fault;
 mod set_up;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
+#[path = "cli/troubles.rs"]
+mod troubles;
 #[path = "cli/why.rs"]
 mod why;
 

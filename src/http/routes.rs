@@ -16,7 +16,7 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, requests, snapshots};
+use crate::http::sandbox::{clock, faults, requests, snapshots, tokens, troubles};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
@@ -154,6 +154,13 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, ControlToken, snapshots::restore, "restoreSnapshot", "Goes back to a saved state."),
         sandbox("/reset")
             .on(Method::POST, ControlToken, snapshots::reset, "resetSandbox", "Goes back to the demo clients and the sample zones."),
+        sandbox("/troubles")
+            .on(Method::GET, ControlToken, troubles::list, "listTroubles", "Lists the troubles, and says which are on.")
+            .on(Method::DELETE, ControlToken, troubles::clear, "clearTroubles", "Undoes every trouble that is on."),
+        sandbox("/troubles/{name}")
+            .on(Method::POST, ControlToken, troubles::start, "startTrouble", "Makes a trouble happen."),
+        sandbox("/tokens")
+            .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

@@ -4,23 +4,27 @@
 //! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+pub(crate) mod active_troubles;
 pub(crate) mod claims;
 mod clock_record;
 mod control_token;
 pub mod demo;
 pub mod faults;
+pub(crate) mod forge;
 pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
+pub(crate) mod troubles;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use self::active_troubles::Troubles;
 pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
@@ -50,6 +54,10 @@ pub struct Sandbox {
     pub journal: Journal,
     /// The states to go back to.
     pub snapshots: Snapshots,
+    /// The troubles that are on.
+    pub(crate) troubles: Troubles,
+    /// Held while a client is made, suspended or deleted for [wrong tokens](forge).
+    pub(crate) helpers: Mutex<()>,
     /// Each request to the API holds it for reading while its handler runs. See [`Sandbox::quiet`].
     in_flight: RwLock<()>,
 }
@@ -76,6 +84,8 @@ impl Sandbox {
             hosts,
             journal,
             snapshots,
+            troubles: Troubles::default(),
+            helpers: Mutex::default(),
             in_flight: RwLock::new(()),
         }
     }

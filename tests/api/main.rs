@@ -35,6 +35,8 @@ mod sandbox_faults;
 mod sandbox_journal;
 mod sandbox_snapshots;
 mod sandbox_state;
+mod sandbox_tokens;
+mod sandbox_troubles;
 mod stop;
 mod token_endpoint;
 mod token_limits;

@@ -13,9 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{
-    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret,
-};
+use crate::harness::{AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret};
 
 const REQUESTS: &str = "/sandbox/requests";
 

@@ -5,3 +5,5 @@ pub mod fault;
 pub mod ready;
 pub mod request;
 pub mod snapshot;
+pub mod token;
+pub mod trouble;

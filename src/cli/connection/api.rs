@@ -80,6 +80,12 @@ impl Api {
         self.call(|| request().header("Authorization", &self.authorization).send_json(body))?.read()
     }
 
+    /// Deletes, and reads what was deleted.
+    pub(in crate::cli) fn delete_for<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let delete = || self.connection.agent.delete(self.connection.address(path));
+        self.call(|| delete().header("Authorization", &self.authorization).call())?.read()
+    }
+
     pub(in crate::cli) fn delete(&self, path: &str) -> anyhow::Result<()> {
         let delete = || self.connection.agent.delete(self.connection.address(path));
         self.call(|| delete().header("Authorization", &self.authorization).call()).map(drop)

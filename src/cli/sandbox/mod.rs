@@ -6,3 +6,4 @@ pub(super) mod fault;
 pub(super) mod requests;
 pub(super) mod reset;
 pub(super) mod snapshot;
+pub(super) mod trouble;
