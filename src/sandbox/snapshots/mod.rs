@@ -146,9 +146,8 @@ impl Snapshots {
                 let path = folder.join(name.as_str());
                 let file = path.clone();
                 let removed = blocking(move || Ok(files::remove(&path))).await?;
-                removed.map_err(|cause| match cause.kind() {
-                    io::ErrorKind::NotFound => SnapshotError::Unknown,
-                    _ => SnapshotError::Disk { path: file.display().to_string(), cause },
+                removed.map_err(|cause| {
+                    if cause.kind() == io::ErrorKind::NotFound { SnapshotError::Unknown } else { disk(&file, cause) }
                 })
             }
         }
@@ -199,7 +198,7 @@ fn list_folder(folder: &Path) -> Result<Known, SnapshotError> {
         match file::read_facts(&path) {
             Ok(facts) => drop(known.insert(name, facts)),
             // It was removed meanwhile.
-            Err(FileFault::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(fault) if fault.is_absent() => {}
             Err(_) => unreadable.push(name.to_string()),
         }
     }
@@ -223,10 +222,10 @@ fn disk(path: &Path, cause: io::Error) -> SnapshotError {
 }
 
 fn unreadable(path: &Path, fault: FileFault) -> SnapshotError {
-    match fault {
-        FileFault::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => SnapshotError::Unknown,
-        fault => SnapshotError::Unreadable { path: path.display().to_string(), fault },
+    if fault.is_absent() {
+        return SnapshotError::Unknown;
     }
+    SnapshotError::Unreadable { path: path.display().to_string(), fault }
 }
 
 /// Runs `work` on a thread that may wait for the disk.
