@@ -11,10 +11,10 @@ fn requests_are_listed_shown_explained_and_forgotten() {
     let said = |arguments: &[&str]| {
         let output = sandbox.call(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        (stdout(&output), stderr(&output))
+        (stdout(&output).to_owned(), stderr(&output).to_owned())
     };
     let (none, message) = said(&["requests", "list"]);
-    assert_eq!((none.as_str(), message.as_str()), ("", "The journal has no such request.\n"));
+    assert_eq!((none.as_str(), message.as_str()), ("", "The journal has no such request."));
     said(&["token", "get", "--client", "demo-reader"]);
     let refused = sandbox.call(&["token", "get", "--client", "demo-reader", "--scope", "write:zones"]);
     assert!(!refused.status.success());
@@ -48,7 +48,7 @@ fn requests_are_listed_shown_explained_and_forgotten() {
     assert_eq!((&explained["explanation"], &explained["path"]), (&shown["explanation"], &shown["path"]));
     assert!(said(&["why", &line.request_id]).0.starts_with("POST /"));
 
-    assert_eq!(said(&["requests", "clear"]), (String::new(), "The journal is empty.\n".to_owned()));
+    assert_eq!(said(&["requests", "clear"]), (String::new(), "The journal is empty.".to_owned()));
     let unknown = sandbox.call(&["requests", "show", &line.request_id]);
     assert!(stderr(&unknown).contains("The journal has no request with this id"), "{}", stderr(&unknown));
     let wrong = sandbox.call(&["requests", "list", "--status", "abc"]);
