@@ -123,9 +123,9 @@ impl Gate {
         let authentication = ClientAuthentication::from_body(self.client_id.as_str(), secret, None);
         let request =
             TokenRequest { authentication, audience: Some(AUDIENCE.to_owned()), resources: Vec::new(), scope: None };
-        match self.grants.grant(request, SOURCE) {
-            Ok((_, issued)) => Ok(issued.access_token),
-            Err(error) => bail!("no token: {error:?}"),
+        match self.grants.grant(Ok(request), SOURCE) {
+            Ok(grant) => Ok(grant.issued.access_token),
+            Err(refusal) => bail!("no token: {:?}", refusal.error),
         }
     }
 }

@@ -4,20 +4,30 @@
 //! and not revoked, and its client is not suspended; throttle; daily quota; scope. Requests to the administration have a
 //! throttle of their own, and no quota refuses them. Everything is in memory, except that the first unit of a quota block
 //! must be leased from the store. The first check that fails is the [`Denial`], which `http::error` turns into HTTP.
+//!
+//! The order of the checks is in `walk` alone. What a refused request was like is in its [`Facts`], and to explain them is
+//! to take the same walk again.
 
+mod changes;
 mod denial;
+mod explain;
+mod facts;
+mod live;
 mod verified_tokens;
+mod walk;
 
 use std::sync::Arc;
 
 pub use self::denial::{Denial, Reason};
+pub use self::facts::{Facts, Unverified};
+use self::live::Live;
 use self::verified_tokens::VerifiedTokens;
 pub use self::verified_tokens::{Lookup, VerifiedToken};
-use crate::clients::{Client, Clients, Status};
+use self::walk::{Genuine, check_active, identify, walk, walk_on};
+use crate::clients::{Client, Clients};
 use crate::counts::{Counter, Counts};
 use crate::limits::{Limits, Rate};
 pub use crate::oauth::audience::ADMIN_AUDIENCE;
-use crate::oauth::bearer::{self, BearerFault};
 use crate::oauth::credentials::ClientId;
 pub use crate::oauth::resource::Api;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, ScopeToken};
@@ -42,8 +52,9 @@ pub struct Admission {
     admin_throttle: Throttle,
     quota: Quota,
     clock: SharedClock,
-    /// The audience of the partner API.
-    public_audience: String,
+    /// The audiences of the partner API and of the administration.
+    public_audience: Arc<str>,
+    admin_audience: Arc<str>,
     decisions: Decisions,
 }
 
@@ -67,20 +78,28 @@ pub struct Right {
     pub scope_token: Option<ScopeToken>,
 }
 
+impl Right {
+    /// To call the API at all.
+    #[must_use]
+    pub const fn any(api: Api) -> Self {
+        Self { api, scope_token: None }
+    }
+}
+
 /// A caller whose token is active.
 #[derive(Clone, Debug)]
-pub struct Admitted {
+pub struct Admitted<T = Arc<VerifiedToken>> {
     /// Who calls.
     pub client: Arc<Client>,
     /// The access token of the call.
-    pub token: Arc<VerifiedToken>,
+    pub token: T,
 }
 
-impl Admitted {
+impl<T: Genuine> Admitted<T> {
     /// Whether the token carries the scope token, and its client may still have it.
     #[must_use]
     pub fn may(&self, scope_token: &str) -> bool {
-        let Self { client, token } = self;
+        let (client, token) = (&self.client, self.token.access_token());
         // Most tokens carry the whole scope of their client, and then one search is enough.
         token.scope.contains(scope_token) && (client.scope == token.scope || client.scope.contains(scope_token))
     }
@@ -97,28 +116,38 @@ pub struct Standing {
 }
 
 /// How far the walk came without waiting.
-pub enum Walk {
+pub enum Walk<T = Arc<VerifiedToken>, E = Box<Refusal>> {
     /// To its end.
-    Decided(Decision),
+    Decided(Decision<T, E>),
     /// To the quota, of which this process has no unit available.
-    NeedsLease(NeedsLease),
+    NeedsLease(NeedsLease<T>),
 }
 
 /// A request that needs a quota block, which must be leased from the store.
-pub struct NeedsLease {
-    admitted: Admitted,
+pub struct NeedsLease<T = Arc<VerifiedToken>> {
+    admitted: Admitted<T>,
     permits: Permits,
     right: Right,
+    moment: UnixSeconds,
 }
 
 /// The outcome of the walk, and where the client stands if it was authenticated.
-pub struct Decision {
+pub struct Decision<T = Arc<VerifiedToken>, E = Box<Refusal>> {
     /// Whether the request may proceed.
-    pub outcome: Result<Admitted, Denial>,
-    /// The client that was refused, if its token was active.
-    pub refused: Option<Arc<Client>>,
+    pub outcome: Result<Admitted<T>, E>,
     /// Where the client stands, if its token was active.
     pub standing: Option<Standing>,
+    /// When it was decided.
+    moment: UnixSeconds,
+}
+
+/// A request that may not proceed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The check that failed.
+    pub denial: Denial,
+    /// What the walk saw, and what the checks behind the failed one would have seen.
+    pub facts: Arc<Facts>,
 }
 
 impl Admission {
@@ -135,6 +164,7 @@ impl Admission {
     ) -> Self {
         let [throttle, admin_throttle] = [(); 2].map(|()| Throttle::new(clock.clone()));
         let (verified_tokens, decisions) = (VerifiedTokens::new(tokens, max_remembered), Decisions::default());
+        let (public_audience, admin_audience) = (public_audience.into(), ADMIN_AUDIENCE.into());
         Self {
             verified_tokens,
             revocation,
@@ -144,6 +174,7 @@ impl Admission {
             quota,
             clock,
             public_audience,
+            admin_audience,
             decisions,
         }
     }
@@ -180,7 +211,7 @@ impl Admission {
     /// The whole walk, for a request with these `Authorization` values and this query string. Never waits: if a quota
     /// block must be leased first, it returns [`Walk::NeedsLease`], and [`wait`](Self::wait) goes on from there.
     pub fn admit<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: &Right) -> Walk {
-        let walk = self.walk(authorization, query, right);
+        let walk = walk(&mut Live::new(self, authorization, query, right));
         match &walk {
             Walk::Decided(decision) => self.decisions.count(&decision.outcome),
             Walk::NeedsLease(_) => self.decisions.waited.add_one(),
@@ -188,59 +219,12 @@ impl Admission {
         walk
     }
 
-    fn walk<'r>(&self, authorization: impl Iterator<Item = &'r [u8]>, query: &str, right: &Right) -> Walk {
-        // Read once: a look at the clock costs as much as a step.
-        let now = self.clock.now();
-        let admitted = match self.authenticate(authorization, query, right.api, now) {
-            Ok(admitted) => admitted,
-            Err(denial) => return Walk::Decided(Decision { outcome: Err(denial), refused: None, standing: None }),
-        };
-        if right.api == Api::Admin {
-            return self.walk_admin(admitted, right, now);
-        }
-        let Client { client_id, limits, .. } = &*admitted.client;
-        let permits = self.throttle.check(client_id, *limits);
-        if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
-            let units = self.quota.peek_in_memory(client_id, *limits);
-            return Walk::Decided(deny(admitted, Denial::Throttled(wait), Standing { permits, units }));
-        }
-        match self.quota.spend_available(client_id, *limits, now) {
-            Some(units) => Walk::Decided(check_quota(admitted, permits, units, right)),
-            None => Walk::NeedsLease(NeedsLease { admitted, permits, right: right.clone() }),
-        }
-    }
-
-    /// The walk from the throttle on, for the administration. The quota counts its requests and refuses none, and its
-    /// throttle is never slower than [`MIN_ADMIN_LIMITS`]: so an administrator who set a limit too low can raise it again.
-    fn walk_admin(&self, admitted: Admitted, right: &Right, now: UnixSeconds) -> Walk {
-        let Client { client_id, limits, .. } = &*admitted.client;
-        let permits = self.admin_throttle.check(client_id, admin_limits(*limits));
-        let standing = Standing { permits, units: None };
-        if let Some(wait) = permits.wait.filter(|_| limits.enforce) {
-            return Walk::Decided(deny(admitted, Denial::Throttled(wait), standing));
-        }
-        match self.quota.spend_available(client_id, count_only(*limits), now) {
-            Some(_) => Walk::Decided(check_scope(admitted, standing, right)),
-            None => Walk::NeedsLease(NeedsLease { admitted, permits, right: right.clone() }),
-        }
-    }
-
     /// Goes on with a walk that needs a quota block: leases it, then decides.
     pub async fn wait(&self, lease: NeedsLease) -> Decision {
-        let NeedsLease { admitted, permits, right } = lease;
+        let NeedsLease { admitted, permits, right, moment } = lease;
         let Client { client_id, limits, .. } = &*admitted.client;
-        let standing = Standing { permits, units: None };
-        let decision = match right.api {
-            Api::Admin => {
-                // A request that cannot be counted was logged, and is no reason to refuse an administrator.
-                let _is_uncounted = self.quota.spend(client_id, count_only(*limits)).await.is_err();
-                check_scope(admitted, standing, &right)
-            }
-            Api::Public => match self.quota.spend(client_id, *limits).await {
-                Ok(units) => check_quota(admitted, permits, units, &right),
-                Err(error) => deny(admitted, Denial::Store(error), standing),
-            },
-        };
+        let spent = self.quota.spend(client_id, quota_limits(*limits, right.api)).await;
+        let decision = walk_on(&mut Live::at(self, moment, &right), admitted, permits, spent);
         self.decisions.count(&decision.outcome);
         decision
     }
@@ -251,33 +235,20 @@ impl Admission {
         authorization: impl Iterator<Item = &'r [u8]>,
         query: &str,
         api: Api,
-    ) -> Result<Admitted, Denial> {
-        let outcome = self.authenticate(authorization, query, api, self.clock.now());
+    ) -> Result<Admitted, Box<Refusal>> {
+        let right = Right::any(api);
+        let outcome = identify(&mut Live::new(self, authorization, query, &right).without_limits());
         self.decisions.count(&outcome);
         outcome
     }
 
-    fn authenticate<'r>(
-        &self,
-        authorization: impl Iterator<Item = &'r [u8]>,
-        query: &str,
-        api: Api,
-        now: UnixSeconds,
-    ) -> Result<Admitted, Denial> {
-        let presented = bearer::parse(authorization, query).map_err(|fault| match fault {
-            BearerFault::Missing => Denial::TokenMissing,
-            BearerFault::Malformed => Denial::Token(TokenFault::Malformed),
-            BearerFault::InQuery | BearerFault::Repeated => Denial::TokenMisplaced(fault),
-        })?;
-        let audience = match api {
-            Api::Public => self.public_audience.as_str(),
-            Api::Admin => ADMIN_AUDIENCE,
-        };
-        let token = self.verified_tokens.verify(presented, now).map_err(Denial::Token)?;
-        if token.audience != audience {
-            return Err(Denial::WrongAudience);
+    /// What the walk to this decision saw.
+    #[must_use]
+    pub(crate) fn facts(&self, decision: &Decision, right: &Right) -> Arc<Facts> {
+        match &decision.outcome {
+            Ok(admitted) => Arc::new(Live::at(self, decision.moment, right).facts_of(admitted, decision.standing)),
+            Err(refusal) => refusal.facts.clone(),
         }
-        self.check_active(token, now)
     }
 
     /// What a token says, if it is active (RFC 7662) and `caller` may learn that.
@@ -288,15 +259,20 @@ impl Admission {
     pub fn introspect(&self, token: &str, caller: &Client) -> Option<Admitted> {
         let now = self.clock.now();
         let token = self.verified_tokens.verify(token.into(), now).ok()?;
+        token.check_expiry(now).ok()?;
         let may_learn = token.client_id == caller.client_id
             || caller.may_call(&token.audience, &INTROSPECT)
             || caller.may_call(ADMIN_AUDIENCE, &READ_ADMIN);
-        if may_learn { self.check_active(token, now).ok() } else { None }
+        let right = Right::any(Api::Public);
+        if may_learn { check_active(&mut Live::at(self, now, &right), token).ok() } else { None }
     }
 
     /// What a token says, if this server signed it and it has not expired, whether or not it is active.
     pub fn verify_signature_and_expiry(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenFault> {
-        self.verified_tokens.verify(token.into(), self.clock.now())
+        let now = self.clock.now();
+        let token = self.verified_tokens.verify(token.into(), now)?;
+        token.check_expiry(now)?;
+        Ok(token)
     }
 
     /// What a client used on each of the `days` before today, the last first. Reads the store.
@@ -351,48 +327,6 @@ impl Admission {
         self.admin_throttle.retain(is_registered);
         self.quota.retain(is_registered);
     }
-
-    /// Checks what may change after a token was issued: its time, its revocation, its client.
-    fn check_active(&self, token: Arc<VerifiedToken>, now: UnixSeconds) -> Result<Admitted, Denial> {
-        if token.not_before > now {
-            return Err(Denial::Token(TokenFault::NotYetValid));
-        }
-        if !self.revocation.is_not_revoked(&token.jti, &token.not_revoked) {
-            return Err(Denial::Revoked);
-        }
-        let client = self.clients.get_cached(token.client_id.as_str(), &token.client).ok_or(Denial::ClientUnknown)?;
-        if !client.accepts(token.epoch, token.issued_at) {
-            return Err(Denial::Revoked);
-        }
-        if !client.audience.contains(&token.audience) {
-            return Err(Denial::AudienceWithdrawn);
-        }
-        match client.status {
-            Status::Active => Ok(Admitted { client, token }),
-            Status::Suspended => Err(Denial::ClientSuspended),
-        }
-    }
-}
-
-fn deny(admitted: Admitted, denial: Denial, standing: Standing) -> Decision {
-    Decision { outcome: Err(denial), refused: Some(admitted.client), standing: Some(standing) }
-}
-
-/// The walk from the quota on.
-fn check_quota(admitted: Admitted, permits: Permits, units: Units, right: &Right) -> Decision {
-    let standing = Standing { permits, units: Some(units) };
-    if !units.admitted {
-        return deny(admitted, Denial::QuotaExceeded(units), standing);
-    }
-    check_scope(admitted, standing, right)
-}
-
-/// The last step of the walk.
-fn check_scope(admitted: Admitted, standing: Standing, right: &Right) -> Decision {
-    match right.scope_token.as_ref().filter(|scope_token| !admitted.may(scope_token)) {
-        Some(missing) => deny(admitted, Denial::InsufficientScope(missing.clone()), standing),
-        None => Decision { outcome: Ok(admitted), refused: None, standing: Some(standing) },
-    }
 }
 
 /// The limits of an administrator: no less than [`MIN_ADMIN_LIMITS`].
@@ -405,16 +339,19 @@ fn admin_limits(limits: Limits) -> Limits {
     }
 }
 
-/// These limits, for requests that the quota counts and does not refuse.
-fn count_only(limits: Limits) -> Limits {
-    Limits { enforce: false, ..limits }
+/// The limits that the quota holds requests to this API to. It counts those to the administration, and refuses none.
+fn quota_limits(limits: Limits, api: Api) -> Limits {
+    match api {
+        Api::Public => limits,
+        Api::Admin => Limits { enforce: false, ..limits },
+    }
 }
 
 impl Decisions {
-    fn count(&self, outcome: &Result<Admitted, Denial>) {
+    fn count(&self, outcome: &Result<Admitted, Box<Refusal>>) {
         match outcome {
             Ok(_) => self.admitted.add_one(),
-            Err(denial) => self.denied.add_one(denial.reason()),
+            Err(refusal) => self.denied.add_one(refusal.denial.reason()),
         }
     }
 }

@@ -28,7 +28,9 @@ mod ready;
 mod sandbox;
 mod serve;
 mod token;
+mod walk;
 mod welcome;
+mod why;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -80,6 +82,10 @@ enum Command {
     Clock(sandbox::clock::Options),
     /// Make happen what happens to clients in real life, in a sandbox
     Trouble(sandbox::trouble::Options),
+    /// List, show and follow the requests that a sandbox has answered
+    Requests(sandbox::requests::Options),
+    /// Say why a request was refused, check by check, and what would have let it through
+    Why(why::Options),
     /// Disturb requests to a sandbox on purpose
     Fault(sandbox::fault::Options),
     /// Check and show the settings
@@ -117,6 +123,8 @@ pub fn run() -> ExitCode {
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Trouble(options) => sandbox::trouble::run(options, &environment),
+        Command::Requests(options) => sandbox::requests::run(options, &environment),
+        Command::Why(options) => why::run(&options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),

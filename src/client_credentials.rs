@@ -3,20 +3,31 @@
 //! Authenticate the client, and count its failures; limit how often it asks; choose the API and the scope; sign the token.
 //! The first step that fails is the [`TokenError`], which `http::error` turns into HTTP. A client with the right secret is
 //! never refused because of what others do.
+//!
+//! The order of the steps is in `walk` alone. What a refused request was like is in its [`Facts`], and to explain them is to
+//! take the same walk again.
+
+mod explain;
+mod facts;
+mod live;
+mod targets;
+mod walk;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::{Client, Clients, Status};
+pub use self::facts::Facts;
+use self::live::Live;
+pub use self::targets::Targets;
+use self::walk::{Unproven, check_status, walk};
+use crate::clients::{Client, Clients};
 use crate::counts::{Counter, Counts, Label};
 use crate::failures::Failures;
 use crate::keys::KeyError;
 use crate::limits::Limits;
-use crate::oauth::audience::ADMIN_AUDIENCE;
 use crate::oauth::credentials::{ClientAuthentication, ClientId};
 use crate::oauth::error::ErrorCode;
-use crate::oauth::resource::{Api, Resource};
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
 use crate::throttle::Throttle;
@@ -34,7 +45,7 @@ pub struct ClientCredentials {
     revocation_throttle: Throttle,
     /// How often one client may ask for tokens, and how often it may revoke tokens; `None` is no limit.
     client_limits: Option<Limits>,
-    targets: Targets,
+    targets: Arc<Targets>,
     answers: Answers,
 }
 
@@ -59,45 +70,6 @@ impl Label for ErrorCode {
 
     fn index(self) -> usize {
         self as usize
-    }
-}
-
-/// What a token request may name as its target.
-#[derive(Clone, Debug)]
-pub struct Targets {
-    /// This server's address. The identifiers of its resources start with it (see [`Resource`]).
-    pub issuer: String,
-    /// The audience of the partner API.
-    pub public_audience: String,
-    /// The audience of a request that names none.
-    pub default_audience: Option<String>,
-}
-
-impl Targets {
-    /// The one audience of the token: the audience that the request names, or the first of its resources that the client
-    /// was granted.
-    fn choose<'t>(&'t self, request: &'t TokenRequest, client: &Client) -> Result<&'t str, TokenError> {
-        let TokenRequest { audience, resources, .. } = request;
-        let mut resources = resources.iter().map(|resource| self.audience(resource));
-        let is_granted = |audience: &&str| client.audience.iter().any(|granted| granted == audience);
-        let chosen = match audience.as_deref().map(|audience| self.audience(audience)) {
-            Some(audience) if resources.len() > 0 => {
-                Some(resources.find(|resource| *resource == audience).ok_or(TokenError::TwoTargets)?)
-            }
-            None if resources.len() > 0 => resources.find(is_granted),
-            Some(audience) => Some(audience),
-            None => Some(self.audience(self.default_audience.as_deref().ok_or(TokenError::AudienceMissing)?)),
-        };
-        chosen.filter(is_granted).ok_or(TokenError::AudienceNotGranted)
-    }
-
-    /// The audience of this name, which is an audience itself or the identifier of a resource.
-    fn audience<'n>(&'n self, named: &'n str) -> &'n str {
-        match Resource::named(named, &self.issuer).map(|resource| resource.api) {
-            Some(Api::Public) => &self.public_audience,
-            Some(Api::Admin) => ADMIN_AUDIENCE,
-            None => named,
-        }
     }
 }
 
@@ -133,6 +105,32 @@ pub enum TokenError {
     Signing(KeyError),
 }
 
+/// A token request that is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The step that failed.
+    pub error: TokenError,
+    /// What the walk saw.
+    pub facts: Arc<Facts>,
+}
+
+/// A token request that is granted.
+pub struct Grant<'a> {
+    /// The client that sent it.
+    pub client: Arc<Client>,
+    /// Its token.
+    pub issued: Issued,
+    rooms: Live<'a>,
+}
+
+impl Grant<'_> {
+    /// What the walk saw, and the token.
+    #[must_use]
+    pub fn into_facts(self) -> (Issued, Arc<Facts>) {
+        (self.issued, Arc::new(self.rooms.into_facts()))
+    }
+}
+
 impl ClientCredentials {
     /// Brings together the rooms that the walk asks.
     #[must_use]
@@ -144,7 +142,7 @@ impl ClientCredentials {
         targets: Targets,
     ) -> Self {
         let [throttle, revocation_throttle] = [(); 2].map(|()| Throttle::new(clock.clone()));
-        let (client_limits, answers) = (None, Answers::default());
+        let (client_limits, targets, answers) = (None, Arc::new(targets), Answers::default());
         Self { clients, tokens, failures, clock, throttle, revocation_throttle, client_limits, targets, answers }
     }
 
@@ -175,40 +173,21 @@ impl ClientCredentials {
         &self.answers
     }
 
-    /// The whole walk, for a request from `source`.
-    pub fn grant(&self, mut request: TokenRequest, source: IpAddr) -> Result<(Arc<Client>, Issued), TokenError> {
-        let client = self.authenticate_to_grant(&request.authentication, source)?;
-        let asked = request.scope.take();
-        let audience = self.targets.choose(&request, &client)?;
-        let scope = asked.unwrap_or_else(|| client.scope.clone());
-        if !scope.is_within(&client.scope) {
-            return Err(TokenError::ScopeNotAssigned { assigned: client.scope.clone() });
-        }
-        let issued = self.tokens.issue(&client, audience, scope).map_err(TokenError::Signing)?;
-        self.answers.issued.add_one();
-        Ok((client, issued))
-    }
-
-    /// Why a malformed request from `source` is refused. Its client is authenticated first, as for any request: right
-    /// credentials do not count against the address, wrong ones count as a failure.
-    pub fn refuse(&self, request: MalformedRequest, source: IpAddr) -> TokenError {
-        let MalformedRequest { fault, authentication } = request;
-        match authentication.map(|authentication| self.authenticate_to_grant(&authentication, source)) {
-            None => TokenError::Request(fault),
-            Some(Ok(_)) => TokenError::RequestOfClient(fault),
-            Some(Err(error)) => error,
-        }
-    }
-
-    /// The client that asks for a token, unless it asks too often.
-    fn authenticate_to_grant(
+    /// The whole walk, for a request from `source`. The client of a malformed request is authenticated as any other:
+    /// right credentials do not count against the address, wrong ones count as a failure.
+    pub fn grant(
         &self,
-        authentication: &ClientAuthentication,
+        request: Result<TokenRequest, MalformedRequest>,
         source: IpAddr,
-    ) -> Result<Arc<Client>, TokenError> {
-        let client = self.authenticate(authentication, source)?;
-        self.within_limits(&self.throttle, &client).map_err(TokenError::TooManyTokens)?;
-        Ok(client)
+    ) -> Result<Grant<'_>, Box<Refusal>> {
+        let mut rooms = Live::new(self, request, source);
+        match walk(&mut rooms) {
+            Ok((client, issued)) => {
+                self.answers.issued.add_one();
+                Ok(Grant { client, issued, rooms })
+            }
+            Err(error) => Err(Box::new(Refusal { error, facts: Arc::new(rooms.into_facts()) })),
+        }
     }
 
     /// The client that asks to revoke a token, unless it asks too often: each revocation is a write to the disk.
@@ -235,19 +214,19 @@ impl ClientCredentials {
         authentication: &ClientAuthentication,
         source: IpAddr,
     ) -> Result<Arc<Client>, TokenError> {
-        let Ok(client) = self.clients.authenticate(authentication, self.clock.now()) else {
+        let client = self.prove(authentication, source)?;
+        check_status(&client)?;
+        Ok(client)
+    }
+
+    /// The client whose secret this is, suspended or not. A wrong secret counts as a failure of `source`.
+    fn prove(&self, authentication: &ClientAuthentication, source: IpAddr) -> Result<Arc<Client>, Unproven> {
+        self.clients.authenticate(authentication, self.clock.now()).map_err(|_| {
             self.answers.failed_authentications.add_one();
             let registered = self.clients.get(authentication.client_id());
             let registered = registered.as_ref().map(|client| &client.client_id);
-            return Err(match self.failures.count(authentication.client_id(), registered, source) {
-                Ok(()) => TokenError::NotAuthenticated,
-                Err(wait) => TokenError::TooManyFailures(wait),
-            });
-        };
-        match client.status {
-            Status::Active => Ok(client),
-            Status::Suspended => Err(TokenError::Suspended),
-        }
+            Unproven { wait: self.failures.count(authentication.client_id(), registered, source).err() }
+        })
     }
 }
 

@@ -30,7 +30,7 @@ use crate::api;
 pub use crate::api::client::Status;
 pub use crate::api::secret::SecretStanding;
 use crate::oauth::credentials::{
-    ClientAuthentication, ClientId, ClientSecret, DigestKey, PresentedSecret, SecretDigest,
+    ClientAuthentication, ClientId, ClientSecret, DigestKey, Fingerprint, PresentedSecret, SecretDigest,
 };
 use crate::store::{Key, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
@@ -163,6 +163,14 @@ impl Clients {
         let (client, secret) = client.zip(proof).ok_or(NotAuthenticated)?;
         self.uses.note(&client.client_id, secret.secret_id, now);
         Ok(client.clone())
+    }
+
+    /// The fingerprint of the secret in these credentials, whoever's it is.
+    #[must_use]
+    pub(crate) fn fingerprint(&self, authentication: &ClientAuthentication) -> Fingerprint {
+        let (ClientAuthentication::ClientSecretBasic(presented) | ClientAuthentication::ClientSecretPost(presented)) =
+            authentication;
+        self.digest_key.fingerprint(&presented.secret)
     }
 
     /// When a secret was last used; a crash forgets the uses of the last minute.

@@ -11,10 +11,12 @@ mod edition;
 mod environment;
 mod fault;
 mod http;
+mod journal;
 mod log;
 mod parking;
 mod platform;
 mod raw;
+mod refusals;
 mod registration;
 mod tls;
 mod token_endpoint;
@@ -32,10 +34,12 @@ pub use self::edition::Edition;
 pub use self::environment::Environment;
 pub use self::fault::{ConfigError, Origin, SettingFault};
 pub use self::http::Http;
+pub use self::journal::Journal;
 pub use self::log::{Log, LogFormat};
 pub use self::parking::Parking;
 pub use self::raw::Setting;
 use self::raw::{Finished, Raw};
+pub use self::refusals::Refusals;
 pub use self::registration::ClientDefaults;
 pub(crate) use self::registration::PUBLIC_AUDIENCE;
 use self::registration::{read_audiences, read_scopes};
@@ -97,12 +101,16 @@ pub struct Config {
     pub client_defaults: ClientDefaults,
     /// `[parking]`
     pub parking: Parking,
+    /// `[refusals]`
+    pub refusals: Refusals,
     /// `[tls]`
     pub tls: Tls,
     /// `[http]`
     pub http: Http,
     /// `[log]`
     pub log: Log,
+    /// `[journal]`
+    pub journal: Journal,
 }
 
 /// The settings on the command line.
@@ -207,9 +215,11 @@ impl Config {
             failed_authentications: FailedAuthentications::read(raw),
             client_defaults: ClientDefaults::read(edition, raw),
             parking: Parking::read(raw),
+            refusals: Refusals::read(raw),
             tls: Tls::read(raw),
             http: Http::read(raw),
             log: Log::read(environment, raw),
+            journal: Journal::read(raw),
         }
     }
 }

@@ -11,12 +11,13 @@
 //! 6  main, cli        arguments → configuration → run a server, or call a running one
 //! 5  server, config, tls, telemetry
 //!                     assembly: settings, sockets, the certificate, the log
-//! 4  http, sandbox, listener
-//!                     handlers, the lowest floor that may use actix; what a sandbox has beside; sockets
+//! 4  http, sandbox, refusals, listener
+//!                     handlers, the lowest floor that may use actix; the sandbox; the last refused requests; sockets
 //! 3  admission, client_credentials, administration, declared
 //!                     the order of steps: the two walks, changes by operators, clients that a file declares
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit
 //!                     facts: each owns some prefixes of the store's keys, or a part of memory
+//!    explanation      how a walk is explained: it is taken again over what it saw
 //! 1  store, files     bytes: the ordered store; private and trusted files
 //! 0  api, json, oauth, precondition, host, limits, time, counts, text
 //!                     wire types; the reader of bodies; the protocol; entity tags; names of hosts; limits of clients;
@@ -33,7 +34,8 @@
 //! ```
 //!
 //! Each step is one call into one module, and no step returns to an earlier one. A failure is a value
-//! ([`admission::Denial`], [`client_credentials::TokenError`]), and only [`http::error`] turns it into HTTP.
+//! ([`admission::Denial`], [`client_credentials::TokenError`]), and only [`http::error`] turns it into HTTP. A failure has
+//! with it what its walk saw: the same walk over these facts explains it, and finds the nearest change that would have passed.
 //!
 //! # What always holds
 //!
@@ -62,6 +64,7 @@ pub mod clients;
 pub mod config;
 pub mod counts;
 mod declared;
+pub(crate) mod explanation;
 pub mod failures;
 pub(crate) mod files;
 pub mod host;
@@ -75,6 +78,7 @@ pub mod oauth;
 pub mod parking;
 pub mod precondition;
 pub mod quota;
+pub mod refusals;
 pub mod revocation;
 pub mod sandbox;
 pub mod server;

@@ -38,7 +38,7 @@ use tracing::debug;
 
 pub use self::breaks::Break;
 use self::connections::Work;
-pub use self::connections::{Connections, Opening};
+pub use self::connections::{Connections, Observer, Opening};
 use self::http1::Http1;
 use self::http2::Http2;
 pub use self::limits::ConnectionLimits;
@@ -57,6 +57,7 @@ pub struct Sockets {
     limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
+    observer: Option<Observer>,
 }
 
 impl Sockets {
@@ -70,7 +71,13 @@ impl Sockets {
             .max_concurrent_connections(limits.max_connections)
             .shutdown_timeout(limits.shutdown_timeout.as_secs());
         let stopping = builder.graceful_shutdown_signal();
-        Self { builder, limits, stopping, connections: Arc::default() }
+        Self { builder, limits, stopping, connections: Arc::default(), observer: None }
+    }
+
+    /// The same; `observer` is called for each TLS connection.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// The counts of the connections of these sockets.
@@ -107,6 +114,7 @@ impl Sockets {
                 limits: self.limits,
                 stopping: self.stopping.clone(),
                 connections: self.connections(),
+                observer: self.observer.clone(),
             };
             let (secure_app, plain_app) = (secure_app.clone(), plain_app.clone());
             self.builder = self.builder.listen("https", listener, move || {
@@ -196,6 +204,7 @@ struct TlsPort {
     limits: ConnectionLimits,
     stopping: GracefulShutdownSignal,
     connections: Arc<Connections>,
+    observer: Option<Observer>,
 }
 
 /// The service for the connections to one TLS port on one worker.
@@ -211,7 +220,7 @@ where
     D: MessageBody + 'static,
 {
     fn_factory(move || {
-        let TlsPort { acceptor, limits, stopping, connections } = port.clone();
+        let TlsPort { acceptor, limits, stopping, connections, observer } = port.clone();
         let (secure, plain) = (start_secure(), start_plain());
         async move {
             let (secure, plain) = (secure.await?, plain.await?);
@@ -222,8 +231,10 @@ where
             Ok(fn_service(move |stream: TcpStream| {
                 let (acceptor, stopping, connections) = (acceptor.clone(), stopping.clone(), connections.clone());
                 let (http1, http2, plain) = (Rc::clone(&http1), Rc::clone(&http2), Rc::clone(&plain));
+                let observer = observer.clone();
                 async move {
                     let peer = stream.peer_addr().ok();
+                    let observe = |io: &TlsStream<TcpStream>| Some(observer?(peer?, io.get_ref().1));
                     let opened = tokio::select! {
                         opened = timeout(limits.handshake_timeout, open(stream, &acceptor)) => opened,
                         () = stopping.notified() => return Ok(()),
@@ -231,12 +242,14 @@ where
                     let limit = limits.silence_timeout;
                     match opened {
                         Ok(Ok(Opened::Http2(io))) => {
+                            let _observed = observe(&io);
                             let open = connections.begin(Opening::Http2);
                             if let Err(error) = http2.serve(*io, peer, open).await {
                                 debug!(?peer, %error, "an HTTP/2 connection ended early");
                             }
                         }
                         Ok(Ok(Opened::Http1(io))) => {
+                            let _observed = observe(&io);
                             let work = Work::of(&connections.begin(Opening::Http1));
                             until_silent(limit, *io, |io| http1.serve(io, peer)).await;
                             work.finish();

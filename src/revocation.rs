@@ -71,7 +71,8 @@ impl Revocation {
         self.view.wait_for(revision).await;
     }
 
-    /// Deletes the revocations of tokens that had expired a day before `now`; returns how many records.
+    /// Deletes the revocations of tokens that had expired a day before `now`; returns how many records. They are gone from
+    /// memory too when this returns.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {
         let is_over = |expires_at: UnixSeconds| expires_at.plus(STAYS_FOR_S) <= now;
         let mut keys: Vec<_> = {
@@ -93,9 +94,15 @@ impl Revocation {
                 break;
             }
         }
+        let mut last = None;
         for batch in keys.chunks(SWEEP_BATCH) {
             let txn = batch.iter().fold(Txn::new(), |txn, key| txn.delete(key.clone()));
-            let _unconditional = self.store.commit(txn).await?;
+            if let Outcome::Committed(revision) = self.store.commit(txn).await? {
+                last = Some(revision);
+            }
+        }
+        if let Some(revision) = last {
+            self.wait_for(revision).await;
         }
         Ok(keys.len())
     }

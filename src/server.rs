@@ -11,6 +11,7 @@ mod declared;
 mod error;
 mod first_start;
 mod host_metrics;
+mod observer;
 mod parts;
 mod record;
 mod upkeep;
@@ -30,6 +31,7 @@ use self::check::{Checked, check, tls_settings};
 pub use self::error::{RunError, StartError};
 use self::first_start::{claim_for_edition, first_start};
 use self::host_metrics::HostMetrics;
+use self::observer::observer;
 use self::parts::{Parts, assemble};
 pub use self::record::ServerRecord;
 use self::upkeep::{close, sweep};
@@ -155,6 +157,8 @@ impl Server {
             ended = &mut running => ended.map_err(io::Error::other).flatten().map(|()| true),
             () = stop => {
                 stopping.store(true, Ordering::Relaxed);
+                // Who follows the journal would follow it until the time for a stop is over.
+                parts.sandbox.iter().for_each(|sandbox| sandbox.journal.close());
                 // Resolves once every answer under way is sent, or the time for that is over.
                 match timeout(config.http.shutdown_timeout + STOP_MARGIN, handle.stop(true)).await {
                     Ok(()) => running.await.map_err(io::Error::other).flatten().map(|()| true),
@@ -209,6 +213,10 @@ fn serve_apps(
     let ops_app = {
         let (parts, site) = (parts.clone(), plain_site.clone());
         move || app::ops_app(&parts, &site)
+    };
+    let sockets = match &parts.sandbox {
+        Some(sandbox) => sockets.observed_by(observer(&sandbox.journal.connections)),
+        None => sockets,
     };
     let mut sockets = match sandbox_app {
         Some(sandbox_app) => sockets.https(https, tls.server_config(), sandbox_app, plain_app.clone())?,

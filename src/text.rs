@@ -5,6 +5,7 @@
 //! [`value`] is the value in a text that has one value, such as a secret.
 
 pub(crate) mod precis;
+pub(crate) mod span;
 
 use std::borrow::Cow;
 

@@ -4,6 +4,7 @@
 //! the sandbox can move the time for all of them. Wall time is whole seconds, as in tokens and the API. The throttle uses
 //! monotonic time, which never runs backwards.
 
+mod millis;
 mod sandbox_clock;
 mod span;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use self::millis::UnixMillis;
 pub use self::sandbox_clock::{ClockFault, ClockState, SandboxClock};
 pub use self::span::{SPAN_FORM, Span, SpanFault, parse_span};
 

@@ -29,6 +29,8 @@ mod sandbox_fault;
 mod set_up;
 #[path = "cli/troubles.rs"]
 mod troubles;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

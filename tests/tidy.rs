@@ -14,7 +14,7 @@ use self::circles::{Modules, circles};
 
 /// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
 /// is above it.
-const FLOORS: [(&str, u8); 34] = [
+const FLOORS: [(&str, u8); 36] = [
     ("main", 6),
     ("cli", 6),
     ("server", 5),
@@ -24,6 +24,7 @@ const FLOORS: [(&str, u8); 34] = [
     ("listener", 4),
     ("http", 4),
     ("sandbox", 4),
+    ("refusals", 4),
     ("admission", 3),
     ("client_credentials", 3),
     ("administration", 3),
@@ -38,6 +39,7 @@ const FLOORS: [(&str, u8); 34] = [
     ("idempotency", 2),
     ("parking", 2),
     ("audit", 2),
+    ("explanation", 2),
     ("store", 1),
     ("files", 1),
     ("api", 0),
@@ -52,7 +54,7 @@ const FLOORS: [(&str, u8); 34] = [
 ];
 
 /// What uses a neighbour of its own floor all the same.
-const NEIGHBOURS: [(&str, &str, &str); 18] = [
+const NEIGHBOURS: [(&str, &str, &str); 20] = [
     ("api", "oauth", "a body is made of the words of the field"),
     ("api", "limits", "a body shows how much a client may call"),
     ("api", "time", "a body says when"),
@@ -65,7 +67,9 @@ const NEIGHBOURS: [(&str, &str, &str); 18] = [
     ("tokens", "clients", "a token is issued to a client"),
     ("parking", "idempotency", "a zone is created once for each key"),
     ("store", "files", "one rule says who may read a folder"),
+    ("http", "refusals", "a handler shows why a request was refused"),
     ("http", "sandbox", "handlers control the sandbox"),
+    ("sandbox", "refusals", "the journal has what the walk of each request saw"),
     ("server", "config", "assembly is what settings are for"),
     ("server", "tls", "it assembles the certificate"),
     ("http", "listener", "the body of an answer says how its connection ends"),

@@ -62,19 +62,20 @@ impl VerifiedTokens {
         Self { tokens, remembered: Cache::new(max_remembered), lookups: Counts::new() }
     }
 
-    /// Verifies the signature and expiry of `token`.
+    /// Verifies the signature of `token`, and not when it is valid. Remembers no token that has expired at `now`.
     pub(super) fn verify(&self, token: Presented<'_>, now: UnixSeconds) -> Result<Arc<VerifiedToken>, TokenFault> {
         // A token whose key was removed is verified again, and refused.
         if let Some(verified) = self.remembered.get(&token).filter(|verified| self.tokens.has_key(&verified.key)) {
             self.lookups.add_one(Lookup::Hit);
-            verified.check_expiry(now)?;
             return Ok(verified);
         }
         self.lookups.add_one(Lookup::Miss);
-        let (access_token, key) = self.tokens.verify(token.text().ok_or(TokenFault::Malformed)?, now)?;
+        let (access_token, key) = self.tokens.verify(token.text().ok_or(TokenFault::Malformed)?)?;
         let (not_revoked, client) = (Epoch::default(), CachedClient::default());
         let verified = Arc::new(VerifiedToken { token: access_token, key, not_revoked, client });
-        self.remembered.insert(Text(token.as_bytes().into()), verified.clone());
+        if verified.check_expiry(now).is_ok() {
+            self.remembered.insert(Text(token.as_bytes().into()), verified.clone());
+        }
         Ok(verified)
     }
 
@@ -165,7 +166,9 @@ mod tests {
         }
 
         fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenFault> {
-            self.verified.verify(token.into(), self.clock.now())
+            let token = self.verified.verify(token.into(), self.clock.now())?;
+            token.check_expiry(self.clock.now())?;
+            Ok(token)
         }
 
         /// Hits and misses after one more look at the token.

@@ -26,7 +26,7 @@ use ureq::{Agent, Body};
 pub(super) use self::admin::AdminApi;
 pub(super) use self::answer::{Answer, AsSent};
 pub(super) use self::api::Api;
-pub(super) use self::control::ControlOptions;
+pub(super) use self::control::{ControlOptions, open_own_sandbox};
 pub(super) use self::target::{Route, Target, reachable};
 use self::transport::{Routed, TlsConnector};
 use self::trust::Trust;

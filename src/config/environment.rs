@@ -62,10 +62,11 @@ impl Environment {
         (!path.as_os_str().is_empty()).then_some(path)
     }
 
-    /// The folder for temporary files.
+    /// The folder for temporary files: the one that the user names, else the session's own, which is in memory.
     #[must_use]
     pub(crate) fn temporary_folder(&self) -> PathBuf {
-        self.get("TMPDIR").map_or_else(|| "/tmp".into(), PathBuf::from)
+        let of_session = || self.get("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+        self.get("TMPDIR").map(PathBuf::from).or_else(of_session).unwrap_or_else(|| "/tmp".into())
     }
 
     /// The first fault in the paths of those variables that commands read without the settings.

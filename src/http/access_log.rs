@@ -75,7 +75,7 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The path up to where a token or a secret may start.
-fn without_secrets(path: &str) -> Cow<'_, str> {
+pub(super) fn without_secrets(path: &str) -> Cow<'_, str> {
     let mut decoded = percent_decode_str(path).decode_utf8_lossy();
     // Some clients encode a path that is encoded already.
     for _ in 0..MORE_DECODINGS {

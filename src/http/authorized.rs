@@ -10,11 +10,12 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::administration::Actor;
-use crate::admission::{Admission, Admitted, Api, Decision, Right, Walk};
+use crate::admission::{Admission, Admitted, Api, Decision, Refusal, Right, Walk};
 use crate::http::error::Problem;
-use crate::http::request_context::{self, note_caller, note_standing};
+use crate::http::request_context::{self, note_caller, note_facts, note_standing};
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope;
+use crate::refusals::Facts;
 
 /// A right, as a type.
 pub(crate) trait Required: 'static {
@@ -94,27 +95,55 @@ impl<R: Required> FromRequest for Authorized<R> {
             return AdmitFuture::Decided(Some(Err(Problem::not_found())));
         };
         match admission.admit(authorization(request), request.query_string(), &R::RIGHT) {
-            Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(decision, request))),
+            Walk::Decided(decision) => AdmitFuture::Decided(Some(Self::of(admission, decision, request))),
             Walk::NeedsLease(lease) => {
                 let (admission, request) = (admission.clone(), request.clone());
-                AdmitFuture::NeedsLease(Box::pin(async move { Self::of(admission.wait(lease).await, &request) }))
+                AdmitFuture::NeedsLease(Box::pin(async move {
+                    let decision = admission.wait(lease).await;
+                    Self::of(&admission, decision, &request)
+                }))
             }
         }
     }
 }
 
 impl<R: Required> Authorized<R> {
-    fn of(decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
-        if let Some(standing) = decision.standing {
-            note_standing(request, standing);
+    fn of(admission: &Admission, decision: Decision, request: &HttpRequest) -> Result<Self, Problem> {
+        let wants_facts = decision.standing.is_some_and(|standing| note_standing(request, standing));
+        if wants_facts {
+            note_facts(request, Facts::Request(admission.facts(&decision, &R::RIGHT)));
         }
-        let admitted = decision.outcome.as_ref().ok().map(|admitted| &admitted.client);
-        if let Some(client) = admitted.or(decision.refused.as_ref()) {
-            note_caller(request, &client.client_id);
+        match decision.outcome {
+            Ok(admitted) => {
+                note_caller(request, &admitted.client.client_id);
+                Ok(Self { admitted, right: PhantomData })
+            }
+            Err(refusal) => {
+                let is_identified = decision.standing.is_some();
+                Err(refused(*refusal, is_identified, request).needing(R::RIGHT.scope_token))
+            }
         }
-        let needing = |denial| Problem::from(denial).needing(R::RIGHT.scope_token);
-        Ok(Self { admitted: decision.outcome.map_err(needing)?, right: PhantomData })
     }
+}
+
+/// The client whose token for the partner API a request has, whatever its scope. The request costs nothing of any limit.
+pub(super) fn identify(request: &HttpRequest, admission: &Admission) -> Result<Admitted, Problem> {
+    let identified = admission.identify(authorization(request), request.query_string(), Api::Public);
+    let admitted = identified.map_err(|refusal| refused(*refusal, false, request))?;
+    note_caller(request, &admitted.client.client_id);
+    Ok(admitted)
+}
+
+/// The answer to a request that the gate refuses, whose facts are noted. The log names its client only if its token was
+/// active.
+#[cold]
+pub(super) fn refused(refusal: Refusal, is_identified: bool, request: &HttpRequest) -> Problem {
+    let Refusal { denial, facts } = refusal;
+    if let Some(client) = facts.client().filter(|_| is_identified) {
+        note_caller(request, &client.client_id);
+    }
+    note_facts(request, Facts::Request(facts));
+    denial.into()
 }
 
 /// A request on its way through the gate; decided at once, unless its quota needs a new block from the store.

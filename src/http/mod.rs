@@ -2,7 +2,7 @@
 //!
 //! [`routes`] lists every route. The first argument of a handler is the right that its caller needs:
 //! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
-//! themselves, [`sandbox`]'s `Control` for whoever controls a sandbox, none for a public page. `/oauth2/usage` and
+//! themselves, `sandbox::Control` for the control plane of a sandbox, none for a public page. `/oauth2/usage` and
 //! `/oauth2/refusals` ask the gate by themselves, because they cost nothing. A failure is a value; [`error`] is the one
 //! place that turns it into a status, headers and a body, and [`response`] adds what every answer has.
 
@@ -27,6 +27,7 @@ pub(crate) mod parking;
 pub(crate) mod plain_http;
 pub(crate) mod problems;
 pub(crate) mod rate_limit_fields;
+pub(crate) mod refusals;
 pub(crate) mod request_context;
 pub(crate) mod response;
 pub(crate) mod revoke;

@@ -9,16 +9,17 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
 
 use crate::administration::Administration;
-use crate::client_credentials::{ClientCredentials, TokenError};
+use crate::client_credentials::{ClientCredentials, Grant, Refusal, TokenError};
 use crate::clients::Client;
 use crate::http::authorized::authorization;
 use crate::http::body;
 use crate::http::error::OauthError;
-use crate::http::request_context::{actor, note_caller, source};
+use crate::http::request_context::{actor, note_caller, note_facts, source, wants_facts};
 use crate::http::source_limit::SourceLimit;
 use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::token_request::{InspectionRequest, RequestFault, TokenRequest};
+use crate::refusals::Facts;
 use crate::tokens::Issued;
 
 /// What a handler of an OAuth endpoint works with.
@@ -53,11 +54,21 @@ impl OauthEndpoint {
     async fn try_grant(&self, request: &HttpRequest, payload: Payload) -> Result<Issued, OauthError> {
         self.refuse_secret_in_query(request).await?;
         let parameters = body::read_parameters(request, payload).await?;
-        let token_request = TokenRequest::parse(authorization(request), parameters)
-            .map_err(|unfit| self.client_credentials.refuse(unfit, source(request)))?;
-        let (client, issued) = self.client_credentials.grant(token_request, source(request))?;
+        let token_request = TokenRequest::parse(authorization(request), parameters);
+        let granted = self.client_credentials.grant(token_request, source(request));
+        let grant = granted.map_err(|refusal| {
+            let Refusal { error, facts } = *refusal;
+            note_facts(request, Facts::TokenRequest(facts));
+            error
+        })?;
+        let Grant { client, issued, .. } = &grant;
         note_caller(request, &client.client_id);
         tracing::debug!(client_id = %client.client_id, jti = %issued.jti, scope = %issued.scope, "a token was issued");
+        if !wants_facts(request) {
+            return Ok(grant.issued);
+        }
+        let (issued, facts) = grant.into_facts();
+        note_facts(request, Facts::TokenRequest(facts));
         Ok(issued)
     }
 

@@ -18,6 +18,7 @@ use crate::administration::Actor;
 use crate::admission::Standing;
 use crate::http::access_log::is_logged;
 use crate::oauth::credentials::{ClientId, SECRET_PREFIX};
+use crate::refusals::Facts;
 use crate::sandbox::CONTROL_TOKEN_PREFIX;
 
 /// Names a request, in it and in its answer.
@@ -34,6 +35,9 @@ pub(super) struct RequestContext {
     id: RequestId,
     standing: Cell<Option<Standing>>,
     caller: OnceCell<ClientId>,
+    /// What its walk saw, if it was refused, or if somebody asked.
+    facts: OnceCell<Facts>,
+    wants_facts: Cell<bool>,
     /// Whether a fault of the sandbox answers it in place of the gate.
     is_injected: Cell<bool>,
 }
@@ -50,7 +54,14 @@ impl RequestContext {
     fn new(headers: &HeaderMap) -> Self {
         let accepted = accepted_id(headers, &X_REQUEST_ID).map(RequestId::Accepted);
         let id = accepted.unwrap_or_else(|| RequestId::Generated(Uuid::new_v4()));
-        Self { id, standing: Cell::new(None), caller: OnceCell::new(), is_injected: Cell::new(false) }
+        Self {
+            id,
+            standing: Cell::new(None),
+            caller: OnceCell::new(),
+            facts: OnceCell::new(),
+            wants_facts: Cell::new(false),
+            is_injected: Cell::new(false),
+        }
     }
 
     /// The id, as its header carries it.
@@ -79,6 +90,11 @@ impl RequestContext {
     pub(super) fn caller(&self) -> Option<&ClientId> {
         self.caller.get()
     }
+
+    /// What the walk of the request saw: always if it was refused, else if somebody [asked](ask_for_facts).
+    pub(super) fn facts(&self) -> Option<&Facts> {
+        self.facts.get()
+    }
 }
 
 /// The id of the request.
@@ -96,10 +112,32 @@ fn of(request: &HttpRequest) -> Option<&RequestContext> {
     request.app_data()
 }
 
-/// Notes what the caller has left of its limits, for the `RateLimit` fields.
-pub(super) fn note_standing(request: &HttpRequest, standing: Standing) {
-    if let Some(context) = of(request) {
+/// Notes what the caller has left of its limits, for the `RateLimit` fields. Returns whether the facts of every walk are
+/// wanted.
+pub(super) fn note_standing(request: &HttpRequest, standing: Standing) -> bool {
+    of(request).is_some_and(|context| {
         context.standing.set(Some(standing));
+        context.wants_facts.get()
+    })
+}
+
+/// Asks for the facts of the walk, whether or not it refuses the request. `serve` never does.
+pub(super) fn ask_for_facts(request: &HttpRequest) {
+    if let Some(context) = of(request) {
+        context.wants_facts.set(true);
+    }
+}
+
+/// Whether the facts of the walk are wanted if it lets the request through.
+pub(super) fn wants_facts(request: &HttpRequest) -> bool {
+    of(request).is_some_and(|context| context.wants_facts.get())
+}
+
+/// Notes what the walk of the request saw.
+pub(super) fn note_facts(request: &HttpRequest, facts: Facts) {
+    if let Some(context) = of(request) {
+        // A request takes one walk.
+        let _ = context.facts.set(facts);
     }
 }
 

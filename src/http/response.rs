@@ -22,12 +22,13 @@ use futures_util::future::Either;
 use pin_project_lite::pin_project;
 
 use crate::http::access_log;
-use crate::http::durations::{Durations, Timer};
+use crate::http::durations::{Durations, Timer, method_name};
 use crate::http::error::{Failure, Problem, ProblemKind};
 use crate::http::host;
 use crate::http::hsts::Hsts;
 use crate::http::rate_limit_fields;
 use crate::http::request_context::{Contexts, RequestContext, X_REQUEST_ID, accepted_id};
+use crate::refusals::{Refusal, Refusals};
 
 const CLIENT_TRACE_ID: HeaderName = HeaderName::from_static("passport-labs-client-trace-id");
 
@@ -45,6 +46,7 @@ pub(crate) struct Site {
 pub(crate) struct ResponseHeaders {
     site: web::Data<Site>,
     durations: Arc<Durations>,
+    refusals: Option<Arc<Refusals>>,
     url_scheme: &'static str,
     checks_host: bool,
 }
@@ -52,7 +54,13 @@ pub(crate) struct ResponseHeaders {
 impl ResponseHeaders {
     /// For an application that is reached by this scheme; `durations` times its requests.
     pub(crate) fn new(site: &web::Data<Site>, durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
-        Self { site: site.clone(), durations: Arc::clone(durations), url_scheme, checks_host: true }
+        let (site, durations) = (site.clone(), Arc::clone(durations));
+        Self { site, durations, refusals: None, url_scheme, checks_host: true }
+    }
+
+    /// Records the requests that a walk refuses.
+    pub(crate) fn recording(self, refusals: &web::Data<Refusals>) -> Self {
+        Self { refusals: Some(refusals.clone().into_inner()), ..self }
     }
 
     /// Leaves the check of the host to the application.
@@ -74,6 +82,7 @@ struct Worker {
     site: web::Data<Site>,
     timer: Timer,
     contexts: Contexts,
+    refusals: Option<Arc<Refusals>>,
     checks_host: bool,
 }
 
@@ -97,8 +106,8 @@ where
 
     fn new_transform(&self, application: S) -> Self::Future {
         let timer = Timer::new(&self.durations, self.url_scheme);
-        let (site, checks_host) = (self.site.clone(), self.checks_host);
-        let worker = Rc::new(Worker { site, timer, contexts: Contexts::default(), checks_host });
+        let Self { site, refusals, checks_host, .. } = self.clone();
+        let worker = Rc::new(Worker { site, timer, contexts: Contexts::default(), refusals, checks_host });
         ready(Ok(ResponseHeadersService { application, worker }))
     }
 }
@@ -149,7 +158,8 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for ResponseFutu
             let mut is_real = true;
             if response.status().as_u16() >= 400 {
                 is_real = !context.is_injected();
-                response = with_error_body(response, context, site);
+                let refusals = this.worker.refusals.as_deref().filter(|_| is_real);
+                response = with_error_body(response, context, site, refusals);
             }
             let took = match is_real {
                 true => this.worker.timer.stop(*this.start, response.request(), response.status()),
@@ -181,13 +191,21 @@ fn add_headers(response: &mut ServiceResponse, context: &RequestContext, site: &
     }
 }
 
-/// Writes the body of an error, which the answer has with it, and logs its cause.
-fn with_error_body(mut response: ServiceResponse, request_id: &RequestContext, site: &Site) -> ServiceResponse {
+/// Writes the body of an error, which the answer has with it, and logs its cause. Records it if a walk refused the request.
+fn with_error_body(
+    mut response: ServiceResponse,
+    request_id: &RequestContext,
+    site: &Site,
+    refusals: Option<&Refusals>,
+) -> ServiceResponse {
     let from_middleware = response.response_mut().extensions_mut().remove::<Error>();
     let error = response.response().error().or(from_middleware.as_ref());
     let Some(failure) = error.and_then(Failure::of) else { return response };
     if let Some(error) = failure.cause() {
         tracing::error!(%error, %request_id, "a request was not served");
+    }
+    if let (Some(refusals), Some(refusal)) = (refusals, refusal(&response, &failure, request_id)) {
+        refusals.record(refusal);
     }
     let body = failure.body(&site.issuer, &request_id.to_string());
     let media_type = HeaderValue::from_static(failure.media_type());
@@ -199,4 +217,23 @@ fn with_error_body(mut response: ServiceResponse, request_id: &RequestContext, s
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.map_body(|_, _| BoxBody::new(body))
+}
+
+/// What is recorded of a request that its walk refused.
+fn refusal(response: &ServiceResponse, failure: &Failure<'_>, context: &RequestContext) -> Option<Refusal> {
+    let request = response.request();
+    // In a sandbox there are facts of requests that passed, and an error after them is none of the walk's.
+    let facts = context.facts().filter(|facts| facts.is_refused())?;
+    Some(Refusal {
+        reason: match failure {
+            Failure::Problem(_) => facts.reason()?,
+            Failure::Oauth(error) => error.code().as_str(),
+        },
+        facts: facts.clone(),
+        method: method_name(request.method()),
+        path: Refusal::short_path(&access_log::without_secrets(request.path())),
+        request_id: context.to_string().into(),
+        source: request.peer_addr().map(|address| address.ip()),
+        status: response.status().as_u16(),
+    })
 }

@@ -12,12 +12,14 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
-use crate::http::admin::{audit, clients, keys, revocations, secrets, usage as client_usage};
+use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, tokens, troubles};
-use crate::http::{api_document, health, introspect, metadata, metrics, parking, problems, revoke, token, usage};
+use crate::http::sandbox::{clock, faults, requests, tokens, troubles};
+use crate::http::{
+    api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
+};
 use crate::oauth::resource::{METADATA_PATH, Resource};
 
 /// What partners' routes are served under, beside `/`.
@@ -51,6 +53,8 @@ pub fn table() -> Vec<Route> {
             .on(Method::PUT, WriteZones, parking::replace, "replaceZone", "Replaces a zone.")
             .on(Method::PATCH, WriteZones, parking::merge, "updateZone", "Changes some members of a zone.")
             .on(Method::DELETE, WriteZones, parking::delete, "deleteZone", "Deletes a zone."),
+        partner("/oauth2/refusals/{request_id}")
+            .on(Method::GET, AnyToken, refusals::own, "getOwnRefusal", "Says why a request of the client was refused, and what would have passed."),
 
         admin("/clients")
             .on(Method::GET, ReadAdmin, clients::list, "listClients", "Lists clients, a page at a time.")
@@ -84,6 +88,10 @@ pub fn table() -> Vec<Route> {
             .on(Method::DELETE, WriteAdmin, keys::revoke, "revokeKey", "Revokes a signing key and every token that it signed."),
         admin("/audit")
             .on(Method::GET, ReadAdmin, audit::list, "listAuditEntries", "Lists audit entries, a page at a time."),
+        admin("/refusals")
+            .on(Method::GET, ReadAdmin, all_refusals::list, "listRefusals", "Lists the last requests that were refused, a page at a time."),
+        admin("/refusals/{request_id}")
+            .on(Method::GET, ReadAdmin, all_refusals::show, "getRefusal", "Says why a request was refused, and what would have passed."),
         root("/metrics")
             .on(Method::GET, ReadAdmin, metrics::guarded, "getMetrics", "Shows the metrics, in Prometheus's text format."),
 
@@ -118,6 +126,17 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, faults::show, "getFault", "Shows a rule.")
             .on(Method::PATCH, ControlToken, faults::change, "changeFault", "Changes some members of a rule.")
             .on(Method::DELETE, ControlToken, faults::remove, "removeFault", "Removes a rule."),
+        sandbox("/requests")
+            .on(Method::GET, ControlToken, requests::list, "listRequests", "Lists the requests of the journal, or sends each as it is recorded.")
+            .on(Method::DELETE, ControlToken, requests::clear, "clearRequests", "Forgets every request."),
+        sandbox("/requests/find")
+            .on(Method::POST, ControlToken, requests::find, "findRequests", "Finds requests, with all that there is of each."),
+        sandbox("/requests/count")
+            .on(Method::POST, ControlToken, requests::count, "countRequests", "Counts requests."),
+        sandbox("/requests/{request_id}")
+            .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
+        sandbox("/requests/{request_id}/why")
+            .on(Method::GET, ControlToken, requests::why, "explainRequest", "Shows each check of a request, and what would have let it through."),
         sandbox("/clock/advance")
             .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
         sandbox("/clock/set")

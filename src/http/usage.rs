@@ -4,17 +4,16 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::admission::{Admission, Api};
+use crate::admission::Admission;
 use crate::api::usage::{DailyUsage, OwnUsage, ThrottleUsage};
-use crate::http::authorized::authorization;
+use crate::http::authorized::identify;
 use crate::http::body;
 use crate::http::error::Problem;
-use crate::http::request_context::{note_caller, note_standing};
+use crate::http::request_context::note_standing;
 
 /// For any token that the partner API accepts, whatever its scope.
 pub(super) async fn usage(request: HttpRequest, admission: Data<Admission>) -> Result<HttpResponse, Problem> {
-    let admitted = admission.identify(authorization(&request), request.query_string(), Api::Public)?;
-    note_caller(&request, &admitted.client.client_id);
+    let admitted = identify(&request, &admission)?;
     let standing = admission.standing(&admitted.client).await?;
     note_standing(&request, standing);
     let limits = &admitted.client.limits;

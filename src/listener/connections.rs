@@ -1,9 +1,12 @@
 //! How many connections there were and are, and what a stop cut off.
 
+use std::any::Any;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConnection;
 use tokio::time::{sleep, timeout};
 
 use super::breaks::{Break, BreakSignal};
@@ -27,6 +30,10 @@ label! {
         TimedOut = "timed_out",
     }
 }
+
+/// Is called once for each TLS connection, with its peer and what was negotiated. What it returns is dropped when the
+/// connection ends.
+pub type Observer = Arc<dyn Fn(SocketAddr, &ServerConnection) -> Box<dyn Any> + Send + Sync>;
 
 /// How many connections there were and are.
 #[derive(Debug, Default)]

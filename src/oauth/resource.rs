@@ -29,7 +29,7 @@ pub enum Api {
 
 impl Resource {
     /// All resources. The first contains the others.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self { path: "", api: Api::Public },
         Self { path: "/v3", api: Api::Public },
         Self { path: "/parking/zones", api: Api::Public },
@@ -38,6 +38,8 @@ impl Resource {
         Self { path: "/v3/shared/zones", api: Api::Public },
         Self { path: "/oauth2/usage", api: Api::Public },
         Self { path: "/v3/oauth2/usage", api: Api::Public },
+        Self { path: "/oauth2/refusals", api: Api::Public },
+        Self { path: "/v3/oauth2/refusals", api: Api::Public },
         Self { path: "/admin", api: Api::Admin },
         Self { path: "/metrics", api: Api::Admin },
     ];

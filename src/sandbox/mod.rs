@@ -11,7 +11,7 @@ mod control_token;
 pub mod demo;
 pub mod faults;
 pub(crate) mod forge;
-mod journal;
+pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
 pub(crate) mod troubles;
@@ -29,6 +29,7 @@ pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
+pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
 pub use self::upkeep::{JumpFault, Upkeep};
@@ -68,13 +69,13 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts) -> Self {
+    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, journal: Journal) -> Self {
         Self {
             faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
             clock,
             token,
             hosts,
-            journal: Journal::default(),
+            journal,
             snapshots: Snapshots::default(),
             troubles: Troubles::default(),
             helpers: Mutex::default(),
@@ -106,7 +107,8 @@ mod tests {
     async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
-        let sandbox = Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default());
+        let sandbox =
+            Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default(), Journal::new(10));
         let (one, other) = (sandbox.enter().await, sandbox.enter().await);
         assert!(sandbox.quiet().now_or_never().is_none());
         drop(one);

@@ -9,7 +9,7 @@ use actix_web::{App, Error};
 use super::parts::Parts;
 use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
-use crate::http::sandbox::{InnerLayer, OuterLayer};
+use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody};
 use crate::http::{plain_http, router};
 use crate::sandbox::{Sandbox, Upkeep};
 
@@ -20,7 +20,7 @@ pub(super) fn secure_app(
 ) -> App<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
 > {
-    api(parts, site).wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+    api(parts, site).wrap(response_headers(parts, site))
 }
 
 /// The same in a sandbox, with its control, and a layer on each side of what every answer has.
@@ -29,14 +29,25 @@ pub(super) fn sandbox_app(
     site: &Data<Site>,
     sandbox: &Data<Sandbox>,
 ) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + use<>,
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<RecordedBody>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
 > {
     api(parts, site)
         .app_data(sandbox.clone())
         .app_data(Data::from(Arc::new(JumpUpkeep(parts.clone())) as Arc<dyn Upkeep>))
         .wrap(InnerLayer(sandbox.clone()))
-        .wrap(ResponseHeaders::new(site, &parts.durations, "https"))
+        .wrap(response_headers(parts, site))
         .wrap(OuterLayer(sandbox.clone()))
+}
+
+/// What every answer of the API has. The requests that a walk refuses are recorded.
+fn response_headers(parts: &Parts, site: &Data<Site>) -> ResponseHeaders {
+    ResponseHeaders::new(site, &parts.durations, "https").recording(&parts.refusals)
 }
 
 /// The handlers with what they use, and no layer around them.
@@ -58,6 +69,7 @@ fn api(
         .app_data(parts.key_schedule.clone())
         .app_data(parts.parking.clone())
         .app_data(parts.policy.clone())
+        .app_data(parts.refusals.clone())
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())

@@ -23,10 +23,12 @@ use crate::http::openapi;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
+use crate::oauth::credentials::ClientId;
 use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
+use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, OwnHosts, Sandbox, read_shift};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox, read_shift};
 use crate::store::{Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -45,6 +47,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
+    pub(super) refusals: Data<Refusals>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
@@ -65,10 +68,7 @@ pub(super) async fn assemble(
     host: HostMetrics,
     stopping: Arc<AtomicBool>,
 ) -> Result<Parts, StartError> {
-    let sandbox = match config.edition {
-        Edition::Sandbox => Some(Data::new(open_sandbox(config, clock.clone(), &*timed, &host.tls).await?)),
-        Edition::Serve => None,
-    };
+    let sandbox = open_sandbox(config, clock.clone(), &*timed, &host.tls).await?;
     let clock = sandbox.as_ref().map_or(clock, |sandbox| sandbox.clock.clone());
     let store: Arc<dyn Store> = timed.clone();
     let (clients, keys, revocation, parking) = tokio::try_join!(
@@ -95,15 +95,12 @@ pub(super) async fn assemble(
     let failed = &config.failed_authentications;
     let failures = Arc::new(Failures::new(clock.clone(), failed.per_minute, failed.burst));
     let endpoint = &config.token_endpoint;
-    let client_credentials = ClientCredentials::new(
-        clients.clone(),
-        tokens,
-        failures.clone(),
-        clock.clone(),
-        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() },
-    );
-    let client_credentials =
-        Data::new(client_credentials.limit_clients(endpoint.client_requests_per_second, endpoint.client_burst));
+    let targets =
+        Targets { issuer: issuer.to_owned(), public_audience, default_audience: config.default_audience.clone() };
+    let client_credentials = ClientCredentials::new(clients.clone(), tokens, failures.clone(), clock.clone(), targets)
+        .limit_clients(endpoint.client_requests_per_second, endpoint.client_burst);
+    let client_credentials = Data::new(client_credentials);
+    let refusals = Data::new(Refusals::new(config.refusals.entries));
     let administration = Administration::new(
         store.clone(),
         audit.clone(),
@@ -113,26 +110,13 @@ pub(super) async fn assemble(
         keys.clone(),
         parking.clone(),
     );
-    let administration = Data::new(administration.forgetting_with({
-        let (admission, client_credentials) = (admission.clone(), client_credentials.clone());
-        move |client_id| {
-            admission.forget(client_id);
-            client_credentials.forget(client_id);
-        }
-    }));
-    let source_limit = SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
-        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))?;
+    let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone());
+    let administration = Data::new(administration.forgetting_with(forgotten));
+    let source_limit = source_limit(config)?;
     let (audit, clients, keys, parking) =
         (Data::from(audit), Data::from(clients), Data::from(keys), Data::from(parking));
     let durations = Arc::<Durations>::default();
-    let tls = host.tls.clone();
-    let readiness = Readiness {
-        store,
-        keys: keys.clone(),
-        clock: clock.clone(),
-        certificate_ends: Box::new(move || tls.not_after()),
-        stopping,
-    };
+    let readiness = readiness(store, &keys, &clock, &host.tls, stopping);
     let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
     extra.extend(sandbox.clone().map(fault_metrics));
     let metrics = Metrics {
@@ -150,7 +134,6 @@ pub(super) async fn assemble(
         started_at: SystemClock::new().now(),
         extra,
     };
-    let key_schedule = Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days };
     Ok(Parts {
         admission,
         client_credentials,
@@ -160,8 +143,9 @@ pub(super) async fn assemble(
         revocation,
         failures,
         keys,
-        key_schedule: Data::new(key_schedule),
+        key_schedule: Data::new(key_schedule(config)),
         parking,
+        refusals,
         policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,
@@ -173,13 +157,16 @@ pub(super) async fn assemble(
     })
 }
 
-/// What the user of a sandbox controls. Its clock is in front of `clock`.
+/// What the user of a sandbox controls, with a clock in front of `clock`; `None` in production.
 async fn open_sandbox(
     config: &Config,
     clock: SharedClock,
     store: &dyn Store,
     tls: &Tls,
-) -> Result<Sandbox, StartError> {
+) -> Result<Option<Data<Sandbox>>, StartError> {
+    if config.edition == Edition::Serve {
+        return Ok(None);
+    }
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
@@ -187,7 +174,8 @@ async fn open_sandbox(
     if clock.is_shifted() {
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
-    Ok(Sandbox::new(Arc::new(clock), token, hosts))
+    let journal = Journal::new(config.journal.requests);
+    Ok(Some(Data::new(Sandbox::new(Arc::new(clock), token, hosts, journal))))
 }
 
 /// What a sandbox counts beside a production server.
@@ -200,6 +188,43 @@ fn fault_metrics(sandbox: Data<Sandbox>) -> ExtraMetrics {
             sandbox.faults.injected(),
         );
     })
+}
+
+/// What a probe asks for.
+fn readiness(
+    store: Arc<dyn Store>,
+    keys: &Data<Keys>,
+    clock: &SharedClock,
+    tls: &Arc<Tls>,
+    stopping: Arc<AtomicBool>,
+) -> Readiness {
+    let (keys, clock, tls) = (keys.clone(), clock.clone(), tls.clone());
+    Readiness { store, keys, clock, certificate_ends: Box::new(move || tls.not_after()), stopping }
+}
+
+/// How often one address may ask for tokens without right credentials.
+fn source_limit(config: &Config) -> Result<SourceLimit, StartError> {
+    let endpoint = &config.token_endpoint;
+    SourceLimit::new(endpoint.requests_per_second, endpoint.burst)
+        .ok_or_else(|| StartError::Setting("token_endpoint.burst must be at least 1".to_owned()))
+}
+
+/// Forgets what memory has of a client that was deleted.
+fn forget(
+    admission: Data<Admission>,
+    client_credentials: Data<ClientCredentials>,
+    refusals: Data<Refusals>,
+) -> impl Fn(&ClientId) + Send + Sync + 'static {
+    move |client_id| {
+        admission.forget(client_id);
+        client_credentials.forget(client_id);
+        refusals.forget(client_id);
+    }
+}
+
+/// How signing keys are made and replaced.
+fn key_schedule(config: &Config) -> Schedule {
+    Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days }
 }
 
 /// How much one client may have stored.

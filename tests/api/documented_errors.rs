@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, answer, secret};
 
+const REFUSED: &str = "refused";
 const NO_UUID: &str = "00000000-0000-4000-8000-000000000000";
 const RSA: &str = include_str!("../keys/rsa-2048-pkcs8.pem");
 const SCOPE: &str = "read:zones write:zones read:admin write:admin introspect";
@@ -116,6 +117,9 @@ impl Site {
         let keys = server.get("/admin/keys", &admin).await.json();
         let zones = server.get("/parking/zones", &server.token(WRITER).await).await.json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        // A request that was refused, of the client whose token reads it.
+        let refused = server.request(Method::GET, "/admin/keys").bearer_auth(&tokens.partner);
+        assert_eq!(answer(refused.header("x-request-id", REFUSED)).await.status, 401);
         Self {
             http1: server.another_client(false),
             client_id,
@@ -133,6 +137,7 @@ impl Site {
             .replace("{secret_id}", &self.secret_id)
             .replace("{kid}", &self.kid)
             .replace("{kind}", "conflict")
+            .replace("{request_id}", REFUSED)
     }
 
     /// A request that is right but for what the change does to it.
@@ -375,7 +380,8 @@ impl Provoker {
 
     async fn not_found(&self, error: &Documented) -> Answer {
         let nowhere = error.path.replace("{id}", NO_UUID).replace("{client_id}", "nobody").replace("{kid}", "none");
-        let nowhere = nowhere.replace("{secret_id}", NO_UUID).replace("{kind}", "none");
+        let nowhere =
+            nowhere.replace("{request_id}", NO_UUID).replace("{secret_id}", NO_UUID).replace("{kind}", "none");
         self.site.send(error, |request| request.path = nowhere).await
     }
 

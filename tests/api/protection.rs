@@ -8,6 +8,9 @@ use reqwest::Method;
 
 use crate::harness::{ADMIN_AUDIENCE, AUDIENCE, Answer, TestServer, answer};
 
+/// The id of a request that was refused.
+const REFUSED: &str = "refused";
+
 /// A request to a row of the route table over TLS.
 #[derive(Clone)]
 pub(crate) struct Call {
@@ -69,6 +72,7 @@ fn paths() -> Vec<(Rc<Route>, String)> {
                 .replace("{secret_id}", UUID)
                 .replace("{client_id}", "demo-reader")
                 .replace("{kid}", "any-kid")
+                .replace("{request_id}", REFUSED)
                 .replace("{name}", "any-name")
                 .replace("{kind}", "token-missing");
             assert!(!path.contains('{'), "{path} has a parameter that this test gives no value");
@@ -143,6 +147,8 @@ impl Tokens {
 async fn each_operation_asks_for_the_right_that_its_row_names() {
     let server = TestServer::start().await;
     let tokens = Tokens::get(&server).await;
+    let refused = server.request(Method::GET, "/parking/zones").bearer_auth(&tokens.any);
+    assert_eq!(answer(refused.header("x-request-id", REFUSED)).await.status, 403);
     let (mut public, mut clients, mut scoped, mut control) = (0, 0, 0, 0);
     for asked in all_calls() {
         let (method, path) = (&asked.method, &asked.path);

@@ -157,6 +157,9 @@ fn a_revoked_token_is_refused_at_the_next_request() {
         assert_eq!(status(&sandbox, &token), "401");
         let explained = piped(&sandbox, &["token", "explain"], token.as_bytes());
         assert!(stderr(&explained).contains("not active: The access token was revoked"), "{}", stderr(&explained));
+        // The walk of the refused request, as `boomgate why` shows it.
+        let walk = stdout(&explained);
+        assert!(walk.contains("  ✗ revocation") && walk.ends_with("It would have passed with a new token."), "{walk}");
         if arguments.contains(&"--json") {
             let answer: Value = serde_json::from_str(stdout(&revoked)).unwrap();
             assert!(answer["jti"].is_string() && answer["expires_at"].as_str().unwrap().ends_with('Z'), "{answer}");

@@ -55,7 +55,10 @@ impl Gate {
 
     /// The walk up to the throttle, without limits.
     fn admit(&self, authorization: &str) -> Result<(), Denial> {
-        self.admission.identify(std::iter::once(authorization.as_bytes()), "", Api::Public).map(drop)
+        self.admission
+            .identify(std::iter::once(authorization.as_bytes()), "", Api::Public)
+            .map(drop)
+            .map_err(|refusal| refusal.denial)
     }
 
     /// Makes a change, and returns when it is in force, as the server does before it answers.
@@ -174,5 +177,5 @@ fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
     let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", &right) });
     let Walk::Decided(decision) = walk else { panic!("it waits for a quota block") };
-    assert!(matches!(decision.outcome, Err(Denial::ClientSuspended)));
+    assert!(matches!(decision.outcome.map_err(|refusal| refusal.denial), Err(Denial::ClientSuspended)));
 }

@@ -5,13 +5,16 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::{App, HttpRequest, HttpResponse, web};
-use boomgate::listener::{ConnectionLimits, Sockets};
+use boomgate::listener::{Break, ConnectionLimits, Sockets};
 use boomgate::time::{SharedClock, SystemClock};
 use boomgate::tls::{Tls, TlsError, TlsSettings};
 use rustls::pki_types::CertificateDer;
@@ -31,7 +34,8 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
     /// Ready once the server has come to its end.
     pub(crate) ended: oneshot::Receiver<()>,
-    /// One for each request to `/wait`, which then waits for a permit of `release`.
+    /// One for each request to `/wait`, which then waits for a permit of `release`. One for the start of an answer of `/held`,
+    /// and one for its end.
     pub(crate) entered: mpsc::UnboundedReceiver<()>,
     pub(crate) release: Arc<Semaphore>,
 }
@@ -136,6 +140,13 @@ impl Drop for Server {
 }
 
 fn routes(app: &mut web::ServiceConfig, entered: mpsc::UnboundedSender<()>, release: Arc<Semaphore>) {
+    let held = {
+        let held = entered.clone();
+        move || {
+            let held = held.clone();
+            async move { HttpResponse::Ok().body(Held(held)) }
+        }
+    };
     let wait = move || {
         let (entered, release) = (entered.clone(), Arc::clone(&release));
         async move {
@@ -155,7 +166,31 @@ fn routes(app: &mut web::ServiceConfig, entered: mpsc::UnboundedSender<()>, rele
         .route("/echo", web::post().to(|body: web::Bytes| async move { body }))
         .route("/empty", web::get().to(HttpResponse::NoContent))
         .route("/streamed", web::get().to(streamed))
+        .route("/held", web::get().to(held))
         .route("/wait", web::get().to(wait));
+}
+
+/// A body that pauses for longer than any test, and says when it is polled and when it is dropped.
+struct Held(mpsc::UnboundedSender<()>);
+
+impl MessageBody for Held {
+    type Error = Break;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(1)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, Break>>> {
+        self.0.send(()).unwrap();
+        Poll::Ready(Some(Err(Break::Pause(100 * PATIENCE))))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The receiver may be gone.
+        let _ = self.0.send(());
+    }
 }
 
 async fn in_the_clear(request: HttpRequest) -> HttpResponse {

@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod fault;
 pub mod ready;
+pub mod request;
 pub mod token;
 pub mod trouble;

@@ -93,6 +93,14 @@ impl Answer {
             .map_or_else(|| format!("the server answered {}", self.status), |refusal| refusal.to_string())
     }
 
+    /// The id of a request that was refused.
+    pub(in crate::cli) fn request_id(&self) -> Option<String> {
+        match self.read_refusal()? {
+            Refusal::Problem(problem) => Some(problem.request_id.into_owned()),
+            Refusal::Oauth(_) => None,
+        }
+    }
+
     fn read_refusal(&self) -> Option<Refusal> {
         Refusal::deserialize(&self.body).ok()
     }

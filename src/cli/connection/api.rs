@@ -1,6 +1,8 @@
 //! An API of a running server that a bearer token opens: the administration with an access token, the control of a
 //! sandbox with its control token.
 
+use std::io::{BufRead, BufReader};
+
 use anyhow::bail;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,6 +36,25 @@ impl Api {
         let Connection { agent, .. } = &self.connection;
         let get = || agent.get(self.connection.address(path)).query_pairs(query.iter().copied());
         self.call(|| get().header("Authorization", &self.authorization).call())?.read()
+    }
+
+    /// Server-sent events, without an end: after the one with this id, if there is one.
+    pub(in crate::cli) fn events(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        last_event_id: Option<u64>,
+    ) -> anyhow::Result<impl BufRead + use<>> {
+        let Connection { agent, .. } = &self.connection;
+        let request = agent.get(self.connection.address(path)).query_pairs(query.iter().copied());
+        let mut request = request.header("Authorization", &self.authorization).header("Accept", "text/event-stream");
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id.to_string());
+        }
+        match request.config().timeout_global(None).build().call() {
+            Ok(response) if response.status() == 200 => Ok(BufReader::new(response.into_body().into_reader())),
+            other => bail!("{}", self.connection.answer(other)?.refusal()),
+        }
     }
 
     pub(in crate::cli) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {

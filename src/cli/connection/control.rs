@@ -45,6 +45,21 @@ impl Api {
     }
 }
 
+/// The sandbox of this machine, if its folder or the environment has a control token, and no other server is named: that
+/// one must not see the token.
+pub(in crate::cli) fn open_own_sandbox(
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> anyhow::Result<Option<Api>> {
+    if options.server.server.is_some() {
+        return Ok(None);
+    }
+    let installation = Installation::find(&options.installation, environment)?;
+    let Ok(token) = find_token(&installation, environment) else { return Ok(None) };
+    let connection = Connection::with_timeout(TIMEOUT, options, None, environment)?;
+    Ok(Some(Api::new(connection, token.expose())))
+}
+
 fn find_token(installation: &Installation, environment: &Environment) -> anyhow::Result<ControlToken> {
     const FORM: &str = "is no control token, which is bg_sandbox_ and 64 hexadecimal digits";
     if let Some(text) = environment.get(VARIABLE) {

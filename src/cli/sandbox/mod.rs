@@ -3,4 +3,5 @@
 pub(super) mod clock;
 mod effect;
 pub(super) mod fault;
+pub(super) mod requests;
 pub(super) mod trouble;

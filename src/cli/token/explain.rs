@@ -1,5 +1,6 @@
 //! `boomgate token explain`: shows the claims of a token, and what the server says about it.
 //!
+//! Times are judged by the gate's own walk; if the server refuses the token, the walk of that refusal is shown.
 //! The token itself and its signature are never printed. A token of another issuer is not sent to the server, because it
 //! is a secret of that issuer's client.
 
@@ -12,12 +13,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::jwt::{Jwt, distance, moment};
-use crate::admission::ADMIN_AUDIENCE;
+use crate::admission::{ADMIN_AUDIENCE, Facts};
+use crate::api::explanation::{Check, Explanation};
 use crate::api::introspection::Introspection;
 use crate::api::metadata::AuthorizationServer;
 use crate::cli::connection::{Connection, ConnectionOptions, METADATA, TIMEOUT};
 use crate::cli::credentials::Credentials;
-use crate::cli::output;
+use crate::cli::{output, walk, why};
 use crate::config::Environment;
 use crate::keys::PublicKey;
 use crate::oauth::claims::ACCESS_TOKEN_TYPE;
@@ -60,6 +62,9 @@ impl Verdict {
 /// All results, in the order in which they are shown.
 type Verdicts = Vec<(&'static str, Verdict)>;
 
+/// The walk of a request with the token, if the server refused it and says why.
+type Walk = Option<Explanation>;
+
 pub(super) fn explain(
     token: &str,
     credentials: impl FnOnce() -> anyhow::Result<Credentials>,
@@ -70,7 +75,7 @@ pub(super) fn explain(
     let now = SystemClock::new().now();
     let jwt = Jwt::parse(token)?;
     let mut verdicts = vec![("type", kind(&jwt)), ("time", time(&jwt, now))];
-    let mut unreachable = None;
+    let (mut unreachable, mut walk) = (None, None);
     if offline {
         verdicts.push((
             "signature",
@@ -79,7 +84,10 @@ pub(super) fn explain(
     } else {
         let credentials = credentials();
         match ask(token, &jwt, credentials, options, environment) {
-            Ok(results) => verdicts.extend(results),
+            Ok((results, refused)) => {
+                verdicts.extend(results);
+                walk = refused;
+            }
             Err(error) => {
                 verdicts
                     .push(("signature", Verdict::Open("not checked: the server's keys could not be read".to_owned())));
@@ -87,7 +95,12 @@ pub(super) fn explain(
             }
         }
     }
-    let printed = output::print(&if options.json { as_json(&jwt, &verdicts)? } else { as_text(&jwt, &verdicts, now) });
+    let printed = output::print(&if options.json {
+        as_json(&jwt, &verdicts, walk.as_ref())?
+    } else {
+        let walk = walk.map(|walk| format!("\n\n{}", walk::to_text(&walk, output::color(environment))));
+        as_text(&jwt, &verdicts, now) + &walk.unwrap_or_default()
+    });
     let bad: Vec<&str> = verdicts
         .iter()
         .filter(|(_, verdict)| matches!(verdict, Verdict::Bad(_)))
@@ -125,13 +138,19 @@ fn whose(jwt: &Jwt<'_>) -> String {
     format!("issued to {}, for {}, {may}", claim("client_id"), claim("aud"))
 }
 
+/// When the token is valid, as the gate's own walk sees it.
 fn time(jwt: &Jwt<'_>, now: UnixSeconds) -> Verdict {
-    let distance = |moment| distance(moment, now);
-    match (jwt.moment("nbf").filter(|from| *from > now), jwt.moment("exp")) {
-        (Some(from), _) => Verdict::Bad(format!("not yet valid: from {from}, {}", distance(from))),
-        (None, None) => Verdict::Bad("exp, when it expires, is missing or not a number".to_owned()),
-        (None, Some(expires)) if expires <= now => Verdict::Bad(format!("expired {}", distance(expires))),
-        (None, Some(expires)) => Verdict::Good(format!("current: expires {}", distance(expires))),
+    let not_before = jwt.moment("nbf").unwrap_or_default();
+    let facts = jwt.moment("exp").and_then(|expires_at| Facts::of_times(not_before, expires_at, now));
+    let Some(explanation) = facts.map(|facts| facts.explain()) else {
+        return Verdict::Bad("exp, when it expires, is missing or not a number".to_owned());
+    };
+    let checked =
+        explanation.failed().or_else(|| explanation.checks.iter().find(|result| result.check == Check::Expiry));
+    let got = checked.and_then(|result| result.got.as_deref()).unwrap_or_default();
+    match explanation.nearest.first() {
+        None => Verdict::Good(format!("current: {got}")),
+        Some(nearest) => Verdict::Bad(format!("{got}; it would pass {}", nearest.change)),
     }
 }
 
@@ -142,7 +161,7 @@ fn ask(
     credentials: anyhow::Result<Credentials>,
     options: &ConnectionOptions,
     environment: &Environment,
-) -> anyhow::Result<Verdicts> {
+) -> anyhow::Result<(Verdicts, Walk)> {
     let issuer = credentials.as_ref().ok().and_then(|credentials| credentials.issuer.clone());
     let connection = Connection::with_timeout(TIMEOUT, options, issuer.as_deref(), environment)?;
     let AuthorizationServer { issuer, .. } = document(&connection, METADATA)?;
@@ -150,17 +169,19 @@ fn ask(
         let by = jwt.claims.get("iss").map_or_else(|| "no issuer".to_owned(), shown);
         let foreign = format!("issued by {by}, and this server is {}", clipped(&issuer));
         let unchecked = "not checked: only the keys of its own issuer verify it".to_owned();
-        return Ok(vec![("issuer", Verdict::Bad(foreign)), ("signature", Verdict::Open(unchecked))]);
+        return Ok((vec![("issuer", Verdict::Bad(foreign)), ("signature", Verdict::Open(unchecked))], None));
     }
     let mut results = vec![("issuer", Verdict::Good(issuer))];
     let signature = signature(jwt, &document(&connection, "/.well-known/jwks.json")?);
     // A token with a wrong signature is not sent to the server.
     let is_genuine = matches!(signature, Verdict::Good(_));
     results.push(("signature", signature));
-    if is_genuine {
-        results.push(("server", active(token, jwt, credentials, &connection)?));
+    if !is_genuine {
+        return Ok((results, None));
     }
-    Ok(results)
+    let (verdict, walk) = active(token, jwt, credentials, &connection)?;
+    results.push(("server", verdict));
+    Ok((results, walk))
 }
 
 fn document<T: DeserializeOwned>(connection: &Connection, path: &str) -> anyhow::Result<T> {
@@ -198,33 +219,35 @@ fn active(
     jwt: &Jwt<'_>,
     credentials: anyhow::Result<Credentials>,
     connection: &Connection,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<(Verdict, Walk)> {
     let credentials = match credentials {
         Ok(credentials) => credentials,
-        Err(error) => return Ok(Verdict::Open(format!("not asked whether the token is active: {error}"))),
+        Err(error) => return Ok((Verdict::Open(format!("not asked whether the token is active: {error}")), None)),
     };
     let Credentials { client_id, source, .. } = &credentials;
     let answer = connection.post_token("/oauth2/introspect", token, &credentials)?;
     if answer.status != 200 {
         let refusal = answer.refusal();
         let detail = format!("does not tell {client_id} (from {source}) whether the token is active: {refusal}");
-        return Ok(Verdict::Open(detail));
+        return Ok((Verdict::Open(detail), None));
     }
     if answer.read::<Introspection>()?.active {
-        return Ok(Verdict::Good("active: the server accepts requests with the token".to_owned()));
+        return Ok((Verdict::Good("active: the server accepts requests with the token".to_owned()), None));
     }
     // The gate refuses the token before it counts the request, so this uses nothing of a quota.
     let path = if jwt.claim("aud") == Some(ADMIN_AUDIENCE) { "/admin/keys" } else { "/oauth2/usage" };
     let answer = connection.get_with_token(path, token)?;
-    Ok(if answer.status == 401 {
-        let why = answer.oauth_error().map_or_else(|| "it does not say why".to_owned(), |(_, description)| description);
-        Verdict::Bad(format!("not active: {}", why.trim_end_matches('.')))
-    } else {
+    if answer.status != 401 {
         let detail = format!(
             "does not tell {client_id} whether the token is active: a client may ask about its own tokens only"
         );
-        Verdict::Open(detail)
-    })
+        return Ok((Verdict::Open(detail), None));
+    }
+    let why = answer.oauth_error().map_or_else(|| "it does not say why".to_owned(), |(_, description)| description);
+    // Without its walk, the refusal has its reason all the same.
+    let walk = answer.request_id().and_then(|id| why::ask(&id, &credentials, connection).ok().flatten());
+    let walk = walk.map(|refusal| refusal.explanation.clone());
+    Ok((Verdict::Bad(format!("not active: {}", why.trim_end_matches('.'))), walk))
 }
 
 fn as_text(jwt: &Jwt<'_>, verdicts: &Verdicts, now: UnixSeconds) -> String {
@@ -252,6 +275,8 @@ struct ExplanationJson<'t> {
     /// The claims that are times, as RFC 3339 has them.
     times: BTreeMap<&'static str, UnixSeconds>,
     findings: BTreeMap<&'static str, FindingJson<'t>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    walk: Option<&'t Explanation>,
 }
 
 #[derive(Serialize)]
@@ -260,7 +285,7 @@ struct FindingJson<'t> {
     detail: &'t str,
 }
 
-fn as_json(jwt: &Jwt<'_>, verdicts: &Verdicts) -> anyhow::Result<String> {
+fn as_json(jwt: &Jwt<'_>, verdicts: &Verdicts, walk: Option<&Explanation>) -> anyhow::Result<String> {
     output::json(&ExplanationJson {
         header: &jwt.header,
         claims: &jwt.claims,
@@ -269,6 +294,7 @@ fn as_json(jwt: &Jwt<'_>, verdicts: &Verdicts) -> anyhow::Result<String> {
             .iter()
             .map(|(name, verdict)| (*name, FindingJson { verdict: verdict.word(), detail: verdict.detail() }))
             .collect(),
+        walk,
     })
 }
 

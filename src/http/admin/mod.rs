@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod clients;
 pub(super) mod keys;
+pub(super) mod refusals;
 pub(super) mod revocations;
 pub(super) mod secrets;
 pub(super) mod usage;

@@ -3,16 +3,19 @@
 use actix_web::http::StatusCode;
 use serde_json::Value;
 use utoipa::openapi::Required;
-use utoipa::openapi::schema::{KnownFormat, OneOfBuilder, SchemaFormat};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat};
 
+use super::oauth::REFUSAL;
 use super::operation::{Documented, TAGGED, integer, json, string};
 use crate::api::audit::{Action, EntriesAfter, NewestEntries};
 use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, RotatedClient};
 use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
 use crate::api::policy::RegistrationPolicy;
+use crate::api::refusal::{ExplainedRefusal, Refusal};
 use crate::api::revocation::{RevokedToken, TokenRevocation};
 use crate::api::secret::{CheckedSecrets, SecretRotation, SecretsToCheck};
 use crate::api::usage::ClientUsage;
+use crate::http::admin::refusals::reasons;
 use crate::http::error::ProblemKind as Kind;
 use crate::quota::DAYS_KEPT;
 
@@ -79,6 +82,10 @@ const ENTRIES: &str = r#"{
     }],
     "head": { "number": 7, "digest": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg" },
     "next_cursor": null
+}"#;
+const REFUSED: &str = r#"{
+    "at": "2026-01-25T15:13:21Z", "check": "expiry", "client_id": "curbside", "method": "GET", "path": "/parking/zones",
+    "reason": "token_expired", "request_id": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "source": "203.0.113.7", "status": 401
 }"#;
 const METRICS: &str = "# TYPE boomgate_clients gauge\nboomgate_clients 4\n";
 
@@ -167,6 +174,10 @@ fn others() -> Vec<Documented> {
             .body::<TokenRevocation>(Required::True, &JSON, REVOCATION)
             .answers::<RevokedToken>(StatusCode::OK, "The token that is revoked.", &NO_STORE, REVOKED),
         audit_entries(),
+        refusals(),
+        Documented::new("getRefusal", "The newest with this id: callers choose ids. Those of clients come first.")
+            .read::<ExplainedRefusal>("Each check, and what would have passed.", REFUSAL)
+            .fails(&[Kind::NotFound]),
         Documented::new("getMetrics", "On the port for operators they are served without a token.").content(
             StatusCode::OK,
             "The metrics.",
@@ -178,8 +189,22 @@ fn others() -> Vec<Documented> {
     ]
 }
 
+fn refusals() -> Documented {
+    let client_id = string().pattern(Some("^[A-Za-z0-9._~-]{1,64}$"));
+    let reason = string().enum_values(Some(reasons()));
+    Documented::new("listRefusals", "The newest first, of both walks: protected requests and token requests.")
+        .query("client", "Requests of this client, and those that name it.", client_id)
+        .query("reason", "Requests that were refused for this reason.", reason)
+        .query("since", "Requests from this time on.", time())
+        .pages::<Refusal>("A page of refused requests.", &TAGGED, REFUSED)
+        .conditional()
+}
+
+fn time() -> ObjectBuilder {
+    string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+}
+
 fn audit_entries() -> Documented {
-    let time = || string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     let mut documented = Documented::new("listAuditEntries", "The newest first; with `after` the oldest first.");
     let action = documented.schemas.of::<Action>();
     let after = documented.schemas.of::<EntriesAfter>();

@@ -6,6 +6,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use super::operation::{Documented, string};
 use crate::api::introspection::Introspection;
+use crate::api::refusal::ExplainedRefusal;
 use crate::api::token::TokenResponse;
 use crate::api::usage::OwnUsage;
 use crate::http::error::ProblemKind as Kind;
@@ -42,6 +43,19 @@ const INTROSPECTION: &str = r#"{
     "active": true, "aud": "public.api.passportinc.com", "client_id": "demo-reader", "exp": 1769357601,
     "iat": 1769354001, "iss": "https://localhost:8443", "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c",
     "scope": "read:zones", "sub": "demo-reader", "token_type": "Bearer"
+}"#;
+pub(super) const REFUSAL: &str = r#"{
+    "at": "2026-01-25T15:13:21Z", "check": "throttle", "client_id": "demo-reader", "method": "GET",
+    "path": "/parking/zones", "reason": "throttled", "request_id": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "status": 429,
+    "explanation": {
+        "checks": [
+            { "check": "throttle", "expected": "at most 40 requests at once, and 20 more in a second",
+              "got": "one more; the next may come in 0.1 s", "outcome": "failed" },
+            { "check": "scope", "expected": "the scope read:zones", "got": null, "outcome": "not_reached" }
+        ],
+        "nearest": [{ "change": "0.1 s later", "fails_next": null, "kinds": ["later"], "wait_ms": 50 }],
+        "passed": false
+    }
 }"#;
 const USAGE: &str = r#"{
     "client_id": "demo-reader",
@@ -80,6 +94,12 @@ pub(super) fn operations() -> Vec<Documented> {
         Documented::new("getOwnUsage", "It costs nothing of either limit.")
             .answers::<OwnUsage>(StatusCode::OK, "What is used and left of both limits.", no_store, USAGE)
             .fails(&[Kind::Unavailable]),
+        Documented::new(
+            "getOwnRefusal",
+            "It costs nothing of either limit. A request of another client is not found, as one that was not refused.",
+        )
+        .answers::<ExplainedRefusal>(StatusCode::OK, "Each check, and what would have passed.", no_store, REFUSAL)
+        .fails(&[Kind::NotFound]),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::{Payload, RequestHead};
 use actix_web::http::header::{HOST, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use actix_web::http::uri::Authority;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
@@ -46,6 +47,6 @@ fn check(sandbox: &Sandbox, request: &HttpRequest) -> Result<Control, Problem> {
 
 /// The host, with its port if there is one, that a request is for.
 fn authority(head: &RequestHead) -> Option<&str> {
-    let target = head.uri.authority().map(|authority| authority.as_str());
+    let target = head.uri.authority().map(Authority::as_str);
     target.or_else(|| head.headers.get(HOST)?.to_str().ok())
 }

@@ -13,6 +13,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::disturbance::Disturbance;
 use super::{injection, is_control};
+use crate::http::request_context::ask_for_facts;
 use crate::sandbox::Sandbox;
 
 /// See the module.
@@ -53,9 +54,10 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
-        if is_control(request.path()) {
+        if is_control(&request) {
             return Box::pin(application.call(request));
         }
+        ask_for_facts(request.request());
         Box::pin(async move {
             let disturbance = request.extensions().get::<Rc<Disturbance>>().cloned();
             let Some(disturbance) = disturbance else {

@@ -3,6 +3,7 @@
 //! The first argument of each handler is [`Control`](control::Control). Control requests pass no gate and neither layer:
 //! they are never throttled, counted, faulted or recorded.
 
+mod capture;
 pub(super) mod clock;
 pub(super) mod control;
 mod disturbance;
@@ -13,16 +14,20 @@ mod inner;
 mod named_client;
 mod outer;
 mod prefer;
+mod request_events;
+pub(super) mod requests;
 pub(super) mod tokens;
 pub(super) mod troubles;
 mod vocabulary;
 
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub(crate) use self::capture::RecordedBody;
 pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
@@ -31,9 +36,9 @@ use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::NotQuiet;
 
-/// Whether a request with this path controls the sandbox.
-fn is_control(path: &str) -> bool {
-    path.strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
+fn is_control(request: &ServiceRequest) -> bool {
+    request.match_info().as_str().strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The members of a body that is one JSON object, such as `example`.

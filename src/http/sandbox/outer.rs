@@ -11,10 +11,12 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
+use super::capture::{Capture, RecordedBody};
 use super::disturbance::Disturbance;
-use super::{effects, is_control};
+use super::effects::{self, Delivered};
+use super::is_control;
 use crate::sandbox::Sandbox;
-use crate::time::Clock as _;
+use crate::time::{Clock as _, SystemClock};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -25,20 +27,22 @@ pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
 pub(crate) struct OuterService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    real_clock: Rc<SystemClock>,
 }
 
 impl<S> Transform<S, ServiceRequest> for OuterLayer
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse;
+    type Response = ServiceResponse<RecordedBody>;
     type Error = Error;
     type Transform = OuterService<S>;
     type InitError = ();
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(OuterService { application: Rc::new(application), sandbox: self.0.clone() }))
+        let (sandbox, real_clock) = (self.0.clone(), Rc::new(SystemClock::new()));
+        ready(Ok(OuterService { application: Rc::new(application), sandbox, real_clock }))
     }
 }
 
@@ -46,34 +50,40 @@ impl<S> Service<ServiceRequest> for OuterService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse;
+    type Response = ServiceResponse<RecordedBody>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse, Error>>;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse<RecordedBody>, Error>>;
 
     forward_ready!(application);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        if is_control(&request) {
+            return Box::pin(async move {
+                let mut response = application.call(request).await?;
+                put_date(&mut response, &sandbox);
+                Ok(response.map_body(|_, body| RecordedBody::unrecorded(body)))
+            });
+        }
+        let capture = Capture::begin(&sandbox, &self.real_clock, &mut request);
         Box::pin(async move {
-            let disturbance = match is_control(request.path()) {
-                true => None,
-                false => Disturbance::find(&sandbox, &mut request).await.map(Rc::new),
-            };
+            let disturbance = Disturbance::find(&sandbox, &mut request).await.map(Rc::new);
             if let Some(disturbance) = &disturbance {
                 request.extensions_mut().insert(Rc::clone(disturbance));
             }
-            let mut response = application.call(request).await?;
-            if let Some(disturbance) = &disturbance {
-                response = effects::apply(response, disturbance, sandbox.clock.now());
-            }
+            let response = application.call(request).await?;
+            let mut response = match &disturbance {
+                Some(disturbance) => effects::apply(response, disturbance, sandbox.clock.now()),
+                None => response.map_body(|_, body| Delivered::Whole(body)),
+            };
             put_date(&mut response, &sandbox);
-            Ok(response)
+            Ok(capture.record(response, disturbance.as_deref().map(|disturbance| &disturbance.firing)))
         })
     }
 }
 
 /// While the clock is shifted, an answer has its time. The listener writes the machine's time into any other.
-fn put_date(response: &mut ServiceResponse, sandbox: &Sandbox) {
+fn put_date<B>(response: &mut ServiceResponse<B>, sandbox: &Sandbox) {
     if !sandbox.clock.is_shifted() {
         return;
     }

@@ -26,7 +26,7 @@ pub(crate) use self::area::Area;
 pub(crate) use self::firing::Firing;
 pub(crate) use self::matcher::{Matcher, RequestFacts};
 pub(crate) use self::preference::Preference;
-pub(crate) use self::reading::{KnownProblem, Vocabulary, read_match, read_rule};
+pub(crate) use self::reading::{KnownProblem, Vocabulary, read_rule, read_search};
 pub use self::rule::EffectKind;
 use self::rule::Rule;
 use crate::api::sandbox::fault::{Fault, FaultRule};

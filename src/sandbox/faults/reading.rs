@@ -114,14 +114,17 @@ pub(crate) fn read_rule(
     reader.finish(Some(rule))
 }
 
-/// The match that is the object `members`.
-pub(crate) fn read_match(
-    members: &Map<String, Value>,
-    vocabulary: &Vocabulary<'_>,
-) -> Result<RequestMatch, Vec<FieldFault>> {
-    let mut reader = Reader::new(members).ignoring_nulls();
-    let matching = matching(&mut reader, vocabulary);
-    reader.finish(Some(matching))
+/// The match in a search of what was requested. That disturbs nothing, so it may name any client and any path; and it has
+/// members of its own, which its caller reads.
+pub(crate) fn read_search(reader: &mut Reader<'_>) -> RequestMatch {
+    RequestMatch {
+        client: reader.optional("client", |value| string(value).map(str::to_owned)),
+        phase: reader.optional("phase", word),
+        method: reader.optional("method", |value| method(string(value)?)),
+        path: reader.optional("path", |value| path_pattern(string(value)?).map(str::to_owned)),
+        requests: None,
+        unless_header: reader.optional("unless_header", |value| header(string(value)?)),
+    }
 }
 
 /// A name may be in a path and in a header as it is.
@@ -174,7 +177,7 @@ fn header(name: &str) -> Result<String, String> {
     Err(format!("must be the name of a header, such as Idempotency-Key, of at most {MAX_HEADER_BYTES} characters"))
 }
 
-fn path(text: &str) -> Result<String, String> {
+fn path_pattern(text: &str) -> Result<&str, String> {
     let is_part = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
     if !text.starts_with('/') || text.len() > MAX_PATH_BYTES || !text.bytes().all(is_part) {
         return Err(format!(
@@ -183,15 +186,20 @@ fn path(text: &str) -> Result<String, String> {
         ));
     }
     let mut segments = text.split('/').skip(1).peekable();
-    let first = segments.peek().copied().unwrap_or_default();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
         if segment.contains('*') && segment != "*" && !(segment == "**" && is_last) {
             return Err("may have * in place of a whole segment, and ** as the last one".to_owned());
         }
     }
-    let below_version = text.strip_prefix("/v3/").and_then(|rest| rest.split('/').next());
-    let first = below_version.unwrap_or(first);
+    Ok(text)
+}
+
+/// The path of requests that a fault may disturb.
+fn path(text: &str) -> Result<String, String> {
+    let text = path_pattern(text)?;
+    let below_version = text.strip_prefix("/v3/").or_else(|| text.strip_prefix('/'));
+    let first = below_version.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if first.eq_ignore_ascii_case("sandbox") || first.contains('*') {
         return Err("would match requests that control the sandbox, and no fault disturbs these: start it with \
                     /parking, /shared, /oauth2 or /admin"

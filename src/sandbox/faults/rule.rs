@@ -62,6 +62,13 @@ impl EffectKind {
     }
 }
 
+impl Firing {
+    /// What disturbs the request.
+    pub(crate) fn kind(&self) -> EffectKind {
+        EffectKind::of(&self.effect)
+    }
+}
+
 /// A rule with its numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {

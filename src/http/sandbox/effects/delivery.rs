@@ -3,11 +3,12 @@
 //! A pause is the listener's, so nothing is locked meanwhile, and it ends when the client goes away or the server stops.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
 use super::Form;
@@ -24,11 +25,12 @@ const PARTS_PER_SECOND: usize = 10;
 const CHUNKS: usize = 3;
 
 /// A body that is given step by step.
-pub(super) struct Script {
+pub(crate) struct Script {
     size: BodySize,
     steps: VecDeque<Step>,
 }
 
+#[derive(Clone)]
 enum Step {
     Part(Bytes),
     Break(Break),
@@ -84,13 +86,15 @@ pub(super) fn script(
     Script { size, steps }
 }
 
-/// Gives a body in parts that take `time` together.
+/// Gives a body in parts, the last of them after `time`.
 fn slowly(body: &Bytes, parts: usize, time: Duration, steps: &mut VecDeque<Step>) {
-    let parts = parts.clamp(1, MAX_STEPS);
-    let pause = time.min(MAX_TIME) / u32::try_from(parts).unwrap_or(u32::MAX);
-    for part in split(body, parts) {
+    let parts: Vec<Bytes> = split(body, parts.clamp(1, MAX_STEPS)).collect();
+    let gaps = parts.len().saturating_sub(1).max(1);
+    let pause = Step::Break(Break::Pause(time.min(MAX_TIME) / u32::try_from(gaps).unwrap_or(u32::MAX)));
+    let is_one = parts.len() == 1;
+    for (index, part) in parts.into_iter().enumerate() {
+        steps.extend((index > 0 || is_one).then(|| pause.clone()));
         steps.push_back(Step::Part(part));
-        steps.push_back(Step::Break(Break::Pause(pause)));
     }
 }
 
@@ -110,6 +114,32 @@ fn ending(close: Close) -> Break {
         Close::Reset => Break::Reset,
         Close::Goaway => Break::GoAway,
         Close::RstStream => Break::RstStream,
+    }
+}
+
+/// A body as the client gets it. It may ask for more than one [`Break`], which a [`BoxBody`] cannot pass on.
+pub(crate) enum Delivered {
+    /// Nothing disturbs it.
+    Whole(BoxBody),
+    /// A fault delivers it.
+    Script(Script),
+}
+
+impl MessageBody for Delivered {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        match self {
+            Self::Whole(body) => body.size(),
+            Self::Script(script) => script.size(),
+        }
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_next(context),
+            Self::Script(script) => Pin::new(script).poll_next(context).map_err(Into::into),
+        }
     }
 }
 

@@ -10,12 +10,13 @@ mod members;
 mod variation;
 
 use actix_web::HttpResponse;
-use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::body::MessageBody as _;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
+pub(crate) use self::delivery::Delivered;
 use super::disturbance::Disturbance;
 use super::prefer::PREFERENCE_APPLIED;
 use crate::api::sandbox::fault::{BodyChange, InjectedAnswer};
@@ -51,13 +52,17 @@ impl Answer {
 }
 
 /// The answer as the client gets it. `now` is the time of the sandbox.
-pub(super) fn apply(response: ServiceResponse, disturbance: &Disturbance, now: UnixSeconds) -> ServiceResponse {
+pub(super) fn apply(
+    response: ServiceResponse,
+    disturbance: &Disturbance,
+    now: UnixSeconds,
+) -> ServiceResponse<Delivered> {
     let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
     let body = match body.try_into_bytes() {
         Ok(body) => body,
         // No answer of the API is a stream.
-        Err(stream) => return ServiceResponse::new(request, head.set_body(stream)),
+        Err(stream) => return ServiceResponse::new(request, head.set_body(Delivered::Whole(stream))),
     };
     let effect = disturbance.effect();
     let mut answer = Answer { head, body, form: Form::default() };
@@ -80,7 +85,7 @@ pub(super) fn apply(response: ServiceResponse, disturbance: &Disturbance, now: U
     let is_bodiless = answer.is_bodiless();
     let Answer { head, body, form } = answer;
     let script = delivery::script(body, &form, is_bodiless, disturbance.firing.delay, effect.delivery);
-    ServiceResponse::new(request, head.set_body(BoxBody::new(script)))
+    ServiceResponse::new(request, head.set_body(Delivered::Script(script)))
 }
 
 fn change_body(answer: &mut Answer, change: BodyChange) {

@@ -1,0 +1,86 @@
+//! Query strings and form bodies: a parameter is hidden by its name, or by what its value looks like.
+
+use std::borrow::Cow;
+
+use super::json;
+use super::marks::Sensitive;
+use super::text::{Sender, decode, redact_unknown};
+
+/// `text`, with parameters as `name=value&…`, without tokens and secrets.
+pub(super) fn redact(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    for (place, parameter) in text.split('&').enumerate() {
+        if place > 0 {
+            redacted.push('&');
+        }
+        match parameter.split_once('=') {
+            Some((name, value)) => {
+                redacted.push_str(&redact_unknown_name(name));
+                redacted.push('=');
+                redacted.push_str(&redact_value(name, value));
+            }
+            None => redacted.push_str(&redact_unknown(parameter)),
+        }
+    }
+    redacted
+}
+
+/// A name alone, such as `client_secret`, says nothing that must be hidden.
+fn redact_unknown_name(name: &str) -> Cow<'_, str> {
+    if Sensitive::of_name(&decode(name)).is_some() { Cow::Borrowed(name) } else { redact_unknown(name) }
+}
+
+fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
+    let decoded = decode(value);
+    if let Some(sensitive) = Sensitive::of_name(&decode(name)) {
+        return sensitive.mark(&decoded).into();
+    }
+    if json::is_json(&decoded) {
+        let redacted = json::redact(&decoded, Sender::Client);
+        return if redacted == decoded { Cow::Borrowed(value) } else { redacted.into() };
+    }
+    redact_unknown(value)
+}
+
+/// Whether a body has parameters: it starts with a name and `=`.
+pub(super) fn is_form(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.%[]+".contains(&byte);
+    text.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(is_name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_hidden_by_its_name_or_by_its_value() {
+        for (text, expected) in [
+            ("number=7&limit=10", "number=7&limit=10"),
+            (
+                "grant_type=client_credentials&client_secret=0123456789abcdef",
+                "grant_type=client_credentials&client_secret=[secret:…cdef]",
+            ),
+            ("client%5Fsecret=0123456789abc%64ef", "client%5Fsecret=[secret:…cdef]"),
+            ("CLIENT_SECRET=short", "CLIENT_SECRET=[secret]"),
+            ("client_secret=", "client_secret="),
+            ("client_secret", "[withheld]"),
+            ("access_token=eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln&a=b", "access_token=[jti:0198-a]&a=b"),
+            ("access_token=opaque", "access_token=[token]"),
+            ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[jti:0198-a]"),
+            ("eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln=1", "[jti:0198-a]=1"),
+            ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data={\"client_secret\":\"[secret]\"}"),
+            ("client_id=a\nclient_secret=b", "client_id=[withheld]"),
+            ("name=Caf%C3%A9&x=100%25", "name=Caf%C3%A9&x=100%25"),
+            ("", ""),
+            ("&&=", "&&="),
+        ] {
+            assert_eq!(redact(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_starts_with_a_name_and_an_equals_sign_is_a_form() {
+        assert!(is_form("grant_type=a") && is_form("client%5Fid=") && is_form("a[0]=b"));
+        assert!(!is_form("<html lang=en>") && !is_form("a b=c") && !is_form("=c") && !is_form("abc"));
+    }
+}

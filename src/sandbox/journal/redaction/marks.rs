@@ -1,0 +1,147 @@
+//! What stands in the journal in place of a token or a secret, and the names whose values are one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::oauth::credentials::SECRET_PREFIX;
+use crate::sandbox::control_token::CONTROL_TOKEN_PREFIX;
+
+/// How a JWT starts: its header is a JSON object in base64url.
+pub(super) const TOKEN_START: &str = "eyJ";
+/// How secrets of this server start: those of clients, and the token that controls a sandbox.
+pub(super) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
+/// What stands for text that has a secret at a place that could not be told.
+pub(super) const WITHHELD: &str = "[withheld]";
+/// What stands for credentials of which nothing can be shown.
+pub(super) const CREDENTIALS: &str = "[credentials]";
+const TOKEN: &str = "[token]";
+const SECRET: &str = "[secret]";
+
+/// The fewest characters of a secret whose last four are shown: of a shorter one they would say too much.
+const MIN_SHOWN_CHARS: usize = 16;
+/// The longest `jti` that is shown, in bytes.
+const MAX_JTI_BYTES: usize = 64;
+
+/// What the value of a member, a parameter or a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sensitive {
+    Token,
+    Secret,
+}
+
+impl Sensitive {
+    /// By its name, however that is written: `client_secret`, `clientSecret`, `X-Api-Key`.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        // No name that counts is longer, and a name is not copied without a bound.
+        const MAX_NAME_CHARS: usize = 64;
+        let letters = name.chars().filter(char::is_ascii_alphanumeric).take(MAX_NAME_CHARS);
+        let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+        let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if ends_with(&["secret", "password", "passwd", "passphrase", "privatekey", "apikey"]) {
+            Some(Self::Secret)
+        } else if ends_with(&["token", "assertion", "jwt"]) {
+            Some(Self::Token)
+        } else {
+            None
+        }
+    }
+
+    /// What stands for such a value. Nothing stays nothing: that a secret was empty is worth knowing, and no secret.
+    pub(super) fn mark(self, value: &str) -> String {
+        let value = value.trim();
+        match self {
+            _ if value.is_empty() => String::new(),
+            _ if is_secret(value) => secret_mark(value),
+            _ if value.starts_with(TOKEN_START) => token_mark(value),
+            Self::Token => TOKEN.to_owned(),
+            Self::Secret => secret_mark(value),
+        }
+    }
+}
+
+/// Whether it starts as a secret of this server does.
+pub(super) fn is_secret(value: &str) -> bool {
+    SECRET_STARTS.iter().any(|start| value.starts_with(start))
+}
+
+/// A secret, by its last four characters.
+pub(super) fn secret_mark(secret: &str) -> String {
+    let is_text = secret.bytes().all(|byte| byte.is_ascii_graphic());
+    match secret.len().checked_sub(4).and_then(|at| secret.get(at..)) {
+        Some(last) if is_text && secret.len() >= MIN_SHOWN_CHARS => format!("[secret:…{last}]"),
+        Some(_) | None => SECRET.to_owned(),
+    }
+}
+
+/// A token, by the `jti` that it claims, whoever signed it.
+pub(super) fn token_mark(token: &str) -> String {
+    claimed_jti(token).map_or_else(|| TOKEN.to_owned(), |jti| jti_mark(&jti))
+}
+
+/// A token, by its `jti`.
+pub(super) fn jti_mark(jti: &impl std::fmt::Display) -> String {
+    format!("[jti:{jti}]")
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    jti: String,
+}
+
+fn claimed_jti(token: &str) -> Option<String> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let Claims { jti } = serde_json::from_slice(&claims).ok()?;
+    // A caller chooses what its token claims.
+    let is_plain = jti.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_sensitive = jti.contains(TOKEN_START);
+    (is_plain && !is_sensitive && (1..=MAX_JTI_BYTES).contains(&jti.len())).then_some(jti)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_its_value_is() {
+        for name in ["client_secret", "clientSecret", "CLIENT-SECRET", "password", "private_key", "X-Api-Key", "secret"]
+        {
+            assert_eq!(Sensitive::of_name(name), Some(Sensitive::Secret), "{name}");
+        }
+        for name in ["access_token", "token", "client_assertion", "refreshToken", "x-auth-token"] {
+            assert_eq!(Sensitive::of_name(name), Some(Sensitive::Token), "{name}");
+        }
+        let plain =
+            ["client_id", "token_type", "token_type_hint", "secret_id", "client_secret_expires_at", "secrets", ""];
+        for name in plain {
+            assert_eq!(Sensitive::of_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_shows_as_its_jti_and_a_secret_as_its_last_four_characters() {
+        let token = |claims: &str| format!("eyJhbGciOiJFUzI1NiJ9.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims));
+        let secret = "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY";
+        for (value, kind, expected) in [
+            (
+                token(r#"{"jti":"0198a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"}"#),
+                Sensitive::Token,
+                "[jti:0198a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b]",
+            ),
+            (token(r#"{"jti":"a b"}"#), Sensitive::Token, "[token]"),
+            (token(r#"{"jti":"eyJhIjoxfQ"}"#), Sensitive::Token, "[token]"),
+            (token(r#"{"sub":"a"}"#), Sensitive::Token, "[token]"),
+            ("eyJhbGci".to_owned(), Sensitive::Token, "[token]"),
+            ("opaque".to_owned(), Sensitive::Token, "[token]"),
+            (secret.to_owned(), Sensitive::Secret, "[secret:…G1iY]"),
+            (secret.to_owned(), Sensitive::Token, "[secret:…G1iY]"),
+            ("0123456789abcdef".to_owned(), Sensitive::Secret, "[secret:…cdef]"),
+            ("0123456789abcde".to_owned(), Sensitive::Secret, "[secret]"),
+            ("0123456789 abcdef".to_owned(), Sensitive::Secret, "[secret]"),
+            ("0123456789abcdé".to_owned(), Sensitive::Secret, "[secret]"),
+            (" ".to_owned(), Sensitive::Secret, ""),
+        ] {
+            assert_eq!(kind.mark(&value), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,553 @@
+//! The journal of a sandbox: what was requested, what was answered, and why; without tokens and secrets.
+
+use boomgate::api::sandbox::request::{
+    Field, FoundRequests, Message, MissedRequests, RecordedRequest, RequestCount, RequestLine, RequestPage,
+};
+use boomgate::time::UnixSeconds;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
+use reqwest::{Method, Response};
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret,
+};
+
+const REQUESTS: &str = "/sandbox/requests";
+
+/// The page of the journal for this query.
+async fn page(server: &TestServer, query: &str) -> RequestPage {
+    let answer = server.control(Method::GET, &format!("{REQUESTS}{query}"), None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.read()
+}
+
+async fn lines(server: &TestServer, query: &str) -> Vec<RequestLine> {
+    page(server, query).await.data
+}
+
+/// All that the journal has of the request with this answer.
+async fn recorded(server: &TestServer, of: &Answer) -> RecordedRequest {
+    let answer = server.control(Method::GET, &format!("{REQUESTS}/{}", of.header("x-request-id")), None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.read()
+}
+
+async fn why(server: &TestServer, of: &Answer) -> Value {
+    let answer = server.control(Method::GET, &format!("{REQUESTS}/{}/why", of.header("x-request-id")), None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["explanation"].clone()
+}
+
+async fn found(server: &TestServer, search: &Value) -> Vec<RecordedRequest> {
+    let answer = server.control(Method::POST, &format!("{REQUESTS}/find"), Some(search)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.read::<FoundRequests>().data
+}
+
+async fn count(server: &TestServer, search: &Value) -> usize {
+    let answer = server.control(Method::POST, &format!("{REQUESTS}/count"), Some(search)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.read::<RequestCount>().count
+}
+
+fn field<'m>(message: &'m Message, name: &str) -> &'m str {
+    let named = |field: &&Field| field.name == name;
+    message.fields.iter().find(named).map_or("", |field| field.value.as_str())
+}
+
+#[tokio::test]
+async fn a_request_is_recorded_with_all_that_the_gate_saw_of_it() {
+    let server = TestServer::start().await;
+    let token = server.token(LIMITED).await;
+    for (http2, version) in [(false, "1.1"), (true, "2")] {
+        let client = server.another_client(http2);
+        let url = format!("{}{ZONES}?limit=1", server.base);
+        let get = || client.get(&url).bearer_auth(&token).header(USER_AGENT, "curbside/2.3");
+        let first = recorded(&server, &answer(get()).await).await;
+        let answered = answer(get()).await;
+        let second = recorded(&server, &answered).await;
+        let RecordedRequest { line, request, answer, limits, explanation, .. } = &second;
+        assert_eq!((line.method.as_str(), line.path.as_str(), line.query.as_deref()), ("GET", ZONES, Some("limit=1")));
+        assert_eq!((line.client.as_deref(), line.status, &line.reason), (Some(LIMITED), Some(200), &None));
+        assert_eq!((line.http.as_str(), line.tls.as_deref()), (version, Some("TLSv1.3")));
+        assert_eq!(line.user_agent.as_deref(), Some("curbside/2.3"));
+        assert_eq!((line.connection, line.fault.is_none()), (first.line.connection, true), "one connection");
+        assert!(second.cipher.as_deref().unwrap().starts_with("TLS13_"), "{:?}", second.cipher);
+        assert_eq!(second.server_name.as_deref(), Some("localhost"));
+        assert!(line.duration_ms > 0.0 && line.number > first.line.number);
+
+        let jti = claims(&token)["jti"].as_str().unwrap().to_owned();
+        assert_eq!(field(request, "authorization"), format!("Bearer [jti:{jti}]"));
+        let answer = answer.as_ref().unwrap();
+        assert_eq!(answer.body.as_bytes(), answered.body);
+        assert_eq!((answer.body_bytes, answer.is_complete), (answered.body.len() as u64, true));
+        assert_eq!(field(answer, "ratelimit"), answered.header("ratelimit"));
+
+        let explanation = explanation.as_ref().unwrap();
+        assert!(explanation.passed && explanation.checks.iter().all(|check| check.got.is_some()), "{explanation:?}");
+        let limits = limits.as_ref().unwrap();
+        let (second_limit, day) = (limits.second.unwrap(), limits.day.unwrap());
+        assert_eq!((second_limit.limit, second_limit.before, second_limit.after), (Some(2), Some(1), Some(0)));
+        assert_eq!((day.limit, day.before.unwrap() - day.after.unwrap()), (Some(20), 1));
+        server.clock.advance(Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_recorded_with_its_reason_and_explained() {
+    let server = TestServer::start().await;
+    let anonymous = answer(server.request(Method::GET, ZONES)).await;
+    let reader = server.token(READER).await;
+    let body = json!({ "name": "a" });
+    let forbidden = server.post_json(ZONES, &reader, &body).await;
+    let unknown = answer(server.request(Method::GET, "/no/such/path")).await;
+    let wrong = server
+        .token_request(
+            "application/x-www-form-urlencoded",
+            format!("grant_type=client_credentials&client_id={WRITER}&client_secret=wrong"),
+        )
+        .await;
+    let refused = lines(&server, "?status=4xx").await;
+    let facts: Vec<_> = refused
+        .iter()
+        .map(|line| (line.status.unwrap(), line.reason.as_deref().unwrap(), line.client.as_deref().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            (401, "invalid_client", WRITER),
+            (404, "not-found", "-"),
+            (403, "insufficient-scope", READER),
+            (401, "token-missing", "-"),
+        ]
+    );
+    let failed = |why: &Value| {
+        let checks = why["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["outcome"] == "failed").unwrap()["check"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(failed(&why(&server, &anonymous).await), "bearer_token");
+    assert_eq!(failed(&why(&server, &wrong).await), "secret");
+    let explained = why(&server, &forbidden).await;
+    assert_eq!(failed(&explained), "scope");
+    assert!(explained["nearest"][0]["change"].as_str().unwrap().contains("write:zones"), "{explained}");
+    let no_walk = format!("{REQUESTS}/{}/why", unknown.header("x-request-id"));
+    assert_eq!(server.control(Method::GET, &no_walk, None).await.problem(), "not-found");
+    let unread = recorded(&server, &forbidden).await.request;
+    assert_eq!(
+        (unread.body.as_str(), unread.is_complete),
+        ("", false),
+        "the gate reads no body of a request that it refuses"
+    );
+    let writer = server.token(WRITER).await;
+    let invalid = server.post_json(ZONES, &writer, &body).await;
+    let read = recorded(&server, &invalid).await.request;
+    assert_eq!((read.body.as_bytes(), read.is_complete), (serde_json::to_vec(&body).unwrap().as_slice(), true));
+}
+
+#[tokio::test]
+async fn no_token_and_no_secret_is_stored_wherever_a_client_sends_it() {
+    // No prefix, and every kind of character that is encoded somewhere.
+    const CHOSEN: &str = "x7#Kq/9+Zr:Lw=3&Vt!8$Bn%5Yp_2Mc~4Gh(6";
+    let server = TestServer::start().await;
+    let since = page(&server, "").await.last;
+    let admin = server.admin_token().await;
+    let registered = server
+        .post_json(
+            "/admin/clients",
+            &admin,
+            &json!({ "client_id": "chosen", "client_secret": CHOSEN, "client_name": "Chosen", "scope": "read:zones" }),
+        )
+        .await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let (id, made) = server.register(json!({})).await;
+    let rotated = server.post_json(&format!("/admin/clients/{id}/secrets"), &admin, &json!({})).await;
+    let newer = rotated.json()["client_secret"].as_str().unwrap().to_owned();
+    let checked = json!({ "secrets": [{ "client_secret": CHOSEN }, { "client_secret": made }] });
+    server.post_json("/admin/secrets/check", &admin, &checked).await;
+
+    let mut tokens = vec![admin.clone()];
+    for (client_id, secret) in [("chosen", CHOSEN), (id.as_str(), newer.as_str()), (WRITER, &secret(WRITER))] {
+        tokens.push(server.token_with(client_id, secret, AUDIENCE, None).await);
+        let request = json!({
+            "grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "audience": AUDIENCE
+        });
+        let as_json = server.token_request("application/json", request.to_string()).await;
+        tokens.push(as_json.json()["access_token"].as_str().unwrap().to_owned());
+        let (name, value) = basic(&encoded(client_id), &encoded(secret));
+        let form = [("grant_type", "client_credentials"), ("audience", AUDIENCE)];
+        let as_basic = answer(server.request(Method::POST, "/oauth2/token").header(name, value).form(&form)).await;
+        assert_eq!(as_basic.status, 200, "{as_basic:?}");
+        tokens.push(as_basic.json()["access_token"].as_str().unwrap().to_owned());
+        let token = tokens.last().unwrap().clone();
+
+        // Where they do not belong.
+        let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let bodies = [
+            ("application/json", format!("{{\"client_id\": \"{client_id}\", \"client_secret\": \"{escaped}\"}}")),
+            ("application/json", format!("{{'client_id': '{client_id}', 'client_secret': '{secret}'}}")),
+            ("application/json", format!("{{\"client_secret\": \"{secret}")),
+            (
+                "multipart/form-data; boundary=b",
+                format!("--b\r\nContent-Disposition: form-data; name=\"client_secret\"\r\n\r\n{secret}\r\n--b--"),
+            ),
+            ("text/plain", format!("client_secret: {secret}")),
+            ("application/x-www-form-urlencoded", format!("token={}&x={}", encoded(&token), encoded(&encoded(&token)))),
+        ];
+        for (content_type, body) in bodies {
+            server.token_request(content_type, body).await;
+        }
+        server.about_token("/oauth2/introspect", READER, &token).await;
+        let queries = [
+            format!("?client_id={client_id}&client_secret={}", encoded(secret)),
+            format!("?access_token={token}"),
+            format!("?filter=%22{}%22", token.replace('.', "%2E").replace("eyJ", "%65yJ")),
+        ];
+        for query in queries {
+            answer(server.request(Method::POST, &format!("/oauth2/token{query}"))).await;
+            answer(server.request(Method::GET, &format!("{ZONES}{query}"))).await;
+        }
+        server.get(&format!("{ZONES}/{token}"), &token).await;
+        for credentials in [format!("Bearer {secret}"), token.clone(), format!("Token {token}"), secret.to_owned()] {
+            answer(server.request(Method::GET, ZONES).header(AUTHORIZATION, credentials)).await;
+        }
+        let with_fields = server
+            .request(Method::GET, ZONES)
+            .bearer_auth(&token)
+            .header("X-Api-Key", secret)
+            .header("Cookie", format!("session={token}"))
+            .header("Referer", format!("https://a.example/?client_secret={}", encoded(secret)))
+            .header("X-Request-Id", format!("trace-{}", &token[..40]))
+            .header("X-Debug", format!("token {token}"));
+        answer(with_fields).await;
+        tokens.push(token);
+    }
+    tokens.push(server.control_token());
+    server.get(ZONES, &server.control_token()).await;
+
+    let mut journal = String::new();
+    let mut cursor = String::new();
+    loop {
+        let page = page(&server, &format!("?limit=100{cursor}")).await;
+        journal.push_str(&serde_json::to_string(&page).unwrap());
+        let Some(next) = page.next_cursor else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let everything = found(&server, &json!({ "limit": 100, "since": since })).await;
+    assert!(everything.len() > 60, "{}", everything.len());
+    journal.push_str(&serde_json::to_string(&everything).unwrap());
+    let unescaped = journal.replace("\\\"", "\"").replace("\\\\", "\\");
+    let decoded = percent_encoding::percent_decode_str(&unescaped).decode_utf8_lossy().into_owned();
+    for hidden in tokens.iter().map(String::as_str).chain([CHOSEN, &made, &newer, &secret(WRITER), &secret(READER)]) {
+        // The signature of a token, and the middle of a secret.
+        let part = hidden.rsplit('.').next().unwrap();
+        let part = &part[12..part.len() - 6];
+        for text in [&journal, &unescaped, &decoded] {
+            let at = text.find(part).map(|at| &text[at.saturating_sub(200)..(at + 100).min(text.len())]);
+            assert_eq!(at, None, "{hidden}");
+        }
+    }
+    assert!(journal.contains("[secret:…Gh(6]") && journal.contains("[jti:"), "they are still told apart");
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn of_a_long_body_the_start_is_stored_and_its_length() {
+    let server = TestServer::start().await;
+    let token = server.token(WRITER).await;
+    let long = format!("{{\"name\": \"{}\"}}", "x".repeat(60_000));
+    for http2 in [false, true] {
+        let client = server.another_client(http2);
+        let post = client.post(format!("{}{ZONES}", server.base)).bearer_auth(&token);
+        let refused = answer(post.header("Content-Type", "application/json").body(long.clone())).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let Message { body, body_bytes, has_more_body, is_complete, .. } = recorded(&server, &refused).await.request;
+        assert_eq!((body.len(), body_bytes, has_more_body, is_complete), (4_096, long.len() as u64, true, true));
+        assert!(long.starts_with(&body));
+        let post = client.post(format!("{}{ZONES}", server.base)).bearer_auth(&token);
+        let unread = answer(post.header("X-Long", "y".repeat(9_000)).body("x".repeat(100_000))).await;
+        assert_eq!(unread.status, 413, "{unread:?}");
+        let request = recorded(&server, &unread).await.request;
+        assert_eq!((request.body_bytes, request.is_complete, request.has_more_fields), (0, false, true));
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_client_goes_away_is_recorded() {
+    let server = TestServer::start().await;
+    let token = server.token(WRITER).await;
+    let mut stream = connect(&server).await;
+    let head = format!(
+        "POST {ZONES} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: gone\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{{\"name\":"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    // The server has answered, or given up, when it closes.
+    let _end = stream.read_to_end(&mut Vec::new()).await;
+    drop(stream);
+    let mut follower = Events::follow(&server, "?since=0", None).await;
+    let gone = loop {
+        let event = follower.next().await.unwrap();
+        if event.data.contains("\"gone\"") {
+            break event;
+        }
+    };
+    let line: RequestLine = serde_json::from_str(&gone.data).unwrap();
+    let answer = server.control(Method::GET, &format!("{REQUESTS}/gone"), None).await;
+    let request = answer.read::<RecordedRequest>().request;
+    assert_eq!((request.body.as_str(), request.body_bytes, request.is_complete), ("{\"name\":", 8, false), "{line:?}");
+}
+
+/// A connection of a client that may do anything.
+async fn connect(server: &TestServer) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = server.data_dir().join("tls/ca.pem");
+    roots.add(rustls::pki_types::CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+}
+
+#[tokio::test]
+async fn filters_pages_find_and_count_agree() {
+    let server = TestServer::start().await;
+    let (reader, writer) = (server.token(READER).await, server.token(WRITER).await);
+    server.clock.advance(Duration::from_secs(60));
+    let later = boomgate::time::Clock::now(&*server.clock);
+    for _ in 0..3 {
+        server.get(ZONES, &reader).await;
+        server.get(&format!("{ZONES}/7"), &writer).await;
+    }
+    let mark = page(&server, "").await.last;
+    server.post_json(ZONES, &reader, &json!({})).await;
+    let time = UnixSeconds::to_string(&later);
+    for (query, expected) in [
+        (json!({}), 9),
+        (json!({ "client": READER }), 5),
+        (json!({ "client": "nobody" }), 0),
+        (json!({ "method": "POST" }), 3),
+        (json!({ "phase": "token" }), 2),
+        (json!({ "path": "/parking/zones/*" }), 3),
+        (json!({ "status": "404" }), 3),
+        (json!({ "status": "4xx", "client": READER }), 1),
+        (json!({ "injected": "false" }), 9),
+        (json!({ "injected": "true" }), 0),
+        (json!({ "since": time }), 7),
+        (json!({ "since": mark.to_string() }), 1),
+    ] {
+        let as_query: Vec<String> = query
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| format!("&{name}={}", encoded(value.as_str().unwrap())))
+            .collect();
+        let mut listed = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = page(&server, &format!("?limit=2{}{cursor}", as_query.concat())).await;
+            listed.extend(page.data);
+            let Some(next) = page.next_cursor else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let mut search = query.clone();
+        if let Some(injected) = search.get_mut("injected") {
+            *injected = json!(*injected == "true");
+        }
+        assert_eq!((listed.len(), count(&server, &search).await), (expected, expected), "{query}");
+        let found: Vec<RequestLine> = found(&server, &search).await.into_iter().map(|request| request.line).collect();
+        assert_eq!(found, listed, "{query}");
+    }
+    assert_eq!(server.control(Method::DELETE, REQUESTS, None).await.status, 204);
+    let cleared = page(&server, "").await;
+    assert_eq!(
+        (cleared.data.len(), cleared.last),
+        (0, mark + 1),
+        "numbers go on, and control requests are not recorded"
+    );
+}
+
+#[tokio::test]
+async fn a_search_that_is_wrong_names_each_member() {
+    let server = TestServer::start().await;
+    let find = format!("{REQUESTS}/find");
+    let wrong = json!({ "status": "abc", "clint": "a", "limit": 1_000, "since": [], "requests": "1..2" });
+    let refused = server.control(Method::POST, &find, Some(&wrong)).await;
+    let pointers: Vec<String> = refused.json()["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        (refused.status, pointers.as_slice()),
+        (422, ["/requests", "/clint", "/status", "/since", "/limit"].map(str::to_owned).as_slice())
+    );
+    assert_eq!(server.control(Method::POST, &find, Some(&json!([]))).await.status, 422);
+    for query in [
+        "?limit=0",
+        "?limit=101",
+        "?status=1000",
+        "?since=yesterday",
+        "?injected=maybe",
+        "?clint=a",
+        "?limit=1&limit=2",
+    ] {
+        let refused = server.control(Method::GET, &format!("{REQUESTS}{query}"), None).await;
+        assert_eq!(refused.problem(), "malformed-query", "{query}");
+    }
+    let other = server.control(Method::GET, &format!("{REQUESTS}?cursor=abc"), None).await;
+    assert_eq!(other.problem(), "invalid-cursor");
+    for id in ["nothing", "%2F", "a%20b"] {
+        assert_eq!(server.control(Method::GET, &format!("{REQUESTS}/{id}"), None).await.problem(), "not-found", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_id_that_a_caller_chose_leads_to_its_newest_request() {
+    let server = TestServer::start().await;
+    let id = "order-17/\"retry\"%20?";
+    for path in [ZONES, "/livez"] {
+        answer(server.request(Method::GET, path).header("X-Request-Id", id)).await;
+    }
+    let path = format!("{REQUESTS}/{}", percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC));
+    let shown: RecordedRequest = server.control(Method::GET, &path, None).await.read();
+    assert_eq!((shown.line.path.as_str(), shown.line.request_id.as_str()), ("/livez", id));
+}
+
+#[tokio::test]
+async fn the_setting_bounds_how_many_requests_are_remembered() {
+    let server = TestServer::start_with(|config| config.journal.requests = 3).await;
+    for _ in 0..5 {
+        answer(server.request(Method::GET, "/livez")).await;
+    }
+    let page = page(&server, "").await;
+    assert_eq!(page.data.iter().map(|line| line.number).collect::<Vec<_>>(), [5, 4, 3]);
+}
+
+/// Server-sent events as they arrive.
+struct Events {
+    response: Response,
+    unread: String,
+}
+
+#[derive(Debug, Default)]
+struct Event {
+    name: String,
+    id: String,
+    data: String,
+}
+
+impl Events {
+    async fn follow(server: &TestServer, query: &str, last_event_id: Option<u64>) -> Self {
+        let mut request =
+            server.request(Method::GET, &format!("{REQUESTS}{query}")).bearer_auth(server.control_token());
+        request = request.header(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut events = Self { response, unread: String::new() };
+        // From its first bytes on, nothing is missed.
+        let begin = events.block().await.unwrap();
+        assert!(begin.starts_with(": requests after "), "{begin}");
+        events
+    }
+
+    /// The lines up to an empty one.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.unread.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.unread = rest;
+                return Some(block);
+            }
+            let chunk = self.response.chunk().await.unwrap()?;
+            self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The next event; `None` at the end.
+    async fn next(&mut self) -> Option<Event> {
+        let block = self.block().await?;
+        let mut event = Event::default();
+        for line in block.lines() {
+            match line.split_once(": ") {
+                Some(("event", name)) => event.name = name.to_owned(),
+                Some(("id", id)) => event.id = id.to_owned(),
+                Some(("data", data)) => event.data = data.to_owned(),
+                _ => panic!("{line}"),
+            }
+        }
+        Some(event)
+    }
+}
+
+#[tokio::test]
+async fn who_follows_the_journal_sees_each_request_and_misses_none_after_a_break() {
+    let server = TestServer::start().await;
+    let mut events = Events::follow(&server, "?path=/livez", None).await;
+    let ask = async |path: &str| answer(server.request(Method::GET, path)).await;
+    ask("/livez").await;
+    ask("/readyz").await;
+    ask("/livez").await;
+    let mut last = 0;
+    for _ in 0..2 {
+        let Event { name, id, data } = events.next().await.unwrap();
+        let line: RequestLine = serde_json::from_str(&data).unwrap();
+        assert_eq!((name.as_str(), line.path.as_str(), id), ("request", "/livez", line.number.to_string()));
+        last = line.number;
+    }
+    drop(events);
+    ask("/livez").await;
+    let mut resumed = Events::follow(&server, "?path=/livez", Some(last)).await;
+    ask("/livez").await;
+    let seen = [resumed.next().await.unwrap().id, resumed.next().await.unwrap().id];
+    assert_eq!(seen, [last + 1, last + 2].map(|number| number.to_string()));
+
+    let wrong = server.request(Method::GET, REQUESTS).bearer_auth(server.control_token());
+    let wrong = wrong.header(ACCEPT, "text/event-stream").header("Last-Event-ID", "abc");
+    assert_eq!(answer(wrong).await.problem(), "malformed-request");
+}
+
+#[tokio::test]
+async fn who_comes_back_too_late_learns_how_many_requests_it_missed() {
+    let server = TestServer::start_with(|config| config.journal.requests = 2).await;
+    for _ in 0..5 {
+        answer(server.request(Method::GET, "/livez")).await;
+    }
+    let mut events = Events::follow(&server, "", Some(1)).await;
+    let missed = events.next().await.unwrap();
+    assert_eq!(missed.name, "missed");
+    assert_eq!(serde_json::from_str::<MissedRequests>(&missed.data).unwrap().missed, 2);
+    assert_eq!([events.next().await.unwrap().id, events.next().await.unwrap().id], ["4", "5"]);
+}
+
+#[tokio::test]
+async fn only_so_many_follow_at_once_and_a_stop_ends_them() {
+    let server = TestServer::start().await;
+    let mut followers = Vec::new();
+    for _ in 0..16 {
+        followers.push(Events::follow(&server, "", None).await);
+    }
+    let one_more = server.request(Method::GET, REQUESTS).bearer_auth(server.control_token());
+    let one_more = answer(one_more.header(ACCEPT, "text/event-stream")).await;
+    assert_eq!((one_more.status, one_more.problem().as_str()), (503, "unavailable"));
+    let stopped = server.stop();
+    let ended = async {
+        for mut follower in followers {
+            assert!(follower.next().await.is_none());
+        }
+    };
+    tokio::join!(stopped, ended);
+}
