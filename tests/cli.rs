@@ -25,12 +25,16 @@ mod program;
 mod sandbox_control;
 #[path = "cli/sandbox_fault.rs"]
 mod sandbox_fault;
+#[path = "cli/sandbox_requests.rs"]
+mod sandbox_requests;
 #[path = "cli/set_up.rs"]
 mod set_up;
-#[path = "cli/troubles.rs"]
-mod troubles;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/why.rs"]
 mod why;
+#[path = "cli/troubles.rs"]
+mod troubles;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

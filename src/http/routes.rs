@@ -16,7 +16,7 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, requests, tokens, troubles};
+use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
@@ -26,8 +26,6 @@ use crate::oauth::resource::{METADATA_PATH, Resource};
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
-/// What the control of a sandbox is served under.
-pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]
@@ -118,6 +116,14 @@ pub fn table() -> Vec<Route> {
 
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
+        sandbox("/clock/advance")
+            .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
+        sandbox("/clock/set")
+            .on(Method::POST, ControlToken, clock::set, "setClock", "Moves the clock forward to a moment."),
+        sandbox("/clock/freeze")
+            .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
+        sandbox("/clock/resume")
+            .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
         sandbox("/faults")
             .on(Method::GET, ControlToken, faults::list, "listFaults", "Lists the rules for faults, in the order in which they are tried.")
             .on(Method::POST, ControlToken, faults::add, "addFaults", "Adds a rule, or several.")
@@ -137,14 +143,15 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
         sandbox("/requests/{request_id}/why")
             .on(Method::GET, ControlToken, requests::why, "explainRequest", "Shows each check of a request, and what would have let it through."),
-        sandbox("/clock/advance")
-            .on(Method::POST, ControlToken, clock::advance, "advanceClock", "Moves the clock forward by a span."),
-        sandbox("/clock/set")
-            .on(Method::POST, ControlToken, clock::set, "setClock", "Moves the clock forward to a moment."),
-        sandbox("/clock/freeze")
-            .on(Method::POST, ControlToken, clock::freeze, "freezeClock", "Lets the clock stand."),
-        sandbox("/clock/resume")
-            .on(Method::POST, ControlToken, clock::resume, "resumeClock", "Lets the clock run on."),
+        sandbox("/snapshots")
+            .on(Method::GET, ControlToken, snapshots::list, "listSnapshots", "Lists the states that were saved."),
+        sandbox("/snapshots/{name}")
+            .on(Method::PUT, ControlToken, snapshots::save, "saveSnapshot", "Saves the state of the sandbox under a name.")
+            .on(Method::DELETE, ControlToken, snapshots::remove, "removeSnapshot", "Removes a saved state."),
+        sandbox("/snapshots/{name}/restore")
+            .on(Method::POST, ControlToken, snapshots::restore, "restoreSnapshot", "Goes back to a saved state."),
+        sandbox("/reset")
+            .on(Method::POST, ControlToken, snapshots::reset, "resetSandbox", "Goes back to the demo clients and the sample zones."),
         sandbox("/troubles")
             .on(Method::GET, ControlToken, troubles::list, "listTroubles", "Lists the troubles, and says which are on.")
             .on(Method::DELETE, ControlToken, troubles::clear, "clearTroubles", "Undoes every trouble that is on."),

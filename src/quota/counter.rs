@@ -153,6 +153,11 @@ impl Today {
         (self.is_read && self.day == day).then_some(self.count)
     }
 
+    /// The day, and its count if it was read from the store.
+    pub(super) fn count_read(&self) -> Option<(Day, Count)> {
+        self.is_read.then_some((self.day, self.count))
+    }
+
     /// Counts every unit of `day` that is available here as spent, and says how many that were.
     pub(super) fn use_available(&mut self, day: Day) -> u64 {
         if self.day == day { std::mem::take(&mut self.count.available) } else { 0 }
@@ -177,7 +182,7 @@ impl Today {
         self.take_unspent()
     }
 
-    fn take_unspent(&mut self) -> Unspent {
+    pub(super) fn take_unspent(&mut self) -> Unspent {
         let units = std::mem::take(&mut self.count.available);
         self.count.leased = self.count.leased.saturating_sub(units);
         Unspent { day: self.day, units }

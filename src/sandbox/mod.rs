@@ -32,6 +32,7 @@ pub use self::journal::Journal;
 pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
+pub(crate) use self::snapshots::{GateState, InvalidName, SnapshotError, SnapshotName};
 pub use self::upkeep::{JumpFault, Upkeep};
 use crate::time::SandboxClock;
 
@@ -48,7 +49,7 @@ pub struct Sandbox {
     /// The names by which control requests may call this server.
     pub hosts: OwnHosts,
     /// The rules for faults.
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     /// What was requested and answered.
     pub journal: Journal,
     /// The states to go back to.
@@ -69,14 +70,20 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, journal: Journal) -> Self {
+    pub fn new(
+        clock: Arc<SandboxClock>,
+        token: ControlToken,
+        hosts: OwnHosts,
+        journal: Journal,
+        snapshots: Snapshots,
+    ) -> Self {
         Self {
-            faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
+            faults: Arc::new(Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0)),
             clock,
             token,
             hosts,
             journal,
-            snapshots: Snapshots::default(),
+            snapshots,
             troubles: Troubles::default(),
             helpers: Mutex::default(),
             in_flight: RwLock::new(()),
@@ -107,8 +114,13 @@ mod tests {
     async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
-        let sandbox =
-            Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default(), Journal::new(10));
+        let sandbox = Sandbox::new(
+            clock,
+            ControlToken::open(folder.path()).unwrap(),
+            OwnHosts::default(),
+            Journal::new(10),
+            Snapshots::in_memory(),
+        );
         let (one, other) = (sandbox.enter().await, sandbox.enter().await);
         assert!(sandbox.quiet().now_or_never().is_none());
         drop(one);

@@ -33,6 +33,8 @@ mod sandbox_control;
 mod sandbox_effects;
 mod sandbox_faults;
 mod sandbox_journal;
+mod sandbox_snapshots;
+mod sandbox_state;
 mod sandbox_tokens;
 mod sandbox_troubles;
 mod stop;

@@ -68,6 +68,12 @@ impl Api {
         self.call(|| post().header("Authorization", &self.authorization).send_empty())?.read()
     }
 
+    /// Sends no body.
+    pub(in crate::cli) fn put_nothing<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let put = || self.connection.agent.put(self.connection.address(path));
+        self.call(|| put().header("Authorization", &self.authorization).send_empty())?.read()
+    }
+
     /// Sends a merge patch (RFC 7396).
     pub(in crate::cli) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         let request = || self.connection.agent.patch(self.connection.address(path));

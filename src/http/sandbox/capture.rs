@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderMap};
 use actix_web::http::{Method, Version};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest};
@@ -91,7 +91,7 @@ impl Capture {
                 Some(copied)
             }
             // The dispatchers give no body of another kind.
-            other => {
+            other @ (Payload::None | Payload::H1 { .. } | Payload::H2 { .. }) => {
                 request.set_payload(other);
                 None
             }
@@ -183,6 +183,10 @@ impl Recording {
         });
         let (mut has_more_request_fields, mut has_more_answer_fields) = (false, false);
         texts.write(Part::RequestFields, |out| {
+            // HTTP/2 has it as a pseudo-header.
+            if let Some(authority) = target.authority().filter(|_| !request.headers().contains_key(HOST)) {
+                let _infallible = writeln!(out, "host: {}", redaction::path(cut(authority.as_str())));
+            }
             has_more_request_fields = push_fields(out, request.headers(), jti, Sender::Client);
         });
         texts.write(Part::AnswerFields, |out| {
@@ -238,13 +242,14 @@ impl Recording {
     }
 }
 
-/// The body of an answer, which is copied while it is sent.
+/// The body of an answer, which is copied while it is sent. Not boxed: a [`BoxBody`] passes on one error only, and a
+/// [`Delivered`] may ask for several breaks.
 pub(crate) struct RecordedBody {
     body: Delivered,
     size: BodySize,
     is_head: bool,
     copied: Copied,
-    /// Until the request is recorded.
+    /// Until the request is recorded, if it is recorded at all.
     recording: Option<Recording>,
 }
 
@@ -267,14 +272,14 @@ impl MessageBody for RecordedBody {
 }
 
 impl RecordedBody {
-    /// A body that the journal does not get.
+    /// The body of an answer that is not recorded.
     pub(super) fn unrecorded(body: BoxBody) -> Self {
-        let size = body.size();
-        Self { body: Delivered::Whole(body), size, is_head: false, copied: Copied::default(), recording: None }
+        let body = Delivered::Whole(body);
+        Self { size: body.size(), body, is_head: false, copied: Copied::default(), recording: None }
     }
 
     fn pass(&mut self, bytes: &[u8]) {
-        if self.is_head {
+        if self.is_head || self.recording.is_none() {
             return;
         }
         let is_last = matches!(self.size, BodySize::Sized(size) if self.copied.bytes + bytes.len() as u64 >= size);

@@ -16,6 +16,7 @@ mod outer;
 mod prefer;
 mod request_events;
 pub(super) mod requests;
+pub(super) mod snapshots;
 pub(super) mod tokens;
 pub(super) mod troubles;
 mod vocabulary;
@@ -32,9 +33,11 @@ pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::NotQuiet;
+
+/// What the control of a sandbox is served under.
+pub(super) const SANDBOX: &str = "/sandbox";
 
 /// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
 fn is_control(request: &ServiceRequest) -> bool {

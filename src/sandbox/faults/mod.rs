@@ -22,13 +22,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::area::Area;
 pub(crate) use self::firing::Firing;
 pub(crate) use self::matcher::{Matcher, RequestFacts};
 pub(crate) use self::preference::Preference;
 pub(crate) use self::reading::{KnownProblem, Vocabulary, read_rule, read_search};
 pub use self::rule::EffectKind;
-use self::rule::Rule;
+use self::rule::{Rule, SavedRule};
 use crate::api::sandbox::fault::{Fault, FaultRule};
 use crate::counts::Counts;
 use crate::time::SharedClock;
@@ -63,18 +65,17 @@ struct Rules {
 }
 
 /// The rules as they were at one moment, to go back to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SavedFaults {
-    rules: Rules,
-    /// When, by the monotonic clock.
-    at: Duration,
+    in_order: Vec<SavedRule>,
+    added: u64,
 }
 
 /// Why rules cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddFault {
     /// Two rules would have one name.
-    #[error("is the name of another active rule: choose another, or remove that rule first")]
+    #[error("belongs to another active rule: choose another name, or remove that rule first")]
     NameTaken {
         /// Which of the new rules, from 0.
         index: usize,
@@ -205,17 +206,17 @@ impl Faults {
 
     /// The rules with their numbers.
     pub(crate) fn save(&self) -> SavedFaults {
-        SavedFaults { rules: self.lock().clone(), at: self.clock.monotonic() }
+        let now = self.clock.monotonic();
+        let rules = self.lock();
+        SavedFaults { in_order: rules.in_order.iter().map(|rule| rule.save(now)).collect(), added: rules.added }
     }
 
     /// Goes back to what was saved. A rule has as much of its `for` left as it had then.
     pub(crate) fn restore(&self, saved: &SavedFaults) {
-        let SavedFaults { mut rules, at } = saved.clone();
+        let SavedFaults { in_order, added } = saved.clone();
         let now = self.clock.monotonic();
-        for rule in &mut rules.in_order {
-            rule.move_start(at, now);
-        }
-        self.replace(&mut self.lock(), rules);
+        let in_order = in_order.into_iter().map(|rule| Rule::restored(rule, now)).collect();
+        self.replace(&mut self.lock(), Rules { in_order, added });
     }
 
     fn replace(&self, rules: &mut Rules, changed: Rules) {
