@@ -31,10 +31,10 @@ mod sandbox_requests;
 mod set_up;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
-#[path = "cli/why.rs"]
-mod why;
 #[path = "cli/troubles.rs"]
 mod troubles;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -5,6 +5,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
+use super::SANDBOX;
 use super::answer;
 use super::control::Control;
 use super::vocabulary::with_vocabulary;
@@ -13,7 +14,6 @@ use crate::api::sandbox::fault::{Fault, FaultList, FaultRule};
 use crate::clients::Clients;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::Sandbox;
 use crate::sandbox::faults::{AddFault, MAX_ACTIVE, Vocabulary, read_rule};
