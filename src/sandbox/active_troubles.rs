@@ -157,7 +157,8 @@ impl Troubles {
             }
             Act::RevokeTokens | Act::RotateSecret { .. } | Act::Suspend | Act::NarrowScope | Act::UseUpQuota => {
                 let client = Box::new(Arc::unwrap_or_clone(client.ok_or(TroubleError::ClientMissing)?));
-                let first = on.iter().find_map(|on| on.undo.secrets_of(&client)).unwrap_or(&client).clone();
+                let first = on.iter().find_map(|on| on.undo.secrets_of(&client)).unwrap_or(&client);
+                let first = Box::new(first.clone());
                 change(trouble.act, client, before, first, rooms).await?
             }
         };
@@ -296,7 +297,7 @@ impl On {
 
 impl Undo {
     /// The client before its secrets were changed, if it is this one.
-    fn secrets_of(&self, client: &Client) -> Option<&Box<Client>> {
+    fn secrets_of(&self, client: &Client) -> Option<&Client> {
         match self {
             Self::Secrets(before, _) if before.client_id == client.client_id => Some(before),
             Self::Secrets(..) | Self::Status(_) | Self::Scope(_) | Self::Units(..) | Self::Rule(_) => None,
