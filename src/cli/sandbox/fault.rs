@@ -25,21 +25,14 @@ const EXAMPLES: &str = "Examples:
 The first rule that matches a request and fires is the one that acts.";
 
 const EFFECTS: &str = "Effects:
-  a status, such as 503 or 429
-      the answer that this gate has for it; for 502 and the like, one as a proxy sends it
-  a problem, such as token-revoked or quota-exceeded
-      the answer that the gate gives in that case; /problems/NAME explains each
-  slow, timeout, dribble, bandwidth, truncate
-      a slow network: see --delay, --over and --bytes
-  drop, reset, mid-headers, mid-body, goaway, rst-stream
-      the connection ends
-  lost
-      the change is made, and its answer never arrives
-  empty, html, not-json, wrong-content-type
-      another body
-  unknown-members, reordered-members, token-type-lowercase, no-expires-in, no-scope,
-  retry-after-date, chunked-body, lowercase-fields, title-case-fields, connection-close
-      an answer that is lawful but unusual
+- a status, such as 503 or 429: the answer that this gate has for it; for 502 and the like, one as a proxy sends it
+- a problem, such as token-revoked or quota-exceeded: the answer of the gate in that case; /problems/NAME explains each
+- slow, timeout, dribble, bandwidth, truncate: a slow network; see --delay, --over and --bytes
+- drop, reset, mid-headers, mid-body, goaway, rst-stream: the connection ends
+- lost: the change is made, and its answer never arrives
+- empty, html, not-json, wrong-content-type: another body
+- an answer that is lawful but unusual: unknown-members, reordered-members, token-type-lowercase, no-expires-in, no-scope,
+retry-after-date, chunked-body, lowercase-fields, title-case-fields, connection-close
 
 Examples:
   boomgate fault add 503 --times 2 --client demo-writer

@@ -22,6 +22,7 @@ pub(super) mod troubles;
 mod vocabulary;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -34,7 +35,11 @@ pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::json::Document;
+use crate::oauth::scope::ScopeToken;
 use crate::sandbox::NotQuiet;
+
+/// Says which scope token the route of a request needs: the table of routes does, which names the handlers here.
+pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
 /// What the control of a sandbox is served under.
 pub(super) const SANDBOX: &str = "/sandbox";
