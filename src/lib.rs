@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! 6  main, cli        arguments → configuration → run a server, or call a running one
+//!    testing          a sandbox inside a Rust test
 //! 5  server, config, tls, telemetry
 //!                     assembly: settings, sockets, the certificate, the log
 //! 4  http, sandbox, refusals, listener
@@ -84,6 +85,7 @@ pub mod sandbox;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod testing;
 pub(crate) mod text;
 pub mod throttle;
 pub mod time;

@@ -7,8 +7,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use boomgate::api::sandbox::fault::{Variation, Word};
+use boomgate::api::sandbox::token::ForgedKind;
+use boomgate::api::sandbox::trouble::TroubleName;
+use boomgate::counts::Label;
 use boomgate::http::error::ProblemKind;
 use boomgate::http::routes::{Route, table};
+use boomgate::sandbox::faults::EffectKind;
 
 /// What a page calls a file of the repository by: the folders that such paths start with.
 const FOLDERS: [&str; 9] =
@@ -103,6 +108,24 @@ fn the_page_of_the_errors_has_each_kind() {
     };
     let unnamed: Vec<_> = ProblemKind::ALL.iter().filter(|kind| !is_named(kind)).map(|kind| kind.slug()).collect();
     assert!(unnamed.is_empty(), "kinds of problems that docs/errors.md does not have: {unnamed:?}");
+}
+
+/// A table of names is whole, and in the order of the code.
+#[test]
+fn the_pages_of_the_sandbox_have_each_name() {
+    let names = |path: &str, head: &str| -> Vec<String> {
+        let page = text(&root().join(path));
+        let rows = page.lines().skip_while(|line| !line.starts_with(&format!("| {head} |"))).skip(2);
+        rows.map_while(|row| Some(row.strip_prefix("| `")?.split('`').next()?.to_owned())).collect()
+    };
+    assert_eq!(names("docs/sandbox/faults.md", "effect"), all_names(EffectKind::ALL, Label::name));
+    assert_eq!(names("docs/sandbox/faults.md", "variation"), all_names(Variation::ALL, Word::name));
+    assert_eq!(names("docs/sandbox/troubles.md", "trouble"), all_names(TroubleName::ALL, Label::name));
+    assert_eq!(names("docs/sandbox/wrong-tokens.md", "kind"), all_names(ForgedKind::ALL, Label::name));
+}
+
+fn all_names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|one| name(*one)).collect()
 }
 
 fn pages() -> Vec<PathBuf> {

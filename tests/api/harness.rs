@@ -334,7 +334,8 @@ pub(crate) fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderNa
     (AUTHORIZATION, format!("Basic {encoded}"))
 }
 
-fn client(ca: &[u8], address: SocketAddr, http2: bool) -> Client {
+/// A client that trusts this authority and finds `localhost` at this address, over HTTP/2 or HTTP/1.1.
+pub(crate) fn client(ca: &[u8], address: SocketAddr, http2: bool) -> Client {
     // Fails from the second time on: there is a provider already.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder()

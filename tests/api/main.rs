@@ -32,6 +32,7 @@ mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_effects;
 mod sandbox_faults;
+mod sandbox_in_a_test;
 mod sandbox_journal;
 mod sandbox_snapshots;
 mod sandbox_state;

@@ -3,6 +3,7 @@
 //! bash runs them. zsh need not be installed: what it would read in another way is refused by its rules, below.
 
 use std::io::BufRead as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -16,6 +17,12 @@ const BUILT: &str = "$PWD/target/debug";
 const SET_UP: &str = "getting-started.md#set-up-your-shell";
 /// The page whose blocks install and start a server; all other pages are read beside a sandbox.
 const SELF_HOSTING: &str = "docs/self-hosting.md";
+/// The pages that show what their blocks print, in blocks of their own.
+const WITH_OUTPUT: &str = "docs/sandbox";
+/// What such a page leaves out at the end of a line.
+const LEFT_OUT: char = '…';
+/// The shortest identifier, secret or digest, in characters: that of a UUID.
+const ID_CHARS: usize = 36;
 
 /// What the blocks of a page print, among other things.
 const ANSWERS: [(&str, &[&str]); 7] = [
@@ -101,7 +108,64 @@ fn beside_a_sandbox(page: &Page) -> String {
         return String::new();
     }
     let sandbox = Running::start("sandbox");
-    paste(sandbox.folder.path(), &script(&lines, &sandbox))
+    if !page.name.starts_with(WITH_OUTPUT) {
+        return paste(sandbox.folder.path(), &script(&lines, &sandbox));
+    }
+    // Some blocks run what the repository has for readers to copy.
+    symlink(repository().join("examples"), sandbox.folder.path().join("examples")).unwrap();
+    let printed = paste(sandbox.folder.path(), &format!("exec 2>&1\n{}", script(&lines, &sandbox)));
+    check_output(page, &printed.replace(&sandbox.address, "https://localhost:8443"));
+    printed
+}
+
+/// Checks that each line which a page shows as output was printed, but for what is another in each run.
+fn check_output(page: &Page, printed: &str) {
+    let printed_lines: Vec<String> = printed.lines().map(lasting_parts).collect();
+    let blocks = page.blocks();
+    let shown = blocks.iter().filter(|block| block.language == "text").flat_map(|block| &block.lines);
+    let mut count = 0;
+    for line in shown.filter(|line| !line.is_empty()) {
+        count += 1;
+        let is_printed = match line.split_once(LEFT_OUT) {
+            Some((start, _)) => printed_lines.iter().any(|printed| printed.starts_with(&lasting_parts(start))),
+            None => printed_lines.contains(&lasting_parts(line)),
+        };
+        assert!(is_printed, "{}: {line} is not in: {printed}", page.name);
+    }
+    assert_ne!(count, 0, "{} shows no output", page.name);
+}
+
+/// A line without what is another in each run: numbers, unless they are a status, identifiers, and the width of columns.
+fn lasting_parts(line: &str) -> String {
+    let is_status = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_in_id = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let lasting = |part: &str| match part.len() {
+        ID_CHARS.. => "ID".to_owned(),
+        _ => part.replace(|letter: char| letter.is_ascii_digit(), ""),
+    };
+    let of_word = |word: &str| -> String {
+        if is_status(word) {
+            word.to_owned()
+        } else {
+            word.split_inclusive(|letter| !is_in_id(letter)).map(lasting).collect()
+        }
+    };
+    line.split_whitespace().map(of_word).collect::<Vec<String>>().join(" ")
+}
+
+#[test]
+fn output_is_compared_without_what_is_another_in_each_run() {
+    let id = "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c";
+    for (shown, printed, is_same) in [
+        ("now  2026-11-28T08:13:47Z", "now 2027-01-01T09:00:12Z", true),
+        ("jti 1ba32c68-d151-8e8d-8ef8-56a6e383ac72", &format!("jti   {id}"), true),
+        ("jti 1ba32c68-d151-8e8d-8ef8-56a6e383ac72", "jti none", false),
+        ("401", "200", false),
+        ("503 flaky", "503 flaky", true),
+        ("frozen  no", "frozen  yes", false),
+    ] {
+        assert_eq!(lasting_parts(shown) == lasting_parts(printed), is_same, "{shown} and {printed}");
+    }
 }
 
 /// Installs below a folder of its own, on a port of its own, and as this user: a test changes nothing on the machine.

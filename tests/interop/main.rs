@@ -13,6 +13,7 @@ mod curl;
 #[allow(dead_code, reason = "the tests of the API use all of it")]
 #[path = "../api/harness.rs"]
 mod harness;
+mod partners;
 #[path = "../process/mod.rs"]
 mod process;
 mod resource_servers;

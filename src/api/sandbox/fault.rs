@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::time::Span;
 
 /// A closed set of words on the wire.
-pub(crate) trait Word: Copy + 'static {
+pub trait Word: Copy + 'static {
     /// Every word, in the order of the documentation.
     const ALL: &'static [Self];
 

@@ -100,7 +100,8 @@ fn shown(clock: &SandboxClock) -> HttpResponse {
     let answered = ClockAnswer {
         now: clock.now(),
         real_now: clock.real_now(),
-        shifted_by_s: clock.shifted_by_ms() / 1_000,
+        // A jump ends at its moment, whatever time it took itself: a shift by an hour is some milliseconds less.
+        shifted_by_s: (clock.shifted_by_ms() + 500).div_euclid(1_000),
         frozen,
         note: frozen.then(|| FROZEN.to_owned()),
     };

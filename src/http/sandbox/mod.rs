@@ -42,7 +42,7 @@ use crate::sandbox::NotQuiet;
 pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
 /// What the control of a sandbox is served under.
-pub(super) const SANDBOX: &str = "/sandbox";
+pub(crate) const SANDBOX: &str = "/sandbox";
 
 /// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
 fn is_control(request: &ServiceRequest) -> bool {
