@@ -7,6 +7,7 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
@@ -14,17 +15,22 @@ use futures_util::future::LocalBoxFuture;
 use super::disturbance::Disturbance;
 use super::{injection, is_control};
 use crate::http::request_context::ask_for_facts;
+use crate::oauth::scope::ScopeToken;
 use crate::sandbox::Sandbox;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>);
+pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>, pub(crate) NeededScope);
+
+/// The scope token that a request with this method and this path needs.
+pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
 /// [`InnerLayer`] around the application of one worker.
 #[derive(Debug)]
 pub(crate) struct InnerService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    needed_scope: NeededScope,
 }
 
 impl<S> Transform<S, ServiceRequest> for InnerLayer
@@ -38,7 +44,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(InnerService { application: Rc::new(application), sandbox: self.0.clone() }))
+        ready(Ok(InnerService { application: Rc::new(application), sandbox: self.0.clone(), needed_scope: self.1 }))
     }
 }
 
@@ -54,6 +60,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        let needed_scope = self.needed_scope;
         if is_control(&request) {
             return Box::pin(application.call(request));
         }
@@ -66,7 +73,7 @@ where
             };
             if !disturbance.reaches_gate() {
                 let (request, _) = request.into_parts();
-                return Ok(injection::answer(request, &disturbance, &sandbox).await);
+                return Ok(injection::answer(request, &disturbance, &sandbox, needed_scope).await);
             }
             let response = {
                 let _until_it_is_answered = sandbox.enter().await;
@@ -76,7 +83,7 @@ where
                 return Ok(response);
             }
             let (request, _) = response.into_parts();
-            Ok(injection::answer(request, &disturbance, &sandbox).await)
+            Ok(injection::answer(request, &disturbance, &sandbox, needed_scope).await)
         })
     }
 }
