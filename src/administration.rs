@@ -203,6 +203,20 @@ impl Administration {
         Ok(())
     }
 
+    /// When each client's exposed secret last made an audit entry.
+    pub(crate) fn exposures(&self) -> Vec<(ClientId, UnixSeconds)> {
+        self.exposed.pin().iter().map(|(client_id, at)| (client_id.clone(), *at)).collect()
+    }
+
+    /// Goes back to exposures that were read before.
+    pub(crate) fn restore_exposures(&self, exposures: &[(ClientId, UnixSeconds)]) {
+        let exposed = self.exposed.pin();
+        exposed.clear();
+        for (client_id, at) in exposures {
+            exposed.insert(client_id.clone(), *at);
+        }
+    }
+
     /// Adds an audit entry that authentications failed.
     pub(crate) async fn authentications_failed(&self, failures: &FailureSummary) -> Result<(), StoreError> {
         let event = Event {

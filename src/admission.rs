@@ -18,12 +18,15 @@ mod walk;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::denial::{Denial, Reason};
-pub use self::facts::{Facts, Unverified};
+pub use self::facts::Facts;
 use self::live::Live;
 use self::verified_tokens::VerifiedTokens;
 pub use self::verified_tokens::{Lookup, VerifiedToken};
-use self::walk::{Genuine, check_active, identify, walk, walk_on};
+pub use self::walk::{Genuine, Unverified};
+use self::walk::{check_active, identify, walk, walk_on};
 use crate::clients::{Client, Clients};
 use crate::counts::{Counter, Counts};
 use crate::limits::{Limits, Rate};
@@ -31,10 +34,10 @@ pub use crate::oauth::audience::ADMIN_AUDIENCE;
 use crate::oauth::credentials::ClientId;
 pub use crate::oauth::resource::Api;
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, ScopeToken};
-use crate::quota::{DayUsed, LeaseCounts, Quota, Units};
+use crate::quota::{DayUsed, LeaseCounts, Quota, Units, Unspent, Used};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
-use crate::throttle::{Permits, Throttle};
+use crate::throttle::{Level, Permits, Throttle};
 use crate::time::{SharedClock, UnixSeconds};
 use crate::tokens::{TokenFault, Tokens};
 
@@ -67,6 +70,14 @@ pub struct Decisions {
     pub denied: Counts<Reason>,
     /// Requests that waited for a quota block.
     pub waited: Counter,
+}
+
+/// How far clients have used their limits, apart from when that was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct LimitLevels {
+    throttle: Vec<Level>,
+    admin_throttle: Vec<Level>,
+    quota: Vec<Used>,
 }
 
 /// What a handler requires of its caller.
@@ -116,7 +127,7 @@ pub struct Standing {
 }
 
 /// How far the walk came without waiting.
-pub enum Walk<T = Arc<VerifiedToken>, E = Box<Refusal>> {
+pub enum Walk<T = Arc<VerifiedToken>, E = Box<Denied>> {
     /// To its end.
     Decided(Decision<T, E>),
     /// To the quota, of which this process has no unit available.
@@ -132,7 +143,7 @@ pub struct NeedsLease<T = Arc<VerifiedToken>> {
 }
 
 /// The outcome of the walk, and where the client stands if it was authenticated.
-pub struct Decision<T = Arc<VerifiedToken>, E = Box<Refusal>> {
+pub struct Decision<T = Arc<VerifiedToken>, E = Box<Denied>> {
     /// Whether the request may proceed.
     pub outcome: Result<Admitted<T>, E>,
     /// Where the client stands, if its token was active.
@@ -143,7 +154,7 @@ pub struct Decision<T = Arc<VerifiedToken>, E = Box<Refusal>> {
 
 /// A request that may not proceed.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Denied {
     /// The check that failed.
     pub denial: Denial,
     /// What the walk saw, and what the checks behind the failed one would have seen.
@@ -235,7 +246,7 @@ impl Admission {
         authorization: impl Iterator<Item = &'r [u8]>,
         query: &str,
         api: Api,
-    ) -> Result<Admitted, Box<Refusal>> {
+    ) -> Result<Admitted, Box<Denied>> {
         let right = Right::any(api);
         let outcome = identify(&mut Live::new(self, authorization, query, &right).without_limits());
         self.decisions.count(&outcome);
@@ -287,9 +298,45 @@ impl Admission {
         Ok(Standing { permits, units: Some(units) })
     }
 
+    /// Counts all that is left of a client's day as spent, for the sandbox; `None` if no quota limits the client.
+    pub(crate) async fn use_up_quota(&self, client: &Client) -> Result<Option<Unspent>, StoreError> {
+        self.quota.use_up(&client.client_id, client.limits).await
+    }
+
+    /// Whether a client has called today and has no unit left.
+    pub(crate) fn has_used_up_quota(&self, client: &Client) -> bool {
+        self.quota.peek_in_memory(&client.client_id, client.limits).is_some_and(|units| units.remaining == Some(0))
+    }
+
+    /// No longer counts units as spent that were used up.
+    pub(crate) async fn give_back_quota(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        self.quota.give_back(client_id, unspent).await
+    }
+
     /// Returns unspent units to the store. For a clean stop, after the last request.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.quota.close().await
+    }
+
+    /// How far clients have used their limits. Returns unspent units to the store first, and then its records are exact.
+    /// While this runs, no request may be admitted.
+    pub(crate) async fn capture(&self) -> Result<LimitLevels, StoreError> {
+        let quota = self.quota.capture().await?;
+        Ok(LimitLevels { throttle: self.throttle.capture(), admin_throttle: self.admin_throttle.capture(), quota })
+    }
+
+    /// Waits for what is still written to the store for requests that have ended. To be called before the store goes
+    /// back, while no request is admitted.
+    pub(crate) async fn settle(&self) {
+        self.quota.settle().await;
+    }
+
+    /// Goes back to what was captured, after the store went back. Remembers no token of the time since.
+    pub(crate) fn restore(&self, levels: &LimitLevels) {
+        self.verified_tokens.forget_all();
+        self.throttle.restore(&levels.throttle);
+        self.admin_throttle.restore(&levels.admin_throttle);
+        self.quota.restore(&levels.quota);
     }
 
     /// Returns the unspent quota of past days to the store.
@@ -333,7 +380,7 @@ fn quota_limits(limits: Limits, api: Api) -> Limits {
 }
 
 impl Decisions {
-    fn count(&self, outcome: &Result<Admitted, Box<Refusal>>) {
+    fn count(&self, outcome: &Result<Admitted, Box<Denied>>) {
         match outcome {
             Ok(_) => self.admitted.add_one(),
             Err(refusal) => self.denied.add_one(refusal.denial.reason()),

@@ -68,6 +68,11 @@ impl Audit {
         self.written.totals()
     }
 
+    /// Goes on from the store alone, after its whole content was replaced.
+    pub(crate) async fn start_anew(&self) {
+        self.head.lock().await.take();
+    }
+
     /// Makes a change and adds its entry in one commit; `None` if the conditions of the change do not hold. Waits for
     /// the sync of its commit, and for the entries before.
     pub async fn commit(&self, change: &Txn, event: &Event) -> Result<Option<Revision>, StoreError> {

@@ -76,14 +76,20 @@ enum Command {
     Key(key::Options),
     /// Show who changed what and when, and verify that no entry of the log was altered
     Audit(audit::Options),
-    /// Get, explain and revoke access tokens
+    /// Get, explain, revoke and forge access tokens
     Token(token::Options),
     /// Show and move the clock of a sandbox
     Clock(sandbox::clock::Options),
     /// List, show and follow the requests that a sandbox has answered
     Requests(sandbox::requests::Options),
+    /// Save the state of a sandbox, and go back to it
+    Snapshot(sandbox::snapshot::Options),
+    /// Take a sandbox back to the demo clients and the sample zones
+    Reset(sandbox::reset::Options),
     /// Say why a request was refused, check by check, and what would have let it through
     Why(why::Options),
+    /// Make happen what happens to clients in real life, in a sandbox
+    Trouble(sandbox::trouble::Options),
     /// Disturb requests to a sandbox on purpose
     Fault(sandbox::fault::Options),
     /// Check and show the settings
@@ -121,7 +127,10 @@ pub fn run() -> ExitCode {
         Command::Token(options) => token::run(&options, &environment),
         Command::Clock(options) => sandbox::clock::run(options, &environment),
         Command::Requests(options) => sandbox::requests::run(options, &environment),
+        Command::Snapshot(options) => sandbox::snapshot::run(options, &environment),
+        Command::Reset(options) => sandbox::reset::run(options, &environment),
         Command::Why(options) => why::run(&options, &environment),
+        Command::Trouble(options) => sandbox::trouble::run(options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),

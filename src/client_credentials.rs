@@ -17,6 +17,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::facts::Facts;
 use self::live::Live;
 pub use self::targets::Targets;
@@ -30,7 +32,7 @@ use crate::oauth::credentials::{ClientAuthentication, ClientId};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
-use crate::throttle::Throttle;
+use crate::throttle::{Level, Throttle};
 use crate::time::SharedClock;
 use crate::tokens::{Issued, Tokens};
 
@@ -59,6 +61,13 @@ pub struct Answers {
     pub refused: Counts<ErrorCode>,
     /// Client authentications that failed, at any endpoint.
     pub failed_authentications: Counter,
+}
+
+/// The limits on token requests and revocations, apart from when they were read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TokenRequestLevels {
+    token_requests: Vec<Level>,
+    revocations: Vec<Level>,
 }
 
 impl Label for ErrorCode {
@@ -107,7 +116,7 @@ pub enum TokenError {
 
 /// A token request that is refused.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct NotGranted {
     /// The step that failed.
     pub error: TokenError,
     /// What the walk saw.
@@ -160,6 +169,17 @@ impl ClientCredentials {
         self.revocation_throttle.forget(client_id);
     }
 
+    /// How far clients have used the limits on their token requests and their revocations.
+    pub(crate) fn capture(&self) -> TokenRequestLevels {
+        TokenRequestLevels { token_requests: self.throttle.capture(), revocations: self.revocation_throttle.capture() }
+    }
+
+    /// Goes back to what was captured.
+    pub(crate) fn restore(&self, levels: &TokenRequestLevels) {
+        self.throttle.restore(&levels.token_requests);
+        self.revocation_throttle.restore(&levels.revocations);
+    }
+
     /// Forgets the counters of clients that are no longer registered.
     pub(crate) fn forget_unregistered(&self) {
         for throttle in [&self.throttle, &self.revocation_throttle] {
@@ -179,14 +199,14 @@ impl ClientCredentials {
         &self,
         request: Result<TokenRequest, MalformedRequest>,
         source: IpAddr,
-    ) -> Result<Grant<'_>, Box<Refusal>> {
+    ) -> Result<Grant<'_>, Box<NotGranted>> {
         let mut rooms = Live::new(self, request, source);
         match walk(&mut rooms) {
             Ok((client, issued)) => {
                 self.answers.issued.add_one();
                 Ok(Grant { client, issued, rooms })
             }
-            Err(error) => Err(Box::new(Refusal { error, facts: Arc::new(rooms.into_facts()) })),
+            Err(error) => Err(Box::new(NotGranted { error, facts: Arc::new(rooms.into_facts()) })),
         }
     }
 

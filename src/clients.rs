@@ -32,7 +32,7 @@ pub use crate::api::secret::SecretStanding;
 use crate::oauth::credentials::{
     ClientAuthentication, ClientId, ClientSecret, DigestKey, Fingerprint, PresentedSecret, SecretDigest,
 };
-use crate::store::{Key, Revision, Store, StoreError, Txn, Value, View};
+use crate::store::{Entries, Key, Revision, Store, StoreError, Txn, Value, View};
 use crate::time::UnixSeconds;
 
 /// The most clients that one page of a search looks at.
@@ -217,6 +217,20 @@ impl Clients {
             client.is_some_and(|client| client.has_secret(secret_id))
         };
         self.uses.write_back(exists).await
+    }
+
+    /// Goes on from the store alone, after its whole content was replaced in that commit.
+    pub(crate) async fn start_anew(&self, replaced: Revision) {
+        self.uses.forget_unwritten();
+        self.uses.wait_for(replaced).await;
+        self.wait_for(replaced).await;
+    }
+
+    /// Whether secrets in these entries of a store are digested with the key of this installation.
+    pub(crate) fn can_verify_secrets_of(&self, entries: &Entries) -> bool {
+        let probe = ClientSecret::new(String::new().into());
+        let of_entries = digest_key::of(entries).map(|key| key.digest(&probe));
+        of_entries.is_some_and(|digest| digest.ct_eq(&self.digest_key.digest(&probe)).into())
     }
 
     /// A client as the store has it now, and its stored form, for the condition of a change.

@@ -15,11 +15,12 @@ use std::time::Duration;
 use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
 use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
 
-use self::failure_log::FailureLog;
+use self::failure_log::{FailureLog, Unlogged};
 pub use self::failure_log::{FailureSummary, Pair};
+use crate::limits::{FullAt, Mode, full_in};
 use crate::oauth::credentials::ClientId;
 use crate::time::{Monotonic, SharedClock};
 
@@ -28,7 +29,7 @@ const MAX_KEYS: usize = 16_384;
 /// How many clients' failures one address may have.
 const CLIENTS_OF_AN_ADDRESS: u32 = 10;
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Duration>>;
+type Limiter = RateLimiter<Mode, FullAt, Monotonic, NoOpMiddleware<Duration>>;
 
 /// The failures of all addresses.
 pub struct Failures {
@@ -36,6 +37,15 @@ pub struct Failures {
     of_pairs: Limiters<(Box<str>, IpAddr)>,
     of_addresses: Limiters<IpAddr>,
     log: FailureLog,
+}
+
+/// How much of the limits on failures was used, and what the audit log has not recorded yet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct FailureState {
+    /// The time until all failures are allowed again, for each pair and address.
+    of_pairs: Vec<((Box<str>, IpAddr), Duration)>,
+    of_addresses: Vec<(IpAddr, Duration)>,
+    unlogged: Unlogged,
 }
 
 impl Failures {
@@ -73,6 +83,18 @@ impl Failures {
         self.log.remaining()
     }
 
+    pub(crate) fn capture(&self) -> FailureState {
+        let Self { of_pairs, of_addresses, log, .. } = self;
+        FailureState { of_pairs: of_pairs.capture(), of_addresses: of_addresses.capture(), unlogged: log.capture() }
+    }
+
+    /// Goes back to what was captured.
+    pub(crate) fn restore(&self, state: &FailureState) {
+        self.of_pairs.restore(&state.of_pairs);
+        self.of_addresses.restore(&state.of_addresses);
+        self.log.restore(&state.unlogged);
+    }
+
     /// Says that the audit log has recorded a summary.
     pub(crate) fn mark_logged(&self, summary: &FailureSummary) {
         self.log.mark_logged(summary, self.clock.now());
@@ -83,6 +105,7 @@ impl Failures {
 struct Limiters<K> {
     clock: SharedClock,
     rate: governor::Quota,
+    burst: NonZeroU32,
     by_key: Cache<K, Arc<Limiter>>,
 }
 
@@ -90,18 +113,33 @@ impl<K: Clone + Eq + Hash> Limiters<K> {
     /// Allows `times` as many failures as `per_minute` and `burst`.
     fn new(clock: SharedClock, per_minute: u32, burst: u32, times: u32) -> Self {
         let limit = |limit: u32| NonZeroU32::new(limit.saturating_mul(times)).unwrap_or(NonZeroU32::MIN);
-        let rate = governor::Quota::per_minute(limit(per_minute)).allow_burst(limit(burst));
-        Self { clock, rate, by_key: Cache::new(MAX_KEYS) }
+        let burst = limit(burst);
+        let rate = governor::Quota::per_minute(limit(per_minute)).allow_burst(burst);
+        Self { clock, rate, burst, by_key: Cache::new(MAX_KEYS) }
     }
 
     fn count(&self, key: &K) -> Result<(), Duration> {
         let limiter = self.by_key.get(key).unwrap_or_else(|| {
-            let limiter = Limiter::new(self.rate, InMemoryState::default(), Monotonic(self.clock.clone()));
-            let limiter = Arc::new(limiter);
+            let limiter = self.limiter(Duration::ZERO);
             self.by_key.insert(key.clone(), limiter.clone());
             limiter
         });
-        limiter.check().map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+        limiter.check_key(&Mode::Use).map_err(|not_until| not_until.wait_time_from(limiter.clock().now()))
+    }
+
+    fn limiter(&self, full_in: Duration) -> Arc<Limiter> {
+        Arc::new(Limiter::new(self.rate, FullAt::after(full_in), Monotonic(self.clock.clone())))
+    }
+
+    fn capture(&self) -> Vec<(K, Duration)> {
+        self.by_key.iter().filter_map(|(key, limiter)| Some((key, full_in(&limiter, self.burst)?))).collect()
+    }
+
+    fn restore(&self, levels: &[(K, Duration)]) {
+        self.by_key.clear();
+        for (key, full_in) in levels {
+            self.by_key.insert(key.clone(), self.limiter(*full_in));
+        }
     }
 }
 
@@ -144,6 +182,28 @@ mod tests {
         assert_eq!(failures.count("20", None, source), Err(Duration::from_secs(1)));
         assert_eq!(failures.of_pairs.by_key.len(), 20);
         assert_eq!(failures.count("20", None, "192.0.2.2".parse().unwrap()), Ok(()), "another address");
+    }
+
+    #[test]
+    fn failures_go_back_to_what_was_captured() {
+        let clock = Arc::new(ManualClock::new(UnixSeconds::new(0)));
+        let failures = Failures::new(clock.clone(), 6, 2);
+        let source: IpAddr = "192.0.2.1".parse().unwrap();
+        let client = ClientId::parse("a").ok();
+        assert_eq!(failures.count("a", client.as_ref(), source), Ok(()));
+        let state = failures.capture();
+        let unlogged = failures.remaining();
+        assert_eq!(failures.count("a", client.as_ref(), source), Ok(()));
+        assert!(failures.count("a", client.as_ref(), source).is_err());
+        assert_eq!(failures.count("b", None, source), Ok(()));
+        failures.mark_logged(&failures.remaining()[0]);
+        // As a file has it.
+        let state: FailureState = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        failures.restore(&state);
+        assert_eq!(failures.remaining(), unlogged);
+        assert_eq!(failures.of_pairs.by_key.len(), 1);
+        assert_eq!(failures.count("a", client.as_ref(), source), Ok(()));
+        assert_eq!(failures.count("a", client.as_ref(), source), Err(Duration::from_secs(10)));
     }
 
     #[test]

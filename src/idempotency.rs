@@ -263,6 +263,12 @@ impl Idempotency {
         self.slots.wait_for(revision).await;
     }
 
+    /// Goes on from the store alone, after its whole content was replaced in that commit.
+    pub(crate) async fn start_anew(&self, replaced: Revision) {
+        self.swept().take();
+        self.wait_for(replaced).await;
+    }
+
     /// Deletes expired answers and returns how many. One call looks at no more than 1,000 answers, and the next call goes
     /// on from there.
     pub async fn sweep(&self, now: UnixSeconds) -> Result<usize, StoreError> {

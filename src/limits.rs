@@ -1,11 +1,15 @@
 //! How much a client may call: what registration assigns, and the throttle and the quota hold it to.
 
+mod full_at;
+
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub(crate) use self::full_at::{FullAt, Mode, full_in};
 
 /// How much a client may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -33,7 +33,9 @@ use crate::idempotency::{Answer, Attempt, DEFAULT_MAX_KEYS, Idempotency, Place};
 use crate::json::Document;
 use crate::oauth::credentials::ClientId;
 use crate::precondition::{Condition, EntityTag};
-use crate::store::{Key, Keyspace, MAX_OPERATIONS, Outcome, Projection, Reservation, Store, StoreError, Txn, View};
+use crate::store::{
+    Key, Keyspace, MAX_OPERATIONS, Outcome, Projection, Reservation, Revision, Store, StoreError, Txn, View,
+};
 use crate::time::{SharedClock, UnixSeconds};
 
 const ZONES: Keyspace<Zone> = Zones::KEYSPACE;
@@ -175,6 +177,13 @@ impl Parking {
     #[must_use]
     pub fn idempotency(&self) -> &Arc<Idempotency> {
         &self.idempotency
+    }
+
+    /// Goes on from the store alone, after its whole content was replaced in that commit.
+    pub(crate) async fn start_anew(&self, replaced: Revision) {
+        self.view.wait_for(replaced).await;
+        self.slots.wait_for(replaced).await;
+        self.idempotency.start_anew(replaced).await;
     }
 
     /// The zone `id`: one look into memory.

@@ -20,11 +20,13 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use futures_util::{StreamExt as _, stream};
 use papaya::HashMap;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::task::JoinHandle;
 
-pub use self::counter::Units;
-use self::counter::{Count, DayCounter, Step, Unspent};
+use self::counter::{Count, DayCounter, Step, Today, max_units};
+pub use self::counter::{Units, Unspent};
 pub use self::history::DayUsed;
 pub(crate) use self::history::{DAYS_KEPT, delete_days};
 use self::history::{day_key, leased_by_day};
@@ -47,6 +49,17 @@ pub struct Quota {
     leasing: Arc<Leasing>,
     /// Runs the leases: a caller that goes away must not take a leased block with it.
     runtime: Handle,
+    /// Read-locked by each task that leases or returns units: see [`settle`](Self::settle).
+    under_way: Arc<RwLock<()>>,
+}
+
+/// What a client has used of a day, all leased units apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Used {
+    client_id: ClientId,
+    /// Midnight of the day.
+    since: UnixSeconds,
+    units: u64,
 }
 
 impl Quota {
@@ -55,7 +68,7 @@ impl Quota {
     #[must_use]
     pub fn open(store: Arc<dyn Store>, clock: SharedClock) -> Self {
         let leasing = Arc::new(Leasing { store, counts: LeaseCounts::default() });
-        Self { clock, counters: Arc::default(), leasing, runtime: Handle::current() }
+        Self { clock, counters: Arc::default(), leasing, runtime: Handle::current(), under_way: Arc::default() }
     }
 
     /// Spends one unit of the client's day, if one is left. Waits for the store only if this process has no unit
@@ -78,8 +91,9 @@ impl Quota {
         let counter = counters.get(client_id)?;
         let (step, unspent) = counter.lock().spend(now.day(), limits);
         if let Some(unspent) = unspent {
-            let (leasing, client_id) = (self.leasing.clone(), client_id.clone());
+            let (leasing, client_id, under_way) = (self.leasing.clone(), client_id.clone(), self.begin());
             self.runtime.spawn(async move {
+                let _until_it_ends = under_way;
                 if let Err(error) = leasing.return_unspent(&client_id, unspent).await {
                     let Unspent { day, units } = unspent;
                     tracing::warn!(%client_id, %day, units, %error, "unspent units of a past day still count as used");
@@ -143,6 +157,33 @@ impl Quota {
         Ok(days.map(|day| DayUsed { day, used: used(day) }).collect())
     }
 
+    /// Counts all that is left of the client's day as spent, for the sandbox. The result can be [given
+    /// back](Self::give_back); `None` if no quota limits the client.
+    pub(crate) async fn use_up(&self, client_id: &ClientId, limits: Limits) -> Result<Option<Unspent>, StoreError> {
+        if max_units(limits) == u64::MAX {
+            return Ok(None);
+        }
+        let counter = self.counter(client_id);
+        let _one_at_a_time = counter.lease_lock.lock().await;
+        let day = self.clock.now().day();
+        let of_past_day = counter.lock().begin_if_new(day);
+        if let Some(unspent) = of_past_day {
+            self.leasing.return_unspent(client_id, unspent).await?;
+        }
+        self.leasing.lease_rest(client_id, &counter, day, limits).await?;
+        let units = counter.lock().use_available(day);
+        Ok(Some(Unspent { day, units }))
+    }
+
+    /// No longer counts units as spent that were [used up](Self::use_up).
+    pub(crate) async fn give_back(&self, client_id: &ClientId, unspent: Unspent) -> Result<(), StoreError> {
+        let counter = self.counter(client_id);
+        let _one_at_a_time = counter.lease_lock.lock().await;
+        self.leasing.return_unspent(client_id, unspent).await?;
+        counter.lock().uncount(unspent);
+        Ok(())
+    }
+
     /// Returns the unspent units of past days to the store, as the next request of each client would.
     pub async fn settle_past_days(&self) -> Result<(), StoreError> {
         let today = self.clock.now().day();
@@ -159,12 +200,47 @@ impl Quota {
 
     /// Returns every unspent unit to the store. For a clean stop: after it, no request may spend a unit.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.return_all(Today::close).await
+    }
+
+    /// Waits for all leases, also for those whose request has ended. While no request spends units, the store's records
+    /// do not change from now on.
+    pub(crate) async fn settle(&self) {
+        drop(self.under_way.write().await);
+    }
+
+    /// Returns every unspent unit to the store, so that its records are exact, and says what each client has used. While
+    /// this runs, no request may spend a unit.
+    pub(crate) async fn capture(&self) -> Result<Vec<Used>, StoreError> {
+        self.settle().await;
+        self.return_all(Today::take_unspent).await?;
+        let counters = self.counters.pin();
+        let used = counters.iter().filter_map(|(client_id, counter)| {
+            let (day, count) = counter.lock().count_read()?;
+            Some(Used { client_id: client_id.clone(), since: day.start(), units: count.used() })
+        });
+        Ok(used.collect())
+    }
+
+    /// Goes back to what was captured, after the store went back to its records of that time. [`settle`](Self::settle)
+    /// must have been called before the store went back, and no request may have spent a unit since.
+    pub(crate) fn restore(&self, used: &[Used]) {
+        let counters = self.counters.pin();
+        counters.clear();
+        for Used { client_id, since, units } in used {
+            let counter = DayCounter::new(since.day());
+            let _no_block_to_return = counter.lock().credit(since.day(), *units, 0);
+            counters.insert(client_id.clone(), Arc::new(counter));
+        }
+    }
+
+    async fn return_all(&self, take: fn(&mut Today) -> Unspent) -> Result<(), StoreError> {
         let counters: Vec<_> =
             self.counters.pin().iter().map(|(client_id, counter)| (client_id.clone(), counter.clone())).collect();
         let settled = stream::iter(counters).map(|(client_id, counter)| async move {
             // Waits for a lease that is under way, whose units are unspent too.
             let _one_at_a_time = counter.lease_lock.lock().await;
-            let unspent = counter.lock().close();
+            let unspent = take(&mut counter.lock());
             self.leasing.return_unspent(&client_id, unspent).await
         });
         let outcomes: Vec<_> = settled.buffer_unordered(SETTLED_AT_ONCE).collect().await;
@@ -194,6 +270,12 @@ impl Quota {
         self.counters.len()
     }
 
+    /// To be held until a task ends that changes the store's records. `None` while they settle, when no request runs that
+    /// could begin one.
+    fn begin(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        self.under_way.clone().try_read_owned().ok()
+    }
+
     fn counter(&self, client_id: &ClientId) -> Arc<DayCounter> {
         let today = self.clock.now().day();
         self.counters.pin().get_or_insert_with(client_id.clone(), || Arc::new(DayCounter::new(today))).clone()
@@ -206,8 +288,11 @@ impl Quota {
         day: Day,
         limits: Limits,
     ) -> JoinHandle<Result<(), StoreError>> {
-        let (leasing, client_id) = (self.leasing.clone(), client_id.clone());
-        self.runtime.spawn(async move { leasing.lease(&client_id, &counter, day, limits).await })
+        let (leasing, client_id, under_way) = (self.leasing.clone(), client_id.clone(), self.begin());
+        self.runtime.spawn(async move {
+            let _until_it_ends = under_way;
+            leasing.lease(&client_id, &counter, day, limits).await
+        })
     }
 }
 
@@ -321,6 +406,27 @@ mod tests {
         let reopened = Quota::open(fixture.store.clone(), fixture.clock.clone());
         assert_eq!(reopened.peek(&partner(), limits).await.unwrap().used, 7);
         assert_eq!(spend(&reopened, limits, 1_000).await, 993);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_was_captured_is_exact_again_after_the_store_went_back() {
+        let Fixture { store, quota, clock } = fixture();
+        let limits = limits(Some(1_000));
+        assert_eq!(spend(&quota, limits, 123).await, 123);
+        let used = quota.capture().await.unwrap();
+        let before = store.contents().unwrap().entries().await.unwrap();
+        assert_eq!(quota.peek(&partner(), limits).await.unwrap().used, 123, "nothing is lost by a capture");
+        for spent in [0, 1, 500, 877] {
+            assert_eq!(spend(&quota, limits, spent).await, spent);
+            clock.advance(Duration::from_secs(86_400));
+            assert_eq!(spend(&quota, limits, 17).await, 17, "another day");
+            clock.set_wall(NOON);
+            quota.settle().await;
+            store.contents().unwrap().replace(&before).await.unwrap();
+            quota.restore(&used);
+            assert_eq!(quota.peek_in_memory(&partner(), limits).unwrap().used, 123);
+        }
+        assert_eq!(spend(&quota, limits, 1_000).await, 877);
     }
 
     #[tokio::test]

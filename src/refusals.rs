@@ -97,6 +97,13 @@ impl Refusals {
         }
     }
 
+    /// Forgets every refusal.
+    pub(crate) fn clear(&self) {
+        let mut entries = self.lock();
+        entries.by_number.clear();
+        entries.by_owner.clear();
+    }
+
     /// The newest refusal with this id that the client proved to be its own.
     #[must_use]
     pub fn own(&self, client_id: &ClientId, request_id: &str) -> Option<Arc<Refusal>> {
@@ -173,7 +180,9 @@ struct Entries {
 
 impl Entries {
     fn take_in(&mut self) {
-        while let Ok(refusal) = self.incoming.try_recv() {
+        // Others may record on: the rest is for the next caller.
+        for _ in 0..MAX_WAITING {
+            let Ok(refusal) = self.incoming.try_recv() else { break };
             self.add(refusal);
         }
     }

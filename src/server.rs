@@ -14,6 +14,7 @@ mod host_metrics;
 mod observer;
 mod parts;
 mod record;
+mod seed;
 mod upkeep;
 
 use std::io;
@@ -34,6 +35,7 @@ use self::host_metrics::HostMetrics;
 use self::observer::observer;
 use self::parts::{Parts, assemble};
 pub use self::record::ServerRecord;
+use self::seed::Seed;
 use self::upkeep::{close, sweep};
 use crate::config::{Config, Edition};
 use crate::files;
@@ -94,10 +96,15 @@ impl Server {
         let sockets = Sockets::new(connection_limits(&config));
         let stopping = Arc::<AtomicBool>::default();
         let host = HostMetrics { tls: tls.clone(), connections: sockets.connections() };
-        let parts = assemble(&config, &issuer, store.clone(), clock, host, stopping.clone()).await?;
+        let mut parts = assemble(&config, &issuer, store.clone(), clock.clone(), host, stopping.clone()).await?;
         first_start(&parts, &config, &issuer).await?;
-        if let Some(declared) = declared {
-            declared::register(&parts, &issuer, &declared).await?;
+        if let Some(declared) = &declared {
+            declared::register(&parts, &issuer, declared).await?;
+        }
+        if let Some(sandbox) = &parts.sandbox {
+            let host = HostMetrics { tls: tls.clone(), connections: sockets.connections() };
+            let seed = Seed::new(&config, &issuer, declared, clock, host, &*store).await?;
+            parts.gate_state = Some(seed.gate_state(&parts, sandbox, store.clone()));
         }
         let server = Self { config, issuer, listeners, sockets, tls, store, stopping, parts };
         server.leave_record();

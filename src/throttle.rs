@@ -5,18 +5,16 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
 use papaya::HashMap;
+use serde::{Deserialize, Serialize};
 
-use crate::limits::{Limits, Rate};
+use crate::limits::{FullAt, Limits, Mode, Rate, full_in};
 use crate::oauth::credentials::ClientId;
 use crate::time::{Monotonic, SharedClock};
 
@@ -39,6 +37,16 @@ pub struct Permits {
     pub full_in_s: u64,
     /// The time until the next request is within the rate; `None` if this one is.
     pub wait: Option<Duration>,
+}
+
+/// How much a client has used of its throttle, apart from when it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Level {
+    client_id: ClientId,
+    requests_per_second: Rate,
+    burst: NonZeroU32,
+    /// The time until the whole burst is restored.
+    full_in: Duration,
 }
 
 impl Throttle {
@@ -70,6 +78,26 @@ impl Throttle {
         self.cells.pin().remove(client_id);
     }
 
+    /// Where all clients stand that do not have their whole burst.
+    pub(crate) fn capture(&self) -> Vec<Level> {
+        let level = |(client_id, cell): (&ClientId, &Arc<Cell>)| {
+            let full_in = full_in(&cell.limiter, cell.burst)?;
+            let (client_id, requests_per_second) = (client_id.clone(), cell.rate);
+            Some(Level { client_id, requests_per_second, burst: cell.burst, full_in })
+        };
+        self.cells.pin().iter().filter_map(level).collect()
+    }
+
+    /// Lets all clients stand where they stood. What they have won back since then is lost.
+    pub(crate) fn restore(&self, levels: &[Level]) {
+        let cells = self.cells.pin();
+        cells.clear();
+        for Level { client_id, requests_per_second, burst, full_in } in levels {
+            let cell = Cell::new(*requests_per_second, *burst, FullAt::after(*full_in), self.clock.clone());
+            cells.insert(client_id.clone(), Arc::new(cell));
+        }
+    }
+
     fn apply(&self, client_id: &ClientId, limits: Limits, mode: Mode) -> Permits {
         let cells = self.cells.pin();
         if let Some(cell) = cells.get(client_id)
@@ -77,7 +105,9 @@ impl Throttle {
         {
             return cell.apply(mode);
         }
-        let fresh = Arc::new(Cell::new(limits, self.clock.clone()));
+        let full = FullAt::after(Duration::ZERO);
+        let (rate, burst) = (limits.requests_per_second, at_least_one(limits.burst));
+        let fresh = Arc::new(Cell::new(rate, burst, full, self.clock.clone()));
         // Another request may have inserted a cell in the meantime: then that cell counts.
         let current = |cell: &Arc<Cell>| if cell.is_of(limits) { cell.clone() } else { fresh.clone() };
         cells.update_or_insert(client_id.clone(), current, fresh.clone()).apply(mode)
@@ -91,13 +121,12 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(limits: Limits, clock: SharedClock) -> Self {
-        let (rate, burst) = (limits.requests_per_second, at_least_one(limits.burst));
+    fn new(rate: Rate, burst: NonZeroU32, state: FullAt, clock: SharedClock) -> Self {
         let period = Duration::from_nanos(rate.nanos_per_request());
         // The highest rate has a period of more than zero.
         let rate_limit = governor::Quota::with_period(period).unwrap_or(governor::Quota::per_second(NonZeroU32::MIN));
         let rate_limit = rate_limit.allow_burst(burst);
-        let limiter = RateLimiter::new(rate_limit, FullAt(AtomicU64::new(0)), Monotonic(clock));
+        let limiter = RateLimiter::new(rate_limit, state, Monotonic(clock));
         Self { rate, burst, limiter }
     }
 
@@ -125,37 +154,6 @@ impl Cell {
 
 fn at_least_one(limit: u32) -> NonZeroU32 {
     NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
-}
-
-/// The limiter's "key". The limiter has one cell, and the key says what to do with it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Mode {
-    Use,
-    Peek,
-}
-
-/// The cell: when the whole burst is restored, in nanoseconds since the limiter was made; 0 before the first use.
-struct FullAt(AtomicU64);
-
-impl StateStore for FullAt {
-    type Key = Mode;
-
-    fn measure_and_replace<T, F, E>(&self, mode: &Mode, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut seen = self.0.load(Ordering::Acquire);
-        loop {
-            let (result, next) = measure((seen != 0).then(|| seen.into()))?;
-            if *mode == Mode::Peek {
-                return Ok(result);
-            }
-            match self.0.compare_exchange_weak(seen, next.into(), Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(result),
-                Err(changed) => seen = changed,
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -250,6 +248,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_restored_throttle_goes_on_as_the_one_that_was_captured(
+            rate in 1_u32..50,
+            burst in 1_u32..50,
+            uses in 0_u32..80,
+            rests in proptest::collection::vec(0_u64..400, 0..30),
+            moved_on in 0_u64..100_000,
+        ) {
+            let ((clock, throttle), (other_clock, other)) = (self::throttle(), self::throttle());
+            let (id, limits) = (client_id(), limits(rate, burst));
+            for _ in 0..uses {
+                let _ = throttle.check(&id, limits);
+            }
+            let levels = throttle.capture();
+            other_clock.advance(Duration::from_millis(moved_on));
+            let _ = other.check(&ClientId::parse("other").unwrap(), limits);
+            let _ = other.check(&id, self::limits(rate, burst + 1));
+            other.restore(&levels);
+            prop_assert_eq!(other.capture(), levels);
+            for rest_ms in rests {
+                prop_assert_eq!(throttle.check(&id, limits), other.check(&id, limits));
+                clock.advance(Duration::from_millis(rest_ms));
+                other_clock.advance(Duration::from_millis(rest_ms));
+            }
+        }
+
         /// The model is a bucket of `burst` permits that regains one every `1 / rate` seconds.
         #[test]
         fn it_admits_what_a_slow_model_admits(

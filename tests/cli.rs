@@ -25,8 +25,14 @@ mod program;
 mod sandbox_control;
 #[path = "cli/sandbox_fault.rs"]
 mod sandbox_fault;
+#[path = "cli/sandbox_requests.rs"]
+mod sandbox_requests;
 #[path = "cli/set_up.rs"]
 mod set_up;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
+#[path = "cli/troubles.rs"]
+mod troubles;
 #[path = "cli/why.rs"]
 mod why;
 

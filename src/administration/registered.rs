@@ -136,6 +136,21 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
+    /// Gives a client back the secrets that it had `before`, for the sandbox: a change of its secrets is undone. A secret
+    /// that it got since is refused from the next token request on.
+    pub(crate) async fn restore_secrets(&self, before: &Client, actor: &Actor) -> Result<Client, ChangeError> {
+        let edit = |client: &mut Client, _: UnixSeconds| {
+            if client.created_at != before.created_at {
+                return Err(ChangeError::ClientUnknown);
+            }
+            client.retire_secrets(|secret| before.secrets.iter().any(|had| had.secret_id == secret.secret_id));
+            client.secrets.clone_from(&before.secrets);
+            client.retired_secrets.retain(|former| !before.secrets.iter().any(|had| had.fingerprint == *former));
+            Ok(Action::ClientChanged)
+        };
+        self.alter(&before.client_id, edit, actor).await
+    }
+
     /// Makes one change to a client's record. If `edit` changes nothing, nothing is written.
     async fn alter(
         &self,

@@ -84,6 +84,10 @@ impl VerifiedTokens {
         self.lookups.totals()
     }
 
+    pub(super) fn forget_all(&self) {
+        self.remembered.clear();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.remembered.len()
     }

@@ -1,6 +1,7 @@
-//! `boomgate token`: gets, explains and revokes access tokens.
+//! `boomgate token`: gets, explains, revokes and forges access tokens.
 
 mod explain;
+mod forge;
 mod jwt;
 mod revoke;
 
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
 
   echo \"$TOKEN\" | boomgate token explain
   echo \"$TOKEN\" | boomgate token revoke
+  boomgate token forge expired --client demo-reader
 For a client that is not a demo client, set BOOMGATE_CLIENT_ID and BOOMGATE_CLIENT_SECRET.";
 
 #[derive(Args)]
@@ -71,6 +73,9 @@ enum Command {
         #[command(flatten)]
         client: ClientOption,
     },
+    /// Print a token that is wrong in one way, made by a sandbox
+    #[command(after_help = forge::EXAMPLES)]
+    Forge(forge::Options),
 }
 
 /// Whose credentials to use.
@@ -103,6 +108,7 @@ struct TokenInput {
 pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Result<()> {
     let connection = &options.connection;
     match &options.command {
+        Command::Forge(forgery) => forge::forge(forgery, connection, environment),
         Command::Get { client, audience, scope } => {
             let credentials = client.credentials(connection, environment)?;
             let scope = Some(scope.join(" ")).filter(|scope| !scope.is_empty());

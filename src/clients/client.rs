@@ -131,7 +131,8 @@ impl Client {
         self.secrets.retain(wanted);
     }
 
-    pub(super) fn has_secret(&self, secret_id: &Uuid) -> bool {
+    /// Whether it has the secret of this identifier.
+    pub(crate) fn has_secret(&self, secret_id: &Uuid) -> bool {
         self.secrets.iter().any(|secret| secret.secret_id == *secret_id)
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
 use crate::oauth::credentials::{DigestKey, Fingerprint, PlainDigest};
-use crate::store::{Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value};
+use crate::store::{Entries, Key, Keyspace, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value};
 
 const DIGEST_KEY: Keyspace<StoredKey> = Keyspace::new("digest-key");
 /// The records of clients, as JSON of any shape.
@@ -51,6 +51,18 @@ pub async fn open(store: &dyn Store) -> Result<DigestKey, StoreError> {
         return Ok(key);
     }
     Err(StoreError::Unavailable("another process generates the digest key".into()))
+}
+
+/// What its key in a store starts with.
+#[must_use]
+pub(crate) fn prefix() -> Vec<u8> {
+    DIGEST_KEY.prefix()
+}
+
+/// The key in these entries of a store.
+pub(super) fn of(entries: &Entries) -> Option<DigestKey> {
+    let (key, value) = entries.starting_with(&DIGEST_KEY.prefix()).next()?;
+    parse(&DIGEST_KEY.decode(key, value).ok()?).ok()
 }
 
 async fn make(store: &dyn Store) -> Result<(), StoreError> {

@@ -144,6 +144,18 @@ impl ClientPatch {
         reader.finish(Some(patch))
     }
 
+    /// Changes the status alone.
+    #[must_use]
+    pub(crate) fn of_status(status: Status) -> Self {
+        Self { status: Some(status), ..Self::default() }
+    }
+
+    /// Changes the scope alone.
+    #[must_use]
+    pub(crate) fn of_scope(scope: Scope) -> Self {
+        Self { scope: Some(scope), ..Self::default() }
+    }
+
     /// Reads the members that a registration has too.
     fn read(reader: &mut Reader<'_>, policy: &RegistrationPolicy) -> Self {
         Self {

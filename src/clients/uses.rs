@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::oauth::credentials::ClientId;
-use crate::store::{Keyspace, Outcome, Projection, Store, StoreError, Txn, View};
+use crate::store::{Keyspace, Outcome, Projection, Revision, Store, StoreError, Txn, View};
 use crate::time::UnixSeconds;
 
 /// How many uses one commit writes back.
@@ -89,6 +89,15 @@ impl SecretUses {
         for Use { secret_id, at, .. } in uses {
             let _stays = noted.remove_if(secret_id, |_, noted| noted.at.load(Ordering::Relaxed) == at.get());
         }
+    }
+
+    /// Forgets what is not written yet.
+    pub(super) fn forget_unwritten(&self) {
+        self.noted.pin().clear();
+    }
+
+    pub(super) async fn wait_for(&self, revision: Revision) {
+        self.written.wait_for(revision).await;
     }
 
     async fn write(&self, uses: &[Use]) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
+use serde::{Deserialize, Serialize};
 
 use crate::oauth::credentials::ClientId;
 use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
@@ -20,7 +21,7 @@ const MAX_PAIRS: usize = 1_024;
 const MAX_SUMMARIES: usize = 100;
 
 /// Which client failed, from where. Text that names no registered client is not recorded: a stranger wrote it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pair {
     /// The registered client that the request named.
     pub client_id: Option<ClientId>,
@@ -43,6 +44,15 @@ pub struct FailureSummary {
 #[derive(Default)]
 pub(super) struct FailureLog(Mutex<Counts>);
 
+/// The same apart from the log, in a form that JSON has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Unlogged {
+    by_pair: Vec<(Pair, Count)>,
+    others: Count,
+    hour: UnixSeconds,
+    logged_in_hour: usize,
+}
+
 #[derive(Default)]
 struct Counts {
     by_pair: HashMap<Pair, Count, RandomState>,
@@ -52,7 +62,7 @@ struct Counts {
     logged_in_hour: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Count {
     attempts: u64,
     last: UnixSeconds,
@@ -143,6 +153,18 @@ impl FailureLog {
             count.attempts = count.attempts.saturating_sub(summary.attempts);
             count.logged_at = Some(now);
         }
+    }
+
+    pub(super) fn capture(&self) -> Unlogged {
+        let counts = self.lock();
+        let Counts { by_pair, others, hour, logged_in_hour } = &*counts;
+        let by_pair = by_pair.iter().map(|(pair, count)| (pair.clone(), *count)).collect();
+        Unlogged { by_pair, others: *others, hour: *hour, logged_in_hour: *logged_in_hour }
+    }
+
+    pub(super) fn restore(&self, unlogged: &Unlogged) {
+        let Unlogged { by_pair, others, hour, logged_in_hour } = unlogged.clone();
+        *self.lock() = Counts { by_pair: by_pair.into_iter().collect(), others, hour, logged_in_hour };
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {

@@ -16,7 +16,7 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, requests};
+use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
@@ -27,8 +27,6 @@ use crate::oauth::scope::ScopeToken;
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
-/// What the control of a sandbox is served under.
-pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]
@@ -146,6 +144,22 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
         sandbox("/requests/{request_id}/why")
             .on(Method::GET, ControlToken, requests::why, "explainRequest", "Shows each check of a request, and what would have let it through."),
+        sandbox("/snapshots")
+            .on(Method::GET, ControlToken, snapshots::list, "listSnapshots", "Lists the states that were saved."),
+        sandbox("/snapshots/{name}")
+            .on(Method::PUT, ControlToken, snapshots::save, "saveSnapshot", "Saves the state of the sandbox under a name.")
+            .on(Method::DELETE, ControlToken, snapshots::remove, "removeSnapshot", "Removes a saved state."),
+        sandbox("/snapshots/{name}/restore")
+            .on(Method::POST, ControlToken, snapshots::restore, "restoreSnapshot", "Goes back to a saved state."),
+        sandbox("/reset")
+            .on(Method::POST, ControlToken, snapshots::reset, "resetSandbox", "Goes back to the demo clients and the sample zones."),
+        sandbox("/troubles")
+            .on(Method::GET, ControlToken, troubles::list, "listTroubles", "Lists the troubles, and says which are on.")
+            .on(Method::DELETE, ControlToken, troubles::clear, "clearTroubles", "Undoes every trouble that is on."),
+        sandbox("/troubles/{name}")
+            .on(Method::POST, ControlToken, troubles::start, "startTrouble", "Makes a trouble happen."),
+        sandbox("/tokens")
+            .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),

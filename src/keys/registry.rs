@@ -42,6 +42,12 @@ impl Keys {
         Ok(Self { view: View::open(store.clone()).await?, store })
     }
 
+    /// What the keys of their records in a store start with.
+    #[must_use]
+    pub(crate) fn prefix() -> Vec<u8> {
+        KEYS.prefix()
+    }
+
     /// The key that signs at `now`; `None` before the first is made.
     #[must_use]
     pub fn signing(&self, now: UnixSeconds) -> Option<Arc<SigningKey>> {

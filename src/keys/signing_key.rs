@@ -4,9 +4,10 @@
 //! imported, because ring cannot make them.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
@@ -22,6 +23,9 @@ use super::error::KeyError;
 use crate::oauth::claims::ACCESS_TOKEN_TYPE;
 use crate::text::without_mark;
 use crate::time::UnixSeconds;
+
+/// The characters of a line of PEM (RFC 7468 section 2).
+const PEM_COLUMNS: usize = 64;
 
 /// A private key as the store has it, in a folder of mode 0700.
 #[derive(Serialize, Deserialize)]
@@ -134,6 +138,11 @@ impl SigningKey {
         })
     }
 
+    /// A key that no JWK Set has and no server accepts, to make wrong tokens for the sandbox.
+    pub(crate) fn foreign(now: UnixSeconds) -> Result<Self, KeyError> {
+        Self::parse(&StoredKey::generate(Algorithm::Es256, now)?).ok_or(KeyError::Crypto)
+    }
+
     /// Its identifier.
     #[must_use]
     pub fn kid(&self) -> &str {
@@ -199,6 +208,31 @@ impl SigningKey {
     pub(super) fn jwk(&self) -> &Jwk {
         &self.jwk
     }
+
+    /// The public key in PEM (RFC 7468 section 13), as resource servers have it in their settings.
+    pub(crate) fn public_key_pem(&self) -> String {
+        let encoded = STANDARD.encode(self.pair.subject_public_key_info());
+        let lines = encoded.as_bytes().chunks(PEM_COLUMNS).map(String::from_utf8_lossy).collect::<Vec<_>>();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    }
+}
+
+impl PublicKeyData for Pair {
+    fn der_bytes(&self) -> &[u8] {
+        match self {
+            Self::Es256(pair) => pair.public_key().as_ref(),
+            Self::EdDsa(pair) => pair.public_key().as_ref(),
+            Self::Rs256(pair) => pair.public().as_ref(),
+        }
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match self {
+            Self::Es256(_) => &PKCS_ECDSA_P256_SHA256,
+            Self::EdDsa(_) => &PKCS_ED25519,
+            Self::Rs256(_) => &PKCS_RSA_SHA256,
+        }
+    }
 }
 
 fn push_signature(jws: &mut String, signature: &[u8]) {
@@ -240,5 +274,17 @@ mod tests {
         let key = SigningKey::parse(&StoredKey::import(pem, UnixSeconds::new(0)).unwrap()).unwrap();
         // Computed from the key's modulus by hand: SHA-256 of {"e":"AQAB","kty":"RSA","n":"…"}.
         assert_eq!(key.kid(), "DTzfoZJlKk42Ml2kRbmQUXkxhcHHNTaMEG4IqLkJolU");
+    }
+    #[test]
+    fn a_public_key_in_pem_is_what_openssl_prints() {
+        let _installed_before = RING_PROVIDER.install_default();
+        let pem = include_str!("../../tests/keys/ec.pem");
+        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let stored = StoredKey::of(Algorithm::Es256, der.secret_der(), UnixSeconds::new(0));
+        let key = SigningKey::parse(&stored).unwrap();
+        assert_eq!(key.public_key_pem(), include_str!("../../tests/keys/ec.pub.pem"));
+        let pem = include_str!("../../tests/keys/rsa-2048-pkcs8.pem");
+        let key = SigningKey::parse(&StoredKey::import(pem, UnixSeconds::new(0)).unwrap()).unwrap();
+        assert_eq!(key.public_key_pem(), include_str!("../../tests/keys/rsa-2048-pkcs8.pub.pem"));
     }
 }

@@ -81,10 +81,10 @@ pub(super) struct Count {
 }
 
 /// Units of a day that this process leased and did not spend.
-#[derive(Clone, Copy)]
-pub(super) struct Unspent {
-    pub(super) day: Day,
-    pub(super) units: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct Unspent {
+    pub(crate) day: Day,
+    pub(crate) units: u64,
 }
 
 /// What became of a request for one unit.
@@ -153,6 +153,23 @@ impl Today {
         (self.is_read && self.day == day).then_some(self.count)
     }
 
+    /// The day, and its count if it was read from the store.
+    pub(super) fn count_read(&self) -> Option<(Day, Count)> {
+        self.is_read.then_some((self.day, self.count))
+    }
+
+    /// Counts every unit of `day` that is available here as spent, and says how many that were.
+    pub(super) fn use_available(&mut self, day: Day) -> u64 {
+        if self.day == day { std::mem::take(&mut self.count.available) } else { 0 }
+    }
+
+    /// No longer counts these units as spent.
+    pub(super) fn uncount(&mut self, unspent: Unspent) {
+        if self.day == unspent.day {
+            self.count.leased = self.count.leased.saturating_sub(unspent.units);
+        }
+    }
+
     fn begin(&mut self, day: Day) -> Unspent {
         let unspent = self.take_unspent();
         (self.day, self.count, self.is_read) = (day, Count::default(), false);
@@ -165,7 +182,7 @@ impl Today {
         self.take_unspent()
     }
 
-    fn take_unspent(&mut self) -> Unspent {
+    pub(super) fn take_unspent(&mut self) -> Unspent {
         let units = std::mem::take(&mut self.count.available);
         self.count.leased = self.count.leased.saturating_sub(units);
         Unspent { day: self.day, units }

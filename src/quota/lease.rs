@@ -48,7 +48,7 @@ impl Leasing {
         let leased = match needs_block {
             None => Err(StoreError::Unavailable("the server is stopping".into())),
             Some(false) => Ok(()),
-            Some(true) => self.lease_block(client_id, counter, day, limits).await,
+            Some(true) => self.lease_block(client_id, counter, day, limits, |leased| block_size(limits, leased)).await,
         };
         counter.lock().lease_is_under_way = false;
         if let Err(error) = &leased {
@@ -56,6 +56,17 @@ impl Leasing {
             tracing::error!(%client_id, %error, "no quota block could be leased");
         }
         leased
+    }
+
+    /// Leases all that is left of the quota. The caller holds the counter's lock for leases.
+    pub(super) async fn lease_rest(
+        &self,
+        client_id: &ClientId,
+        counter: &DayCounter,
+        day: Day,
+        limits: Limits,
+    ) -> Result<(), StoreError> {
+        self.lease_block(client_id, counter, day, limits, |_| u64::MAX).await
     }
 
     /// Records one more block of the day, or the rest of the quota, as leased. The record alone decides the size of the
@@ -66,12 +77,13 @@ impl Leasing {
         counter: &DayCounter,
         day: Day,
         limits: Limits,
+        size: impl Fn(u64) -> u64,
     ) -> Result<(), StoreError> {
         let (store, id) = (&*self.store, lease_id(client_id, day));
         for _ in 0..MAX_RACES {
             let stored = LEASES.get(store, &id).await?;
             let leased = stored.as_ref().map_or(0, |(record, _)| record.units);
-            let granted = block_size(limits, leased).min(max_units(limits).saturating_sub(leased));
+            let granted = size(leased).min(max_units(limits).saturating_sub(leased));
             if granted == 0 {
                 let _no_block_to_return = counter.lock().credit(day, leased, 0);
                 return Ok(());

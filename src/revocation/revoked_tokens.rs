@@ -55,6 +55,8 @@ impl RevokedTokens {
 impl Projection for RevokedTokens {
     type Record = Revoked;
     const KEYSPACE: Keyspace<Revoked> = REVOCATIONS;
+    /// A deleted pack stands for all that end before it.
+    const DEPENDS_ON_ORDER: bool = true;
 
     fn put(&mut self, id: &str, revoked: Revoked) {
         match (&revoked.packed, id.parse()) {

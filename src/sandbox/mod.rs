@@ -4,23 +4,27 @@
 //! All rules of the gate are the same. Only under `boomgate sandbox`, and only on loopback. Nothing here knows HTTP:
 //! [`http::sandbox`](crate::http) has the handlers, and the two layers around the application.
 
+pub(crate) mod active_troubles;
 pub(crate) mod claims;
 mod clock_record;
 mod control_token;
 pub mod demo;
 pub mod faults;
+pub(crate) mod forge;
 pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
+pub(crate) mod troubles;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use self::active_troubles::Troubles;
 pub use self::clock_record::{read_shift, record_shift};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
@@ -28,6 +32,7 @@ pub use self::journal::Journal;
 pub(crate) use self::journal::connections::Connections;
 pub use self::own_hosts::OwnHosts;
 pub use self::snapshots::Snapshots;
+pub(crate) use self::snapshots::{GateState, InvalidName, SnapshotError, SnapshotName};
 pub use self::upkeep::{JumpFault, Upkeep};
 use crate::time::SandboxClock;
 
@@ -44,11 +49,15 @@ pub struct Sandbox {
     /// The names by which control requests may call this server.
     pub hosts: OwnHosts,
     /// The rules for faults.
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     /// What was requested and answered.
     pub journal: Journal,
     /// The states to go back to.
     pub snapshots: Snapshots,
+    /// The troubles that are on.
+    pub(crate) troubles: Troubles,
+    /// Held while a client is made, suspended or deleted for [wrong tokens](forge).
+    pub(crate) helpers: Mutex<()>,
     /// Each request to the API holds it for reading while its handler runs. See [`Sandbox::quiet`].
     in_flight: RwLock<()>,
 }
@@ -61,14 +70,22 @@ pub struct NotQuiet;
 impl Sandbox {
     /// A sandbox with nothing in its rooms.
     #[must_use]
-    pub fn new(clock: Arc<SandboxClock>, token: ControlToken, hosts: OwnHosts, journal: Journal) -> Self {
+    pub fn new(
+        clock: Arc<SandboxClock>,
+        token: ControlToken,
+        hosts: OwnHosts,
+        journal: Journal,
+        snapshots: Snapshots,
+    ) -> Self {
         Self {
-            faults: Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0),
+            faults: Arc::new(Faults::new(clock.clone(), Uuid::new_v4().as_u64_pair().0)),
             clock,
             token,
             hosts,
             journal,
-            snapshots: Snapshots::default(),
+            snapshots,
+            troubles: Troubles::default(),
+            helpers: Mutex::default(),
             in_flight: RwLock::new(()),
         }
     }
@@ -97,8 +114,13 @@ mod tests {
     async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
-        let sandbox =
-            Sandbox::new(clock, ControlToken::open(folder.path()).unwrap(), OwnHosts::default(), Journal::new(10));
+        let sandbox = Sandbox::new(
+            clock,
+            ControlToken::open(folder.path()).unwrap(),
+            OwnHosts::default(),
+            Journal::new(10),
+            Snapshots::in_memory(),
+        );
         let (one, other) = (sandbox.enter().await, sandbox.enter().await);
         assert!(sandbox.quiet().now_or_never().is_none());
         drop(one);

@@ -40,6 +40,11 @@ pub(super) fn sandbox_app(
     api(parts, site)
         .app_data(sandbox.clone())
         .app_data(Data::from(Arc::new(JumpUpkeep(parts.clone())) as Arc<dyn Upkeep>))
+        .configure(|config| {
+            if let Some(gate_state) = &parts.gate_state {
+                config.app_data(gate_state.clone());
+            }
+        })
         .wrap(InnerLayer(sandbox.clone(), routes::needed_scope))
         .wrap(response_headers(parts, site))
         .wrap(OuterLayer(sandbox.clone()))

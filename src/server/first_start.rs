@@ -25,7 +25,7 @@ pub(super) const ADMIN_CREDENTIALS: &str = "admin-credentials.json";
 pub(super) const DEMO_CREDENTIALS: &str = "demo-clients.json";
 
 /// The edition that the folder belongs to.
-const EDITION: Keyspace<String> = Keyspace::new("edition");
+pub(super) const EDITION: Keyspace<String> = Keyspace::new("edition");
 
 /// Refuses a folder of the other edition, and claims a new one. A folder belongs to one edition for ever: the
 /// credentials of a sandbox are public, so its clients must never get into production.
@@ -46,11 +46,19 @@ pub(super) async fn claim_for_edition(store: &dyn Store, config: &Config) -> Res
 
 /// Creates what is missing, and writes the issuer into the files of credentials.
 pub(super) async fn first_start(parts: &Parts, config: &Config, issuer: &str) -> Result<(), StartError> {
-    parts.administration.ensure_signing_key(config.signing_algorithm).await?;
     match config.edition {
-        Edition::Sandbox => register_demos(parts, &config.data_dir, issuer).await?,
+        Edition::Sandbox => write_credentials(&config.data_dir, DEMO_CREDENTIALS, &demo::credentials(issuer))?,
         Edition::Serve if parts.clients.count() == 0 => register_admin(parts, &config.data_dir, issuer).await?,
         Edition::Serve => update_issuer(&config.data_dir, issuer)?,
+    }
+    fill_store(parts, config).await
+}
+
+/// Creates what is missing in the store alone.
+pub(super) async fn fill_store(parts: &Parts, config: &Config) -> Result<(), StartError> {
+    parts.administration.ensure_signing_key(config.signing_algorithm).await?;
+    if config.edition == Edition::Sandbox {
+        register_demos(parts).await?;
     }
     if config.sample_zones {
         parts.parking.seed_samples_if_empty().await?;
@@ -89,8 +97,7 @@ fn update_issuer(data_dir: &Path, issuer: &str) -> Result<(), StartError> {
     write_credentials(data_dir, ADMIN_CREDENTIALS, &credentials)
 }
 
-async fn register_demos(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<(), StartError> {
-    write_credentials(data_dir, DEMO_CREDENTIALS, &demo::credentials(issuer))?;
+async fn register_demos(parts: &Parts) -> Result<(), StartError> {
     for demo in demo::DEMOS {
         let client_id = demo.client_id().map_err(|fault| StartError::Setting(fault.to_string()))?;
         if parts.clients.get(client_id.as_str()).is_some() {

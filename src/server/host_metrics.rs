@@ -8,6 +8,7 @@ use crate::telemetry;
 use crate::tls::Tls;
 
 /// The sources of these metrics.
+#[derive(Clone)]
 pub(super) struct HostMetrics {
     pub(super) tls: Arc<Tls>,
     pub(super) connections: Arc<Connections>,

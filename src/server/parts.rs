@@ -28,8 +28,8 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, Journal, OwnHosts, Sandbox, read_shift};
-use crate::store::{Store, TimedStore};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_shift};
+use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
 use crate::tokens::Tokens;
@@ -57,6 +57,8 @@ pub(super) struct Parts {
     pub(super) api_document: Data<ApiDocument>,
     /// What only a sandbox has.
     pub(super) sandbox: Option<Data<Sandbox>>,
+    /// What goes back to a snapshot or to the seed, in a sandbox that has started.
+    pub(super) gate_state: Option<Data<GateState>>,
 }
 
 /// Reads the facts from the store, and puts together the parts that work with them.
@@ -154,6 +156,7 @@ pub(super) async fn assemble(
         readiness: Data::new(readiness),
         api_document: Data::new(ApiDocument::new(openapi::to_json)),
         sandbox,
+        gate_state: None,
     })
 }
 
@@ -170,12 +173,15 @@ async fn open_sandbox(
     let path = config.data_dir.join(CONTROL_TOKEN_FILE);
     let token = ControlToken::open(&config.data_dir).map_err(|cause| StartError::Folder { path, cause })?;
     let hosts = OwnHosts::new(tls.names().iter().map(String::as_str));
+    // A snapshot lasts as long as the store that it is of.
+    let is_lasting = store.contents().is_some_and(Contents::is_lasting);
+    let snapshots = if is_lasting { Snapshots::in_folder(&config.data_dir) } else { Snapshots::in_memory() };
     let clock = SandboxClock::over(clock, read_shift(store).await?);
     if clock.is_shifted() {
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
     let journal = Journal::new(config.journal.requests);
-    Ok(Some(Data::new(Sandbox::new(Arc::new(clock), token, hosts, journal))))
+    Ok(Some(Data::new(Sandbox::new(Arc::new(clock), token, hosts, journal, snapshots))))
 }
 
 /// What a sandbox counts beside a production server.

@@ -4,13 +4,14 @@
 //! tests, and for data that needs no disk.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::watch::ChangeFeed;
-use super::{Key, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
+use super::{Change, Contents, Entries, Key, MAX_SCAN, Outcome, Revision, Store, StoreError, Txn, Value, Watch};
 
 /// An ordered map in memory.
 #[derive(Debug)]
@@ -69,12 +70,7 @@ impl Store for MemoryStore {
         if !txn.checks.iter().all(|check| check.holds(entries.get(check.key()).map(Value::as_bytes))) {
             return Ok(Outcome::Conflict);
         }
-        for change in &txn.writes {
-            match &change.value {
-                Some(value) => entries.insert(change.key.clone(), value.clone()),
-                None => entries.remove(&change.key),
-            };
-        }
+        make(entries, &txn.writes);
         // Still locked: no read shows the commit before every watch has it.
         Ok(Outcome::Committed(self.feed.publish(txn.writes)))
     }
@@ -83,9 +79,46 @@ impl Store for MemoryStore {
         self.feed.watch()
     }
 
+    fn contents(&self) -> Option<&dyn Contents> {
+        Some(self)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.entries().take();
         self.feed.close();
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Contents for MemoryStore {
+    fn is_lasting(&self) -> bool {
+        false
+    }
+
+    async fn entries(&self) -> Result<Entries, StoreError> {
+        let entries = self.entries();
+        let entries = entries.as_ref().ok_or_else(StoreError::closed)?;
+        Ok(entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn replace(&self, replacement: &Entries) -> Result<Revision, StoreError> {
+        replacement.within_limits()?;
+        let mut entries = self.entries();
+        let entries = entries.as_mut().ok_or_else(StoreError::closed)?;
+        let present = entries.iter().map(|(key, value)| Ok::<_, Infallible>((key.as_bytes(), value.as_bytes())));
+        let Ok(changes) = replacement.changes_from(present);
+        make(entries, &changes);
+        // Still locked, as for a commit.
+        Ok(self.feed.replaced(changes))
+    }
+}
+
+fn make(entries: &mut BTreeMap<Key, Value>, writes: &[Change]) {
+    for change in writes {
+        match &change.value {
+            Some(value) => entries.insert(change.key.clone(), value.clone()),
+            None => entries.remove(&change.key),
+        };
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Records of one kind share a [`Keyspace`]. A [`View`] has those in memory that requests read.
 
+mod contents;
 mod keyspace;
 mod memory;
 mod sled;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::contents::{Contents, Entries};
 pub use self::keyspace::Keyspace;
 pub use self::memory::MemoryStore;
 pub use self::sled::SledStore;
@@ -57,6 +59,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Follows every commit from now on.
     fn watch(&self) -> Watch;
+
+    /// The whole content, if this process has the store to itself; `None` if others may share it.
+    fn contents(&self) -> Option<&dyn Contents> {
+        None
+    }
 
     /// Waits for commits under way, then closes files. Later calls answer [`StoreError::Unavailable`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -14,6 +14,7 @@
 
 mod fence;
 mod folder;
+mod replacement;
 
 use std::fs::File;
 use std::io;
@@ -24,14 +25,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sled::{Batch, Db, IVec};
+use sled::{Db, IVec};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use self::fence::{catch_panic, close, flush};
 use self::folder::{Folder, unavailable};
+use self::replacement::Failure;
 use super::watch::ChangeFeed;
-use super::{Change, Key, MAX_OPERATIONS, MAX_SCAN, Outcome, Store, StoreError, Txn, Value, Watch};
+use super::{
+    Change, Contents, Entries, Key, MAX_OPERATIONS, MAX_SCAN, Outcome, Revision, Store, StoreError, Txn, Value, Watch,
+};
 
 /// How many commits may wait for the committer before `commit` itself waits.
 const QUEUE: usize = 1_024;
@@ -60,13 +64,22 @@ pub struct SledStore {
 }
 
 enum Work {
-    Commit(Request),
+    Commit(Request<Txn, Outcome>),
+    Replace(Request<Entries, Revision>),
     Close,
 }
 
-struct Request {
-    txn: Txn,
-    answer: oneshot::Sender<Result<Outcome, StoreError>>,
+/// What is to be written, and where the answer goes. The caller may be gone when it is made; it is made all the same.
+struct Request<W, A> {
+    what: W,
+    answer: oneshot::Sender<Result<A, StoreError>>,
+}
+
+/// What follows a batch.
+enum Then {
+    GoOn,
+    Replace(Request<Entries, Revision>),
+    Close,
 }
 
 impl SledStore {
@@ -94,6 +107,13 @@ impl SledStore {
     /// for a moment to find that out.
     pub(crate) fn is_held(dir: &Path) -> io::Result<Option<bool>> {
         Folder::is_held(dir)
+    }
+
+    /// Queues work for the committer, and waits for its answer.
+    async fn request<W, A>(&self, work: fn(Request<W, A>) -> Work, what: W) -> Result<A, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(work(Request { what, answer })).await.map_err(|_| StoreError::closed())?;
+        answered.await.map_err(|_| StoreError::closed())?
     }
 
     /// Runs `read` on a thread that may block, between two batches.
@@ -143,13 +163,15 @@ impl Store for SledStore {
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {
         txn.within_limits()?;
-        let (answer, answered) = oneshot::channel();
-        self.queue.send(Work::Commit(Request { txn, answer })).await.map_err(|_| StoreError::closed())?;
-        answered.await.map_err(|_| StoreError::closed())?
+        self.request(Work::Commit, txn).await
     }
 
     fn watch(&self) -> Watch {
         self.feed.watch()
+    }
+
+    fn contents(&self) -> Option<&dyn Contents> {
+        Some(self)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -160,6 +182,24 @@ impl Store for SledStore {
         let Some(committer) = committer else { return Ok(()) };
         let joined = tokio::task::spawn_blocking(move || committer.join());
         joined.await.map_err(StoreError::unavailable)?.map_err(|_| StoreError::unavailable("its thread panicked"))
+    }
+}
+
+#[async_trait]
+impl Contents for SledStore {
+    fn is_lasting(&self) -> bool {
+        true
+    }
+
+    async fn entries(&self) -> Result<Entries, StoreError> {
+        let entry =
+            |entry: Result<(IVec, IVec), sled::Error>| entry.map(|(key, value)| (Key::new(&key), Value::new(&value)));
+        self.read(move |db| in_order(db, Bound::Unbounded).map(entry).collect()).await
+    }
+
+    async fn replace(&self, entries: &Entries) -> Result<Revision, StoreError> {
+        entries.within_limits()?;
+        self.request(Work::Replace, entries.clone()).await
     }
 }
 
@@ -182,8 +222,11 @@ impl Committer {
         let mut open = true;
         while open {
             let mut batch = Vec::new();
-            open = self.take(&mut batch);
-            if let Err(cause) = self.make(batch) {
+            let then = self.take(&mut batch);
+            open = !matches!(then, Then::Close);
+            let made = self.make(batch);
+            let replaced = if let Then::Replace(request) = then { self.replace(request) } else { Ok(()) };
+            if let Err(cause) = made.and(replaced) {
                 open = open && self.recover(&cause);
             }
         }
@@ -197,24 +240,25 @@ impl Committer {
         self.db.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for work and takes all that is queued, up to the bound; `false` if the store is to close after it.
-    fn take(&mut self, batch: &mut Vec<Request>) -> bool {
+    /// Waits for work and takes the commits that are queued, up to the bound or to other work.
+    fn take(&mut self, batch: &mut Vec<Request<Txn, Outcome>>) -> Then {
         let mut operations = 0;
         let mut next = self.queued.blocking_recv();
         loop {
             match next {
                 Some(Work::Commit(request)) => {
-                    operations += request.txn.operations().max(1);
+                    operations += request.what.operations().max(1);
                     batch.push(request);
                 }
-                Some(Work::Close) | None => return false,
+                Some(Work::Replace(request)) => return Then::Replace(request),
+                Some(Work::Close) | None => return Then::Close,
             }
             if operations >= BATCH_OPERATIONS {
-                return true;
+                return Then::GoOn;
             }
             next = match self.queued.try_recv() {
                 Ok(work) => Some(work),
-                Err(mpsc::error::TryRecvError::Empty) => return true,
+                Err(mpsc::error::TryRecvError::Empty) => return Then::GoOn,
                 Err(mpsc::error::TryRecvError::Disconnected) => None,
             };
         }
@@ -222,8 +266,8 @@ impl Committer {
 
     /// Applies the batch, makes it durable, sends it to the watches, then answers the callers. After an `Err` the
     /// database is closed, and the state of the batch is unknown.
-    fn make(&self, batch: Vec<Request>) -> Result<(), StoreError> {
-        let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.txn, request.answer)).unzip();
+    fn make(&self, batch: Vec<Request<Txn, Outcome>>) -> Result<(), StoreError> {
+        let (txns, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.what, request.answer)).unzip();
         let mut database = self.database();
         let made = match &*database {
             Ok(db) => self.make_durably(db, txns).map_err(StoreError::unavailable),
@@ -232,9 +276,7 @@ impl Committer {
         let (outcomes, result): (Vec<_>, _) = match made {
             Ok(made) => (made.into_iter().map(|changes| Ok(self.publish(changes))).collect(), Ok(())),
             Err(cause) => {
-                if let Ok(db) = std::mem::replace(&mut *database, Err(cause.clone())) {
-                    close(db);
-                }
+                give_up(&mut database, &cause);
                 (answers.iter().map(|_| Err(cause.clone())).collect(), Err(cause))
             }
         };
@@ -244,6 +286,38 @@ impl Committer {
             let _ = answer.send(outcome);
         }
         result
+    }
+
+    /// Replaces the whole content, sends what changed to the watches, then answers the caller. The same holds after an
+    /// `Err` as in [`make`](Self::make).
+    fn replace(&self, request: Request<Entries, Revision>) -> Result<(), StoreError> {
+        let Request { what: entries, answer } = request;
+        let mut database = self.database();
+        let replaced = match &*database {
+            Ok(db) => self.replace_durably(db, &entries),
+            Err(cause) => Err(Failure::NothingChanged(io::Error::other(cause.clone()))),
+        };
+        let (answered, result) = match replaced {
+            Ok(changes) => (Ok(self.feed.replaced(changes)), Ok(())),
+            Err(Failure::NothingChanged(cause)) => (Err(StoreError::unavailable(cause)), Ok(())),
+            Err(Failure::Unknown(cause)) => {
+                let cause = StoreError::unavailable(cause);
+                give_up(&mut database, &cause);
+                (Err(cause.clone()), Err(cause))
+            }
+        };
+        drop(database);
+        // The caller may be gone; the replacement stands.
+        let _ = answer.send(answered);
+        result
+    }
+
+    /// How the new content differs from the old one.
+    fn replace_durably(&self, db: &Db, entries: &Entries) -> Result<Vec<Change>, Failure> {
+        let changes = catch_panic(|| Ok(entries.changes_from(in_order(db, Bound::Unbounded))?));
+        let changes = changes.map_err(Failure::NothingChanged)?;
+        self.folder.replace(db, &self.file, &changes)?;
+        Ok(changes)
     }
 
     /// Tries to open the folder again until that succeeds, and refuses commits meanwhile; `false` if the store is to
@@ -287,6 +361,7 @@ impl Committer {
                 match work {
                     // The caller may be gone.
                     Some(Work::Commit(request)) => drop(request.answer.send(Err(cause.clone()))),
+                    Some(Work::Replace(request)) => drop(request.answer.send(Err(cause.clone()))),
                     Some(Work::Close) | None => return false,
                 }
             }
@@ -337,6 +412,13 @@ impl Committer {
     }
 }
 
+/// Closes the database, whose state is unknown.
+fn give_up(database: &mut Result<Db, StoreError>, cause: &StoreError) {
+    if let Ok(db) = std::mem::replace(database, Err(cause.clone())) {
+        close(db);
+    }
+}
+
 fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
     for check in &txn.checks {
         if !check.holds(db.get(check.key().as_bytes())?.as_deref()) {
@@ -344,14 +426,7 @@ fn apply(db: &Db, txn: Txn) -> Result<Option<Vec<Change>>, sled::Error> {
         }
     }
     if !txn.writes.is_empty() {
-        let mut batch = Batch::default();
-        for change in &txn.writes {
-            match &change.value {
-                Some(value) => batch.insert(change.key.as_bytes(), value.as_bytes()),
-                None => batch.remove(change.key.as_bytes()),
-            }
-        }
-        db.apply_batch(batch)?;
+        replacement::write(db, &txn.writes)?;
     }
     Ok(Some(txn.writes))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Key, Outcome, Store, StoreError, Txn, Value, Watch};
+use super::{Contents, Key, Outcome, Store, StoreError, Txn, Value, Watch};
 use crate::counts::{Counts, Histogram, Times, label};
 use crate::time::{Clock as _, SystemClock};
 
@@ -75,6 +75,10 @@ impl Store for TimedStore {
 
     fn watch(&self) -> Watch {
         self.store.watch()
+    }
+
+    fn contents(&self) -> Option<&dyn Contents> {
+        self.store.contents()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -38,6 +38,10 @@ pub trait Projection: Clone + Default + Send + Sync + 'static {
     /// The keyspace of the records.
     const KEYSPACE: Keyspace<Self::Record>;
 
+    /// Whether changes are right only in the order in which they were made, as where a deletion stands for older
+    /// records too. Then the keyspace is read again when the whole content of the store is replaced.
+    const DEPENDS_ON_ORDER: bool = false;
+
     /// Sets the record of the name `id`.
     fn put(&mut self, id: &str, record: Self::Record);
 
@@ -139,23 +143,20 @@ impl<P> Drop for View<P> {
 /// Applies events until the view is dropped or the store closes.
 async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut watch: Watch) {
     while let Some(event) = watch.next().await {
-        match event {
-            ChangeEvent::Committed { .. } => {
-                let Some(view) = view.upgrade() else { return };
-                let current = view.current.load_full();
-                match applied(&*current, &event) {
-                    Some(next) => view.show(next, watch.revision()),
-                    None => {
-                        view.reached.send_replace(watch.revision());
-                    }
+        if follows::<P>(&event) {
+            let Some(view) = view.upgrade() else { return };
+            let current = view.current.load_full();
+            match applied(&*current, &event) {
+                Some(next) => view.show(next, watch.revision()),
+                None => {
+                    view.reached.send_replace(watch.revision());
                 }
             }
-            ChangeEvent::Resync { .. } => {
-                let Some((next, read_with)) = resynced(&view, &store, watch).await else { return };
-                watch = read_with;
-                let Some(view) = view.upgrade() else { return };
-                view.show(next, watch.revision());
-            }
+        } else {
+            let Some((next, read_with)) = resynced(&view, &store, watch).await else { return };
+            watch = read_with;
+            let Some(view) = view.upgrade() else { return };
+            view.show(next, watch.revision());
         }
     }
     // The store has closed, so no one may wait for a later revision.
@@ -227,18 +228,27 @@ async fn read_all<P: Projection>(
         }
         // Every commit that the scan may have shown is in the watch by now.
         while let Some(event) = watch.pending() {
-            match event {
-                ChangeEvent::Committed { .. } => projection = applied(&projection, &event).unwrap_or(projection),
-                ChangeEvent::Resync { .. } => continue 'again,
+            if !follows::<P>(&event) {
+                continue 'again;
             }
+            projection = applied(&projection, &event).unwrap_or(projection);
         }
         return Ok(projection);
     }
 }
 
+/// Whether a projection follows the event by its changes; if not, it is read again.
+fn follows<P: Projection>(event: &ChangeEvent) -> bool {
+    match event {
+        ChangeEvent::Committed { .. } => true,
+        ChangeEvent::Replaced { .. } => !P::DEPENDS_ON_ORDER,
+        ChangeEvent::Resync { .. } => false,
+    }
+}
+
 /// `projection` with the event's changes; `None` if none of them is in its keyspace.
 fn applied<P: Projection>(projection: &P, event: &ChangeEvent) -> Option<P> {
-    let ChangeEvent::Committed { changes, .. } = event else { return None };
+    let (ChangeEvent::Committed { changes, .. } | ChangeEvent::Replaced { changes, .. }) = event else { return None };
     let mut next = None;
     for change in &**changes {
         let Some(id) = P::KEYSPACE.id(&change.key) else { continue };

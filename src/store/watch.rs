@@ -34,6 +34,13 @@ pub enum ChangeEvent {
         /// All of its writes in their order; the last one for a key counts.
         changes: Arc<[Change]>,
     },
+    /// The whole content was replaced: see [`Contents`](super::Contents).
+    Replaced {
+        /// Its number.
+        revision: Revision,
+        /// How the new content differs from the one before, in the order of the keys: no longer in that of time.
+        changes: Arc<[Change]>,
+    },
     /// Commits were missed, or were made although their callers got an error: read the store again. A scan from now on
     /// shows everything up to `revision`, and all later events are after it.
     Resync {
@@ -59,26 +66,30 @@ impl ChangeFeed {
     /// Sends the next commit to every watch. To be called from one place at a time, when `changes` are durable, and
     /// before any read can show them.
     pub(super) fn publish(&self, changes: Vec<Change>) -> Revision {
+        self.send(|revision| ChangeEvent::Committed { revision, changes: changes.into() })
+    }
+
+    /// Tells every watch that the whole content was replaced. The same rules hold as for [`publish`](Self::publish).
+    pub(super) fn replaced(&self, changes: Vec<Change>) -> Revision {
+        self.send(|revision| ChangeEvent::Replaced { revision, changes: changes.into() })
+    }
+
+    /// Tells every watch that commits may have been made that it did not get. The same rules hold as for
+    /// [`publish`](Self::publish).
+    pub(super) fn resync(&self) {
+        self.send(|revision| ChangeEvent::Resync { revision });
+    }
+
+    fn send(&self, event: impl FnOnce(Revision) -> ChangeEvent) -> Revision {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         // Counted before it is sent: a watch that skips to the end of the channel and then reads this number gets at
         // least the number of the last commit that it skipped.
         let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
         if let Some(sender) = &*sender {
             // An error means only that there is no watch.
-            let _ = sender.send(ChangeEvent::Committed { revision, changes: changes.into() });
+            let _ = sender.send(event(revision));
         }
         revision
-    }
-
-    /// Tells every watch that commits may have been made that it did not get. The same rules hold as for
-    /// [`publish`](Self::publish).
-    pub(super) fn resync(&self) {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let revision = Revision(self.published.fetch_add(1, Ordering::AcqRel) + 1);
-        if let Some(sender) = &*sender {
-            // An error means only that there is no watch.
-            let _ = sender.send(ChangeEvent::Resync { revision });
-        }
     }
 
     pub(super) fn watch(&self) -> Watch {
@@ -147,7 +158,9 @@ impl Watch {
 
     /// Drops an event that a resync has covered: after it, the event would set the reader back.
     fn pass(&mut self, event: ChangeEvent) -> Option<ChangeEvent> {
-        let (ChangeEvent::Committed { revision, .. } | ChangeEvent::Resync { revision }) = &event;
+        let (ChangeEvent::Committed { revision, .. }
+        | ChangeEvent::Replaced { revision, .. }
+        | ChangeEvent::Resync { revision }) = &event;
         if *revision <= self.revision {
             return None;
         }

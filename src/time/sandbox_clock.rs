@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Clock, MAX_SECONDS, SECONDS_PER_DAY, SharedClock, UnixSeconds};
 
 /// The furthest that one call moves the clock: some ten years.
@@ -30,7 +32,7 @@ pub struct SandboxClock {
 }
 
 /// Where a clock stood, to return to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockState {
     wall_ms: u64,
     frozen: bool,

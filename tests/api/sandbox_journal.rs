@@ -13,9 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{
-    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret,
-};
+use crate::harness::{AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret};
 
 const REQUESTS: &str = "/sandbox/requests";
 
@@ -432,6 +430,52 @@ async fn the_setting_bounds_how_many_requests_are_remembered() {
     }
     let page = page(&server, "").await;
     assert_eq!(page.data.iter().map(|line| line.number).collect::<Vec<_>>(), [5, 4, 3]);
+}
+
+#[tokio::test]
+async fn a_fault_that_was_injected_is_recorded_with_what_the_client_got() {
+    let server = TestServer::start().await;
+    let token = server.token(READER).await;
+    let rules = json!([
+        { "name": "busy", "match": { "requests": "1" }, "effect": { "problem": "unavailable" } },
+        { "name": "cut", "match": { "requests": "2" }, "effect": { "truncate_after": 5 } },
+        { "name": "silent", "match": { "requests": "3" }, "effect": { "close": "before_headers" } },
+    ]);
+    let added = server.control(Method::POST, "/sandbox/faults", Some(&rules)).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    for http2 in [false, true] {
+        let client = server.another_client(http2);
+        for _ in 0..3 {
+            let asked = client.get(format!("{}{ZONES}", server.base)).bearer_auth(&token);
+            if let Ok(response) = asked.send().await {
+                let _cut_off = response.bytes().await;
+            }
+        }
+        let injected = found(&server, &json!({ "injected": true })).await;
+        let facts: Vec<_> = injected
+            .iter()
+            .map(|request| {
+                let fault = request.line.fault.as_ref().unwrap();
+                let answer = request.answer.as_ref().map(|answer| (answer.body_bytes, answer.is_complete));
+                let is_whole = answer.map(|(bytes, is_complete)| (bytes.min(6), is_complete));
+                (fault.name.as_str(), fault.kind.as_str(), request.line.status, is_whole)
+            })
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                ("silent", "close", None, None),
+                ("cut", "truncate_after", Some(200), Some((5, false))),
+                ("busy", "problem", Some(503), Some((6, true))),
+            ],
+            "{http2}"
+        );
+        assert_eq!(injected[2].line.reason.as_deref(), Some("unavailable"));
+        assert_eq!(injected[2].line.client.as_deref(), Some(READER));
+        server.control(Method::DELETE, REQUESTS, None).await;
+        server.control(Method::DELETE, "/sandbox/faults", None).await;
+        server.control(Method::POST, "/sandbox/faults", Some(&rules)).await;
+    }
 }
 
 /// Server-sent events as they arrive.

@@ -14,16 +14,16 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 /// A store for one case, and the folder that it may need for as long.
-struct Opened {
-    store: Arc<dyn Store>,
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
     _folder: Option<tempfile::TempDir>,
 }
 
-fn memory() -> Opened {
+pub(crate) fn memory() -> Opened {
     Opened { store: Arc::new(MemoryStore::new()), _folder: None }
 }
 
-fn sled() -> Opened {
+pub(crate) fn sled() -> Opened {
     let folder = tempfile::tempdir().unwrap();
     Opened { store: Arc::new(SledStore::open(&folder.path().join("db")).unwrap()), _folder: Some(folder) }
 }
@@ -37,11 +37,13 @@ macro_rules! conformance {
         mod $backend {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(super::$backend().store).await;
+                super::$case($crate::conformance::$backend().store).await;
             })*
         }
     };
 }
+
+pub(crate) use conformance;
 
 conformance! {
     a_value_reads_back_until_it_is_deleted,
@@ -116,7 +118,7 @@ async fn next_commit(watch: &mut Watch) -> (Revision, Vec<(Key, Option<Value>)>)
         ChangeEvent::Committed { revision, changes } => {
             (revision, changes.iter().map(|change| (change.key.clone(), change.value.clone())).collect())
         }
-        ChangeEvent::Resync { .. } => panic!("a resync where none was expected"),
+        other => panic!("{other:?} where a commit was expected"),
     }
 }
 

@@ -29,14 +29,14 @@ async fn count(store: &dyn Store) -> usize {
     store.scan(b"k/", None, 1_000).await.unwrap().len()
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("db");
     (root, dir)
 }
 
 /// The folder as a crash at this moment leaves it.
-fn crashed(dir: &Path) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn crashed(dir: &Path) -> (tempfile::TempDir, PathBuf) {
     let (root, copy) = folder();
     let mut folders = vec![(dir.to_owned(), copy.clone())];
     while let Some((from, to)) = folders.pop() {

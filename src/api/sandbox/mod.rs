@@ -4,3 +4,6 @@ pub mod clock;
 pub mod fault;
 pub mod ready;
 pub mod request;
+pub mod snapshot;
+pub mod token;
+pub mod trouble;

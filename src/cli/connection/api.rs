@@ -68,10 +68,22 @@ impl Api {
         self.call(|| post().header("Authorization", &self.authorization).send_empty())?.read()
     }
 
+    /// Sends no body.
+    pub(in crate::cli) fn put_nothing<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let put = || self.connection.agent.put(self.connection.address(path));
+        self.call(|| put().header("Authorization", &self.authorization).send_empty())?.read()
+    }
+
     /// Sends a merge patch (RFC 7396).
     pub(in crate::cli) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         let request = || self.connection.agent.patch(self.connection.address(path));
         self.call(|| request().header("Authorization", &self.authorization).send_json(body))?.read()
+    }
+
+    /// Deletes, and reads what was deleted.
+    pub(in crate::cli) fn delete_for<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let delete = || self.connection.agent.delete(self.connection.address(path));
+        self.call(|| delete().header("Authorization", &self.authorization).call())?.read()
     }
 
     pub(in crate::cli) fn delete(&self, path: &str) -> anyhow::Result<()> {

@@ -31,11 +31,17 @@ impl ControlOptions {
     /// Finds the sandbox and its token: that of the environment, else that in the data folder.
     pub(in crate::cli) fn open(self, environment: &Environment) -> anyhow::Result<Api> {
         let Self { server, installation, json } = self;
-        let options = ConnectionOptions { server, credentials: None, installation, json };
+        Api::control(&ConnectionOptions { server, credentials: None, installation, json }, environment)
+    }
+}
+
+impl Api {
+    /// The control of the sandbox that `options` names, with the token of the environment, else that in the data folder.
+    pub(in crate::cli) fn control(options: &ConnectionOptions, environment: &Environment) -> anyhow::Result<Self> {
         let installation = Installation::find(&options.installation, environment)?;
         let token = find_token(&installation, environment)?;
-        let connection = Connection::with_timeout(TIMEOUT, &options, None, environment)?;
-        Ok(Api::new(connection, token.expose()))
+        let connection = Connection::with_timeout(TIMEOUT, options, None, environment)?;
+        Ok(Self::new(connection, token.expose()))
     }
 }
 

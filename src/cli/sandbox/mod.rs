@@ -4,3 +4,6 @@ pub(super) mod clock;
 mod effect;
 pub(super) mod fault;
 pub(super) mod requests;
+pub(super) mod reset;
+pub(super) mod snapshot;
+pub(super) mod trouble;

@@ -112,7 +112,11 @@ pub(in crate::cli) fn run(options: Options, environment: &Environment) -> anyhow
         Command::List { filter, limit } => list(&sandbox, &filter, limit, json),
         Command::Show { request_id } => show(&sandbox, &request_id, json, output::color(environment)),
         Command::Follow { filter } => follow(&sandbox, &filter, json),
-        Command::Clear => sandbox.delete(PATH),
+        Command::Clear => {
+            sandbox.delete(PATH)?;
+            output::message("The journal is empty.");
+            Ok(())
+        }
     }
 }
 
@@ -146,7 +150,8 @@ fn list(sandbox: &Api, filter: &FilterOptions, limit: u64, json: bool) -> anyhow
         return Ok(());
     }
     if newest.is_empty() {
-        output::message_on_terminal("no such request");
+        output::message("The journal has no such request.");
+        return Ok(());
     }
     let rows: Vec<_> = newest.iter().map(|line| row(line)).collect();
     Ok(output::print(&table().page(&rows))?)
@@ -309,9 +314,11 @@ fn message(mark: char, first: &str, message: &Message) -> String {
         lines.push(String::new());
         lines.extend(message.body.lines().map(str::to_owned));
     }
-    if message.has_more_body || !message.is_complete {
-        let end = if message.is_complete { "" } else { ", without its end" };
-        lines.push(format!("(a body of {} bytes{end})", message.body_bytes));
+    match (message.body_bytes, message.is_complete) {
+        (0, false) => lines.push("(its body was not read)".to_owned()),
+        (bytes, false) => lines.push(format!("(only {bytes} bytes of its body were sent)")),
+        (bytes, true) if message.has_more_body => lines.push(format!("(its body has {bytes} bytes)")),
+        (_, true) => {}
     }
     let lines = lines.iter().map(|line| printable(&format!("{mark} {line}")).trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")

@@ -96,6 +96,12 @@ impl Problem {
         self.with_header(RETRY_AFTER, retry_after(wait))
     }
 
+    /// What kind it is.
+    #[must_use]
+    pub(crate) fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
     pub(super) fn cause(&self) -> Option<&dyn Error> {
         self.cause.as_deref()
     }

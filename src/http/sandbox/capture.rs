@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderMap};
 use actix_web::http::{Method, Version};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest};
@@ -91,7 +91,7 @@ impl Capture {
                 Some(copied)
             }
             // The dispatchers give no body of another kind.
-            other => {
+            other @ (Payload::None | Payload::H1 { .. } | Payload::H2 { .. }) => {
                 request.set_payload(other);
                 None
             }
@@ -183,6 +183,10 @@ impl Recording {
         });
         let (mut has_more_request_fields, mut has_more_answer_fields) = (false, false);
         texts.write(Part::RequestFields, |out| {
+            // HTTP/2 has it as a pseudo-header.
+            if let Some(authority) = target.authority().filter(|_| !request.headers().contains_key(HOST)) {
+                let _infallible = writeln!(out, "host: {}", redaction::path(cut(authority.as_str())));
+            }
             has_more_request_fields = push_fields(out, request.headers(), jti, Sender::Client);
         });
         texts.write(Part::AnswerFields, |out| {

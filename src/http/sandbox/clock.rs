@@ -66,23 +66,33 @@ pub(in crate::http) async fn resume(_: Control, sandbox: Data<Sandbox>) -> Resul
     Ok(shown(&sandbox.clock))
 }
 
-/// Moves the clock as far as `distance` says once no request is under way; `pointer` names the member that asks for it.
+/// Moves the clock as far as `distance` says; `pointer` names the member that asks for it.
 async fn jump(
     sandbox: &Sandbox,
     upkeep: &dyn Upkeep,
     pointer: &str,
     distance: impl FnOnce(&SandboxClock) -> Result<Duration, JumpFault>,
 ) -> Result<HttpResponse, Problem> {
+    move_clock(sandbox, upkeep, pointer, distance).await?;
+    Ok(shown(&sandbox.clock))
+}
+
+/// The same without an answer. The clock moves once no request is under way.
+pub(super) async fn move_clock(
+    sandbox: &Sandbox,
+    upkeep: &dyn Upkeep,
+    pointer: &str,
+    distance: impl FnOnce(&SandboxClock) -> Result<Duration, JumpFault>,
+) -> Result<(), Problem> {
     let _quiet = sandbox.quiet().await?;
     let moved = match distance(&sandbox.clock) {
         Ok(by) => upkeep.advance(&sandbox.clock, by).await,
         Err(fault) => Err(fault),
     };
-    match moved {
-        Ok(()) => Ok(shown(&sandbox.clock)),
-        Err(JumpFault::Clock(fault)) => Err(Problem::invalid_fields(vec![FieldFault::new(pointer, fault.to_string())])),
-        Err(fault @ JumpFault::Overdue) => Err(Problem::unavailable(sentence(&fault))),
-    }
+    moved.map_err(|fault| match fault {
+        JumpFault::Clock(fault) => Problem::invalid_fields(vec![FieldFault::new(pointer, fault.to_string())]),
+        JumpFault::Overdue => Problem::unavailable(sentence(&fault)),
+    })
 }
 
 fn shown(clock: &SandboxClock) -> HttpResponse {

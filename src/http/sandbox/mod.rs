@@ -11,10 +11,14 @@ mod effects;
 pub(super) mod faults;
 mod injection;
 mod inner;
+mod named_client;
 mod outer;
 mod prefer;
 mod request_events;
 pub(super) mod requests;
+pub(super) mod snapshots;
+pub(super) mod tokens;
+pub(super) mod troubles;
 mod vocabulary;
 
 use actix_web::dev::ServiceRequest;
@@ -29,9 +33,11 @@ pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::NotQuiet;
+
+/// What the control of a sandbox is served under.
+pub(super) const SANDBOX: &str = "/sandbox";
 
 /// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
 fn is_control(request: &ServiceRequest) -> bool {
@@ -40,11 +46,24 @@ fn is_control(request: &ServiceRequest) -> bool {
 
 /// The members of a body that is one JSON object, such as `example`.
 async fn read_members(request: &HttpRequest, payload: Payload, example: &str) -> Result<Map<String, Value>, Problem> {
-    let body = body::read_json(request, payload).await?;
+    parse_members(&body::read_json(request, payload).await?, example)
+}
+
+/// The same of a body that may be blank: then it has none.
+async fn read_members_if_any(
+    request: &HttpRequest,
+    payload: Payload,
+    example: &str,
+) -> Result<Map<String, Value>, Problem> {
+    let body = body::read_json_if_any(request, payload).await?;
+    body.map_or_else(|| Ok(Map::new()), |body| parse_members(&body, example))
+}
+
+fn parse_members(body: &[u8], example: &str) -> Result<Map<String, Value>, Problem> {
     let malformed = |fault: &str| {
         Problem::new(ProblemKind::MalformedBody, format!("{fault} Send one JSON object, such as {example}."))
     };
-    let document = Document::parse(&body).map_err(|fault| malformed(&sentence(&fault)))?;
+    let document = Document::parse(body).map_err(|fault| malformed(&sentence(&fault)))?;
     document.into_members().ok_or_else(|| malformed("The body is JSON, but not an object."))
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::area::Area;
 use super::draw::Draws;
 use super::firing::Firing;
@@ -79,11 +81,22 @@ pub(super) struct Rule {
     effect: Arc<Effect>,
     /// As it was written, with its name, and with its seed if chance has a part in it.
     written: FaultRule,
-    /// When `for` began, by the monotonic clock.
-    started: Duration,
+    /// When `for` is over, by the monotonic clock.
+    ends_at: Option<Duration>,
     /// How many requests fitted.
     matched: u64,
     fired: u64,
+}
+
+/// A rule as it was at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedRule {
+    written: FaultRule,
+    seed: u64,
+    matched: u64,
+    fired: u64,
+    /// What is left of `for`.
+    left: Option<Duration>,
 }
 
 impl Rule {
@@ -99,8 +112,8 @@ impl Rule {
             probability: written.probability.unwrap_or(1.0),
             seed,
             effect: Arc::new(written.effect.clone()),
+            ends_at: written.lasts.map(|lasts| now + lasts.as_duration()),
             written,
-            started: now,
             matched: 0,
             fired: 0,
         }
@@ -118,8 +131,7 @@ impl Rule {
 
     /// How long until `for` is over.
     fn remaining(&self, now: Duration) -> Option<Duration> {
-        let lasts = self.written.lasts?.as_duration();
-        Some(lasts.saturating_sub(now.saturating_sub(self.started)))
+        Some(self.ends_at?.saturating_sub(now))
     }
 
     /// Counts a request of this area if it fits, and fires if `may_fire`, and its number, and chance allow it.
@@ -140,15 +152,24 @@ impl Rule {
 
     /// The same rule, written in another way. Its numbers go on.
     pub(super) fn change(&mut self, mut written: FaultRule, now: Duration) {
-        let started = if written.lasts == self.written.lasts { self.started } else { now };
+        let is_as_long = written.lasts == self.written.lasts;
+        let ends_at = if is_as_long { self.ends_at } else { written.lasts.map(|lasts| now + lasts.as_duration()) };
         written.name = self.written.name.take();
         let (matched, fired) = (self.matched, self.fired);
-        *self = Self { started, matched, fired, ..Self::new(written, self.seed, now) };
+        *self = Self { ends_at, matched, fired, ..Self::new(written, self.seed, now) };
     }
 
-    /// As if the time since `at` had not passed at `now`.
-    pub(super) fn move_start(&mut self, at: Duration, now: Duration) {
-        self.started = now.saturating_sub(at.saturating_sub(self.started));
+    /// The rule apart from the clock.
+    pub(super) fn save(&self, now: Duration) -> SavedRule {
+        let Self { written, seed, matched, fired, .. } = self;
+        SavedRule { written: written.clone(), seed: *seed, matched: *matched, fired: *fired, left: self.remaining(now) }
+    }
+
+    /// The rule that was saved, which has as much of its `for` left at `now`.
+    pub(super) fn restored(saved: SavedRule, now: Duration) -> Self {
+        let SavedRule { written, seed, matched, fired, left } = saved;
+        let ends_at = left.map(|left| now.saturating_add(left));
+        Self { ends_at, matched, fired, ..Self::new(written, seed, now) }
     }
 
     pub(super) fn shown(&self, now: Duration) -> Fault {

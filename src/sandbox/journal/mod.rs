@@ -122,7 +122,8 @@ impl Journal {
     }
 
     /// How many requests there are, and how many bytes they cost.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
         self.ring().size()
     }
 
@@ -228,7 +229,9 @@ mod tests {
     #[test]
     fn an_id_that_was_sent_twice_is_that_of_the_newer_request() {
         let journal = journal(10);
-        ["a", "b", "a", "c"].iter().for_each(|id| record(&journal, id));
+        for id in ["a", "b", "a", "c"] {
+            record(&journal, id);
+        }
         assert_eq!(journal.find("a").unwrap().0, 3);
         assert!(journal.find("d").is_none());
         journal.clear();
@@ -248,7 +251,9 @@ mod tests {
         record(&journal, "2");
         let Some(Followed::Requests(requests)) = next(&mut follower) else { panic!("the second") };
         assert_eq!(ids(&requests), ["2"]);
-        (3..=7).for_each(|id| record(&journal, &id.to_string()));
+        for id in 3..=7 {
+            record(&journal, &id.to_string());
+        }
         assert!(matches!(next(&mut follower), Some(Followed::Missed { count: 2, is_too_slow: true })));
 
         let mut late = journal.follow(1).unwrap();

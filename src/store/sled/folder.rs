@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use sled::Db;
 
-use super::super::{MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
+use super::super::{Change, MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError};
 use super::fence::{catch_panic, flush};
+use super::replacement::{self, Failure};
 use crate::files::{self, Reader};
 
 /// The file that a process locks for the time that it uses the folder.
@@ -96,8 +97,14 @@ impl Folder {
             let db = sled_config(&self.dir).open()?;
             let file = File::open(self.dir.join("db"))?;
             make_durable(&self.dir, &db, &file)?;
+            replacement::finish(&self.dir, &db, &file)?;
             Ok((db, file))
         })
+    }
+
+    /// Makes all of `changes` or none, however many they are; durable when this returns.
+    pub(super) fn replace(&self, db: &Db, file: &File, changes: &[Change]) -> Result<(), Failure> {
+        replacement::replace(&self.dir, db, file, changes)
     }
 
     /// Overwrites the file with its own content. After a failed sync, the kernel takes pages for written that are not

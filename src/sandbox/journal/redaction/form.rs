@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::json;
-use super::marks::Sensitive;
-use super::text::{Sender, decode, redact_unknown};
+use super::marks::{Sensitive, WITHHELD};
+use super::text::{self, Sender, decode, names_a_secret, redact_decoded, redact_unknown};
 
 /// `text`, with parameters as `name=value&…`, without tokens and secrets.
 pub(super) fn redact(text: &str) -> String {
@@ -31,15 +31,17 @@ fn redact_unknown_name(name: &str) -> Cow<'_, str> {
 }
 
 fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
-    let decoded = decode(value);
     if let Some(sensitive) = Sensitive::of_name(&decode(name)) {
-        return sensitive.mark(&decoded).into();
+        return sensitive.mark(&decode(value)).into();
     }
-    if json::is_json(&decoded) {
-        let redacted = json::redact(&decoded, Sender::Client);
-        return if redacted == decoded { Cow::Borrowed(value) } else { redacted.into() };
-    }
-    redact_unknown(value)
+    redact_decoded(value, |value| match text::redact(value) {
+        plain if json::is_json(&plain) => {
+            Some(json::redact(&plain, Sender::Client)).filter(|redacted| redacted != value)
+        }
+        _ if names_a_secret(value) => Some(WITHHELD.to_owned()),
+        Cow::Borrowed(_) => None,
+        Cow::Owned(redacted) => Some(redacted),
+    })
 }
 
 /// Whether a body has parameters: it starts with a name and `=`.
@@ -66,7 +68,7 @@ mod tests {
             ("client_secret", "[withheld]"),
             ("access_token=eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln&a=b", "access_token=[jti:0198-a]&a=b"),
             ("access_token=opaque", "access_token=[token]"),
-            ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[jti:0198-a]"),
+            ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[token][jti:0198-a]"),
             ("eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln=1", "[jti:0198-a]=1"),
             ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data={\"client_secret\":\"[secret]\"}"),
             ("client_id=a\nclient_secret=b", "client_id=[withheld]"),

@@ -90,7 +90,8 @@ impl<'t> Reader<'t> {
                 };
                 match redacted {
                     Some(redacted) => self.redacted.push_str(&escape(&redacted)),
-                    None => self.redacted.push_str(raw),
+                    // An escape may have taken the start of what is hidden in it: `\bg_secret_…`.
+                    None => self.redacted.push_str(&text::redact(raw)),
                 }
             }
             None => {
@@ -125,14 +126,8 @@ impl<'t> Reader<'t> {
 
 /// A value without tokens and secrets; `None` if it has none. It may be JSON or a form in itself.
 fn redacted_value(value: &str, sender: Sender) -> Option<String> {
-    if is_json(value) {
-        let redacted = redact(value, sender);
-        return (redacted != value).then_some(redacted);
-    }
-    match text::redact_from(value, sender) {
-        Cow::Borrowed(same) if same == value => None,
-        redacted => Some(redacted.into_owned()),
-    }
+    let redacted = if is_json(value) { redact(value, sender).into() } else { text::redact_from(value, sender) };
+    (redacted != value).then(|| redacted.into_owned())
 }
 
 /// Where the string that starts here ends.
@@ -206,6 +201,7 @@ mod tests {
             ),
             (r#"{"note":"{\"client_secret\":\"x\"}"}"#, r#"{"note":"{\"client_secret\":\"[secret]\"}"}"#),
             (r#"{"note":"client_secret=x"}"#, r#"{"note":"[withheld]"}"#),
+            (r#"{"a":"\bg_secret_a"}"#, r#"{"a":"\[secret]"}"#),
             (r#"{"bg_secret_a":1}"#, r#"{"[withheld]":1}"#),
             (r#"{"client_secret":"cut off here and"#, r#"{"client_secret":"[secret]"#),
             (r#"{"a":"\u00"#, r#"{"a":"[withheld]"#),

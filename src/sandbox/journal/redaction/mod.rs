@@ -175,6 +175,8 @@ fn address(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
@@ -265,12 +267,17 @@ mod tests {
         })
     }
 
+    /// Each byte encoded, whether or not it needs to be.
     fn percent_encoded(text: &str) -> String {
-        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+        let mut encoded = String::new();
+        text.bytes().for_each(|byte| write!(encoded, "%{byte:02X}").unwrap());
+        encoded
     }
 
     fn json_escaped(text: &str) -> String {
-        text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+        let mut escaped = String::new();
+        text.encode_utf16().for_each(|unit| write!(escaped, "\\u{unit:04x}").unwrap());
+        escaped
     }
 
     proptest! {

@@ -44,15 +44,26 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
 
 /// The same of text that a client sent in a form that is not known: if it names a secret, nothing of it is shown.
 pub(super) fn redact_unknown(text: &str) -> Cow<'_, str> {
-    let decoded = decode(text);
-    if names_a_secret(&decoded) {
-        return Cow::Borrowed(WITHHELD);
+    redact_decoded(text, |text| match redact(text) {
+        _ if names_a_secret(text) => Some(WITHHELD.to_owned()),
+        Cow::Borrowed(_) => None,
+        Cow::Owned(redacted) => Some(redacted),
+    })
+}
+
+/// `text` as `read` shows it, percent-decoded as far as something is hidden in it; as it was sent where nothing is. What is
+/// hidden is removed before the next decoding, which may take the start of it for a part of an escape.
+pub(super) fn redact_decoded(text: &str, read: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
+    let (mut shown, mut decoded) = (Cow::Borrowed(text), Cow::Borrowed(text));
+    for _ in 0..=MAX_DECODINGS {
+        if let Some(redacted) = read(&decoded) {
+            shown = redacted.clone().into();
+            decoded = redacted.into();
+        }
+        let Cow::Owned(next) = percent_decode_str(&decoded).decode_utf8_lossy() else { break };
+        decoded = next.into();
     }
-    match redact(&decoded) {
-        // Nothing is hidden in it: it is shown as it was sent.
-        Cow::Borrowed(_) => Cow::Borrowed(text),
-        Cow::Owned(redacted) => Cow::Owned(redacted),
-    }
+    shown
 }
 
 /// The same, by who sent it.
@@ -64,7 +75,7 @@ pub(super) fn redact_from(text: &str, sender: Sender) -> Cow<'_, str> {
 }
 
 /// Whether the text names a secret, in any case of its letters.
-fn names_a_secret(text: &str) -> bool {
+pub(super) fn names_a_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     NAMES.iter().any(|name| lower.contains(name))
 }
@@ -132,9 +143,10 @@ mod tests {
     fn what_is_hidden_by_encoding_is_found_and_what_names_a_secret_is_withheld() {
         for (text, expected) in [
             ("100%25 sure", "100%25 sure"),
-            ("%65yJhbGci%2EeyJqdGkiOiIwMTk4LWEifQ.c2ln", "[jti:0198-a]"),
-            ("%2565yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "[jti:0198-a]"),
+            ("%65yJhbGci%2EeyJqdGkiOiIwMTk4LWEifQ.c2ln", "[token][jti:0198-a]"),
+            ("%2565yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "[token][jti:0198-a]"),
             ("bg%5Fsecret%5Fa", "[secret]"),
+            ("%0bg_secret_a", "%0[secret]"),
             ("Client_Secret: hunter2hunter2", "[withheld]"),
             ("client%5Fsecret: hunter2hunter2", "[withheld]"),
         ] {
