@@ -1,6 +1,6 @@
 //! What each fault looks like to a client, over HTTP/1.1 and HTTP/2.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method};
