@@ -30,6 +30,7 @@ mod revocation;
 mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
+mod sandbox_deliveries;
 mod sandbox_effects;
 mod sandbox_faults;
 mod sandbox_in_a_test;

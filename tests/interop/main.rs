@@ -10,6 +10,7 @@
 
 mod certificates;
 mod curl;
+mod faults;
 #[allow(dead_code, reason = "the tests of the API use all of it")]
 #[path = "../api/harness.rs"]
 mod harness;
