@@ -78,18 +78,13 @@ fn is_after_the_token(kind: ProblemKind) -> bool {
 /// Notes where the client stands, if its token is valid; at a limit, that nothing is left.
 async fn note_limits(request: &HttpRequest, kind: ProblemKind) {
     if let Some(mut standing) = standing(request).await {
-        match kind {
-            ProblemKind::Throttled => {
-                standing.permits.remaining = 0;
-                standing.permits.full_in_s = standing.permits.window_s;
-                standing.permits.wait = Some(Duration::from_secs(1));
-            }
-            ProblemKind::QuotaExceeded => {
-                if let Some(units) = &mut standing.units {
-                    units.remaining = units.remaining.map(|_| 0);
-                }
-            }
-            _ => {}
+        if kind == ProblemKind::Throttled {
+            standing.permits.remaining = 0;
+            standing.permits.full_in_s = standing.permits.window_s;
+            standing.permits.wait = Some(Duration::from_secs(1));
+        }
+        if let (ProblemKind::QuotaExceeded, Some(units)) = (kind, &mut standing.units) {
+            units.remaining = units.remaining.map(|_| 0);
         }
         note_standing(request, standing);
     }

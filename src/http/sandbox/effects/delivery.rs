@@ -20,7 +20,7 @@ pub(super) const MAX_STEPS: usize = 10_000;
 /// How long an answer takes at the most beyond its delay, however slow its rule is.
 const MAX_TIME: Duration = Duration::from_secs(5 * 60);
 /// How often a slow connection has a part.
-const PARTS_PER_SECOND: usize = 10;
+const PARTS_PER_SECOND: u64 = 10;
 /// How many chunks a chunked body has.
 const CHUNKS: usize = 3;
 
@@ -58,9 +58,10 @@ pub(super) fn script(
             slowly(&body, chunks, over.as_duration(), &mut steps);
         }
         Some(Delivery::Bandwidth(bytes_per_second)) => {
-            let time = Duration::from_secs_f64(body.len() as f64 / f64::from(bytes_per_second.max(1)));
-            let parts = time.as_secs_f64() * PARTS_PER_SECOND as f64;
-            slowly(&body, parts.ceil() as usize, time, &mut steps);
+            let millis = (body.len() as u64).saturating_mul(1_000) / u64::from(bytes_per_second.max(1));
+            let parts = millis.saturating_mul(PARTS_PER_SECOND).div_ceil(1_000);
+            let parts = usize::try_from(parts).unwrap_or(MAX_STEPS);
+            slowly(&body, parts, Duration::from_millis(millis), &mut steps);
         }
         Some(Delivery::TruncateAfter(bytes)) => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -214,7 +215,7 @@ mod tests {
         let script = script(body, &Form::default(), false, None, Some(Delivery::Bandwidth(1)));
         let waits = script.steps.iter().map(|step| match step {
             Step::Break(Break::Pause(time)) => *time,
-            _ => Duration::ZERO,
+            Step::Break(_) | Step::Part(_) => Duration::ZERO,
         });
         assert!(waits.sum::<Duration>() <= MAX_TIME && script.steps.len() <= 2 * MAX_STEPS);
     }
