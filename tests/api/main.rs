@@ -31,6 +31,7 @@ mod same_value;
 mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_effects;
+mod sandbox_events;
 mod sandbox_faults;
 mod sandbox_journal;
 mod sandbox_snapshots;

@@ -34,11 +34,15 @@ fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     if let Some(sensitive) = Sensitive::of_name(&decode(name)) {
         return sensitive.mark(&decode(value)).into();
     }
+    let decoded = decode(value);
+    let is_json = json::is_json(&decoded);
+    if !is_json && (names_a_secret(value) || names_a_secret(&decoded)) {
+        return Cow::Borrowed(WITHHELD);
+    }
     redact_decoded(value, |value| match text::redact(value) {
         plain if json::is_json(&plain) => {
             Some(json::redact(&plain, Sender::Client)).filter(|redacted| redacted != value)
         }
-        _ if names_a_secret(value) => Some(WITHHELD.to_owned()),
         Cow::Borrowed(_) => None,
         Cow::Owned(redacted) => Some(redacted),
     })

@@ -130,7 +130,7 @@ mod tests {
         for (text, expected) in [
             (format!("Bearer {token}"), "Bearer [jti:0198-a]"),
             (format!("x{token},{secret};"), "x[jti:0198-a],[secret:…G1iY];"),
-            (format!("{secret}{token}"), "[secret:…NiJ9].[token]"),
+            (format!("{secret}{token}"), "[secret:…NiJ9].[jti:0198-a]"),
             ("the keyJoint and eyJ".to_owned(), "the keyJoint and eyJ"),
             ("a bg_secret_ short".to_owned(), "a [secret] short"),
             (String::new(), ""),
