@@ -21,11 +21,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::denial::{Denial, Reason};
-pub use self::facts::{Facts, Unverified};
+pub use self::facts::Facts;
 use self::live::Live;
 use self::verified_tokens::VerifiedTokens;
 pub use self::verified_tokens::{Lookup, VerifiedToken};
-use self::walk::{Genuine, check_active, identify, walk, walk_on};
+pub use self::walk::{Genuine, Unverified};
+use self::walk::{check_active, identify, walk, walk_on};
 use crate::clients::{Client, Clients};
 use crate::counts::{Counter, Counts};
 use crate::limits::{Limits, Rate};
@@ -126,7 +127,7 @@ pub struct Standing {
 }
 
 /// How far the walk came without waiting.
-pub enum Walk<T = Arc<VerifiedToken>, E = Box<Refusal>> {
+pub enum Walk<T = Arc<VerifiedToken>, E = Box<Denied>> {
     /// To its end.
     Decided(Decision<T, E>),
     /// To the quota, of which this process has no unit available.
@@ -142,7 +143,7 @@ pub struct NeedsLease<T = Arc<VerifiedToken>> {
 }
 
 /// The outcome of the walk, and where the client stands if it was authenticated.
-pub struct Decision<T = Arc<VerifiedToken>, E = Box<Refusal>> {
+pub struct Decision<T = Arc<VerifiedToken>, E = Box<Denied>> {
     /// Whether the request may proceed.
     pub outcome: Result<Admitted<T>, E>,
     /// Where the client stands, if its token was active.
@@ -153,7 +154,7 @@ pub struct Decision<T = Arc<VerifiedToken>, E = Box<Refusal>> {
 
 /// A request that may not proceed.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Denied {
     /// The check that failed.
     pub denial: Denial,
     /// What the walk saw, and what the checks behind the failed one would have seen.
@@ -245,7 +246,7 @@ impl Admission {
         authorization: impl Iterator<Item = &'r [u8]>,
         query: &str,
         api: Api,
-    ) -> Result<Admitted, Box<Refusal>> {
+    ) -> Result<Admitted, Box<Denied>> {
         let right = Right::any(api);
         let outcome = identify(&mut Live::new(self, authorization, query, &right).without_limits());
         self.decisions.count(&outcome);
@@ -379,7 +380,7 @@ fn quota_limits(limits: Limits, api: Api) -> Limits {
 }
 
 impl Decisions {
-    fn count(&self, outcome: &Result<Admitted, Box<Refusal>>) {
+    fn count(&self, outcome: &Result<Admitted, Box<Denied>>) {
         match outcome {
             Ok(_) => self.admitted.add_one(),
             Err(refusal) => self.denied.add_one(refusal.denial.reason()),

@@ -116,7 +116,7 @@ pub enum TokenError {
 
 /// A token request that is refused.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct NotGranted {
     /// The step that failed.
     pub error: TokenError,
     /// What the walk saw.
@@ -199,14 +199,14 @@ impl ClientCredentials {
         &self,
         request: Result<TokenRequest, MalformedRequest>,
         source: IpAddr,
-    ) -> Result<Grant<'_>, Box<Refusal>> {
+    ) -> Result<Grant<'_>, Box<NotGranted>> {
         let mut rooms = Live::new(self, request, source);
         match walk(&mut rooms) {
             Ok((client, issued)) => {
                 self.answers.issued.add_one();
                 Ok(Grant { client, issued, rooms })
             }
-            Err(error) => Err(Box::new(Refusal { error, facts: Arc::new(rooms.into_facts()) })),
+            Err(error) => Err(Box::new(NotGranted { error, facts: Arc::new(rooms.into_facts()) })),
         }
     }
 

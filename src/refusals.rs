@@ -180,7 +180,9 @@ struct Entries {
 
 impl Entries {
     fn take_in(&mut self) {
-        while let Ok(refusal) = self.incoming.try_recv() {
+        // Others may record on: the rest is for the next caller.
+        for _ in 0..MAX_WAITING {
+            let Ok(refusal) = self.incoming.try_recv() else { break };
             self.add(refusal);
         }
     }

@@ -14,11 +14,33 @@ use crate::explanation::Change;
 use crate::limits::{Limits, Rate};
 use crate::oauth::bearer::BearerFault;
 use crate::oauth::credentials::ClientId;
+use crate::oauth::resource::Api;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_epoch::TokenEpoch;
 use crate::text::span::span;
 use crate::time::{SECONDS_PER_HOUR, UnixSeconds};
 use crate::tokens::AccessToken;
+
+impl Facts {
+    /// What the gate would see at `moment` of a token of which only the times are known: nothing else of it is at fault.
+    #[must_use]
+    pub(crate) fn of_times(not_before: UnixSeconds, expires_at: UnixSeconds, moment: UnixSeconds) -> Option<Self> {
+        let unknown = Self {
+            moment,
+            right: Right::any(Api::Public),
+            uses_limits: false,
+            audience: "".into(),
+            token: Err(Unverified::Bearer(BearerFault::Missing)),
+            is_revoked: false,
+            client: None,
+            permits: None,
+            units: Ok(None),
+        };
+        with_token(&fit(&unknown)?, |token| {
+            (token.not_before, token.expires_at) = (not_before, expires_at);
+        })
+    }
+}
 
 /// The facts with each change that is possible, the nearest first.
 pub(super) fn changes(facts: &Facts) -> Vec<(Change, Facts)> {
@@ -146,7 +168,7 @@ fn store_answers(facts: &Facts) -> Option<(Change, Facts)> {
     Some((Change::new(ChangeKind::StoreAnswers, words), Facts { units: Ok(None), ..facts.clone() }))
 }
 
-pub(super) fn with_token(facts: &Facts, change: impl FnOnce(&mut AccessToken)) -> Option<Facts> {
+fn with_token(facts: &Facts, change: impl FnOnce(&mut AccessToken)) -> Option<Facts> {
     let mut changed = facts.clone();
     change(Arc::make_mut(changed.token.as_mut().ok()?));
     Some(changed)
@@ -166,7 +188,7 @@ fn added(scope: &Scope, scope_token: &str) -> Option<Scope> {
 
 /// The facts with a token of some client that may do all that the request needs. Nothing is known of the client that sent
 /// the request, so nothing else of it can be at fault.
-pub(super) fn fit(facts: &Facts) -> Option<Facts> {
+fn fit(facts: &Facts) -> Option<Facts> {
     let Facts { moment, right: Right { scope_token, .. }, audience, .. } = facts;
     let token = AccessToken {
         jti: Uuid::nil(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::walk::{Rooms, Seen, identify, walk};
-use super::{Denial, Right, Walk, changes};
+use super::walk::{Rooms, Seen, Unverified, identify, walk};
+use super::{Denial, Right, Walk};
 use crate::api::explanation::Check;
 use crate::clients::Client;
 use crate::explanation::Replayed;
@@ -38,35 +38,7 @@ pub struct Facts {
     pub(super) units: Result<Option<Units>, StoreError>,
 }
 
-/// Why a request has no token of this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unverified {
-    /// It does not have one token, in the right place.
-    Bearer(BearerFault),
-    /// This server did not sign the token.
-    Token(TokenFault),
-}
-
 impl Facts {
-    /// What the gate would see at `moment` of a token of which only the times are known: nothing else of it is at fault.
-    #[must_use]
-    pub(crate) fn of_times(not_before: UnixSeconds, expires_at: UnixSeconds, moment: UnixSeconds) -> Option<Self> {
-        let fit = Self {
-            moment,
-            right: Right::any(Api::Public),
-            uses_limits: false,
-            audience: "".into(),
-            token: Err(Unverified::Bearer(BearerFault::Missing)),
-            is_revoked: false,
-            client: None,
-            permits: None,
-            units: Ok(None),
-        };
-        changes::with_token(&changes::fit(&fit)?, |token| {
-            (token.not_before, token.expires_at) = (not_before, expires_at);
-        })
-    }
-
     /// When the request was decided.
     #[must_use]
     pub fn moment(&self) -> UnixSeconds {

@@ -4,7 +4,7 @@ use std::iter::{Empty, empty};
 use std::sync::Arc;
 
 use super::walk::{Rooms, Seen};
-use super::{Admission, Admitted, Denial, Facts, Refusal, Right, Standing, VerifiedToken, admin_limits, quota_limits};
+use super::{Admission, Admitted, Denial, Denied, Facts, Right, Standing, VerifiedToken, admin_limits, quota_limits};
 use crate::clients::Client;
 use crate::limits::Limits;
 use crate::oauth::bearer::{self, BearerFault, Presented};
@@ -119,7 +119,7 @@ fn limits_of(api: Api, client: &Client) -> Limits {
 impl<'r, A: Iterator<Item = &'r [u8]>> Rooms for Live<'_, A> {
     type Presented = Presented<'r>;
     type Token = Arc<VerifiedToken>;
-    type Refusal = Box<Refusal>;
+    type Refusal = Box<Denied>;
 
     fn right(&self) -> &Right {
         self.right
@@ -167,9 +167,9 @@ impl<'r, A: Iterator<Item = &'r [u8]>> Rooms for Live<'_, A> {
     }
 
     #[cold]
-    fn refuse(&self, denial: Denial, seen: Seen<Arc<VerifiedToken>>) -> Box<Refusal> {
+    fn refuse(&self, denial: Denial, seen: Seen<Arc<VerifiedToken>>) -> Box<Denied> {
         let store_error = if let Denial::Store(error) = &denial { Some(error.clone()) } else { None };
         let facts = Arc::new(self.facts(seen, store_error));
-        Box::new(Refusal { denial, facts })
+        Box::new(Denied { denial, facts })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Admitted, Decision, Denial, NeedsLease, Right, Standing, Unverified, VerifiedToken, Walk};
+use super::{Admitted, Decision, Denial, NeedsLease, Right, Standing, VerifiedToken, Walk};
 use crate::api::explanation::Check;
 use crate::clients::{Client, Status};
 use crate::oauth::bearer::BearerFault;
@@ -32,6 +32,15 @@ impl Genuine for Arc<AccessToken> {
     fn access_token(&self) -> &AccessToken {
         self
     }
+}
+
+/// Why a request has no token of this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unverified {
+    /// It does not have one token, in the right place.
+    Bearer(BearerFault),
+    /// This server did not sign the token.
+    Token(TokenFault),
 }
 
 /// Where a walk gets its facts from.

@@ -73,7 +73,7 @@ pub(super) struct SandboxOptions {
 }
 
 /// How a sandbox serves a test.
-#[derive(Args, Clone, Copy, Default)]
+#[derive(Args, Clone, Default)]
 struct Manner {
     /// Store nothing: all clients and zones are gone at the end. Without --data-dir, the files that others read are in a
     /// temporary folder, which a stop removes
@@ -85,6 +85,9 @@ struct Manner {
     /// Stop when standard input ends, as it does when the program that started the sandbox is killed
     #[arg(long)]
     exit_with_stdin: bool,
+    /// The data folder of a sandbox in memory.
+    #[arg(skip)]
+    temporary: Option<Arc<TemporaryFolder>>,
 }
 
 /// The settings on the command line.
@@ -114,7 +117,7 @@ pub(super) fn run(options: Options, environment: &Environment) -> ExitCode {
 
 /// Runs a sandbox until it is stopped.
 pub(super) fn run_sandbox(options: SandboxOptions, environment: &Environment) -> ExitCode {
-    let SandboxOptions { mut settings, manner } = options;
+    let SandboxOptions { mut settings, mut manner } = options;
     // A data folder that is not named is none for what is in memory alone.
     if !manner.in_memory || settings.data_dir.is_some() {
         return run_edition(Edition::Sandbox, settings, manner, environment);
@@ -122,7 +125,12 @@ pub(super) fn run_sandbox(options: SandboxOptions, environment: &Environment) ->
     match TemporaryFolder::new(&environment.temporary_folder()) {
         Ok(folder) => {
             settings.data_dir = Some(folder.path().to_owned());
-            run_edition(Edition::Sandbox, settings, manner, environment)
+            let folder = Arc::new(folder);
+            manner.temporary = Some(Arc::clone(&folder));
+            let code = run_edition(Edition::Sandbox, settings, manner, environment);
+            // After a start that was interrupted, the server's thread still has it.
+            folder.remove();
+            code
         }
         Err(error) => {
             output::print_error(&anyhow!(
@@ -284,6 +292,10 @@ async fn serve(
     server
         .run(async move {
             let _stop_or_dropped = stop.await;
+            // Whoever ends the process after this, the folder is gone. A server that stops reads no file any more.
+            if let Some(folder) = manner.temporary {
+                folder.remove();
+            }
         })
         .await?;
     Ok(())

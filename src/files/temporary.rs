@@ -5,12 +5,16 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// A folder of mode 0700, which is removed with all that is in it when this is dropped.
+/// A folder of mode 0700, which is removed with all that is in it when this is dropped, or before.
 #[derive(Debug)]
-pub(crate) struct TemporaryFolder(PathBuf);
+pub(crate) struct TemporaryFolder {
+    path: PathBuf,
+    is_removed: AtomicBool,
+}
 
 impl TemporaryFolder {
     /// A new folder below `parent`. Nobody can guess its name, and it did not exist before.
@@ -24,19 +28,27 @@ impl TemporaryFolder {
         }
         let path = parent.join(name);
         DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
+        Ok(Self { path, is_removed: AtomicBool::new(false) })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Removes it; a second call does nothing.
+    pub(crate) fn remove(&self) {
+        if self.is_removed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "a temporary folder was not removed");
+        }
     }
 }
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a temporary folder was not removed");
-        }
+        self.remove();
     }
 }
 

@@ -10,7 +10,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::administration::Actor;
-use crate::admission::{Admission, Admitted, Api, Decision, Refusal, Right, Walk};
+use crate::admission::{Admission, Admitted, Api, Decision, Denied, Right, Walk};
 use crate::http::error::Problem;
 use crate::http::request_context::{self, note_caller, note_facts, note_standing};
 use crate::oauth::credentials::ClientId;
@@ -118,9 +118,9 @@ impl<R: Required> Authorized<R> {
                 note_caller(request, &admitted.client.client_id);
                 Ok(Self { admitted, right: PhantomData })
             }
-            Err(refusal) => {
+            Err(denied) => {
                 let is_identified = decision.standing.is_some();
-                Err(refused(*refusal, is_identified, request).needing(R::RIGHT.scope_token))
+                Err(refused(*denied, is_identified, request).needing(R::RIGHT.scope_token))
             }
         }
     }
@@ -129,7 +129,7 @@ impl<R: Required> Authorized<R> {
 /// The client whose token for the partner API a request has, whatever its scope. The request costs nothing of any limit.
 pub(super) fn identify(request: &HttpRequest, admission: &Admission) -> Result<Admitted, Problem> {
     let identified = admission.identify(authorization(request), request.query_string(), Api::Public);
-    let admitted = identified.map_err(|refusal| refused(*refusal, false, request))?;
+    let admitted = identified.map_err(|denied| refused(*denied, false, request))?;
     note_caller(request, &admitted.client.client_id);
     Ok(admitted)
 }
@@ -137,8 +137,8 @@ pub(super) fn identify(request: &HttpRequest, admission: &Admission) -> Result<A
 /// The answer to a request that the gate refuses, whose facts are noted. The log names its client only if its token was
 /// active.
 #[cold]
-pub(super) fn refused(refusal: Refusal, is_identified: bool, request: &HttpRequest) -> Problem {
-    let Refusal { denial, facts } = refusal;
+pub(super) fn refused(denied: Denied, is_identified: bool, request: &HttpRequest) -> Problem {
+    let Denied { denial, facts } = denied;
     if let Some(client) = facts.client().filter(|_| is_identified) {
         note_caller(request, &client.client_id);
     }

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
 
 use crate::administration::Administration;
-use crate::client_credentials::{ClientCredentials, Grant, Refusal, TokenError};
+use crate::client_credentials::{ClientCredentials, Grant, NotGranted, TokenError};
 use crate::clients::Client;
 use crate::http::authorized::authorization;
 use crate::http::body;
@@ -56,8 +56,8 @@ impl OauthEndpoint {
         let parameters = body::read_parameters(request, payload).await?;
         let token_request = TokenRequest::parse(authorization(request), parameters);
         let granted = self.client_credentials.grant(token_request, source(request));
-        let grant = granted.map_err(|refusal| {
-            let Refusal { error, facts } = *refusal;
+        let grant = granted.map_err(|refused| {
+            let NotGranted { error, facts } = *refused;
             note_facts(request, Facts::TokenRequest(facts));
             error
         })?;

@@ -222,12 +222,12 @@ fn with_error_body(
 /// What is recorded of a request that its walk refused.
 fn refusal(response: &ServiceResponse, failure: &Failure<'_>, context: &RequestContext) -> Option<Refusal> {
     let request = response.request();
-    // In a sandbox there are facts of requests that passed, and an error after them is none of the walk's.
-    let facts = context.facts().filter(|facts| facts.is_refused())?;
+    let facts = context.facts()?;
     Some(Refusal {
+        // In a sandbox there are facts of requests that passed, and an error after them is none of the walk's.
         reason: match failure {
             Failure::Problem(_) => facts.reason()?,
-            Failure::Oauth(error) => error.code().as_str(),
+            Failure::Oauth(error) => facts.is_refused().then_some(error.code().as_str())?,
         },
         facts: facts.clone(),
         method: method_name(request.method()),

@@ -16,22 +16,22 @@ use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocat
 use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{clock, faults, requests, snapshots, tokens, troubles};
+use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
 use crate::http::{
     api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
+use crate::oauth::scope::ScopeToken;
 
 /// What partners' routes are served under, beside `/`.
 pub const VERSION: &str = "/v3";
 /// What the administration is served under.
 pub(super) const ADMIN: &str = "/admin";
-/// What the control of a sandbox is served under.
-pub const SANDBOX: &str = "/sandbox";
 
 /// Every route, in the order of the documentation.
 #[must_use]
 #[rustfmt::skip]
+#[allow(clippy::too_many_lines, reason = "a table has a row for each route")]
 pub fn table() -> Vec<Route> {
     vec![
         partner("/shared/access-tokens")
@@ -402,5 +402,45 @@ fn to_actix(method: &Method) -> actix_web::Route {
     match *method {
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         ref other => web::method(other.clone()),
+    }
+}
+
+/// The scope token that the route of a request needs.
+pub(crate) fn needed_scope(method: &Method, path: &str) -> Option<ScopeToken> {
+    let path = path.strip_prefix(VERSION).unwrap_or(path);
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let table = table();
+    let route = table.iter().find(|route| route.paths().iter().any(|pattern| fits(pattern, path)))?;
+    let operation = route.operations().iter().find(|operation| operation.method == *method)?;
+    match &operation.access {
+        Access::Token(right) => right.scope_token.clone(),
+        Access::Public | Access::Client | Access::Sandbox => None,
+    }
+}
+
+/// Whether a path is one of a route, whose pattern has `{…}` for any segment.
+fn fits(pattern: &str, path: &str) -> bool {
+    let is_same = |(pattern, segment): (&str, &str)| pattern.starts_with('{') || pattern == segment;
+    pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::scope::{READ_ADMIN, READ_ZONES, WRITE_ZONES};
+
+    #[test]
+    fn a_request_needs_the_scope_of_its_route() {
+        for (method, path, expected) in [
+            (Method::GET, "/parking/zones", Some(READ_ZONES)),
+            (Method::HEAD, "/v3/shared/zones/1", Some(READ_ZONES)),
+            (Method::DELETE, "/parking/zones/1", Some(WRITE_ZONES)),
+            (Method::GET, "/admin/clients", Some(READ_ADMIN)),
+            (Method::GET, "/oauth2/usage", None),
+            (Method::POST, "/oauth2/token", None),
+            (Method::GET, "/parking/zones/1/2", None),
+        ] {
+            assert_eq!(needed_scope(&method, path), expected, "{method} {path}");
+        }
     }
 }

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_http::body::MessageBody;
 use actix_http::error::PayloadError;
@@ -51,6 +52,9 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// How much is received and dropped of all answered streams of a connection at a time, in `max_discarded_bytes`.
 const DISCARDED_AT_ONCE: u64 = 2;
+
+/// How long a connection that an answer breaks has for its last bytes.
+const LAST_BYTES_TIME: Duration = Duration::from_millis(100);
 
 /// The cost of a DATA frame beside its data.
 const FRAME_BYTES: u64 = 9;
@@ -153,10 +157,13 @@ impl<S> Http2<S> {
                 let ended = poll_fn(|context| connection.poll_closed(context));
                 let _is_late = timeout(self.limits.disconnect_timeout, ended).await;
             }
-            // One poll sends what there is room for.
-            Break::MidBody => poll_fn(|context| Poll::Ready(drop(connection.poll_closed(context)))).await,
-            Break::Close | Break::MidHeaders | Break::Reset => {}
-            Break::Pause(_) | Break::RstStream | Break::Last => {}
+            Break::Close | Break::MidHeaders | Break::MidBody => {
+                // What was given so far is sent. And what the client sends about it is received: a socket that is closed
+                // with unread bytes is reset.
+                let ended = poll_fn(|context| connection.poll_closed(context));
+                let _is_late = timeout(LAST_BYTES_TIME, ended).await;
+            }
+            Break::Reset | Break::Pause(_) | Break::RstStream | Break::Last => {}
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -36,8 +37,12 @@ pub(crate) struct Troubles {
     on: Mutex<Vec<On>>,
 }
 
+/// The troubles that were on at one moment, to go back to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedTroubles(Vec<On>);
+
 /// A trouble that is on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct On {
     name: TroubleName,
     client: Option<ClientId>,
@@ -45,12 +50,13 @@ struct On {
 }
 
 /// What was before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum Undo {
-    Secrets(Arc<Client>, GivenSecret),
-    Status(Arc<Client>),
-    Scope(Arc<Client>),
-    Units(Arc<Client>, Unspent),
+    Secrets(Box<Client>, GivenSecret),
+    Status(Box<Client>),
+    Scope(Box<Client>),
+    /// So many units of the day that began at this moment were left.
+    Units(Box<Client>, UnixSeconds, u64),
     /// The rule of this name was not there.
     Rule(String),
 }
@@ -80,9 +86,11 @@ pub(crate) struct Outcome {
 }
 
 /// The secret that a client got.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct GivenSecret {
-    pub(crate) secret: ClientSecret,
+    /// `None` once a snapshot was restored: none holds the text of a secret.
+    #[serde(skip)]
+    pub(crate) secret: Option<ClientSecret>,
     pub(crate) secret_id: Uuid,
     /// When the secret before it ends.
     pub(crate) previous_expires_at: UnixSeconds,
@@ -148,8 +156,9 @@ impl Troubles {
                 (Outcome { kid: Some(kid), ..Outcome::default() }, None)
             }
             Act::RevokeTokens | Act::RotateSecret { .. } | Act::Suspend | Act::NarrowScope | Act::UseUpQuota => {
-                let client = client.ok_or(TroubleError::ClientMissing)?;
-                let first = on.iter().find_map(|on| on.undo.secrets_of(&client)).unwrap_or(&client).clone();
+                let client = Box::new(Arc::unwrap_or_clone(client.ok_or(TroubleError::ClientMissing)?));
+                let first = on.iter().find_map(|on| on.undo.secrets_of(&client)).unwrap_or(&client);
+                let first = Box::new(first.clone());
                 change(trouble.act, client, before, first, rooms).await?
             }
         };
@@ -171,6 +180,16 @@ impl Troubles {
             }
         }
         Ok(cleared)
+    }
+
+    /// The troubles that are on.
+    pub(crate) async fn save(&self) -> SavedTroubles {
+        SavedTroubles(self.on.lock().await.clone())
+    }
+
+    /// Goes back to what was saved, once all that they have changed is back.
+    pub(crate) async fn restore(&self, saved: &SavedTroubles) {
+        self.on.lock().await.clone_from(&saved.0);
     }
 
     /// Which troubles are on, and for whom.
@@ -200,9 +219,9 @@ fn disturb(
 /// before any trouble changed its secrets.
 async fn change(
     act: Act,
-    client: Arc<Client>,
+    client: Box<Client>,
     before: Option<&Undo>,
-    first: Arc<Client>,
+    first: Box<Client>,
     rooms: &Rooms<'_>,
 ) -> Result<(Outcome, Option<Undo>), TroubleError> {
     let Rooms { administration, actor, .. } = rooms;
@@ -233,13 +252,13 @@ async fn change(
             let previous_expires_at = rooms.clock.now().plus(overlap_s);
             let Rotated { secret, secret_id, .. } =
                 administration.rotate_secret(client_id, None, overlap_s, actor).await?;
-            let given = secret.map(|secret| GivenSecret { secret, secret_id, previous_expires_at });
-            outcome.secret.clone_from(&given);
-            given.map(|given| Undo::Secrets(first, given))
+            let given = GivenSecret { secret, secret_id, previous_expires_at };
+            outcome.secret = Some(given.clone());
+            Some(Undo::Secrets(first, given))
         }
         Act::UseUpQuota => {
             let unspent = rooms.admission.use_up_quota(&client).await?.ok_or(TroubleError::NoQuota)?;
-            (unspent.units > 0).then_some(Undo::Units(client.clone(), unspent))
+            (unspent.units > 0).then(|| Undo::Units(client.clone(), unspent.day.start(), unspent.units))
         }
         Act::RevokeTokens => {
             administration.revoke_tokens(client_id, actor).await?;
@@ -268,8 +287,8 @@ impl On {
             Undo::Secrets(before, given) => now(before).is_some_and(|client| client.has_secret(&given.secret_id)),
             Undo::Status(before) => now(before).is_some_and(|client| client.status == Status::Suspended),
             Undo::Scope(before) => now(before).is_some_and(|client| client.scope == narrowed(&before.scope)),
-            Undo::Units(client, unspent) => {
-                unspent.day == rooms.clock.now().day() && rooms.admission.has_used_up_quota(client)
+            Undo::Units(client, day, _) => {
+                day.day() == rooms.clock.now().day() && rooms.admission.has_used_up_quota(client)
             }
             Undo::Rule(name) => rooms.faults.get(name).is_some_and(|rule| rule.active),
         }
@@ -278,7 +297,7 @@ impl On {
 
 impl Undo {
     /// The client before its secrets were changed, if it is this one.
-    fn secrets_of(&self, client: &Client) -> Option<&Arc<Client>> {
+    fn secrets_of(&self, client: &Client) -> Option<&Client> {
         match self {
             Self::Secrets(before, _) if before.client_id == client.client_id => Some(before),
             Self::Secrets(..) | Self::Status(_) | Self::Scope(_) | Self::Units(..) | Self::Rule(_) => None,
@@ -300,7 +319,10 @@ impl Undo {
                 let patch = ClientPatch::of_scope(before.scope.clone());
                 administration.change(&before.client_id, &patch, &any, actor).await?;
             }
-            Self::Units(client, unspent) => rooms.admission.give_back_quota(&client.client_id, *unspent).await?,
+            Self::Units(client, day, units) => {
+                let unspent = Unspent { day: day.day(), units: *units };
+                rooms.admission.give_back_quota(&client.client_id, unspent).await?;
+            }
             Self::Rule(name) => {
                 rooms.faults.remove(name);
             }

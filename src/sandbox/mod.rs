@@ -55,7 +55,7 @@ pub struct Sandbox {
     /// The states to go back to.
     pub snapshots: Snapshots,
     /// The troubles that are on.
-    pub(crate) troubles: Troubles,
+    pub(crate) troubles: Arc<Troubles>,
     /// Held while a client is made, suspended or deleted for [wrong tokens](forge).
     pub(crate) helpers: Mutex<()>,
     /// Each request to the API holds it for reading while its handler runs. See [`Sandbox::quiet`].
@@ -84,7 +84,7 @@ impl Sandbox {
             hosts,
             journal,
             snapshots,
-            troubles: Troubles::default(),
+            troubles: Arc::default(),
             helpers: Mutex::default(),
             in_flight: RwLock::new(()),
         }

@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
 use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody};
-use crate::http::{plain_http, router};
+use crate::http::{plain_http, router, routes};
 use crate::sandbox::{Sandbox, Upkeep};
 
 /// Serves the API and its administration over TLS.
@@ -45,7 +45,7 @@ pub(super) fn sandbox_app(
                 config.app_data(gate_state.clone());
             }
         })
-        .wrap(InnerLayer(sandbox.clone()))
+        .wrap(InnerLayer(sandbox.clone(), routes::needed_scope))
         .wrap(response_headers(parts, site))
         .wrap(OuterLayer(sandbox.clone()))
 }

@@ -74,6 +74,7 @@ impl Seed {
             failures: parts.failures.clone(),
             administration: parts.administration.clone().into_inner(),
             faults: sandbox.faults.clone(),
+            troubles: sandbox.troubles.clone(),
             refusals: parts.refusals.clone().into_inner(),
             make_seed: Box::new(make_seed),
         })

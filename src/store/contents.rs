@@ -34,11 +34,13 @@ pub struct Entries(Arc<[(Key, Value)]>);
 
 impl Entries {
     /// All of them, in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
     /// The entries whose keys start with `prefix`, in order.
+    #[must_use]
     pub fn starting_with(&self, prefix: &[u8]) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         let first = self.0.partition_point(|(key, _)| key.as_bytes() < prefix);
         let (_, from) = self.0.split_at(first);

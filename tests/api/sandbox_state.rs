@@ -91,29 +91,29 @@ async fn an_idempotency_key_goes_back_with_the_zone_that_it_created() {
 #[tokio::test]
 async fn a_quota_is_exact_after_a_restore_in_the_middle_of_requests() {
     for server in servers().await {
-        let limits = json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": 300 });
+        let limits = json!({ "requests_per_second": 10_000, "burst": 10_000, "daily_quota": 120 });
         let (client_id, secret) = server.register(limits).await;
         let token = server.token_with(&client_id, &secret, AUDIENCE, None).await;
         let send = async |count: usize| {
             let answers = join_all((0..count).map(|_| server.get(ZONES, &token))).await;
             answers.iter().filter(|answer| answer.status == 200).count()
         };
-        assert_eq!(send(90).await, 90);
-        saved(&server, "used-90").await;
+        assert_eq!(send(40).await, 40);
+        saved(&server, "used-40").await;
         for _ in 0..2 {
-            assert_eq!(send(250).await, 210);
-            restored(&server, "used-90").await;
+            assert_eq!(send(90).await, 80);
+            restored(&server, "used-40").await;
         }
         let usage = server.get("/oauth2/usage", &token).await.json();
-        assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(90), &json!(210)), "{usage}");
+        assert_eq!((&usage["day"]["used"], &usage["day"]["remaining"]), (&json!(40), &json!(80)), "{usage}");
         // Requests that meet the restore are before it or after it.
-        let (_, state) = tokio::join!(send(60), restored(&server, "used-90"));
-        assert_eq!(state.name.as_deref(), Some("used-90"));
+        let (_, state) = tokio::join!(send(30), restored(&server, "used-40"));
+        assert_eq!(state.name.as_deref(), Some("used-40"));
         let used = server.get("/oauth2/usage", &token).await.json()["day"]["used"].as_u64().unwrap();
-        assert!((90..=150).contains(&used), "{used}");
-        assert_eq!(u64::try_from(send(250).await).unwrap(), 300 - used);
-        restored(&server, "used-90").await;
-        assert_eq!(send(211).await, 210);
+        assert!((40..=70).contains(&used), "{used}");
+        assert_eq!(u64::try_from(send(90).await).unwrap(), 120 - used);
+        restored(&server, "used-40").await;
+        assert_eq!(send(81).await, 80);
     }
 }
 

@@ -361,6 +361,31 @@ async fn what_someone_else_has_undone_is_not_undone_once_more() {
 }
 
 #[tokio::test]
+async fn a_snapshot_knows_which_troubles_were_on_and_a_reset_leaves_none() {
+    let server = TestServer::start().await;
+    let token = server.token(LIMITED).await;
+    for name in ["client-suspended", "quota-exhausted", "secret-rotated"] {
+        start(&server, name, LIMITED).await;
+    }
+    let troubles = ["secret-rotated", "client-suspended", "quota-exhausted"];
+    let snapshot = "/sandbox/snapshots/in-trouble";
+    assert_eq!(server.control(Method::PUT, snapshot, None).await.status, 201);
+    assert_eq!(clear(&server).await.len(), 3);
+    assert_eq!(status_and_problem(&server, &token).await, passed());
+    assert_eq!(server.control(Method::POST, &format!("{snapshot}/restore"), None).await.status, 200);
+    assert_eq!(status_and_problem(&server, &token).await, refused(401, "token-invalid"));
+    assert_eq!(on(&server).await, troubles);
+    assert_eq!(start(&server, "secret-rotated", LIMITED).await.get("client_secret"), None, "no snapshot has its text");
+    assert_eq!(clear(&server).await, ["secret-rotated", "quota-exhausted", "client-suspended"]);
+    assert_eq!(status_and_problem(&server, &token).await, passed());
+
+    start(&server, "client-suspended", READER).await;
+    assert_eq!(server.control(Method::POST, "/sandbox/reset", None).await.status, 200);
+    assert_eq!(on(&server).await, Vec::<String>::new());
+    assert_eq!(clear(&server).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_last_administrator_cannot_be_suspended_by_a_trouble_either() {
     let server = TestServer::start().await;
     let refused = ask(&server, "client-suspended", &json!({ "client": ADMIN })).await;

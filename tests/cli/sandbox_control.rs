@@ -130,9 +130,9 @@ fn the_clock_of_a_sandbox_is_moved_from_the_command_line() {
     assert!(greeting.contains("control token  data/sandbox-token"), "{greeting}");
     let call = |arguments: &[&str]| boomgate(sandbox.folder.path(), arguments).output().unwrap();
     let shown = call(&["clock", "show"]);
-    assert!(stdout(&shown).contains("shifted by  none"), "{} {}", stdout(&shown), stderr(&shown));
+    assert!(stdout(&shown).contains("shifted by  nothing"), "{} {}", stdout(&shown), stderr(&shown));
     let moved = call(&["clock", "advance", "2d"]);
-    assert!(stdout(&moved).contains("shifted by  172800 s"), "{} {}", stdout(&moved), stderr(&moved));
+    assert!(stdout(&moved).contains("shifted by  2d"), "{} {}", stdout(&moved), stderr(&moved));
     let frozen = call(&["clock", "freeze"]);
     assert!(stdout(&frozen).contains("frozen      yes"), "{}", stdout(&frozen));
     assert!(stderr(&frozen).contains("throttle refills"), "{}", stderr(&frozen));

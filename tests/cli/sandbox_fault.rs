@@ -12,20 +12,27 @@ fn rules_are_added_listed_and_removed_in_words_that_people_remember() {
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
         (stdout(&output).to_owned(), stderr(&output).to_owned())
     };
-    assert_eq!(said(&["list"]), (String::new(), "There is no rule: no request is disturbed.\n".to_owned()));
+    assert_eq!(said(&["list"]), (String::new(), "There is no rule: no request is disturbed.".to_owned()));
     said(&["add", "503", "--times", "2", "--client", "demo-writer"]);
     said(&["add", "drop", "--requests", "3", "--method", "post", "--path", "/parking/zones"]);
     said(&["add", "slow", "--delay", "100ms..2s", "--probability", "0.2", "--seed", "42", "--name", "slow"]);
     let (_, notes) = said(&["add", "goaway", "--phase", "token", "--unless-header", "If-Match"]);
-    assert_eq!(notes, "goaway needs HTTP/2: over HTTP/1.1 the connection is closed before the headers\n");
+    assert_eq!(notes, "goaway needs HTTP/2: over HTTP/1.1 the connection is closed before the headers");
     said(&["add", "lost", "--times", "1"]);
-    insta::assert_snapshot!(said(&["list"]).0, @"");
+    insta::assert_snapshot!(said(&["list"]).0, @r"
+    NAME     REQUESTS                      EFFECT                                          CHANCE        MATCHED  FIRED  LEFT
+    fault-1  demo-writer                   unavailable                                     always        0        0      2 times
+    fault-2  POST /parking/zones number 3  close before_headers                            always        0        0      -
+    slow     all                           100ms to 2s later                               0.2, seed 42  0        0      -
+    fault-4  token without if-match        close goaway                                    always        0        0      -
+    fault-5  all                           close before_headers, after the change is made  always        0        0      once
+    ");
 
     let removed = said(&["clear", "slow"]);
-    assert_eq!(removed, (String::new(), "The rule slow is removed.\n".to_owned()));
+    assert_eq!(removed, (String::new(), "The rule slow is removed.".to_owned()));
     assert_eq!(said(&["list"]).0.lines().count(), 5);
-    assert_eq!(said(&["clear"]).1, "All rules are removed: no request is disturbed any more.\n");
-    assert_eq!(said(&["list", "--json"]).0, "{\n  \"data\": []\n}\n");
+    assert_eq!(said(&["clear"]).1, "All rules are removed: no request is disturbed any more.");
+    assert_eq!(said(&["list", "--json"]).0, "{\n  \"data\": []\n}");
 }
 
 #[test]
@@ -44,9 +51,10 @@ fn a_mistake_says_what_would_be_right() {
         (&["add", "token-revokd"][..], 2, "is no effect: did you mean token-revoked?"),
         (&["add", "503", "--requests", "5..3"], 2, "ends before it begins: did you mean \"3..5\"?"),
         (&["add", "503", "--for", "10"], 2, "must be a span such as 700ms"),
+        (&["add", "429", "--variation", "later"], 2, "must be one of unknown-members"),
         (&["add", "drop", "--over", "2s"], 1, "--over is for dribble and timeout"),
         (&["add", "503", "--client", "demo-wirter"], 1, "did you mean demo-writer?"),
-        (&["add", "slow", "--delay", "9h"], 1, "/effect/delay must be from 0s to 5m"),
+        (&["add", "slow", "--delay", "9h"], 1, "effect/delay must be from 0s to 5m"),
         (&["add", "503", "--path", "/sandbox/clock"], 1, "no fault disturbs these"),
         (&["clear", "nothing"], 1, "No fault has this name"),
         (&["clear", "../clock"], 2, "a name has letters"),

@@ -27,7 +27,7 @@ fn requests_are_listed_shown_explained_and_forgotten() {
     assert_eq!(statuses, ["200", "400"], "{listed}");
 
     let (listed, _) = said(&["requests", "list", "--status", "4xx", "--json"]);
-    let line: RequestLine = serde_json::from_str(listed.trim()).unwrap();
+    let line: RequestLine = serde_json::from_str(&listed).unwrap();
     assert_eq!(line.reason.as_deref(), Some("invalid_scope"));
     let (shown, _) = said(&["requests", "show", &line.request_id]);
     for part in [

@@ -12,6 +12,8 @@ use crate::time::{Span, UnixSeconds};
 
 label! {
     /// A trouble. The command line, the pages and the documentation use these names and no others.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
     pub enum TroubleName {
         /// A token ends while the client uses it.
         TokenExpires = "token-expires",

@@ -6,7 +6,7 @@ use crate::api::sandbox::clock::{ClockAdvance, ClockAnswer, ClockSetting};
 use crate::cli::connection::{AsSent, ControlOptions};
 use crate::cli::output;
 use crate::config::Environment;
-use crate::time::{SPAN_FORM, UnixSeconds, parse_span};
+use crate::time::{SPAN_FORM, Span, UnixSeconds, parse_span};
 
 const PATH: &str = "/sandbox/clock";
 
@@ -70,9 +70,11 @@ pub(in crate::cli) fn run(options: Options, environment: &Environment) -> anyhow
     if json {
         return output::print_json(&clock);
     }
+    let shift = Span::from_secs(clock.shifted_by_s.unsigned_abs()).to_string();
     let shift = match clock.shifted_by_s {
-        0 => "none".to_owned(),
-        seconds => format!("{seconds} s"),
+        0 => "nothing".to_owned(),
+        1.. => shift,
+        ..0 => format!("-{shift}"),
     };
     let members = [
         ("now", clock.now.to_string()),

@@ -80,6 +80,13 @@ impl EffectWord {
     }
 }
 
+/// `--variation`.
+pub(super) fn variation(text: &str) -> Result<Variation, String> {
+    let names = || Variation::ALL.iter().map(|variation| variation.name());
+    let found = Variation::ALL.iter().copied().find(|variation| variation.name() == text);
+    found.ok_or_else(|| format!("must be one of {}", names().collect::<Vec<_>>().join(", ")))
+}
+
 /// `--delay`: one span, or two with `..` between them.
 pub(super) fn delay(text: &str) -> Result<Delay, String> {
     let span = |text: &str| text.parse::<Span>().map_err(|fault| fault.to_string());

@@ -5,7 +5,8 @@ use clap::{Args, Subcommand};
 
 use super::effect::{self, EffectWord};
 use crate::api::sandbox::fault::{
-    Delay, Delivery, Dribble, Effect, Fault, FaultList, FaultRule, Phase, RequestMatch, RequestRange, Word as _,
+    Delay, Delivery, Dribble, Effect, Fault, FaultList, FaultRule, Phase, RequestMatch, RequestRange, Variation,
+    Word as _,
 };
 use crate::cli::connection::{Api, AsSent, ControlOptions};
 use crate::cli::output::{self, Table};
@@ -24,23 +25,20 @@ const EXAMPLES: &str = "Examples:
 The first rule that matches a request and fires is the one that acts.";
 
 const EFFECTS: &str = "Effects:
-  400 to 599        the answer that this gate has for the status; for 502 and the like, one as a proxy sends it
-  token-revoked …   the problem with this name; /problems/NAME explains each
-  slow, timeout, dribble, bandwidth, truncate
-                    a slow network: see --delay, --over and --bytes
-  drop, reset, mid-headers, mid-body, goaway, rst-stream
-                    the connection ends
-  lost              the change is made, and the answer never arrives
-  empty, html, not-json, wrong-content-type
-                    another body
-  unknown-members, token-type-lowercase, no-expires-in, retry-after-date, no-scope, reordered-members, chunked-body,
-  lowercase-fields, connection-close
-                    an answer that is lawful but unusual
+- a status, such as 503 or 429: the answer that this gate has for it; for 502 and the like, one as a proxy sends it
+- a problem, such as token-revoked or quota-exceeded: the answer of the gate in that case; /problems/NAME explains each
+- slow, timeout, dribble, bandwidth, truncate: a slow network; see --delay, --over and --bytes
+- drop, reset, mid-headers, mid-body, goaway, rst-stream: the connection ends
+- lost: the change is made, and its answer never arrives
+- empty, html, not-json, wrong-content-type: another body
+- an answer that is lawful but unusual: unknown-members, reordered-members, token-type-lowercase, no-expires-in, no-scope,
+retry-after-date, chunked-body, lowercase-fields, title-case-fields, connection-close
 
 Examples:
   boomgate fault add 503 --times 2 --client demo-writer
   boomgate fault add drop --requests 3
-  boomgate fault add slow --delay 700ms";
+  boomgate fault add slow --delay 700ms
+  boomgate fault add 429 --variation retry-after-date";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -107,9 +105,12 @@ struct NewRule {
     /// Retry-After of an injected answer, in seconds
     #[arg(long, value_name = "SECONDS", help_heading = "What happens")]
     retry_after: Option<u32>,
-    /// Wait first: a span such as 700ms, or a range such as 100ms..2s
+    /// Hold the answer back: for a span such as 700ms, or within a range such as 100ms..2s
     #[arg(long, value_name = "SPAN", value_parser = effect::delay, help_heading = "What happens")]
     delay: Option<Delay>,
+    /// Also vary the answer: one of the words for lawful but unusual answers
+    #[arg(long, value_name = "WORD", value_parser = effect::variation, help_heading = "What happens")]
+    variation: Option<Variation>,
     /// How long dribble or timeout takes
     #[arg(long, value_name = "SPAN", help_heading = "What happens")]
     over: Option<Span>,
@@ -207,6 +208,7 @@ impl NewRule {
             bail!("--bytes is for bandwidth and truncate: leave it out");
         }
         effect.delay = self.delay.or(effect.delay);
+        effect.variation = self.variation.or(effect.variation);
         effect.retry_after = self.retry_after;
         effect.after_commit |= self.after_commit;
         Ok(effect)
@@ -261,6 +263,8 @@ fn left(fault: &Fault) -> String {
         1 => "once".to_owned(),
         times => format!("{times} times"),
     });
-    let parts: Vec<_> = times.into_iter().chain(fault.ends_in.map(|span| span.to_string())).collect();
+    // A person counts in whole seconds.
+    let ends_in = fault.ends_in.map(|span| Span::from_secs(span.as_millis().div_ceil(1_000)).to_string());
+    let parts: Vec<_> = times.into_iter().chain(ends_in).collect();
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }

@@ -33,7 +33,7 @@ pub(in crate::cli) struct Options {
     /// The client that it happens to
     #[arg(long, visible_alias = "client-id", value_name = "ID")]
     client: Option<String>,
-    /// How long it lasts: 500ms, 30s, 10m
+    /// How long it lasts, from 1s to 1d: 30s, 10m
     #[arg(long = "for", value_name = "SPAN")]
     lasts: Option<Span>,
     #[command(flatten)]

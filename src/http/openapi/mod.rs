@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn every_part_of_a_path_is_described() {
-        let paths: Vec<String> = routes::table().iter().flat_map(|route| route.paths().to_vec()).collect();
+        let table = routes::table();
+        let documented = table.iter().filter(|route| route.is_documented());
+        let paths: Vec<String> = documented.flat_map(|route| route.paths().to_vec()).collect();
         let parts = paths.iter().flat_map(|path| path.split('/')).filter_map(|part| part.strip_prefix('{'));
         for name in parts.filter_map(|part| part.strip_suffix('}')) {
             let parameter = serde_json::to_value(components::path_parameter(name)).unwrap();

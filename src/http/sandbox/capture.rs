@@ -242,13 +242,14 @@ impl Recording {
     }
 }
 
-/// The body of an answer, which is copied while it is sent.
+/// The body of an answer, which is copied while it is sent. Not boxed: a [`BoxBody`] passes on one error only, and a
+/// [`Delivered`] may ask for several breaks.
 pub(crate) struct RecordedBody {
     body: Delivered,
     size: BodySize,
     is_head: bool,
     copied: Copied,
-    /// Until the request is recorded.
+    /// Until the request is recorded, if it is recorded at all.
     recording: Option<Recording>,
 }
 
@@ -271,14 +272,14 @@ impl MessageBody for RecordedBody {
 }
 
 impl RecordedBody {
-    /// A body that the journal does not get.
+    /// The body of an answer that is not recorded.
     pub(super) fn unrecorded(body: BoxBody) -> Self {
-        let size = body.size();
-        Self { body: Delivered::Whole(body), size, is_head: false, copied: Copied::default(), recording: None }
+        let body = Delivered::Whole(body);
+        Self { size: body.size(), body, is_head: false, copied: Copied::default(), recording: None }
     }
 
     fn pass(&mut self, bytes: &[u8]) {
-        if self.is_head {
+        if self.is_head || self.recording.is_none() {
             return;
         }
         let is_last = matches!(self.size, BodySize::Sized(size) if self.copied.bytes + bytes.len() as u64 >= size);

@@ -5,15 +5,14 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
-use super::answer;
 use super::control::Control;
 use super::vocabulary::with_vocabulary;
+use super::{SANDBOX, answer};
 use crate::api::problem::FieldFault;
 use crate::api::sandbox::fault::{Fault, FaultList, FaultRule};
 use crate::clients::Clients;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
 use crate::sandbox::Sandbox;
 use crate::sandbox::faults::{AddFault, MAX_ACTIVE, Vocabulary, read_rule};

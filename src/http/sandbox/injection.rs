@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use actix_web::dev::ServiceResponse;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::NeededScope;
 use super::disturbance::Disturbance;
 use super::prefer::kind_named;
 use crate::admission::{Admission, Standing};
@@ -16,14 +17,17 @@ use crate::clients::{Client, Clients};
 use crate::http::authorized::authorization;
 use crate::http::error::{Occasion, ProblemKind, injected};
 use crate::http::request_context::{note_injected, note_standing};
-use crate::http::routes::{self, Access, VERSION};
 use crate::oauth::bearer;
-use crate::oauth::scope::ScopeToken;
 use crate::sandbox::Sandbox;
 use crate::time::Clock as _;
 
 /// The answer in place of the gate's. What the outer layer replaces, or does not send, has a status alone, for the log.
-pub(super) async fn answer(request: HttpRequest, disturbance: &Disturbance, sandbox: &Sandbox) -> ServiceResponse {
+pub(super) async fn answer(
+    request: HttpRequest,
+    disturbance: &Disturbance,
+    sandbox: &Sandbox,
+    needed_scope: NeededScope,
+) -> ServiceResponse {
     note_injected(&request);
     let kind = disturbance.problem().and_then(|name| kind_named(name, disturbance.phase));
     let Some(kind) = kind else {
@@ -97,44 +101,4 @@ async fn standing(request: &HttpRequest) -> Option<Standing> {
     let token = admission.verify_signature_and_expiry(presented.text()?).ok()?;
     let client = clients.get(token.client_id.as_str())?;
     admission.standing(&client).await.ok()
-}
-
-/// The scope token that the route of a request needs.
-fn needed_scope(method: &Method, path: &str) -> Option<ScopeToken> {
-    let path = path.strip_prefix(VERSION).unwrap_or(path);
-    let method = if *method == Method::HEAD { &Method::GET } else { method };
-    let routes = routes::table();
-    let route = routes.iter().find(|route| route.paths().iter().any(|pattern| fits(pattern, path)))?;
-    let operation = route.operations().iter().find(|operation| operation.method == *method)?;
-    match &operation.access {
-        Access::Token(right) => right.scope_token.clone(),
-        Access::Public | Access::Client | Access::Sandbox => None,
-    }
-}
-
-/// Whether a path is one of a route, whose pattern has `{…}` for any segment.
-fn fits(pattern: &str, path: &str) -> bool {
-    let is_same = |(pattern, segment): (&str, &str)| pattern.starts_with('{') || pattern == segment;
-    pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(is_same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oauth::scope::{READ_ADMIN, READ_ZONES, WRITE_ZONES};
-
-    #[test]
-    fn a_request_needs_the_scope_of_its_route() {
-        for (method, path, expected) in [
-            (Method::GET, "/parking/zones", Some(READ_ZONES)),
-            (Method::HEAD, "/v3/shared/zones/1", Some(READ_ZONES)),
-            (Method::DELETE, "/parking/zones/1", Some(WRITE_ZONES)),
-            (Method::GET, "/admin/clients", Some(READ_ADMIN)),
-            (Method::GET, "/oauth2/usage", None),
-            (Method::POST, "/oauth2/token", None),
-            (Method::GET, "/parking/zones/1/2", None),
-        ] {
-            assert_eq!(needed_scope(&method, path), expected, "{method} {path}");
-        }
-    }
 }

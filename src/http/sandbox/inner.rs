@@ -12,19 +12,20 @@ use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
 use super::disturbance::Disturbance;
-use super::{injection, is_control};
+use super::{NeededScope, injection, is_control};
 use crate::http::request_context::ask_for_facts;
 use crate::sandbox::Sandbox;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>);
+pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>, pub(crate) NeededScope);
 
 /// [`InnerLayer`] around the application of one worker.
 #[derive(Debug)]
 pub(crate) struct InnerService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    needed_scope: NeededScope,
 }
 
 impl<S> Transform<S, ServiceRequest> for InnerLayer
@@ -38,7 +39,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        ready(Ok(InnerService { application: Rc::new(application), sandbox: self.0.clone() }))
+        let Self(sandbox, needed_scope) = self.clone();
+        ready(Ok(InnerService { application: Rc::new(application), sandbox, needed_scope }))
     }
 }
 
@@ -54,6 +56,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
+        let needed_scope = self.needed_scope;
         if is_control(&request) {
             return Box::pin(application.call(request));
         }
@@ -66,7 +69,7 @@ where
             };
             if !disturbance.reaches_gate() {
                 let (request, _) = request.into_parts();
-                return Ok(injection::answer(request, &disturbance, &sandbox).await);
+                return Ok(injection::answer(request, &disturbance, &sandbox, needed_scope).await);
             }
             let response = {
                 let _until_it_is_answered = sandbox.enter().await;
@@ -76,7 +79,7 @@ where
                 return Ok(response);
             }
             let (request, _) = response.into_parts();
-            Ok(injection::answer(request, &disturbance, &sandbox).await)
+            Ok(injection::answer(request, &disturbance, &sandbox, needed_scope).await)
         })
     }
 }

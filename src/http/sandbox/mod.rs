@@ -22,6 +22,7 @@ pub(super) mod troubles;
 mod vocabulary;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -33,9 +34,15 @@ pub(crate) use self::inner::InnerLayer;
 pub(crate) use self::outer::OuterLayer;
 use crate::http::body;
 use crate::http::error::{Problem, ProblemKind, sentence};
-use crate::http::routes::SANDBOX;
 use crate::json::Document;
+use crate::oauth::scope::ScopeToken;
 use crate::sandbox::NotQuiet;
+
+/// Says which scope token the route of a request needs: the table of routes does, which names the handlers here.
+pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
+
+/// What the control of a sandbox is served under.
+pub(super) const SANDBOX: &str = "/sandbox";
 
 /// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
 fn is_control(request: &ServiceRequest) -> bool {

@@ -76,7 +76,7 @@ pub(in crate::http) async fn start(
         ends_in,
         secret_id: secret.as_ref().map(|given| given.secret_id),
         previous_expires_at: secret.as_ref().map(|given| given.previous_expires_at),
-        client_secret: secret.map(|given| given.secret.expose().to_owned()),
+        client_secret: secret.and_then(|given| Some(given.secret?.expose().to_owned())),
         kid,
         scope,
     };

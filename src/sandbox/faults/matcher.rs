@@ -42,11 +42,6 @@ impl Matcher {
         Self { written, path }
     }
 
-    /// The same as it was written.
-    pub(crate) fn written(&self) -> &RequestMatch {
-        &self.written
-    }
-
     /// Whether the request fits, whatever its number is.
     pub(crate) fn fits(&self, request: &RequestFacts<'_>) -> bool {
         let RequestMatch { client, phase, method, unless_header, .. } = &self.written;

@@ -72,10 +72,10 @@ pub(crate) struct SavedFaults {
 }
 
 /// Why rules cannot be added.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddFault {
     /// Two rules would have one name.
-    #[error("is the name of another active rule: choose another, or remove that rule first")]
+    #[error("belongs to another active rule: choose another name, or remove that rule first")]
     NameTaken {
         /// Which of the new rules, from 0.
         index: usize,
@@ -100,8 +100,8 @@ impl Faults {
         self.is_empty.load(Ordering::Acquire)
     }
 
-    /// What disturbs this request, if any rule does. Call it once for each request: each rule that matches counts it. It
-    /// is in force for a request as soon as [`add`](Self::add) has returned.
+    /// What disturbs this request, if any rule does. Call it once for each request: each rule that matches counts it. A
+    /// rule is in force as soon as [`add`](Self::add) has returned, on connections that are open too.
     pub(crate) fn decide(&self, request: &RequestFacts<'_>) -> Option<Firing> {
         if self.is_empty() {
             return None;
@@ -141,13 +141,13 @@ impl Faults {
         changed
             .in_order
             .retain(|rule| rule.is_active(now) || !new.iter().any(|new| new.name.as_deref() == Some(rule.name())));
-        let mut active = changed.in_order.iter().filter(|rule| rule.is_active(now)).count();
+        let active = changed.in_order.iter().filter(|rule| rule.is_active(now)).count();
+        let room = MAX_ACTIVE.saturating_sub(active);
         let first = changed.in_order.len();
         for (index, mut rule) in new.into_iter().enumerate() {
-            if active == MAX_ACTIVE {
+            if index >= room {
                 return Err(AddFault::TooMany { index });
             }
-            active += 1;
             changed.added += 1;
             let name = match rule.name.take() {
                 Some(name) if changed.has(&name) => return Err(AddFault::NameTaken { index }),
@@ -269,7 +269,7 @@ mod tests {
         (Faults::new(clock.clone(), 7), clock)
     }
 
-    fn rule(members: Value) -> FaultRule {
+    fn rule(members: &Value) -> FaultRule {
         let mut rule = json!({ "effect": { "problem": "unavailable" } });
         rule.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         serde_json::from_value(rule).unwrap()
@@ -277,7 +277,7 @@ mod tests {
 
     fn with(rules: &[Value]) -> (Faults, Arc<ManualClock>) {
         let (faults, clock) = faults();
-        faults.add(rules.iter().cloned().map(rule).collect()).unwrap();
+        faults.add(rules.iter().map(rule).collect()).unwrap();
         (faults, clock)
     }
 
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn rules_are_added_all_or_none() {
         let (faults, _) = with(&[json!({ "name": "one" })]);
-        let add = |rules: &[Value]| faults.add(rules.iter().cloned().map(rule).collect());
+        let add = |rules: &[Value]| faults.add(rules.iter().map(rule).collect());
         let names = || faults.list().into_iter().filter_map(|fault| fault.rule.name).collect::<Vec<_>>();
         assert_eq!(add(&[json!({}), json!({ "name": "one" })]), Err(AddFault::NameTaken { index: 1 }));
         let twice = [json!({ "name": "two" }), json!({ "name": "two" })];
@@ -378,12 +378,12 @@ mod tests {
     fn a_rule_that_has_ended_frees_its_name_and_its_place() {
         let (faults, _) = with(&[json!({ "name": "one", "times": 1 })]);
         assert_eq!(disturbed(&faults, 2), [1]);
-        faults.add(vec![rule(json!({ "name": "one" }))]).unwrap();
+        faults.add(vec![rule(&json!({ "name": "one" }))]).unwrap();
         assert_eq!(faults.list().len(), 1);
         assert_eq!(disturbed(&faults, 1), [1]);
         faults.clear();
         for _ in 0..3 {
-            faults.add(vec![rule(json!({ "times": 1 })); MAX_ACTIVE]).unwrap();
+            faults.add(vec![rule(&json!({ "times": 1 })); MAX_ACTIVE]).unwrap();
             disturbed(&faults, MAX_ACTIVE);
         }
         assert!(faults.list().len() <= MAX_ACTIVE + MAX_ENDED, "{}", faults.list().len());
@@ -394,15 +394,15 @@ mod tests {
         let (faults, clock) = with(&[json!({ "name": "one", "times": 2, "for": "10s" })]);
         assert_eq!(disturbed(&faults, 3), [1, 2]);
         clock.advance(Duration::from_secs(9));
-        let changed = faults.change("one", rule(json!({ "times": 3, "for": "10s" }))).unwrap();
+        let changed = faults.change("one", rule(&json!({ "times": 3, "for": "10s" }))).unwrap();
         assert_eq!((changed.active, changed.fired, changed.ends_in.unwrap().to_string()), (true, 2, "1s".to_owned()));
         assert_eq!(disturbed(&faults, 3), [1]);
-        let changed = faults.change("one", rule(json!({ "times": 9, "for": "20s" }))).unwrap();
+        let changed = faults.change("one", rule(&json!({ "times": 9, "for": "20s" }))).unwrap();
         assert_eq!(
             (changed.rule.name.as_deref(), changed.ends_in.unwrap().to_string()),
             (Some("one"), "20s".to_owned())
         );
-        assert_eq!(faults.change("another", rule(json!({}))), None);
+        assert_eq!(faults.change("another", rule(&json!({}))), None);
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub(crate) enum FileFault {
     Unreadable(#[from] io::Error),
 }
 
+impl FileFault {
+    /// Whether there is no file.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Unreadable(cause) if cause.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 pub(super) fn encode(saved: &Saved) -> Vec<u8> {
     let mut bytes = FORMAT.to_vec();
     for part in [to_json(&saved.facts), to_json(&saved.memory), saved.entries.encode()] {

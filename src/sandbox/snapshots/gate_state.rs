@@ -21,6 +21,7 @@ use crate::keys::Keys;
 use crate::parking::Parking;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
+use crate::sandbox::active_troubles::Troubles;
 use crate::sandbox::clock_record::{read_shift, record_shift};
 use crate::sandbox::faults::Faults;
 use crate::store::{Contents, Entries, Store, StoreError};
@@ -46,6 +47,7 @@ pub(crate) struct GateState {
     pub(crate) failures: Arc<Failures>,
     pub(crate) administration: Arc<Administration>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) troubles: Arc<Troubles>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) make_seed: MakeSeed,
 }
@@ -62,6 +64,7 @@ impl GateState {
             token_requests: self.client_credentials.capture(),
             failures: self.failures.capture(),
             faults: self.faults.save(),
+            troubles: self.troubles.save().await,
             exposures: self.administration.exposures(),
         };
         let entries = contents.entries().await?;
@@ -116,6 +119,7 @@ impl GateState {
         self.client_credentials.restore(&memory.token_requests);
         self.failures.restore(&memory.failures);
         self.faults.restore(&memory.faults);
+        self.troubles.restore(&memory.troubles).await;
         self.administration.restore_exposures(&memory.exposures);
         Ok(())
     }

@@ -37,11 +37,11 @@ const MAX_BYTES: usize = 256 * 1_024 * 1_024;
 #[derive(Debug)]
 pub struct Snapshots {
     /// Locked for the time of a change, so that the bounds hold.
-    shelf: Mutex<Shelf>,
+    place: Mutex<Place>,
 }
 
 /// Where they are.
-enum Shelf {
+enum Place {
     Memory(BTreeMap<SnapshotName, Arc<Saved>>),
     Folder(PathBuf),
 }
@@ -91,26 +91,26 @@ impl Snapshots {
     /// Snapshots that end with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { shelf: Mutex::new(Shelf::Memory(BTreeMap::new())) }
+        Self { place: Mutex::new(Place::Memory(BTreeMap::new())) }
     }
 
     /// Snapshots in files, in a folder of the data folder.
     #[must_use]
     pub fn in_folder(data_dir: &Path) -> Self {
-        Self { shelf: Mutex::new(Shelf::Folder(data_dir.join(FOLDER))) }
+        Self { place: Mutex::new(Place::Folder(data_dir.join(FOLDER))) }
     }
 
     /// All of them.
     pub(crate) async fn list(&self) -> Result<SnapshotList, SnapshotError> {
-        let (known, unreadable) = self.shelf.lock().await.list().await?;
+        let (known, unreadable) = self.place.lock().await.list().await?;
         let data = known.iter().map(|(name, facts)| facts.shown(name)).collect();
         Ok(SnapshotList { data, unreadable })
     }
 
     /// Saves `saved` under this name, in place of what has the name; returns whether it is new.
     pub(crate) async fn save(&self, name: SnapshotName, saved: Saved) -> Result<bool, SnapshotError> {
-        let mut shelf = self.shelf.lock().await;
-        let (known, unreadable) = shelf.list().await?;
+        let mut place = self.place.lock().await;
+        let (known, unreadable) = place.list().await?;
         let is_new = !known.contains_key(&name) && !unreadable.iter().any(|unreadable| *unreadable == *name.as_str());
         if is_new && known.len() + unreadable.len() >= MAX_SNAPSHOTS {
             return Err(SnapshotError::TooMany);
@@ -120,16 +120,16 @@ impl Snapshots {
         if bytes > MAX_BYTES {
             return Err(SnapshotError::TooLarge(bytes));
         }
-        shelf.put(name, saved).await?;
+        place.put(name, saved).await?;
         Ok(is_new)
     }
 
     /// What was saved under this name.
     pub(crate) async fn get(&self, name: &SnapshotName) -> Result<Arc<Saved>, SnapshotError> {
-        let shelf = self.shelf.lock().await;
-        match &*shelf {
-            Shelf::Memory(saved) => saved.get(name).cloned().ok_or(SnapshotError::Unknown),
-            Shelf::Folder(folder) => {
+        let place = self.place.lock().await;
+        match &*place {
+            Place::Memory(saved) => saved.get(name).cloned().ok_or(SnapshotError::Unknown),
+            Place::Folder(folder) => {
                 let path = folder.join(name.as_str());
                 let read = blocking(move || Ok(file::read(&path))).await?;
                 read.map(Arc::new).map_err(|fault| unreadable(&folder.join(name.as_str()), fault))
@@ -139,16 +139,15 @@ impl Snapshots {
 
     /// Removes a snapshot, or a file of its name that is none.
     pub(crate) async fn remove(&self, name: &SnapshotName) -> Result<(), SnapshotError> {
-        let mut shelf = self.shelf.lock().await;
-        match &mut *shelf {
-            Shelf::Memory(saved) => saved.remove(name).map(drop).ok_or(SnapshotError::Unknown),
-            Shelf::Folder(folder) => {
+        let mut place = self.place.lock().await;
+        match &mut *place {
+            Place::Memory(saved) => saved.remove(name).map(drop).ok_or(SnapshotError::Unknown),
+            Place::Folder(folder) => {
                 let path = folder.join(name.as_str());
                 let file = path.clone();
                 let removed = blocking(move || Ok(files::remove(&path))).await?;
-                removed.map_err(|cause| match cause.kind() {
-                    io::ErrorKind::NotFound => SnapshotError::Unknown,
-                    _ => SnapshotError::Disk { path: file.display().to_string(), cause },
+                removed.map_err(|cause| {
+                    if cause.kind() == io::ErrorKind::NotFound { SnapshotError::Unknown } else { disk(&file, cause) }
                 })
             }
         }
@@ -157,7 +156,7 @@ impl Snapshots {
 
 type Known = (BTreeMap<SnapshotName, Facts>, Vec<String>);
 
-impl Shelf {
+impl Place {
     /// The facts of those that can be read, and the names of the others.
     async fn list(&self) -> Result<Known, SnapshotError> {
         match self {
@@ -199,7 +198,7 @@ fn list_folder(folder: &Path) -> Result<Known, SnapshotError> {
         match file::read_facts(&path) {
             Ok(facts) => drop(known.insert(name, facts)),
             // It was removed meanwhile.
-            Err(FileFault::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(fault) if fault.is_absent() => {}
             Err(_) => unreadable.push(name.to_string()),
         }
     }
@@ -223,10 +222,10 @@ fn disk(path: &Path, cause: io::Error) -> SnapshotError {
 }
 
 fn unreadable(path: &Path, fault: FileFault) -> SnapshotError {
-    match fault {
-        FileFault::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => SnapshotError::Unknown,
-        fault => SnapshotError::Unreadable { path: path.display().to_string(), fault },
+    if fault.is_absent() {
+        return SnapshotError::Unknown;
     }
+    SnapshotError::Unreadable { path: path.display().to_string(), fault }
 }
 
 /// Runs `work` on a thread that may wait for the disk.
@@ -236,7 +235,7 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(work).await.unwrap_or_else(|cause| Err(StoreError::Unavailable(cause.to_string().into()).into()))
 }
 
-impl std::fmt::Debug for Shelf {
+impl std::fmt::Debug for Place {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Memory(saved) => write!(out, "{} snapshots in memory", saved.len()),

@@ -8,6 +8,7 @@ use crate::api::sandbox::snapshot::Snapshot;
 use crate::client_credentials::TokenRequestLevels;
 use crate::failures::FailureState;
 use crate::oauth::credentials::ClientId;
+use crate::sandbox::active_troubles::SavedTroubles;
 use crate::sandbox::faults::SavedFaults;
 use crate::store::Entries;
 use crate::time::{ClockState, UnixSeconds};
@@ -40,6 +41,7 @@ pub(crate) struct Memory {
     pub(super) token_requests: TokenRequestLevels,
     pub(super) failures: FailureState,
     pub(super) faults: SavedFaults,
+    pub(super) troubles: SavedTroubles,
     /// When each client's exposed secret last made an audit entry.
     pub(super) exposures: Vec<(ClientId, UnixSeconds)>,
 }

@@ -16,7 +16,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
-pub(crate) use self::delivery::Delivered;
+pub(super) use self::delivery::Delivered;
 use super::disturbance::Disturbance;
 use super::prefer::PREFERENCE_APPLIED;
 use crate::api::sandbox::fault::{BodyChange, InjectedAnswer};
