@@ -74,7 +74,7 @@ mod tests {
             ("access_token=opaque", "access_token=[token]"),
             ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[token][jti:0198-a]"),
             ("eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln=1", "[jti:0198-a]=1"),
-            ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data=[withheld]"),
+            ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data={\"client_secret\":\"[secret]\"}"),
             ("client_id=a\nclient_secret=b", "client_id=[withheld]"),
             ("name=Caf%C3%A9&x=100%25", "name=Caf%C3%A9&x=100%25"),
             ("", ""),
