@@ -32,6 +32,7 @@ mod sandbox_clock;
 mod sandbox_control;
 mod sandbox_deliveries;
 mod sandbox_effects;
+mod sandbox_events;
 mod sandbox_faults;
 mod sandbox_in_a_test;
 mod sandbox_journal;

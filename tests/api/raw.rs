@@ -81,7 +81,7 @@ pub(crate) async fn http2(
     (requests, tokio::spawn(connection))
 }
 
-async fn connect(server: &TestServer, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
+pub(crate) async fn connect(server: &TestServer, alpn: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(server.data_dir().join("tls/ca.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -146,7 +146,8 @@ fn read_query(query: &str) -> Result<(Option<String>, Search), Problem> {
     let search = Search::read(&members).map_err(|faults| match faults.first() {
         Some(fault) => {
             let name = fault.pointer.trim_start_matches('/');
-            malformed(&sentence(&format!("{name} {}", fault.detail)))
+            let stop = if fault.detail.ends_with('?') { "" } else { "." };
+            malformed(&format!("{name} {}{stop}", fault.detail))
         }
         None => malformed(TAKES),
     })?;

@@ -34,11 +34,15 @@ fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     if let Some(sensitive) = Sensitive::of_name(&decode(name)) {
         return sensitive.mark(&decode(value)).into();
     }
+    let decoded = decode(value);
+    let is_json = json::is_json(&decoded);
+    if !is_json && (names_a_secret(value) || names_a_secret(&decoded)) {
+        return Cow::Borrowed(WITHHELD);
+    }
     redact_decoded(value, |value| match text::redact(value) {
         plain if json::is_json(&plain) => {
             Some(json::redact(&plain, Sender::Client)).filter(|redacted| redacted != value)
         }
-        _ if names_a_secret(value) => Some(WITHHELD.to_owned()),
         Cow::Borrowed(_) => None,
         Cow::Owned(redacted) => Some(redacted),
     })
@@ -70,7 +74,7 @@ mod tests {
             ("access_token=opaque", "access_token=[token]"),
             ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[token][jti:0198-a]"),
             ("eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln=1", "[jti:0198-a]=1"),
-            ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data=[withheld]"),
+            ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data={\"client_secret\":\"[secret]\"}"),
             ("client_id=a\nclient_secret=b", "client_id=[withheld]"),
             ("name=Caf%C3%A9&x=100%25", "name=Caf%C3%A9&x=100%25"),
             ("", ""),

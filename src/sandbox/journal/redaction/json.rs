@@ -50,7 +50,9 @@ impl<'t> Reader<'t> {
                     self.next = None;
                     self.copy(1);
                 }
-                ':' | ' ' | '\t' | '\r' | '\n' | '\u{FEFF}' => self.copy(first.len_utf8()),
+                ':' => self.copy(1),
+                // Any that Unicode has: a word ends at it, and the next one must begin behind it.
+                _ if first.is_whitespace() => self.copy(first.len_utf8()),
                 _ => self.bare(),
             }
         }
@@ -209,6 +211,7 @@ mod tests {
             ("{client_secret: hunter2, a: 1}", r#"{client_secret: "[secret]", a: 1}"#),
             (r#"[["eyJ"], "é", -1.5e3, true]"#, r#"[["eyJ"], "é", -1.5e3, true]"#),
             (r#"{"client_secret" "x"}"#, r#"{"[withheld]" "x"}"#),
+            ("{\u{2003}\u{b}:\u{85}client_secret\u{a0}=\u{a0}x}", "{\u{2003}\u{b}:\u{85}[withheld]\u{a0}=\u{a0}x}"),
             ("}]{", "}]{"),
         ] {
             assert_eq!(redact(text, Sender::Client), expected, "{text}");
