@@ -61,7 +61,7 @@ impl Http1 {
     }
 
     /// Everything until the server ends the connection, and how it does that.
-    pub(crate) async fn to_the_end(mut self) -> (String, End) {
+    pub(crate) async fn read_to_the_end(mut self) -> (String, End) {
         let mut all = Vec::new();
         let end = match self.0.read_to_end(&mut all).await {
             Ok(_) => End::Closed,

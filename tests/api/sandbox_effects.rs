@@ -233,7 +233,7 @@ async fn field_names_and_the_end_of_the_connection_vary_too() {
     }
     site.fault("resource", variation("connection-close")).await;
     connection.send(&get, "").await;
-    let (answer, end) = connection.to_the_end().await;
+    let (answer, end) = connection.read_to_the_end().await;
     assert!(answer.contains("\r\nconnection: close\r\n") && answer.contains("\"data\""), "{answer}");
     assert_eq!(end, End::Closed);
 

@@ -181,7 +181,7 @@ async fn no_token_and_no_secret_is_stored_wherever_a_client_sends_it() {
         let token = tokens.last().unwrap().clone();
 
         // Where they do not belong.
-        let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let escaped: String = secret.encode_utf16().fold(String::new(), |text, unit| format!("{text}\\u{unit:04x}"));
         let bodies = [
             ("application/json", format!("{{\"client_id\": \"{client_id}\", \"client_secret\": \"{escaped}\"}}")),
             ("application/json", format!("{{'client_id': '{client_id}', 'client_secret': '{secret}'}}")),

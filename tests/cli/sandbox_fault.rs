@@ -39,7 +39,7 @@ fn rules_are_added_listed_and_removed_in_words_that_people_remember() {
 fn what_was_added_is_printed_as_json_if_asked_for() {
     let sandbox = Running::start("sandbox");
     let added = sandbox.call(&["fault", "add", "429", "--phase", "token", "--retry-after", "2", "--json"]);
-    let added: Value = serde_json::from_str(&stdout(&added)).unwrap();
+    let added: Value = serde_json::from_str(stdout(&added)).unwrap();
     let effect = json!({ "problem": "too-many-token-requests", "retry_after": 2 });
     assert_eq!((&added["effect"], &added["name"], &added["active"]), (&effect, &json!("fault-1"), &json!(true)));
 }

@@ -118,7 +118,9 @@ async fn next_commit(watch: &mut Watch) -> (Revision, Vec<(Key, Option<Value>)>)
         ChangeEvent::Committed { revision, changes } => {
             (revision, changes.iter().map(|change| (change.key.clone(), change.value.clone())).collect())
         }
-        other => panic!("{other:?} where a commit was expected"),
+        other @ (ChangeEvent::Replaced { .. } | ChangeEvent::Resync { .. }) => {
+            panic!("{other:?} where a commit was expected")
+        }
     }
 }
 
