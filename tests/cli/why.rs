@@ -24,18 +24,18 @@ fn a_refused_request_is_shown_check_by_check() {
     assert_eq!(curl(&sandbox, "order/17", &["-H", &bearer, "-X", "POST"]), "403");
     assert_eq!(curl(&sandbox, "nobody's", &[]), "401");
 
-    // The administrator reads every refusal, a client its own.
-    for client in [&[][..], &["--client", "demo-reader"], &["--client", "demo-admin"]] {
+    // The journal of a sandbox has every request. The administrator reads every refusal, a client its own.
+    let of_refusal = "request  POST /parking/zones\nanswer   403 insufficient_scope\nclient   demo-reader\nat       ";
+    for (client, starts) in [
+        (&[][..], "POST /parking/zones?limit=1 of demo-reader: 403 insufficient-scope"),
+        (&["--client", "demo-reader"], of_refusal),
+        (&["--client", "demo-admin"], of_refusal),
+    ] {
         let shown = sandbox.call(&[&["why", "order/17"], client].concat());
         assert!(shown.status.success(), "{client:?}: {}", stderr(&shown));
         let text = stdout(&shown);
         let (head, walk) = text.split_once("\n\n").unwrap();
-        assert!(
-            head.starts_with(
-                "request  POST /parking/zones\nanswer   403 insufficient_scope\nclient   demo-reader\nat       "
-            ),
-            "{head}"
-        );
+        assert!(head.starts_with(starts), "{head}");
         let lines: Vec<&str> = walk.lines().collect();
         assert_eq!(lines.len(), 16, "{walk}");
         assert_eq!(lines[0], "  ✓ bearer token      one access token", "{walk}");
@@ -47,7 +47,8 @@ fn a_refused_request_is_shown_check_by_check() {
             "{walk}"
         );
     }
-    let shown = sandbox.call(&["why", "nobody's"]);
+    let as_operator = ["--client", "demo-admin"];
+    let shown = sandbox.call(&[&["why", "nobody's"][..], &as_operator].concat());
     let text = stdout(&shown);
     assert!(text.starts_with("request  GET /parking/zones\nanswer   401 token_missing\nclient   unknown\n"), "{text}");
     assert!(text.contains("\nfrom     127.0.0.1\n"), "{text}");
@@ -56,7 +57,9 @@ fn a_refused_request_is_shown_check_by_check() {
         "{text}"
     );
 
-    let json: Value = serde_json::from_str(stdout(&sandbox.call(&["why", "order/17", "--json"]))).unwrap();
+    let json: Value =
+        serde_json::from_str(stdout(&sandbox.call(&[&["why", "order/17", "--json"][..], &as_operator].concat())))
+            .unwrap();
     assert_eq!((&json["check"], &json["explanation"]["passed"]), (&"scope".into(), &false.into()));
 
     for (arguments, says) in [
