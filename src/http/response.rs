@@ -161,9 +161,10 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for ResponseFutu
                 let refusals = this.worker.refusals.as_deref().filter(|_| is_real);
                 response = with_error_body(response, context, site, refusals);
             }
-            let took = match is_real {
-                true => this.worker.timer.stop(*this.start, response.request(), response.status()),
-                false => this.worker.timer.since(*this.start),
+            let took = if is_real {
+                this.worker.timer.stop(*this.start, response.request(), response.status())
+            } else {
+                this.worker.timer.since(*this.start)
             };
             access_log::write(&response, context, context.caller(), took);
         }

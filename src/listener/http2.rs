@@ -117,10 +117,12 @@ impl<S> Http2<S> {
         loop {
             tokio::select! {
                 biased;
-                asked = poll_fn(|context| open.breaks.poll(context)) => match asked {
-                    Break::Last => goes_away = true,
-                    asked => return Ok(Some(asked)),
-                },
+                asked = poll_fn(|context| open.breaks.poll(context)) => {
+                    if asked != Break::Last {
+                        return Ok(Some(asked));
+                    }
+                    goes_away = true;
+                }
                 next = connection.accept() => {
                     let Some(next) = next else { return Ok(None) };
                     let (request, respond) = next?;

@@ -168,7 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_changes_between_two_contents_are_few_and_make_one_of_the_other(before in map(), after in map()) {
-            let present = before.iter().map(|entry| Ok::<_, Infallible>(entry));
+            let present = before.iter().map(Ok::<_, Infallible>);
             let changes = entries(&after).changes_from(present).unwrap();
             let mut made = before.clone();
             for Change { key, value } in &changes {

@@ -79,7 +79,9 @@ fn curl_and_requests_see_each_effect_and_each_variation() {
     let printed = output(&mut python);
     println!("| effect | phase | curl --http1.1 | curl --http2 | requests |\n|---|---|---|---|---|");
     let lines: Vec<Vec<&str>> = printed.lines().map(|line| line.split('\t').collect()).collect();
-    lines.iter().for_each(|cells| println!("| {} |", cells.join(" | ")));
+    for cells in &lines {
+        println!("| {} |", cells.join(" | "));
+    }
     assert_eq!(lines.len(), ROWS.len());
     for (cells, (effect, expected)) in lines.iter().zip(ROWS) {
         assert_eq!(cells[0], effect);

@@ -1,15 +1,15 @@
 //! The answer of the gate that a fault injects, with everything that the gate's own has: its scope in the challenge, and
 //! where the client stands with its limits. Nothing is spent of them, and nothing counts as refused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServiceResponse;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::disturbance::Disturbance;
-use super::inner::NeededScope;
 use super::prefer::kind_named;
 use crate::admission::{Admission, Standing};
 use crate::api::sandbox::fault::{InjectedAnswer, Phase};
@@ -18,8 +18,12 @@ use crate::http::authorized::authorization;
 use crate::http::error::{Occasion, ProblemKind, injected};
 use crate::http::request_context::{note_injected, note_standing};
 use crate::oauth::bearer;
+use crate::oauth::scope::ScopeToken;
 use crate::sandbox::Sandbox;
 use crate::time::Clock as _;
+
+/// The scope token that a request with this method and this path needs.
+pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
 /// The answer in place of the gate's. What the outer layer replaces, or does not send, has a status alone, for the log.
 pub(super) async fn answer(
@@ -58,7 +62,7 @@ fn status_for_log(disturbance: &Disturbance) -> StatusCode {
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-fn claimed_client(request: &HttpRequest, disturbance: &Disturbance) -> Option<std::sync::Arc<Client>> {
+fn claimed_client(request: &HttpRequest, disturbance: &Disturbance) -> Option<Arc<Client>> {
     let clients: &Data<Clients> = request.app_data()?;
     clients.get(disturbance.claims.client_id.as_ref()?.as_str())
 }
@@ -78,18 +82,13 @@ fn is_after_the_token(kind: ProblemKind) -> bool {
 /// Notes where the client stands, if its token is valid; at a limit, that nothing is left.
 async fn note_limits(request: &HttpRequest, kind: ProblemKind) {
     if let Some(mut standing) = standing(request).await {
-        match kind {
-            ProblemKind::Throttled => {
-                standing.permits.remaining = 0;
-                standing.permits.full_in_s = standing.permits.window_s;
-                standing.permits.wait = Some(Duration::from_secs(1));
-            }
-            ProblemKind::QuotaExceeded => {
-                if let Some(units) = &mut standing.units {
-                    units.remaining = units.remaining.map(|_| 0);
-                }
-            }
-            _ => {}
+        if kind == ProblemKind::Throttled {
+            standing.permits.remaining = 0;
+            standing.permits.full_in_s = standing.permits.window_s;
+            standing.permits.wait = Some(Duration::from_secs(1));
+        }
+        if let (ProblemKind::QuotaExceeded, Some(units)) = (kind, &mut standing.units) {
+            units.remaining = units.remaining.map(|_| 0);
         }
         note_standing(request, standing);
     }

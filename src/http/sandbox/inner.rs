@@ -7,23 +7,19 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
 use super::disturbance::Disturbance;
-use super::{injection, is_control};
+use super::injection::{self, NeededScope};
+use super::is_control;
 use crate::http::request_context::ask_for_facts;
-use crate::oauth::scope::ScopeToken;
 use crate::sandbox::Sandbox;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>, pub(crate) NeededScope);
-
-/// The scope token that a request with this method and this path needs.
-pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
 /// [`InnerLayer`] around the application of one worker.
 #[derive(Debug)]

@@ -74,7 +74,7 @@ impl Sender<'_> {
         loop {
             let polled = poll_fn(|context| match body.as_mut().poll_next(context) {
                 Poll::Pending if !waits => Poll::Ready(None),
-                polled => polled.map(Some),
+                polled @ (Poll::Ready(_) | Poll::Pending) => polled.map(Some),
             });
             let error = match polled.await {
                 Some(Some(Ok(chunk))) => return Ok(Part::Chunk(chunk)),
@@ -94,7 +94,7 @@ impl Sender<'_> {
                     return Ok(Part::End);
                 }
                 Break::RstStream => return Err(SendError::Broken(Break::RstStream)),
-                asked => {
+                asked @ (Break::Close | Break::MidHeaders | Break::MidBody | Break::Reset | Break::GoAway) => {
                     self.work.break_off(asked);
                     // A stream that is dropped is reset, and this one is to end with its connection.
                     let _ended = timeout(self.limit, poll_fn(&mut poll_reset)).await;

@@ -19,8 +19,8 @@ use crate::listener::Break;
 pub(super) const MAX_STEPS: usize = 10_000;
 /// How long an answer takes at the most beyond its delay, however slow its rule is.
 const MAX_TIME: Duration = Duration::from_secs(5 * 60);
-/// How often a slow connection has a part.
-const PARTS_PER_SECOND: usize = 10;
+/// How often a slow connection has a part: ten times a second.
+const MICROS_PER_PART: u64 = 100_000;
 /// How many chunks a chunked body has.
 const CHUNKS: usize = 3;
 
@@ -58,9 +58,9 @@ pub(super) fn script(
             slowly(&body, chunks, over.as_duration(), &mut steps);
         }
         Some(Delivery::Bandwidth(bytes_per_second)) => {
-            let time = Duration::from_secs_f64(body.len() as f64 / f64::from(bytes_per_second.max(1)));
-            let parts = time.as_secs_f64() * PARTS_PER_SECOND as f64;
-            slowly(&body, parts.ceil() as usize, time, &mut steps);
+            let micros = (body.len() as u64).saturating_mul(1_000_000) / u64::from(bytes_per_second.max(1));
+            let parts = usize::try_from(micros.div_ceil(MICROS_PER_PART)).unwrap_or(MAX_STEPS);
+            slowly(&body, parts, Duration::from_micros(micros), &mut steps);
         }
         Some(Delivery::TruncateAfter(bytes)) => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -214,7 +214,7 @@ mod tests {
         let script = script(body, &Form::default(), false, None, Some(Delivery::Bandwidth(1)));
         let waits = script.steps.iter().map(|step| match step {
             Step::Break(Break::Pause(time)) => *time,
-            _ => Duration::ZERO,
+            Step::Break(_) | Step::Part(_) => Duration::ZERO,
         });
         assert!(waits.sum::<Duration>() <= MAX_TIME && script.steps.len() <= 2 * MAX_STEPS);
     }
