@@ -132,6 +132,16 @@ impl Call {
         Self { method: Method::POST, path: path.into(), token: None, media_type: Some("application/json"), body }
     }
 
+    /// A POST without a body.
+    pub(crate) fn post(path: impl Into<String>) -> Self {
+        Self { method: Method::POST, ..Self::get(path) }
+    }
+
+    /// A PUT without a body.
+    pub(crate) fn put(path: impl Into<String>) -> Self {
+        Self { method: Method::PUT, ..Self::get(path) }
+    }
+
     pub(crate) fn with_token(mut self, token: &str) -> Self {
         self.token = Some(format!("Bearer {token}"));
         self

@@ -21,6 +21,7 @@ mod load;
 mod options;
 mod process;
 mod report;
+mod sandbox;
 mod starting;
 mod verification;
 
@@ -64,6 +65,9 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants(8) {
         latency::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(9) {
+        sandbox::measure(options, work.path(), &mut report).await?;
     }
     report.finish(options)?;
     if options.is_whole() {
