@@ -227,11 +227,9 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
         let is_ready = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&is_ready);
         let server = move || {
-            let system = System::new();
+            let ended = run_and_leave(serve(config, manner, stopped, &ready));
             // Fails if the main thread no longer waits.
-            let _unread = end.send(system.block_on(serve(config, manner, stopped, &ready)));
-            // Dropping it would wait for threads that may hang.
-            std::mem::forget(system);
+            let _unread = end.send(ended);
         };
         thread::Builder::new().name("server".into()).stack_size(STACK_BYTES).spawn(server)?;
         tokio::select! {
@@ -253,6 +251,18 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
             () = sleep(limit) => Err(Ended::HeldUp(limit.as_secs())),
         }
     })
+}
+
+/// Runs a future in a system on this thread, and leaves the system undropped: its drop would wait for threads that may hang.
+fn run_and_leave<T>(future: impl Future<Output = T>) -> T {
+    let system = System::new();
+    let output = system.block_on(future);
+    // Its task that follows the threads of the workers is left too, so what sends to that task must not end. Otherwise the
+    // last sender is what such a thread drops after all else at its end: that wakes the task, by what tokio had on that
+    // thread and is dropped already, and the panic there aborts the process.
+    std::mem::forget(System::current());
+    std::mem::forget(system);
+    output
 }
 
 async fn serve(
@@ -401,4 +411,50 @@ fn hangups_are_ignored() -> bool {
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // Signals are counted from 1, and SIGHUP is the first.
     ignored.is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::mpsc;
+
+    use actix_rt::Arbiter;
+
+    use super::*;
+
+    /// Tells that its thread is at its end, and keeps it there until it is released.
+    struct Held(Option<oneshot::Sender<()>>, mpsc::Receiver<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _unread = self.0.take().map(|ending| ending.send(()));
+            let _released = self.1.recv();
+        }
+    }
+
+    thread_local! {
+        static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_worker_may_end_after_the_servers_thread() {
+        let (release, released) = mpsc::channel();
+        let server = async move {
+            let worker = Arbiter::new();
+            let (end, ending) = oneshot::channel();
+            // Dropped before what the worker's thread had first: its sender of commands to the system.
+            worker.spawn_fn(|| {
+                HELD.set(Some(Held(Some(end), released)));
+                Arbiter::current().stop();
+            });
+            ending.await.unwrap();
+            // The system takes note of the worker's end, and waits for the next command.
+            tokio::task::yield_now().await;
+            worker
+        };
+        let worker = thread::spawn(|| run_and_leave(server)).join().unwrap();
+        release.send(()).unwrap();
+        // A panic while the thread drops what is local to it would abort this process.
+        worker.join().unwrap();
+    }
 }
