@@ -10,6 +10,7 @@
 mod explain;
 mod facts;
 mod live;
+mod stored;
 mod targets;
 mod walk;
 

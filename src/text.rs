@@ -1,10 +1,11 @@
-//! Text from outside: byte order marks, line ends, UTF-16.
+//! Text from outside: byte order marks, line ends, UTF-16, and secrets in the wrong place.
 //!
 //! One rule for files, variables, standard input and bodies. Editors put a byte order mark (U+FEFF) before a text and a
 //! line end after it, and some save UTF-16. [`decode`] removes the mark and refuses UTF-16 with an error that names it;
 //! [`value`] is the value in a text that has one value, such as a secret.
 
 pub(crate) mod precis;
+pub(crate) mod redaction;
 pub(crate) mod span;
 
 use std::borrow::Cow;

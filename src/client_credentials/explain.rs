@@ -127,7 +127,7 @@ impl Explained for Facts {
 
 impl Facts {
     fn got_of_secret(&self) -> String {
-        let named = self.named.as_ref().map_or("a client_id that is none", ClientId::as_str);
+        let named = self.named.as_str();
         match &self.proof {
             Proof::Proven(client) => format!("a secret of {}", client.client_id),
             Proof::Unread => String::new(),
@@ -253,7 +253,7 @@ fn some_client(facts: &Facts) -> Option<Client> {
     let audiences = [Some(facts.targets.public_audience.clone()), facts.targets.default_audience.clone(), named];
     let rate = Rate::per_second(1);
     Some(Client {
-        client_id: facts.named.clone().or_else(|| ClientId::parse("client").ok())?,
+        client_id: facts.named_client().cloned().or_else(|| ClientId::parse("client").ok())?,
         client_name: String::new(),
         scope: asked.and_then(|asked| asked.scope.clone()).unwrap_or_default(),
         audience: audiences.into_iter().flatten().collect::<Vec<_>>().into(),
@@ -289,6 +289,7 @@ mod tests {
     use super::*;
     use crate::api::explanation::CheckOutcome;
     use crate::client_credentials::Targets;
+    use crate::client_credentials::stored::Named;
     use crate::clients::example_client;
     use crate::oauth::parameters::ParameterFault;
     use crate::time::UnixSeconds;
@@ -303,7 +304,7 @@ mod tests {
         };
         Facts {
             moment: UnixSeconds::new(1_000),
-            named: Some(client.client_id.clone()),
+            named: Named::Client(client.client_id.clone()),
             credentials: Ok(()),
             proof: Proof::Proven(client.into()),
             wait: None,
@@ -333,12 +334,12 @@ mod tests {
             let Proof::Proven(client) = &mut facts.proof else { panic!("the client is proven") };
             Arc::make_mut(client)
         }
-        let rows: [Row; 10] = [
+        let rows: [Row; 11] = [
             (
                 |facts| {
                     let fault = RequestFault::Authentication(AuthenticationFault::Repeated);
                     (facts.credentials, facts.asked) = (Err(fault.clone()), Err(fault));
-                    (facts.proof, facts.named) = (Proof::Unread, None);
+                    (facts.proof, facts.named) = (Proof::Unread, Named::Nobody);
                 },
                 Check::Credentials,
                 "more than one client authentication",
@@ -358,6 +359,15 @@ mod tests {
                 |facts| facts.proof = Proof::Unproven { registered: None, standing: None, wait: None },
                 Check::Secret,
                 "client-000001, which is no registered client",
+                &["with the client_id and the client_secret of a registered client"],
+            ),
+            (
+                |facts| {
+                    facts.proof = Proof::Unproven { registered: None, standing: None, wait: None };
+                    facts.named = Named::Withheld;
+                },
+                Check::Secret,
+                "what looks like a secret or a token in the place of the client_id, which is no registered client",
                 &["with the client_id and the client_secret of a registered client"],
             ),
             (
@@ -415,10 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_request_is_cut_before_it_is_stored() {
-        let long = "é".repeat(10_000);
-        let asked = Asked { audience: Some(long.clone()), resources: vec![long; 100], scope: None }.truncated();
-        assert_eq!((asked.audience.unwrap().len(), asked.resources.len()), (512, 8));
+    fn a_fault_of_the_parameters_names_the_parameter() {
         let fault = RequestFault::Parameters(ParameterFault::Repeated("scope"));
         assert_eq!(fault_in_words(&fault), "scope is there more than once");
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::stored::Named;
 use super::targets::{Asked, Targets};
 use super::walk::{Rooms, Unproven, walk};
 use crate::api::explanation::Check;
@@ -15,17 +16,13 @@ use crate::oauth::scope::Scope;
 use crate::oauth::token_request::RequestFault;
 use crate::time::UnixSeconds;
 
-/// How much of a text that a request has is stored, in characters.
-const MAX_TEXT_CHARS: usize = 256;
-/// How many resources of a request are stored.
-const MAX_RESOURCES: usize = 8;
-
-/// What the walk of one token request saw. Holds neither a secret nor a token. Cheap to clone.
+/// What the walk of one token request saw. Cheap to clone. Holds neither a token nor a secret that can be told for one,
+/// wherever in the request it stood.
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub(super) moment: UnixSeconds,
     /// The client that the request names, whether or not there is one.
-    pub(super) named: Option<ClientId>,
+    pub(super) named: Named,
     pub(super) credentials: Result<(), RequestFault>,
     pub(super) proof: Proof,
     /// The time until the next token request of the client, if this was one too many.
@@ -53,6 +50,16 @@ pub(super) enum Proof {
     },
 }
 
+impl Proof {
+    /// The registered client that the request names, whether or not the request is its own.
+    pub(super) fn registered(&self) -> Option<&Client> {
+        match self {
+            Self::Proven(client) | Self::Unproven { registered: Some(client), .. } => Some(client),
+            Self::Unread | Self::Unproven { registered: None, .. } => None,
+        }
+    }
+}
+
 impl Facts {
     /// When the request was decided.
     #[must_use]
@@ -61,9 +68,10 @@ impl Facts {
     }
 
     /// The client that the request names, whether or not it is registered, and whether or not the request is its own.
+    /// `None` if what it names may be a secret.
     #[must_use]
     pub fn named_client(&self) -> Option<&ClientId> {
-        self.named.as_ref()
+        self.named.client_id()
     }
 
     /// The client that sent the request, if the request proves it.
@@ -86,18 +94,6 @@ impl Facts {
         let mut rooms = Recorded { facts: self, begun: Vec::new() };
         let passed = walk(&mut rooms).is_ok();
         Replayed { begun: rooms.begun, passed }
-    }
-}
-
-impl Asked {
-    /// With texts that are cut, for storing.
-    pub(super) fn truncated(self) -> Self {
-        let cut = |text: String| match text.char_indices().nth(MAX_TEXT_CHARS) {
-            Some((end, _)) => text.split_at(end).0.to_owned(),
-            None => text,
-        };
-        let resources = self.resources.into_iter().take(MAX_RESOURCES).map(cut).collect();
-        Self { audience: self.audience.map(cut), resources, scope: self.scope }
     }
 }
 

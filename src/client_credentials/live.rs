@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::ClientCredentials;
 use super::facts::{Facts, Proof};
+use super::stored::Named;
 use super::targets::{Asked, Targets};
 use super::walk::{Rooms, Unproven};
 use crate::clients::Client;
 use crate::keys::KeyError;
-use crate::oauth::credentials::{ClientAuthentication, ClientId};
+use crate::oauth::credentials::ClientAuthentication;
 use crate::oauth::scope::Scope;
 use crate::oauth::token_request::{MalformedRequest, RequestFault, TokenRequest};
 use crate::tokens::Issued;
@@ -48,7 +49,6 @@ impl<'a> Live<'a> {
     pub(super) fn into_facts(self) -> Facts {
         let Self { grants, source: _, authentication, asked, client, unproven, wait, signing_failed } = self;
         let moment = grants.clock.now();
-        let named = authentication.as_ref().ok().and_then(|presented| ClientId::parse(presented.client_id()).ok());
         let proof = match (&authentication, client) {
             (_, Some(client)) => Proof::Proven(client),
             (Err(_), None) => Proof::Unread,
@@ -61,7 +61,13 @@ impl<'a> Live<'a> {
                 Proof::Unproven { registered, standing, wait }
             }
         };
-        let (credentials, asked) = (authentication.map(drop), asked.map(Asked::truncated));
+        let client = proof.registered();
+        let named = match &authentication {
+            Ok(presented) => Named::of(presented, client, &grants.clients),
+            Err(_) => Named::Nobody,
+        };
+        let asked = asked.map(|asked| asked.stored(&grants.targets, client));
+        let credentials = authentication.map(drop);
         Facts { moment, named, credentials, proof, wait, asked, targets: grants.targets.clone(), signing_failed }
     }
 }

@@ -44,6 +44,12 @@ impl Targets {
         chosen.filter(is_granted).ok_or(TokenError::AudienceNotGranted)
     }
 
+    /// Whether this is a name of this server itself.
+    pub(super) fn knows(&self, named: &str) -> bool {
+        let own = [Some(&self.public_audience), self.default_audience.as_ref()];
+        own.into_iter().flatten().any(|own| own == named) || Resource::named(named, &self.issuer).is_some()
+    }
+
     /// The audience of this name, which is an audience itself or the identifier of a resource.
     fn audience<'n>(&'n self, named: &'n str) -> &'n str {
         match Resource::named(named, &self.issuer).map(|resource| resource.api) {

@@ -10,11 +10,10 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::files;
+pub use crate::text::redaction::marks::CONTROL_TOKEN_PREFIX;
 
 /// The token's file in the data folder.
 pub const CONTROL_TOKEN_FILE: &str = "sandbox-token";
-/// What every control token starts with, so that secret scanners find it.
-pub const CONTROL_TOKEN_PREFIX: &str = "bg_sandbox_";
 /// 256 random bits.
 const BYTES: usize = 32;
 

@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod log;
 mod metadata;
+mod misplaced_secrets;
 mod observability;
 #[allow(unreachable_pub, reason = "other test programs use it too")]
 #[path = "../process/mod.rs"]

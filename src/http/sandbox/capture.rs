@@ -35,6 +35,7 @@ use crate::sandbox::faults::Firing;
 use crate::sandbox::journal::recorded::{FiredFault, Recorded, Sent};
 use crate::sandbox::journal::redaction::{self, Sender};
 use crate::sandbox::journal::texts::{Part, TextsWriter};
+use crate::text::redaction::redact;
 use crate::time::{Clock as _, SystemClock, UnixMillis, UnixSeconds};
 
 /// How much is stored of a body, and of all fields of a message together, in bytes.
@@ -334,7 +335,8 @@ fn verified_jti(walk: &Facts) -> Option<&Uuid> {
     }
 }
 
-/// The client that the request proves to be from, else the one that it names.
+/// The client that the request proves to be from, else the one that it names. A walk has looked at what it names already:
+/// if it shows none, that is or may be a secret.
 fn push_client(
     out: &mut String,
     request: &HttpRequest,
@@ -343,10 +345,11 @@ fn push_client(
     capture: &Capture,
 ) {
     let known = walk.and_then(Facts::named_client).or_else(|| context.and_then(RequestContext::caller));
+    let token_request = walk.filter(|walk| matches!(walk, Facts::TokenRequest(_)));
     if let Some(client_id) = known {
         out.push_str(client_id.as_str());
-    } else if let Some(client_id) = claimed_client(request, capture.body.as_deref()) {
-        out.push_str(client_id.as_str());
+    } else if let (None, Some(client_id)) = (token_request, claimed_client(request, capture.body.as_deref())) {
+        out.push_str(&redact(client_id.as_str()));
     }
 }
 

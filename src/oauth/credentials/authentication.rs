@@ -54,6 +54,14 @@ impl ClientAuthentication {
         }
     }
 
+    /// The secret, as presented.
+    #[must_use]
+    pub(crate) fn secret(&self) -> &ClientSecret {
+        match self {
+            Self::ClientSecretBasic(presented) | Self::ClientSecretPost(presented) => &presented.secret,
+        }
+    }
+
     /// A secret in the body, and the same without form-decoding.
     #[must_use]
     pub fn from_body(client_id: &str, secret: Zeroizing<String>, undecoded: Option<Zeroizing<String>>) -> Self {

@@ -12,9 +12,8 @@ use zeroize::Zeroizing;
 
 use super::client_id::ClientId;
 use super::strength::Strength;
+pub(crate) use crate::text::redaction::marks::SECRET_PREFIX;
 
-/// What every client secret starts with, so that secret scanners find it.
-pub(crate) const SECRET_PREFIX: &str = "bg_secret_";
 /// Base62 digits for 256 random bits.
 const RANDOM_DIGITS: usize = 43;
 /// Base62 digits for the CRC-32 that ends a secret.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::json;
-use super::marks::{Sensitive, WITHHELD};
-use super::text::{self, Sender, decode, names_a_secret, redact_decoded, redact_unknown};
+use crate::text::redaction::marks::{Sensitive, WITHHELD};
+use crate::text::redaction::{self, Sender, decode, names_a_secret, redact_decoded, redact_unknown};
 
 /// `text`, with parameters as `name=value&…`, without tokens and secrets.
 pub(super) fn redact(text: &str) -> String {
@@ -39,7 +39,7 @@ fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     if !is_json && (names_a_secret(value) || names_a_secret(&decoded)) {
         return Cow::Borrowed(WITHHELD);
     }
-    redact_decoded(value, |value| match text::redact(value) {
+    redact_decoded(value, |value| match redaction::redact(value) {
         plain if json::is_json(&plain) => {
             Some(json::redact(&plain, Sender::Client)).filter(|redacted| redacted != value)
         }

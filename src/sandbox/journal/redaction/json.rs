@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::marks::{Sensitive, WITHHELD};
-use super::text::{self, Sender};
+use crate::text::redaction::marks::{Sensitive, WITHHELD};
+use crate::text::redaction::{self, Sender};
 
 /// Whether the text is to be read as JSON.
 pub(super) fn is_json(text: &str) -> bool {
@@ -82,7 +82,7 @@ impl<'t> Reader<'t> {
         match unescape(raw) {
             Some(name) if is_name => {
                 self.next = Sensitive::of_name(&name);
-                let is_plain = matches!(text::redact(&name), Cow::Borrowed(_));
+                let is_plain = matches!(redaction::redact(&name), Cow::Borrowed(_));
                 self.redacted.push_str(if is_plain { raw } else { WITHHELD });
             }
             Some(value) => {
@@ -93,7 +93,7 @@ impl<'t> Reader<'t> {
                 match redacted {
                     Some(redacted) => self.redacted.push_str(&escape(&redacted)),
                     // An escape may have taken the start of what is hidden in it: `\bg_secret_…`.
-                    None => self.redacted.push_str(&text::redact(raw)),
+                    None => self.redacted.push_str(&redaction::redact(raw)),
                 }
             }
             None => {
@@ -112,7 +112,7 @@ impl<'t> Reader<'t> {
         let is_name = self.rest.trim_start().starts_with(':');
         if is_name {
             self.next = Sensitive::of_name(word);
-            self.redacted.push_str(&text::redact(word));
+            self.redacted.push_str(&redaction::redact(word));
             return;
         }
         match self.value() {
@@ -121,14 +121,14 @@ impl<'t> Reader<'t> {
                 self.redacted.extend(["\"", &mark, "\""]);
             }
             Some(_) => self.redacted.push_str(word),
-            None => self.redacted.push_str(&text::redact_from(word, self.sender)),
+            None => self.redacted.push_str(&redaction::redact_from(word, self.sender)),
         }
     }
 }
 
 /// A value without tokens and secrets; `None` if it has none. It may be JSON or a form in itself.
 fn redacted_value(value: &str, sender: Sender) -> Option<String> {
-    let redacted = if is_json(value) { redact(value, sender).into() } else { text::redact_from(value, sender) };
+    let redacted = if is_json(value) { redact(value, sender).into() } else { redaction::redact_from(value, sender) };
     (redacted != value).then(|| redacted.into_owned())
 }
 

@@ -8,15 +8,17 @@
 
 mod form;
 mod json;
-mod marks;
-mod text;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use self::marks::{CREDENTIALS, Sensitive, TOKEN_START, WITHHELD, is_secret, jti_mark, secret_mark, token_mark};
-pub(crate) use self::text::Sender;
+pub(crate) use crate::text::redaction::Sender;
+use crate::text::redaction::marks::{Sensitive, TOKEN_START, WITHHELD, is_secret, jti_mark, secret_mark, token_mark};
+use crate::text::redaction::{decode, redact_from, redact_unknown};
+
+/// What stands for credentials of which nothing can be shown.
+const CREDENTIALS: &str = "[credentials]";
 
 /// Letters without which text has neither a token nor a secret, nor the name of one, nor an encoding of these.
 const SUSPECT: [&str; 17] = [
@@ -54,7 +56,7 @@ pub(crate) fn query(query: &str) -> String {
 /// A path, or any other text that a client chose.
 #[must_use]
 pub(crate) fn path(path: &str) -> String {
-    if may_hide(path) { text::redact_unknown(path).into_owned() } else { path.to_owned() }
+    if may_hide(path) { redact_unknown(path).into_owned() } else { path.to_owned() }
 }
 
 /// Appends a body, or the start of one.
@@ -72,7 +74,7 @@ pub(crate) fn push_body(out: &mut String, body: &[u8], sender: Sender) {
     } else if sender == Sender::Client && form::is_form(&body) {
         out.push_str(&form::redact(&body));
     } else {
-        out.push_str(&text::redact_from(&body, sender));
+        out.push_str(&redact_from(&body, sender));
     }
 }
 
@@ -122,7 +124,7 @@ fn basic(credentials: &str) -> String {
     match decoded.as_deref().and_then(|decoded| decoded.split_once(':')) {
         // Both are form-encoded (RFC 6749 section 2.3.1).
         Some((client_id, secret)) => {
-            format!("{}:{}", path(client_id), Sensitive::Secret.mark(&text::decode(secret)))
+            format!("{}:{}", path(client_id), Sensitive::Secret.mark(&decode(secret)))
         }
         None => CREDENTIALS.to_owned(),
     }
@@ -160,7 +162,7 @@ fn field(name: &str, value: &str, sender: Sender) -> String {
         "referer" | "location" | "content-location" => address(value),
         _ => match Sensitive::of_name(name) {
             Some(sensitive) => sensitive.mark(value),
-            None => text::redact_from(value, sender).into_owned(),
+            None => redact_from(value, sender).into_owned(),
         },
     }
 }
@@ -305,7 +307,7 @@ mod tests {
                     credentials_of(&field),
                     fields(&format!("x: {field}\n"), Sender::Client).unwrap_or_default(),
                 ] {
-                    let decoded = text::decode(&stored).into_owned();
+                    let decoded = decode(&stored).into_owned();
                     prop_assert!(!stored.contains(rest) && !decoded.contains(rest), "{stored}");
                 }
             }
@@ -323,7 +325,7 @@ mod tests {
             let basic = format!("Basic {}", STANDARD.encode(format!("a:{secret}")));
             for whole in [&json, &form] {
                 let stored = body_of(&whole[..cut.min(whole.len())], Sender::Client);
-                prop_assert!(!stored.contains(middle) && !text::decode(&stored).contains(middle), "{stored}");
+                prop_assert!(!stored.contains(middle) && !decode(&stored).contains(middle), "{stored}");
                 prop_assert!(!stored.contains(&json_escaped(middle)), "{stored}");
             }
             prop_assert!(!query(&form).contains(middle));

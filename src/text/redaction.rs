@@ -1,10 +1,15 @@
 //! Tokens and secrets in running text, found by how they start.
+//!
+//! For all that stores or shows what a client sent: the refusals, the journal of a sandbox. A chosen secret has no start of
+//! its own, so only who knows where it stands can hide it.
+
+pub(crate) mod marks;
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::marks::{SECRET_STARTS, TOKEN_START, WITHHELD, secret_mark, token_mark};
+use self::marks::{SECRET_STARTS, TOKEN_START, WITHHELD, secret_mark, token_mark};
 
 /// How often text is percent-decoded to look for what it hides: some clients encode what is encoded already.
 const MAX_DECODINGS: usize = 3;
@@ -23,7 +28,7 @@ pub(crate) enum Sender {
 }
 
 /// `text` with a mark in place of each token and each secret that starts as this server's do.
-pub(super) fn redact(text: &str) -> Cow<'_, str> {
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     let mut redacted = String::new();
     let mut rest = text;
     while let Some((before, found, after)) = next(rest) {
@@ -43,7 +48,7 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
 }
 
 /// The same of text that a client sent in a form that is not known: if it names a secret, nothing of it is shown.
-pub(super) fn redact_unknown(text: &str) -> Cow<'_, str> {
+pub(crate) fn redact_unknown(text: &str) -> Cow<'_, str> {
     redact_decoded(text, |text| match redact(text) {
         _ if names_a_secret(text) => Some(WITHHELD.to_owned()),
         Cow::Borrowed(_) => None,
@@ -53,7 +58,7 @@ pub(super) fn redact_unknown(text: &str) -> Cow<'_, str> {
 
 /// `text` as `read` shows it, percent-decoded as far as something is hidden in it; as it was sent where nothing is. What is
 /// hidden is removed before the next decoding, which may take the start of it for a part of an escape.
-pub(super) fn redact_decoded(text: &str, read: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
+pub(crate) fn redact_decoded(text: &str, read: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
     let (mut shown, mut decoded) = (Cow::Borrowed(text), Cow::Borrowed(text));
     for _ in 0..=MAX_DECODINGS {
         if let Some(redacted) = read(&decoded) {
@@ -67,7 +72,7 @@ pub(super) fn redact_decoded(text: &str, read: impl Fn(&str) -> Option<String>) 
 }
 
 /// The same, by who sent it.
-pub(super) fn redact_from(text: &str, sender: Sender) -> Cow<'_, str> {
+pub(crate) fn redact_from(text: &str, sender: Sender) -> Cow<'_, str> {
     match sender {
         Sender::Client => redact_unknown(text),
         Sender::Server => redact(text),
@@ -75,13 +80,13 @@ pub(super) fn redact_from(text: &str, sender: Sender) -> Cow<'_, str> {
 }
 
 /// Whether the text names a secret, in any case of its letters.
-pub(super) fn names_a_secret(text: &str) -> bool {
+pub(crate) fn names_a_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     NAMES.iter().any(|name| lower.contains(name))
 }
 
 /// `text`, percent-decoded as often as it may have been encoded.
-pub(super) fn decode(text: &str) -> Cow<'_, str> {
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     let mut decoded = percent_decode_str(text).decode_utf8_lossy();
     for _ in 1..MAX_DECODINGS {
         let Cow::Owned(again) = percent_decode_str(&decoded).decode_utf8_lossy() else { break };

@@ -1,20 +1,20 @@
-//! What stands in the journal in place of a token or a secret, and the names whose values are one.
+//! What stands in place of a token or a secret, and the names whose values are one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::oauth::credentials::SECRET_PREFIX;
-use crate::sandbox::control_token::CONTROL_TOKEN_PREFIX;
+/// What every client secret that this server makes starts with, so that secret scanners find it.
+pub(crate) const SECRET_PREFIX: &str = "bg_secret_";
+/// What every token that controls a sandbox starts with, so that secret scanners find it.
+pub const CONTROL_TOKEN_PREFIX: &str = "bg_sandbox_";
 
 /// How a JWT starts: its header is a JSON object in base64url.
-pub(super) const TOKEN_START: &str = "eyJ";
+pub(crate) const TOKEN_START: &str = "eyJ";
 /// How secrets of this server start: those of clients, and the token that controls a sandbox.
-pub(super) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
+pub(crate) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
 /// What stands for text that has a secret at a place that could not be told.
-pub(super) const WITHHELD: &str = "[withheld]";
-/// What stands for credentials of which nothing can be shown.
-pub(super) const CREDENTIALS: &str = "[credentials]";
+pub(crate) const WITHHELD: &str = "[withheld]";
 const TOKEN: &str = "[token]";
 const SECRET: &str = "[secret]";
 
@@ -25,14 +25,14 @@ const MAX_JTI_BYTES: usize = 64;
 
 /// What the value of a member, a parameter or a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sensitive {
+pub(crate) enum Sensitive {
     Token,
     Secret,
 }
 
 impl Sensitive {
     /// By its name, however that is written: `client_secret`, `clientSecret`, `X-Api-Key`.
-    pub(super) fn of_name(name: &str) -> Option<Self> {
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
         // No name that counts is longer, and a name is not copied without a bound.
         const MAX_NAME_CHARS: usize = 64;
         let letters = name.chars().filter(char::is_ascii_alphanumeric).take(MAX_NAME_CHARS);
@@ -48,7 +48,7 @@ impl Sensitive {
     }
 
     /// What stands for such a value. Nothing stays nothing: that a secret was empty is worth knowing, and no secret.
-    pub(super) fn mark(self, value: &str) -> String {
+    pub(crate) fn mark(self, value: &str) -> String {
         let value = value.trim();
         match self {
             _ if value.is_empty() => String::new(),
@@ -61,12 +61,12 @@ impl Sensitive {
 }
 
 /// Whether it starts as a secret of this server does.
-pub(super) fn is_secret(value: &str) -> bool {
+pub(crate) fn is_secret(value: &str) -> bool {
     SECRET_STARTS.iter().any(|start| value.starts_with(start))
 }
 
 /// A secret, by its last four characters.
-pub(super) fn secret_mark(secret: &str) -> String {
+pub(crate) fn secret_mark(secret: &str) -> String {
     let is_text = secret.bytes().all(|byte| byte.is_ascii_graphic());
     match secret.len().checked_sub(4).and_then(|at| secret.get(at..)) {
         Some(last) if is_text && secret.len() >= MIN_SHOWN_CHARS => format!("[secret:…{last}]"),
@@ -75,12 +75,12 @@ pub(super) fn secret_mark(secret: &str) -> String {
 }
 
 /// A token, by the `jti` that it claims, whoever signed it.
-pub(super) fn token_mark(token: &str) -> String {
+pub(crate) fn token_mark(token: &str) -> String {
     claimed_jti(token).map_or_else(|| TOKEN.to_owned(), |jti| jti_mark(&jti))
 }
 
 /// A token, by its `jti`.
-pub(super) fn jti_mark(jti: &impl std::fmt::Display) -> String {
+pub(crate) fn jti_mark(jti: &impl std::fmt::Display) -> String {
     format!("[jti:{jti}]")
 }
 

@@ -1,0 +1,94 @@
+//! A secret or a token that a token request has in the wrong place: no refusal, explanation or journal shows it.
+
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
+use serde_json::json;
+
+use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, basic, secret};
+
+/// A token request of the demo writer, with these parameters in place of its own.
+fn form(changes: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut form = vec![
+        ("grant_type", "client_credentials".to_owned()),
+        ("client_id", WRITER.to_owned()),
+        ("client_secret", secret(WRITER)),
+        ("audience", AUDIENCE.to_owned()),
+    ];
+    form.retain(|(name, _)| changes.iter().all(|(other, _)| other != name));
+    form.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    form
+}
+
+/// All that the server shows of the request with this id, to its client, to an operator, and in the sandbox.
+async fn shown(server: &TestServer, id: &str, is_proven: bool) -> String {
+    let (admin, own) = (server.admin_token().await, server.token(WRITER).await);
+    let mut shown = Vec::new();
+    if is_proven {
+        shown.push(server.get(&format!("/oauth2/refusals/{id}"), &own).await);
+    }
+    shown.push(server.get(&format!("/admin/refusals/{id}"), &admin).await);
+    shown.push(server.get("/admin/refusals?limit=1", &admin).await);
+    for path in ["", "/why"] {
+        shown.push(server.control(Method::GET, &format!("/sandbox/requests/{id}{path}"), None).await);
+    }
+    assert!(shown.iter().all(|answer| answer.status == 200), "{shown:?}");
+    shown.iter().map(|answer| answer.json().to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_secret_in_the_wrong_member_of_a_token_request_is_shown_nowhere() {
+    let server = TestServer::start().await;
+    let (token, control) = (server.token(READER).await, server.control_token());
+    let mut number = 0;
+    for hidden in [secret(READER).as_str(), token.as_str(), control.as_str()] {
+        let url = format!("https://x.example/{hidden}");
+        let in_scope = format!("read:zones {hidden}");
+        let rows: [(&[(&str, &str)], u16, bool); 6] = [
+            (&[("audience", hidden)], 400, true),
+            (&[("scope", &in_scope)], 400, true),
+            (&[("audience", ""), ("resource", &url)], 400, true),
+            (&[("audience", ""), ("resource", hidden), ("scope", hidden)], 400, true),
+            (&[("client_id", hidden), ("client_secret", WRITER)], 401, false),
+            (&[("client_id", hidden), ("client_secret", hidden), ("audience", hidden)], 401, false),
+        ];
+        for (changes, status, is_proven) in rows {
+            number += 1;
+            let id = format!("misplaced-{number}");
+            let request = server.request(Method::POST, "/oauth2/token").form(&form(changes));
+            let refused = answer(request.header("x-request-id", &id)).await;
+            assert_eq!(refused.status, status, "{changes:?} {refused:?}");
+            let shown = shown(&server, &id, is_proven).await;
+            // The signature of a token, and the middle of a secret.
+            let part = hidden.rsplit('.').next().unwrap();
+            assert!(!shown.contains(&part[12..part.len() - 6]), "{changes:?} {shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn swapped_credentials_do_not_show_the_secret_as_the_client() {
+    // It has no prefix, and it could be an identifier.
+    const CHOSEN: &str = "x7Kq9ZrLw3Vt8Bn5Yp2Mc4Gh6Dj1Fs0TaQe";
+    let server = TestServer::start().await;
+    let admin = server.admin_token().await;
+    let members =
+        json!({ "client_id": "chosen", "client_secret": CHOSEN, "client_name": "Chosen", "scope": "read:zones" });
+    let registered = server.post_json("/admin/clients", &admin, &members).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    for (number, (client_id, hidden)) in
+        [(WRITER, secret(WRITER)), ("chosen", CHOSEN.to_owned())].into_iter().enumerate()
+    {
+        let id = format!("swapped-{number}");
+        let (_, value) = basic(&hidden, client_id);
+        let request = server.request(Method::POST, "/oauth2/token").header(AUTHORIZATION, value);
+        let form = [("grant_type", "client_credentials"), ("audience", AUDIENCE)];
+        assert_eq!(answer(request.header("x-request-id", &id).form(&form)).await.status, 401);
+        let refusal = server.get(&format!("/admin/refusals/{id}"), &admin).await;
+        let why = server.control(Method::GET, &format!("/sandbox/requests/{id}/why"), None).await;
+        for shown in [&refusal, &why] {
+            let text = shown.json().to_string();
+            assert!(!text.contains(&hidden[12..30]), "{text}");
+            assert!(text.contains("what looks like a secret or a token in the place of the client_id"), "{text}");
+        }
+    }
+}
