@@ -19,7 +19,7 @@ use anyhow::anyhow;
 use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
@@ -40,6 +40,8 @@ const HELD_UP: u8 = 4;
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// How long the process waits at its end for the last lines of the log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a start that is to stop may take to come to an end by itself.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// A second signal within this time is the same stop: `timeout` and terminals signal the process and its group.
 const ECHO: Duration = Duration::from_secs(1);
 /// The stack of the server's thread: as large as a main thread's.
@@ -184,8 +186,10 @@ enum Ended {
     System(#[from] io::Error),
     #[error("the server's thread panicked; the log line before this one says where")]
     Panicked,
-    #[error("stopped before it was ready; the next start continues from there")]
-    BeforeReady,
+    #[error("stopped before it was ready{}", if *is_stored { "; the next start continues from there" } else { "" })]
+    BeforeReady { is_stored: bool },
+    #[error("standard input ended before the sandbox was ready, and --exit-with-stdin stops it then: keep a pipe open")]
+    WithoutStdin,
     #[error("stopped at once: requests were interrupted, and reserved quota is not returned")]
     AtOnce,
     #[error(
@@ -203,7 +207,7 @@ impl Ended {
             | Self::System(_)
             | Self::Panicked
             | Self::Run(RunError::Listener(_) | RunError::Store(_)) => FAILED,
-            Self::BeforeReady | Self::AtOnce | Self::Run(RunError::CutOff(_)) => CUT_OFF,
+            Self::BeforeReady { .. } | Self::WithoutStdin | Self::AtOnce | Self::Run(RunError::CutOff(_)) => CUT_OFF,
             Self::HeldUp(_) | Self::Run(RunError::WorkersHang | RunError::StoreHangs(_)) => HELD_UP,
         }
     }
@@ -217,6 +221,7 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
     }
     open_files::raise(&config);
     let (timeout, format) = (config.http.shutdown_timeout, config.log.format);
+    let is_stored = !manner.in_memory;
     let limit = timeout + config.store_close_timeout + STOP_MARGIN;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -234,13 +239,27 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
             std::mem::forget(system);
         };
         thread::Builder::new().name("server".into()).stack_size(STACK_BYTES).spawn(server)?;
-        tokio::select! {
+        let reason = tokio::select! {
             ended = &mut ended => return ended.unwrap_or(Err(Ended::Panicked)),
-            () = signals.next() => {}
-        }
+            reason = signals.next() => reason,
+        };
         if !is_ready.load(Ordering::Relaxed) {
-            // The steps of a start are atomic, so it can be interrupted.
-            return Err(Ended::BeforeReady);
+            let interrupted = match reason {
+                // The steps of a start are atomic, so it can be interrupted.
+                StopReason::Signal if is_stored => return Err(Ended::BeforeReady { is_stored }),
+                StopReason::Signal => Ended::BeforeReady { is_stored },
+                StopReason::EndOfStdin => Ended::WithoutStdin,
+            };
+            // A start that fails says more than this one, and one that ends writes no more into a folder that goes.
+            let _ended = stop.send(());
+            return tokio::select! {
+                ended = &mut ended => match ended.unwrap_or(Err(Ended::Panicked)) {
+                    Err(Ended::BeforeReady { .. }) => Err(interrupted),
+                    ended => ended,
+                },
+                () = signals.next_after(ECHO) => Err(interrupted),
+                () = sleep(START_TIMEOUT) => Err(interrupted),
+            };
         }
         let timeout_s = timeout.as_secs();
         let text =
@@ -258,7 +277,7 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
 async fn serve(
     config: Config,
     manner: Manner,
-    stop: oneshot::Receiver<()>,
+    mut stop: oneshot::Receiver<()>,
     is_ready: &AtomicBool,
 ) -> Result<(), Ended> {
     let (edition, log) = (config.edition, config.log.clone());
@@ -270,6 +289,9 @@ async fn serve(
     } else {
         Server::open(config, clock).await?
     };
+    if stop.try_recv() != Err(TryRecvError::Empty) {
+        return Err(Ended::BeforeReady { is_stored: !manner.in_memory });
+    }
     is_ready.store(true, Ordering::Relaxed);
     if log.format == LogFormat::Json {
         // The start-up text says it to people.
@@ -331,6 +353,13 @@ struct Signals {
     end_of_stdin: Option<oneshot::Receiver<()>>,
 }
 
+/// Why a server is to stop.
+#[derive(Clone, Copy, Debug)]
+enum StopReason {
+    Signal,
+    EndOfStdin,
+}
+
 impl Signals {
     fn listen(exit_with_stdin: bool) -> std::io::Result<Self> {
         let hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
@@ -342,20 +371,24 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> StopReason {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             () = hung_up(self.hangup.as_mut()) => {}
-            () = ended(self.end_of_stdin.as_mut()) => self.end_of_stdin = None,
+            () = ended(self.end_of_stdin.as_mut()) => {
+                self.end_of_stdin = None;
+                return StopReason::EndOfStdin;
+            }
         }
+        StopReason::Signal
     }
 
     /// Waits for the next signal that comes at least `span` from now.
     async fn next_after(&mut self, span: Duration) {
         let start = Instant::now();
         loop {
-            self.next().await;
+            let _reason = self.next().await;
             if start.elapsed() >= span {
                 return;
             }

@@ -120,6 +120,27 @@ fn a_parent_that_is_killed_leaves_no_orphan() {
 }
 
 #[test]
+fn a_sandbox_without_standard_input_says_so_unless_its_start_fails() {
+    let temporary = tempfile::tempdir().unwrap();
+    let start = |arguments: &[&str]| {
+        let mut command = boomgate(temporary.path(), arguments);
+        command.env("TMPDIR", temporary.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let ended = start(&FOR_A_TEST);
+    assert_eq!((ended.status.code(), stdout(&ended)), (Some(3), ""), "{}", stderr(&ended));
+    let said = stderr(&ended);
+    assert!(said.contains("standard input ended before the sandbox was ready"), "{said}");
+    assert!(said.contains("keep a pipe open") && !said.contains("next start"), "{said}");
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = start(&["sandbox", "--in-memory", "--listen", &address, "--ready-json", "--exit-with-stdin"]);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("is in use by another program"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "no folder stays");
+}
+
+#[test]
 fn the_clock_of_a_sandbox_is_moved_from_the_command_line() {
     let mut sandbox = Running::start("sandbox");
     let token_file = sandbox.folder.path().join("data/sandbox-token");
