@@ -21,5 +21,5 @@ pub(crate) use self::exposure::{
 pub(crate) use self::lock::lock;
 pub(crate) use self::read::PrivateFault;
 pub(crate) use self::read::{read_pem, read_private, read_text, read_trusted};
-pub(crate) use self::temporary::TemporaryFolder;
+pub(crate) use self::temporary::{TemporaryFolder, new_path};
 pub(crate) use self::write::{make_folder, remove, rewrite, write_private, write_public};

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,6 @@ use std::thread;
 use std::time::Duration;
 
 use actix_web::rt::System;
-use anyhow::anyhow;
 use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,7 +24,7 @@ use tracing::Level;
 
 use super::{FAILED, hardening, open_files, output, ready, welcome};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
-use crate::files::{Reader, TemporaryFolder};
+use crate::files::{self, Reader, TemporaryFolder};
 use crate::server::{RunError, Server, StartError};
 use crate::store::MemoryStore;
 use crate::telemetry;
@@ -87,9 +86,9 @@ struct Manner {
     /// Stop when standard input ends, as it does when the program that started the sandbox is killed
     #[arg(long)]
     exit_with_stdin: bool,
-    /// The data folder of a sandbox in memory.
+    /// Whether the data folder is a temporary one, which is yet to be made.
     #[arg(skip)]
-    temporary: Option<Arc<TemporaryFolder>>,
+    is_temporary: bool,
 }
 
 /// The settings on the command line.
@@ -124,21 +123,13 @@ pub(super) fn run_sandbox(options: SandboxOptions, environment: &Environment) ->
     if !manner.in_memory || settings.data_dir.is_some() {
         return run_edition(Edition::Sandbox, settings, manner, environment);
     }
-    match TemporaryFolder::new(&environment.temporary_folder()) {
-        Ok(folder) => {
-            settings.data_dir = Some(folder.path().to_owned());
-            let folder = Arc::new(folder);
-            manner.temporary = Some(Arc::clone(&folder));
-            let code = run_edition(Edition::Sandbox, settings, manner, environment);
-            // After a start that was interrupted, the server's thread still has it.
-            folder.remove();
-            code
+    match files::new_path(&environment.temporary_folder()) {
+        Ok(path) => {
+            (settings.data_dir, manner.is_temporary) = (Some(path), true);
+            run_edition(Edition::Sandbox, settings, manner, environment)
         }
         Err(error) => {
-            output::print_error(&anyhow!(
-                "there is no temporary folder in {}: {error}; name a folder with --data-dir",
-                environment.temporary_folder().display()
-            ));
+            output::print_error(&error.into());
             ExitCode::from(FAILED)
         }
     }
@@ -182,6 +173,8 @@ enum Ended {
     Start(#[from] StartError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error("there is no temporary folder {path}: {cause}; name a folder with --data-dir")]
+    NoFolder { path: String, cause: io::Error },
     #[error("the system gives this process no thread or no signals: {0}")]
     System(#[from] io::Error),
     #[error("the server's thread panicked; the log line before this one says where")]
@@ -204,6 +197,7 @@ impl Ended {
         match self {
             Self::Config(_)
             | Self::Start(_)
+            | Self::NoFolder { .. }
             | Self::System(_)
             | Self::Panicked
             | Self::Run(RunError::Listener(_) | RunError::Store(_)) => FAILED,
@@ -227,6 +221,9 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
     runtime.block_on(async {
         // Before anything says that the server runs: from then on, a signal means a stop.
         let mut signals = Signals::listen(manner.exit_with_stdin)?;
+        let folder = if manner.is_temporary { Some(make_temporary(&config.data_dir)?) } else { None };
+        // After a start that was interrupted, the server's thread still has it.
+        let _removal = folder.clone().map(RemoveAtEnd);
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, mut ended) = oneshot::channel();
         let is_ready = Arc::new(AtomicBool::new(false));
@@ -234,7 +231,7 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
         let server = move || {
             let system = System::new();
             // Fails if the main thread no longer waits.
-            let _unread = end.send(system.block_on(serve(config, manner, stopped, &ready)));
+            let _unread = end.send(system.block_on(serve(config, manner, folder, stopped, &ready)));
             // Dropping it would wait for threads that may hang.
             std::mem::forget(system);
         };
@@ -274,9 +271,24 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
     })
 }
 
+fn make_temporary(path: &Path) -> Result<Arc<TemporaryFolder>, Ended> {
+    let folder = TemporaryFolder::create(path.to_owned());
+    folder.map(Arc::new).map_err(|cause| Ended::NoFolder { path: path.display().to_string(), cause })
+}
+
+/// Removes the folder at its own end, whoever else has the folder.
+struct RemoveAtEnd(Arc<TemporaryFolder>);
+
+impl Drop for RemoveAtEnd {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
+}
+
 async fn serve(
     config: Config,
     manner: Manner,
+    folder: Option<Arc<TemporaryFolder>>,
     mut stop: oneshot::Receiver<()>,
     is_ready: &AtomicBool,
 ) -> Result<(), Ended> {
@@ -315,7 +327,7 @@ async fn serve(
         .run(async move {
             let _stop_or_dropped = stop.await;
             // Whoever ends the process after this, the folder is gone. A server that stops reads no file any more.
-            if let Some(folder) = manner.temporary {
+            if let Some(folder) = folder {
                 folder.remove();
             }
         })
@@ -343,10 +355,11 @@ fn print_on_a_thread(text: String) {
     let _not_printed = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
-/// SIGTERM, SIGINT and SIGHUP; and the end of standard input, which counts as one.
+/// SIGTERM, SIGINT, SIGQUIT and SIGHUP; and the end of standard input, which counts as one.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
     /// `None` if the process ignores SIGHUP, as under `nohup`.
     hangup: Option<Signal>,
     /// `None` if the server does not follow it, and once it has ended.
@@ -366,6 +379,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             hangup,
             end_of_stdin: exit_with_stdin.then(end_of_stdin).transpose()?,
         })
@@ -375,6 +389,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
             () = hung_up(self.hangup.as_mut()) => {}
             () = ended(self.end_of_stdin.as_mut()) => {
                 self.end_of_stdin = None;
