@@ -166,6 +166,18 @@ fn the_folder_of_a_killed_sandbox_goes_with_the_next_start_and_sigquit_is_a_clea
 }
 
 #[test]
+fn a_sandbox_in_memory_leaves_the_folder_of_a_server_that_runs_alone() {
+    let running = Running::start("sandbox");
+    let record = running.folder.path().join("data/server.json");
+    let before = std::fs::read_to_string(&record).unwrap();
+    let refused =
+        running.call(&["sandbox", "--in-memory", "--data-dir", "data", "--listen", "127.0.0.1:0", "--exit-with-stdin"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("the data folder data is in use by another process"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), before);
+}
+
+#[test]
 fn the_clock_of_a_sandbox_is_moved_from_the_command_line() {
     let mut sandbox = Running::start("sandbox");
     let token_file = sandbox.folder.path().join("data/sandbox-token");
