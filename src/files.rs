@@ -18,8 +18,8 @@ pub(crate) use self::exposure::{Exposure, Reader};
 pub(crate) use self::exposure::{
     distrust_of, exposure, exposure_of, foreign_within, make_private_within, names_a_descriptor, quoted,
 };
-pub(crate) use self::lock::lock;
+pub(crate) use self::lock::{lock, try_lock};
 pub(crate) use self::read::PrivateFault;
 pub(crate) use self::read::{read_pem, read_private, read_text, read_trusted};
-pub(crate) use self::temporary::TemporaryFolder;
+pub(crate) use self::temporary::{TemporaryFolder, new_path};
 pub(crate) use self::write::{make_folder, remove, rewrite, write_private, write_public};

@@ -17,6 +17,7 @@ mod record;
 mod seed;
 mod upkeep;
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,6 +50,8 @@ use crate::tls::Tls;
 
 /// How much longer than `http.shutdown_timeout_s` the threads that serve may take to end.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
+/// The file in the data folder that a server locks for the time that it uses the folder.
+const LOCK: &str = "lock";
 
 /// A server that is ready to run: it holds its ports, its folder and its keys.
 pub struct Server {
@@ -60,6 +63,7 @@ pub struct Server {
     store: Arc<TimedStore>,
     stopping: Arc<AtomicBool>,
     parts: Parts,
+    folder_lock: File,
 }
 
 impl Server {
@@ -91,6 +95,7 @@ impl Server {
             .map_err(|cause| StartError::Folder { path: config.data_dir.clone(), cause })?;
 
         let store = Arc::new(TimedStore::new(open_store(&config.data_dir.join("db"))?));
+        let folder_lock = lock_folder(&config.data_dir)?;
         let tls = Arc::new(Tls::open(tls_settings(&config), real_clock)?);
         claim_for_edition(&*store, &config).await?;
         let sockets = Sockets::new(connection_limits(&config));
@@ -106,7 +111,7 @@ impl Server {
             let seed = Seed::new(&config, &issuer, declared, clock, host, &*store).await?;
             parts.gate_state = Some(seed.gate_state(&parts, sandbox, store.clone()));
         }
-        let server = Self { config, issuer, listeners, sockets, tls, store, stopping, parts };
+        let server = Self { config, issuer, listeners, sockets, tls, store, stopping, parts, folder_lock };
         server.leave_record();
         Ok(server)
     }
@@ -150,7 +155,7 @@ impl Server {
     /// Serves until `stop` is ready. Then waits for requests under way, returns unspent quota and closes the store;
     /// each of these is bounded in time, whatever hangs.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { config, issuer, listeners, sockets, tls, store, stopping, parts } = self;
+        let Self { config, issuer, listeners, sockets, tls, store, stopping, parts, folder_lock: _folder_lock } = self;
         let connections = sockets.connections();
         let secure_site = Data::new(Site { issuer: issuer.clone(), hsts: hsts(&config, &issuer) });
         let plain_site = Data::new(Site { issuer, hsts: None });
@@ -193,6 +198,14 @@ impl Server {
             tracing::warn!(%error, "server.json was not written: commands may need --server and --connect");
         }
     }
+}
+
+/// Keeps other servers out of the data folder. A store in a folder has a lock of its own; one in memory has none, and its
+/// server has files in the folder too.
+fn lock_folder(data_dir: &Path) -> Result<File, StartError> {
+    let lock = files::try_lock(&data_dir.join(LOCK));
+    let lock = lock.map_err(|cause| StartError::Folder { path: data_dir.to_owned(), cause })?;
+    Ok(lock.ok_or_else(|| StoreError::Held(data_dir.display().to_string().into()))?)
 }
 
 /// Gives each port its app.

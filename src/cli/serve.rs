@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,17 +15,16 @@ use std::thread;
 use std::time::Duration;
 
 use actix_web::rt::System;
-use anyhow::anyhow;
 use clap::Args;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use super::{FAILED, hardening, open_files, output, ready, welcome};
 use crate::config::{Config, ConfigError, Edition, Environment, Flags, Log, LogFormat};
-use crate::files::{Reader, TemporaryFolder};
+use crate::files::{self, Reader, TemporaryFolder};
 use crate::server::{RunError, Server, StartError};
 use crate::store::MemoryStore;
 use crate::telemetry;
@@ -40,6 +39,8 @@ const HELD_UP: u8 = 4;
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// How long the process waits at its end for the last lines of the log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a start that is to stop may take to come to an end by itself.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// A second signal within this time is the same stop: `timeout` and terminals signal the process and its group.
 const ECHO: Duration = Duration::from_secs(1);
 /// The stack of the server's thread: as large as a main thread's.
@@ -85,9 +86,9 @@ struct Manner {
     /// Stop when standard input ends, as it does when the program that started the sandbox is killed
     #[arg(long)]
     exit_with_stdin: bool,
-    /// The data folder of a sandbox in memory.
+    /// Whether the data folder is a temporary one, which is yet to be made.
     #[arg(skip)]
-    temporary: Option<Arc<TemporaryFolder>>,
+    is_temporary: bool,
 }
 
 /// The settings on the command line.
@@ -122,21 +123,13 @@ pub(super) fn run_sandbox(options: SandboxOptions, environment: &Environment) ->
     if !manner.in_memory || settings.data_dir.is_some() {
         return run_edition(Edition::Sandbox, settings, manner, environment);
     }
-    match TemporaryFolder::new(&environment.temporary_folder()) {
-        Ok(folder) => {
-            settings.data_dir = Some(folder.path().to_owned());
-            let folder = Arc::new(folder);
-            manner.temporary = Some(Arc::clone(&folder));
-            let code = run_edition(Edition::Sandbox, settings, manner, environment);
-            // After a start that was interrupted, the server's thread still has it.
-            folder.remove();
-            code
+    match files::new_path(&environment.temporary_folder()) {
+        Ok(path) => {
+            (settings.data_dir, manner.is_temporary) = (Some(path), true);
+            run_edition(Edition::Sandbox, settings, manner, environment)
         }
         Err(error) => {
-            output::print_error(&anyhow!(
-                "there is no temporary folder in {}: {error}; name a folder with --data-dir",
-                environment.temporary_folder().display()
-            ));
+            output::print_error(&error.into());
             ExitCode::from(FAILED)
         }
     }
@@ -180,12 +173,16 @@ enum Ended {
     Start(#[from] StartError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error("there is no temporary folder {path}: {cause}; name a folder with --data-dir")]
+    NoFolder { path: String, cause: io::Error },
     #[error("the system gives this process no thread or no signals: {0}")]
     System(#[from] io::Error),
     #[error("the server's thread panicked; the log line before this one says where")]
     Panicked,
-    #[error("stopped before it was ready; the next start continues from there")]
-    BeforeReady,
+    #[error("stopped before it was ready{}", if *is_stored { "; the next start continues from there" } else { "" })]
+    BeforeReady { is_stored: bool },
+    #[error("standard input ended before the sandbox was ready, and --exit-with-stdin stops it then: keep a pipe open")]
+    WithoutStdin,
     #[error("stopped at once: requests were interrupted, and reserved quota is not returned")]
     AtOnce,
     #[error(
@@ -200,10 +197,11 @@ impl Ended {
         match self {
             Self::Config(_)
             | Self::Start(_)
+            | Self::NoFolder { .. }
             | Self::System(_)
             | Self::Panicked
             | Self::Run(RunError::Listener(_) | RunError::Store(_)) => FAILED,
-            Self::BeforeReady | Self::AtOnce | Self::Run(RunError::CutOff(_)) => CUT_OFF,
+            Self::BeforeReady { .. } | Self::WithoutStdin | Self::AtOnce | Self::Run(RunError::CutOff(_)) => CUT_OFF,
             Self::HeldUp(_) | Self::Run(RunError::WorkersHang | RunError::StoreHangs(_)) => HELD_UP,
         }
     }
@@ -217,28 +215,46 @@ fn supervise(config: Config, manner: Manner) -> Result<(), Ended> {
     }
     open_files::raise(&config);
     let (timeout, format) = (config.http.shutdown_timeout, config.log.format);
+    let is_stored = !manner.in_memory;
     let limit = timeout + config.store_close_timeout + STOP_MARGIN;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything says that the server runs: from then on, a signal means a stop.
         let mut signals = Signals::listen(manner.exit_with_stdin)?;
+        let folder = if manner.is_temporary { Some(make_temporary(&config.data_dir)?) } else { None };
+        // After a start that was interrupted, the server's thread still has it.
+        let _removal = folder.clone().map(RemoveAtEnd);
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, mut ended) = oneshot::channel();
         let is_ready = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&is_ready);
         let server = move || {
-            let ended = run_and_leave(serve(config, manner, stopped, &ready));
+            let ended = run_and_leave(serve(config, manner, folder, stopped, &ready));
             // Fails if the main thread no longer waits.
             let _unread = end.send(ended);
         };
         thread::Builder::new().name("server".into()).stack_size(STACK_BYTES).spawn(server)?;
-        tokio::select! {
+        let reason = tokio::select! {
             ended = &mut ended => return ended.unwrap_or(Err(Ended::Panicked)),
-            () = signals.next() => {}
-        }
+            reason = signals.next() => reason,
+        };
         if !is_ready.load(Ordering::Relaxed) {
-            // The steps of a start are atomic, so it can be interrupted.
-            return Err(Ended::BeforeReady);
+            let interrupted = match reason {
+                // The steps of a start are atomic, so it can be interrupted.
+                StopReason::Signal if is_stored => return Err(Ended::BeforeReady { is_stored }),
+                StopReason::Signal => Ended::BeforeReady { is_stored },
+                StopReason::EndOfStdin => Ended::WithoutStdin,
+            };
+            // A start that fails says more than this one, and one that ends writes no more into a folder that goes.
+            let _ended = stop.send(());
+            return tokio::select! {
+                ended = &mut ended => match ended.unwrap_or(Err(Ended::Panicked)) {
+                    Err(Ended::BeforeReady { .. }) => Err(interrupted),
+                    ended => ended,
+                },
+                () = signals.next_after(ECHO) => Err(interrupted),
+                () = sleep(START_TIMEOUT) => Err(interrupted),
+            };
         }
         let timeout_s = timeout.as_secs();
         let text =
@@ -265,10 +281,25 @@ fn run_and_leave<T>(future: impl Future<Output = T>) -> T {
     output
 }
 
+fn make_temporary(path: &Path) -> Result<Arc<TemporaryFolder>, Ended> {
+    let folder = TemporaryFolder::create(path.to_owned());
+    folder.map(Arc::new).map_err(|cause| Ended::NoFolder { path: path.display().to_string(), cause })
+}
+
+/// Removes the folder at its own end, whoever else has the folder.
+struct RemoveAtEnd(Arc<TemporaryFolder>);
+
+impl Drop for RemoveAtEnd {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
+}
+
 async fn serve(
     config: Config,
     manner: Manner,
-    stop: oneshot::Receiver<()>,
+    folder: Option<Arc<TemporaryFolder>>,
+    mut stop: oneshot::Receiver<()>,
     is_ready: &AtomicBool,
 ) -> Result<(), Ended> {
     let (edition, log) = (config.edition, config.log.clone());
@@ -280,6 +311,9 @@ async fn serve(
     } else {
         Server::open(config, clock).await?
     };
+    if stop.try_recv() != Err(TryRecvError::Empty) {
+        return Err(Ended::BeforeReady { is_stored: !manner.in_memory });
+    }
     is_ready.store(true, Ordering::Relaxed);
     if log.format == LogFormat::Json {
         // The start-up text says it to people.
@@ -303,7 +337,7 @@ async fn serve(
         .run(async move {
             let _stop_or_dropped = stop.await;
             // Whoever ends the process after this, the folder is gone. A server that stops reads no file any more.
-            if let Some(folder) = manner.temporary {
+            if let Some(folder) = folder {
                 folder.remove();
             }
         })
@@ -331,14 +365,22 @@ fn print_on_a_thread(text: String) {
     let _not_printed = thread::Builder::new().name("welcome".into()).spawn(print);
 }
 
-/// SIGTERM, SIGINT and SIGHUP; and the end of standard input, which counts as one.
+/// SIGTERM, SIGINT, SIGQUIT and SIGHUP; and the end of standard input, which counts as one.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
     /// `None` if the process ignores SIGHUP, as under `nohup`.
     hangup: Option<Signal>,
     /// `None` if the server does not follow it, and once it has ended.
     end_of_stdin: Option<oneshot::Receiver<()>>,
+}
+
+/// Why a server is to stop.
+#[derive(Clone, Copy, Debug)]
+enum StopReason {
+    Signal,
+    EndOfStdin,
 }
 
 impl Signals {
@@ -347,25 +389,31 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             hangup,
             end_of_stdin: exit_with_stdin.then(end_of_stdin).transpose()?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> StopReason {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
             () = hung_up(self.hangup.as_mut()) => {}
-            () = ended(self.end_of_stdin.as_mut()) => self.end_of_stdin = None,
+            () = ended(self.end_of_stdin.as_mut()) => {
+                self.end_of_stdin = None;
+                return StopReason::EndOfStdin;
+            }
         }
+        StopReason::Signal
     }
 
     /// Waits for the next signal that comes at least `span` from now.
     async fn next_after(&mut self, span: Duration) {
         let start = Instant::now();
         loop {
-            self.next().await;
+            let _reason = self.next().await;
             if start.elapsed() >= span {
                 return;
             }

@@ -15,13 +15,26 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// is a file for the lock alone, which is created and never removed.
 #[allow(clippy::disallowed_methods, reason = "the system has no event for the release of a lock")]
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(error)) => return Err(error),
+        match try_lock(path)? {
+            Some(lock) => return Ok(lock),
+            None => thread::sleep(LOCK_PAUSE),
         }
     }
     Err(io::Error::new(io::ErrorKind::WouldBlock, "another process has it locked"))
+}
+
+/// The same without a wait: `None` if another process has it locked.
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    try_lock_open(file)
+}
+
+/// Locks a file that is open; `None` if another process has it locked.
+pub(super) fn try_lock_open(file: File) -> io::Result<Option<File>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }

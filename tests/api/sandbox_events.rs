@@ -3,6 +3,7 @@
 use boomgate::api::sandbox::request::{MissedRequests, RecordedRequest, RequestLine};
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, Response};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{TestServer, WRITER, ZONES, answer};
@@ -107,6 +108,35 @@ async fn who_comes_back_too_late_learns_how_many_requests_it_missed() {
     assert_eq!(missed.name, "missed");
     assert_eq!(serde_json::from_str::<MissedRequests>(&missed.data).unwrap().missed, 2);
     assert_eq!([events.next().await.unwrap().id, events.next().await.unwrap().id], ["4", "5"]);
+}
+
+#[tokio::test]
+async fn who_comes_back_after_a_restart_hears_of_it_and_gets_every_request() {
+    // The journal of a sandbox that has just started, as after a restart.
+    let server = TestServer::start_with(|config| config.journal.requests = 2).await;
+    for number in [21, u64::MAX] {
+        let mut events = Events::follow(&server, "?path=/livez&since=21", Some(number)).await;
+        let restarted = events.next().await.unwrap();
+        let expected = MissedRequests { missed: 0, has_restarted: true };
+        assert_eq!((restarted.name.as_str(), restarted.id.as_str()), ("missed", "0"));
+        assert_eq!(serde_json::from_str::<MissedRequests>(&restarted.data).unwrap(), expected);
+    }
+    for _ in 0..3 {
+        answer(server.request(Method::GET, "/livez")).await;
+    }
+    let mut events = Events::follow(&server, "?path=/livez&since=21", None).await;
+    let restarted = events.next().await.unwrap();
+    let expected = MissedRequests { missed: 1, has_restarted: true };
+    assert_eq!(serde_json::from_str::<MissedRequests>(&restarted.data).unwrap(), expected);
+    assert_eq!([events.next().await.unwrap().id, events.next().await.unwrap().id], ["2", "3"]);
+
+    // The same number finds and counts them.
+    let listed = server.control(Method::GET, &format!("{REQUESTS}?since=21"), None).await;
+    assert_eq!(listed.json()["data"].as_array().unwrap().len(), 2);
+    let count = server.control(Method::POST, &format!("{REQUESTS}/count"), Some(&json!({ "since": 21 }))).await;
+    assert_eq!(count.json()["count"], 2);
+    let none = server.control(Method::POST, &format!("{REQUESTS}/count"), Some(&json!({ "since": 3 }))).await;
+    assert_eq!(none.json()["count"], 0);
 }
 
 #[tokio::test]

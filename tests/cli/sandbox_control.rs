@@ -24,7 +24,10 @@ struct Ready {
 
 impl Ready {
     fn start() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    fn start_in(temporary: tempfile::TempDir) -> Self {
         let mut command = boomgate(temporary.path(), &FOR_A_TEST);
         command.env("TMPDIR", temporary.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
@@ -117,6 +120,61 @@ fn a_parent_that_is_killed_leaves_no_orphan() {
         std::thread::yield_now();
     }
     assert!(!folder.exists(), "it stopped cleanly");
+}
+
+#[test]
+fn a_sandbox_without_standard_input_says_so_unless_its_start_fails() {
+    let temporary = tempfile::tempdir().unwrap();
+    let start = |arguments: &[&str]| {
+        let mut command = boomgate(temporary.path(), arguments);
+        command.env("TMPDIR", temporary.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let ended = start(&FOR_A_TEST);
+    assert_eq!((ended.status.code(), stdout(&ended)), (Some(3), ""), "{}", stderr(&ended));
+    let said = stderr(&ended);
+    assert!(said.contains("standard input ended before the sandbox was ready"), "{said}");
+    assert!(said.contains("keep a pipe open") && !said.contains("next start"), "{said}");
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = start(&["sandbox", "--in-memory", "--listen", &address, "--ready-json", "--exit-with-stdin"]);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("is in use by another program"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "no folder stays");
+}
+
+#[test]
+fn the_folder_of_a_killed_sandbox_goes_with_the_next_start_and_sigquit_is_a_clean_stop() {
+    let mut killed = Ready::start();
+    let left = killed.data_dir();
+    killed.process.kill().unwrap();
+    killed.process.wait().unwrap();
+    assert!(left.exists(), "nobody could remove it");
+    let first = Ready::start_in(killed.temporary);
+    assert!(!left.exists());
+
+    let used = first.data_dir();
+    let mut second = Ready::start_in(first.temporary);
+    assert!(used.exists(), "its sandbox runs");
+    let own = second.data_dir();
+    let quit = std::process::Command::new("kill").args(["-QUIT", &second.process.id().to_string()]).status().unwrap();
+    assert!(quit.success());
+    assert!(second.process.wait().unwrap().success() && !own.exists());
+    let mut first = first.process;
+    drop(first.stdin.take());
+    assert!(first.wait().unwrap().success());
+}
+
+#[test]
+fn a_sandbox_in_memory_leaves_the_folder_of_a_server_that_runs_alone() {
+    let running = Running::start("sandbox");
+    let record = running.folder.path().join("data/server.json");
+    let before = std::fs::read_to_string(&record).unwrap();
+    let refused =
+        running.call(&["sandbox", "--in-memory", "--data-dir", "data", "--listen", "127.0.0.1:0", "--exit-with-stdin"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("the data folder data is in use by another process"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), before);
 }
 
 #[test]

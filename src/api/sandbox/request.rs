@@ -163,9 +163,13 @@ pub struct RequestCount {
     pub last: u64,
 }
 
-/// An event that says that requests had to make room before they were sent.
+/// An event that says that requests are missed: they had to make room before they were sent, or the sandbox has restarted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedRequests {
-    /// How many.
+    /// How many had to make room.
     pub missed: u64,
+    /// Whether the caller's number is of the journal before a restart of the sandbox: nobody knows how many of that one's
+    /// requests are missed.
+    #[serde(default)]
+    pub has_restarted: bool,
 }

@@ -186,8 +186,13 @@ fn print_event(name: &str, data: &str, table: &mut Table<8>, json: bool) -> anyh
         "request" if json => Ok(output::print(data)?),
         "request" => Ok(output::print(&table.page(&[row(&serde_json::from_str(data)?)]))?),
         "missed" => {
-            let MissedRequests { missed } = serde_json::from_str(data)?;
-            output::message(&format!("{missed} requests had to make room in the journal before they were read"));
+            let MissedRequests { missed, has_restarted } = serde_json::from_str(data)?;
+            if has_restarted {
+                output::message("the sandbox has restarted: here are the requests from its start on");
+            }
+            if missed > 0 {
+                output::message(&format!("{missed} requests had to make room in the journal before they were read"));
+            }
             Ok(())
         }
         // A later version may have others.

@@ -1,7 +1,8 @@
 //! `GET /sandbox/requests` as server-sent events: each request as it is recorded.
 //!
 //! The id of an event is the number of its request, so a caller that comes back with `Last-Event-ID` misses nothing that
-//! the journal still has. There is no queue: a caller that reads more slowly than the journal makes room learns how many
+//! the journal still has. Numbers begin again after a restart of the sandbox: a caller with a number that was not given out
+//! yet learns that, and gets all requests. There is no queue: a caller that reads more slowly than the journal makes room learns how many
 //! requests it missed, and its stream ends.
 
 use std::collections::VecDeque;
@@ -42,7 +43,9 @@ pub(super) fn follow(request: &HttpRequest, sandbox: Data<Sandbox>, filter: Filt
     let mut heartbeat = interval(HEARTBEAT_INTERVAL);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.reset();
+    let filter = if sandbox.journal.is_foreign(after) { filter.without_number() } else { filter };
     // The caller knows from its first bytes that it misses nothing from here on.
+    let after = follower.after();
     let begin = Bytes::from(format!(": requests after {after}\nretry: 1000\n\n"));
     let events = Events { sandbox, filter, follower, heartbeat, ready: VecDeque::from([begin]), has_ended: false };
     Ok(HttpResponse::Ok()
@@ -91,8 +94,10 @@ impl Events {
                 let wanted = requests.iter().filter(|(number, request)| self.filter.wants(*number, request));
                 self.ready.extend(wanted.map(request_event));
             }
-            Followed::Missed { count, is_too_slow } => {
-                self.ready.push_back(event("missed", None, &MissedRequests { missed: count }));
+            Followed::Missed { count, after, has_restarted, is_too_slow } => {
+                let missed = MissedRequests { missed: count, has_restarted };
+                // A caller that comes back with this id is not told again.
+                self.ready.push_back(event("missed", after, &missed));
                 self.has_ended = is_too_slow;
             }
             Followed::End => self.has_ended = true,
@@ -101,15 +106,12 @@ impl Events {
 }
 
 fn request_event((number, request): &Numbered) -> Bytes {
-    event("request", Some(*number), &view::line(*number, request))
+    event("request", *number, &view::line(*number, request))
 }
 
 /// An event: JSON of one line, so that its data is one line too.
-fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> Bytes {
-    let mut event = format!("event: {name}\n").into_bytes();
-    if let Some(id) = id {
-        event.extend_from_slice(format!("id: {id}\n").as_bytes());
-    }
+fn event(name: &str, id: u64, data: &impl Serialize) -> Bytes {
+    let mut event = format!("event: {name}\nid: {id}\n").into_bytes();
     event.extend_from_slice(b"data: ");
     event.append(&mut json::line(data));
     event.push(b'\n');

@@ -37,6 +37,7 @@ pub(in crate::http) async fn list(
     let before = cursor.map(|cursor| Cursor::place(&cursor, &name)).transpose().map_err(|_| {
         Problem::new(ProblemKind::InvalidCursor, "Send next_cursor as you received it, with the same filters.")
     })?;
+    let filter = filter.in_journal(sandbox.journal.last());
     let page = sandbox.journal.newest(before, limit, |number, request| filter.wants(number, request));
     let page = RequestPage {
         data: page.requests.iter().map(|(number, request)| view::line(*number, request)).collect(),
@@ -78,6 +79,7 @@ pub(in crate::http) async fn find(
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
     let Search { filter, limit } = read_search(&request, payload).await?;
+    let filter = filter.in_journal(sandbox.journal.last());
     let page = sandbox.journal.newest(None, limit, |number, request| filter.wants(number, request));
     let found = FoundRequests {
         data: page.requests.iter().map(|(number, request)| view::whole(*number, request)).collect(),
@@ -96,6 +98,7 @@ pub(in crate::http) async fn count(
 ) -> Result<HttpResponse, Problem> {
     let Search { filter, .. } = read_search(&request, payload).await?;
     let last = sandbox.journal.last();
+    let filter = filter.in_journal(last);
     let count = sandbox.journal.count(|number, request| filter.wants(number, request));
     Ok(answer(&mut HttpResponse::Ok(), &RequestCount { count, last }))
 }

@@ -85,6 +85,18 @@ impl Filter {
             Some(Since::Time(_)) | None => None,
         }
     }
+
+    /// The filter for a journal whose newest number is `last`. A higher one is of the journal before a restart: every
+    /// request of this one is after it.
+    pub(crate) fn in_journal(self, last: u64) -> Self {
+        if self.after().is_some_and(|after| after > last) { self.without_number() } else { self }
+    }
+
+    /// Without the number after which requests are wanted.
+    pub(crate) fn without_number(self) -> Self {
+        let since = self.since.filter(|since| matches!(since, Since::Time(_)));
+        Self { since, ..self }
+    }
 }
 
 fn matches(matcher: &Matcher, request: &Recorded) -> bool {

@@ -127,10 +127,18 @@ impl Journal {
         self.ring().size()
     }
 
-    /// Follows the journal from the request after the number `after` on; `None` if [`MAX_FOLLOWERS`] already do.
+    /// Whether a number is not of this journal: it was not given out yet, so it is of the one before a restart.
+    pub(crate) fn is_foreign(&self, number: u64) -> bool {
+        number > self.last()
+    }
+
+    /// Follows the journal from the request after the number `after` on, or from its beginning if that is not its number;
+    /// `None` if [`MAX_FOLLOWERS`] already do.
     pub(crate) fn follow(&self, after: u64) -> Option<Follower> {
         let newest = self.newest.subscribe();
-        (self.newest.receiver_count() <= MAX_FOLLOWERS).then(|| Follower { newest, after, has_begun: false })
+        let is_lost = self.is_foreign(after);
+        let after = if is_lost { 0 } else { after };
+        (self.newest.receiver_count() <= MAX_FOLLOWERS).then(|| Follower { newest, after, is_lost, has_begun: false })
     }
 
     /// Waits for what a follower sees next. Nothing is lost if the caller waits no longer.
@@ -141,9 +149,11 @@ impl Journal {
             }
             let _seen = *follower.newest.borrow_and_update();
             let Slice { requests, missed } = self.ring().after(follower.after, BATCH);
-            if missed > 0 {
+            let has_restarted = std::mem::take(&mut follower.is_lost);
+            if missed > 0 || has_restarted {
                 follower.after += missed;
-                return Followed::Missed { count: missed, is_too_slow: follower.has_begun };
+                let (after, is_too_slow) = (follower.after, follower.has_begun);
+                return Followed::Missed { count: missed, after, has_restarted, is_too_slow };
             }
             follower.has_begun = true;
             if let Some((last, _)) = requests.last() {
@@ -173,7 +183,16 @@ impl Journal {
 pub(crate) struct Follower {
     newest: watch::Receiver<u64>,
     after: u64,
+    /// Whether it came with a number of another journal, and was not told so yet.
+    is_lost: bool,
     has_begun: bool,
+}
+
+impl Follower {
+    /// The number after which it reads.
+    pub(crate) fn after(&self) -> u64 {
+        self.after
+    }
 }
 
 /// What a follower sees next.
@@ -181,8 +200,9 @@ pub(crate) struct Follower {
 pub(crate) enum Followed {
     /// More requests, the oldest first.
     Requests(Vec<Numbered>),
-    /// So many requests had to make room before they were read. A follower that has begun is too slow, and ends here.
-    Missed { count: u64, is_too_slow: bool },
+    /// So many requests had to make room before they were read; it goes on after the number `after`. A follower that has
+    /// begun is too slow, and ends here. After a restart, what the journal before it had is missed too.
+    Missed { count: u64, after: u64, has_restarted: bool, is_too_slow: bool },
     /// The server stops.
     End,
 }
@@ -254,10 +274,10 @@ mod tests {
         for id in 3..=7 {
             record(&journal, &id.to_string());
         }
-        assert!(matches!(next(&mut follower), Some(Followed::Missed { count: 2, is_too_slow: true })));
+        assert!(matches!(next(&mut follower), Some(Followed::Missed { count: 2, is_too_slow: true, .. })));
 
         let mut late = journal.follow(1).unwrap();
-        assert!(matches!(next(&mut late), Some(Followed::Missed { count: 3, is_too_slow: false })));
+        assert!(matches!(next(&mut late), Some(Followed::Missed { count: 3, is_too_slow: false, .. })));
         let Some(Followed::Requests(requests)) = next(&mut late) else { panic!("the rest") };
         assert_eq!(ids(&requests), ["5", "6", "7"]);
         journal.close();
