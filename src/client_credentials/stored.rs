@@ -64,8 +64,7 @@ impl Asked {
     /// What is stored of it, for the client that the request names.
     pub(super) fn stored(self, targets: &Targets, client: Option<&Client>) -> Self {
         let stored = |text: String| {
-            let is_known =
-                targets.knows(&text) || client.is_some_and(|client| client.audience.iter().any(|own| *own == text));
+            let is_known = targets.knows(&text) || client.is_some_and(|client| client.audience.contains(&text));
             if is_known { text } else { cut(&redact_unknown(&text)).to_owned() }
         };
         let resources = self.resources.into_iter().take(MAX_RESOURCES).map(stored).collect();

@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, basic, secret};
 
+/// Parameters, the status of the answer, and whether the request proves its client.
+type Row<'r> = (&'r [(&'static str, &'r str)], u16, bool);
+
 /// A token request of the demo writer, with these parameters in place of its own.
 fn form(changes: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
     let mut form = vec![
@@ -43,7 +46,7 @@ async fn a_secret_in_the_wrong_member_of_a_token_request_is_shown_nowhere() {
     for hidden in [secret(READER).as_str(), token.as_str(), control.as_str()] {
         let url = format!("https://x.example/{hidden}");
         let in_scope = format!("read:zones {hidden}");
-        let rows: [(&[(&str, &str)], u16, bool); 6] = [
+        let rows: [Row<'_>; 6] = [
             (&[("audience", hidden)], 400, true),
             (&[("scope", &in_scope)], 400, true),
             (&[("audience", ""), ("resource", &url)], 400, true),
