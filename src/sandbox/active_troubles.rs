@@ -3,7 +3,7 @@
 //! What happens in a moment, such as a jump of the clock or a revocation, is never on. Anything else is on as long as the
 //! client is as the trouble left it: if an operator, a snapshot or the time has undone it, there is nothing to undo any
 //! more. What is on already happens no second time, so undoing it goes back to what was before the first time. The last
-//! trouble is undone first.
+//! trouble is undone first. The store has what is on, so that it can be undone after a restart.
 
 use std::sync::Arc;
 
@@ -24,11 +24,14 @@ use crate::oauth::credentials::{ClientId, ClientSecret};
 use crate::oauth::scope::Scope;
 use crate::precondition::Condition;
 use crate::quota::Unspent;
-use crate::store::StoreError;
+use crate::store::{Keyspace, Store, StoreError, Txn};
 use crate::time::{SharedClock, Span, UnixSeconds};
 
 /// The most troubles that are on.
 const MAX_ON: usize = 100;
+
+/// What is on, each by its place in the order.
+const ON: Keyspace<On> = Keyspace::new("sandbox-troubles");
 
 /// The troubles that are on, in the order in which they began.
 #[derive(Debug, Default)]
@@ -63,6 +66,8 @@ enum Undo {
 
 /// What troubles are made of.
 pub(crate) struct Rooms<'r> {
+    /// Where it is recorded what is on.
+    pub(crate) store: &'r dyn Store,
     pub(crate) clock: &'r SharedClock,
     pub(crate) faults: &'r Faults,
     pub(crate) clients: &'r Clients,
@@ -137,7 +142,7 @@ impl Troubles {
         rooms: &Rooms<'_>,
     ) -> Result<Outcome, TroubleError> {
         let mut on = self.on.lock().await;
-        on.retain(|on| on.holds(rooms));
+        forget_ended(&mut on, rooms).await;
         if on.len() >= MAX_ON {
             return Err(TroubleError::TooMany);
         }
@@ -164,6 +169,7 @@ impl Troubles {
         };
         if let Some(undo) = undo {
             on.push(On { name: trouble.name, client: client_id, undo });
+            record_or_warn(rooms.store, &on).await;
         }
         Ok(outcome)
     }
@@ -172,14 +178,17 @@ impl Troubles {
     pub(crate) async fn clear(&self, rooms: &Rooms<'_>) -> Result<Vec<Cleared>, TroubleError> {
         let mut on = self.on.lock().await;
         on.retain(|on| on.holds(rooms));
-        let mut cleared = Vec::new();
-        while let Some(last) = on.last() {
-            last.undo.apply(rooms).await?;
-            if let Some(On { name, client, .. }) = on.pop() {
-                cleared.push(Cleared { name, client });
-            }
-        }
-        Ok(cleared)
+        let cleared = undo_all(&mut on, rooms).await;
+        record_or_warn(rooms.store, &on).await;
+        cleared
+    }
+
+    /// Goes on with those that were on when the process before this one stopped.
+    pub(crate) async fn read(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let records = store.scan(&ON.prefix(), None, MAX_ON).await?;
+        let read = records.iter().map(|(key, value)| ON.decode(key, value)).collect::<Result<_, _>>()?;
+        *self.on.lock().await = read;
+        Ok(())
     }
 
     /// The troubles that are on.
@@ -195,9 +204,51 @@ impl Troubles {
     /// Which troubles are on, and for whom.
     pub(crate) async fn list(&self, rooms: &Rooms<'_>) -> Vec<(TroubleName, Option<ClientId>)> {
         let mut on = self.on.lock().await;
-        on.retain(|on| on.holds(rooms));
+        forget_ended(&mut on, rooms).await;
         on.iter().map(|on| (on.name, on.client.clone())).collect()
     }
+}
+
+/// Forgets those that make no difference any more.
+async fn forget_ended(on: &mut Vec<On>, rooms: &Rooms<'_>) {
+    let before = on.len();
+    on.retain(|on| on.holds(rooms));
+    if on.len() < before {
+        record_or_warn(rooms.store, on).await;
+    }
+}
+
+async fn undo_all(on: &mut Vec<On>, rooms: &Rooms<'_>) -> Result<Vec<Cleared>, TroubleError> {
+    let mut cleared = Vec::new();
+    while let Some(last) = on.last() {
+        last.undo.apply(rooms).await?;
+        if let Some(On { name, client, .. }) = on.pop() {
+            cleared.push(Cleared { name, client });
+        }
+    }
+    Ok(cleared)
+}
+
+/// What has happened stays, even if it cannot be recorded.
+async fn record_or_warn(store: &dyn Store, on: &[On]) {
+    if let Err(error) = record(store, on).await {
+        tracing::warn!(%error, "the troubles that are on are not in the store: they cannot be undone after a restart");
+    }
+}
+
+/// Replaces what the store has by these.
+async fn record(store: &dyn Store, on: &[On]) -> Result<(), StoreError> {
+    let mut txn = Txn::new();
+    // Not more than MAX_ON operations: a key is in the store already, or becomes one of as many.
+    for (key, _) in store.scan(&ON.prefix(), None, MAX_ON).await?.into_iter().skip(on.len()) {
+        txn = txn.delete(key);
+    }
+    for (place, on) in on.iter().enumerate() {
+        // Of one length, so that the order of the keys is that of the places.
+        txn = txn.put(ON.key(format_args!("{place:03}")), ON.encode(on)?);
+    }
+    let _unconditional = store.commit(txn).await?;
+    Ok(())
 }
 
 /// Adds the rule. A second call lets it begin anew.

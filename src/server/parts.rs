@@ -181,7 +181,9 @@ async fn open_sandbox(
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
     let journal = Journal::new(config.journal.requests);
-    Ok(Some(Data::new(Sandbox::new(Arc::new(clock), token, hosts, journal, snapshots))))
+    let sandbox = Sandbox::new(Arc::new(clock), token, hosts, journal, snapshots);
+    sandbox.troubles.read(store).await?;
+    Ok(Some(Data::new(sandbox)))
 }
 
 /// What a sandbox counts beside a production server.

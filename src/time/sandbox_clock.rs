@@ -15,6 +15,13 @@ use super::{Clock, MAX_SECONDS, SECONDS_PER_DAY, SharedClock, UnixSeconds};
 /// The furthest that one call moves the clock: some ten years.
 const MAX_JUMP: Duration = Duration::from_secs(3_653 * SECONDS_PER_DAY);
 
+/// How far one move of the clock moves its monotonic side: longer than any rule for faults lasts.
+const MAX_SKIP: Duration = Duration::from_secs(31 * SECONDS_PER_DAY);
+
+/// How far all moves together move its monotonic side, in milliseconds: 400 years. A limiter counts nanoseconds, which
+/// end after 584 years.
+const MAX_SKIPPED_MS: u64 = 400 * 365 * SECONDS_PER_DAY * 1_000;
+
 /// In place of the moment at which a clock is frozen.
 const RUNNING: u64 = u64::MAX;
 
@@ -25,7 +32,7 @@ pub struct SandboxClock {
     shift_ms: AtomicI64,
     /// The wall time that stands, in milliseconds since the epoch; [`RUNNING`] if it runs.
     frozen_at_ms: AtomicU64,
-    /// What is added to real monotonic time, in milliseconds. It only grows.
+    /// What is added to real monotonic time, in milliseconds. It only grows, up to [`MAX_SKIPPED_MS`].
     skipped_ms: AtomicU64,
     /// One change at a time.
     changing: Mutex<()>,
@@ -83,13 +90,14 @@ impl SandboxClock {
         Ok(Duration::from_secs(to.get()).saturating_sub(now))
     }
 
-    /// Moves wall and monotonic time forward. A frozen clock stands at a later moment then.
+    /// Moves wall and monotonic time forward, the latter by [`MAX_SKIP`] at most. A frozen clock stands at a later moment
+    /// then.
     pub fn advance(&self, by: Duration) -> Result<(), ClockFault> {
         let changing = self.change();
         self.move_by(by, &changing)
     }
 
-    /// Moves wall time forward to the start of this second, and monotonic time by as much. Does nothing in that second.
+    /// [Advances](Self::advance) wall time to the start of this second. Does nothing in that second.
     pub fn set(&self, to: UnixSeconds) -> Result<(), ClockFault> {
         let changing = self.change();
         self.move_by(self.until(to)?, &changing)
@@ -105,7 +113,9 @@ impl SandboxClock {
             }
             at => self.frozen_at_ms.store(at.saturating_add(by_ms), Ordering::SeqCst),
         }
-        self.skipped_ms.fetch_add(by_ms, Ordering::SeqCst);
+        let skip_ms = u64::try_from(by.min(MAX_SKIP).as_millis()).unwrap_or_default();
+        let skipped_ms = self.skipped_ms.load(Ordering::SeqCst).saturating_add(skip_ms);
+        self.skipped_ms.store(skipped_ms.min(MAX_SKIPPED_MS), Ordering::SeqCst);
         Ok(())
     }
 
@@ -278,6 +288,21 @@ mod tests {
         let jumps = (0..1_000).take_while(|_| clock.advance(MAX_JUMP).is_ok()).count();
         assert!(jumps > 700 && clock.advance(MAX_JUMP) == Err(ClockFault::PastTheEnd), "{jumps}");
         assert!(clock.now().to_string().starts_with("99"), "{}", clock.now());
+    }
+
+    #[test]
+    fn its_monotonic_side_moves_by_a_month_at_most_and_never_past_what_a_limiter_counts() {
+        let (real, clock) = clocks();
+        clock.advance(MAX_JUMP).unwrap();
+        assert_eq!((clock.now(), clock.monotonic()), (START.plus(MAX_JUMP.as_secs()), MAX_SKIP));
+        let start = clock.state();
+        for _ in 0..5_000 {
+            clock.advance(MAX_SKIP).unwrap();
+            clock.return_to(start);
+        }
+        assert_eq!(clock.monotonic(), Duration::from_millis(MAX_SKIPPED_MS));
+        real.advance(HOUR);
+        assert_eq!(clock.monotonic(), Duration::from_millis(MAX_SKIPPED_MS) + HOUR);
     }
 
     #[test]

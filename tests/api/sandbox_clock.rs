@@ -82,6 +82,40 @@ async fn the_throttle_refills_when_the_clock_moves() {
 }
 
 #[tokio::test]
+async fn limits_that_were_used_before_jumps_of_600_years_hold_after_them() {
+    let server = TestServer::start().await;
+    let token = server.token(LIMITED).await;
+    while list_zones(&server, &token).await.status == 200 {}
+    let fail = async || {
+        for failures in 0..100 {
+            match ask_for_token(&server, LIMITED, "wrong").await.status {
+                401 => {}
+                status => return (failures, status),
+            }
+        }
+        (100, 401)
+    };
+    let failed = fail().await;
+    assert_eq!(failed.1, 429);
+    let start = server.clock.now();
+    for _ in 0..60 {
+        advance(&server, "3653d").await;
+    }
+    assert_eq!(now(&server).await, start.plus(60 * 3_653 * DAY_S));
+    assert_eq!(list_zones(&server, &token).await.status, 401);
+    // Each is full again, and has an end as before.
+    let token = server.token(LIMITED).await;
+    for _ in 0..2 {
+        assert_eq!(list_zones(&server, &token).await.status, 200);
+        assert_eq!(list_zones(&server, &token).await.status, 200);
+        let refused = list_zones(&server, &token).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
+        advance(&server, "1s").await;
+    }
+    assert_eq!(fail().await, failed);
+}
+
+#[tokio::test]
 async fn a_frozen_clock_stands_and_its_throttle_refills_with_real_time() {
     let server = TestServer::start().await;
     let (token, start) = (server.token(LIMITED).await, server.clock.now());

@@ -186,6 +186,37 @@ async fn a_suspended_client_is_refused_everywhere_until_the_trouble_is_cleared()
 }
 
 #[tokio::test]
+async fn troubles_of_before_a_restart_are_on_after_it_until_they_are_cleared_or_the_sandbox_is_reset() {
+    let server = TestServer::start().await;
+    start(&server, "secret-revoked", WRITER).await;
+    start(&server, "client-suspended", READER).await;
+    start(&server, "scope-narrowed", READER).await;
+    let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
+    let server = TestServer::start_in(folder.path(), clock.clone(), |_| ()).await;
+    assert_eq!(on(&server).await, ["secret-revoked", "client-suspended", "scope-narrowed"]);
+    assert_eq!(token_request(&server, WRITER, &secret(WRITER), None).await, refused(401, "invalid_client"));
+    assert_eq!(clear(&server).await, ["scope-narrowed", "client-suspended", "secret-revoked"]);
+    for client in [READER, WRITER] {
+        assert_eq!(status_and_problem(&server, &server.token(client).await).await, passed(), "{client}");
+    }
+
+    // Neither what is cleared nor what a reset took back is on again.
+    server.stop().await;
+    let server = TestServer::start_in(folder.path(), clock.clone(), |_| ()).await;
+    assert_eq!(clear(&server).await, Vec::<String>::new());
+    start(&server, "client-suspended", READER).await;
+    assert_eq!(server.control(Method::POST, "/sandbox/reset", None).await.status, 200);
+    let admin = server.admin_token().await;
+    let suspended = json!({ "status": "suspended" });
+    let path = format!("/admin/clients/{READER}");
+    let patched = answer(server.request(Method::PATCH, &path).bearer_auth(admin).json(&suspended)).await;
+    assert_eq!(patched.status, 200, "{patched:?}");
+    server.stop().await;
+    let server = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    assert_eq!(clear(&server).await, Vec::<String>::new(), "what an operator has suspended stays suspended");
+}
+
+#[tokio::test]
 async fn a_narrowed_scope_is_refused_with_old_tokens_and_in_token_requests() {
     let server = TestServer::start().await;
     let token = server.token(WRITER).await;

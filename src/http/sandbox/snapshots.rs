@@ -16,6 +16,10 @@ use crate::time::Clock as _;
 const NOTE: &str = "The whole store went back, and the audit log with it; so did the clock, the limits, what is \
      remembered of failures, and the rules for faults. Metrics did not: they only grow.";
 
+/// The answer when a change panicked.
+const BROKE_OFF: &str = "The change broke off in the middle, by a fault of this server: its output says where. Reset the \
+     sandbox, or restore a snapshot.";
+
 pub(in crate::http) async fn list(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
     Ok(answer(&mut HttpResponse::Ok(), &sandbox.snapshots.list().await?))
 }
@@ -95,7 +99,9 @@ async fn to_its_end(
     change: impl Future<Output = Result<HttpResponse, Problem>> + 'static,
 ) -> Result<HttpResponse, Problem> {
     let ended = actix_web::rt::spawn(change).await;
-    ended.unwrap_or_else(|_| Err(Problem::unavailable("The sandbox stops.")))
+    ended.unwrap_or_else(|ended| {
+        Err(Problem::unavailable(if ended.is_panic() { BROKE_OFF } else { "The sandbox stops." }))
+    })
 }
 
 impl From<InvalidName> for Problem {

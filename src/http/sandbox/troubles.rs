@@ -22,7 +22,7 @@ use crate::json::{Reader, string};
 use crate::keys::Schedule;
 use crate::sandbox::active_troubles::{Cleared, Outcome, Rooms, TroubleError};
 use crate::sandbox::troubles::{Act, TABLE, Trouble, TroubleName};
-use crate::sandbox::{JumpFault, Sandbox, Upkeep};
+use crate::sandbox::{GateState, JumpFault, Sandbox, Upkeep};
 use crate::text::{closest_match, truncated};
 use crate::time::{Clock as _, SharedClock, Span};
 
@@ -30,7 +30,7 @@ use crate::time::{Clock as _, SharedClock, Span};
 const LASTS: RangeInclusive<Span> = Span::from_secs(1)..=Span::from_days(1);
 
 /// What troubles are made of, beside the rooms of the sandbox.
-type Parts = (Data<SharedClock>, Data<Clients>, Data<Administration>, Data<Admission>, Data<Schedule>);
+type Parts = (Data<SharedClock>, Data<Clients>, Data<Administration>, Data<Admission>, Data<Schedule>, Data<GateState>);
 
 pub(in crate::http) async fn start(
     _: Control,
@@ -89,6 +89,8 @@ pub(in crate::http) async fn list(
     sandbox: Data<Sandbox>,
     parts: Parts,
 ) -> HttpResponse {
+    // It may find that some are over, and record that.
+    let _no_return_to_a_snapshot = sandbox.enter().await;
     let actor = actor(None, &request);
     let all_on = sandbox.troubles.list(&rooms(&sandbox, &parts, &actor)).await;
     let shown = |trouble: &Trouble| {
@@ -124,8 +126,9 @@ pub(in crate::http) async fn clear(
 }
 
 fn rooms<'r>(sandbox: &'r Sandbox, parts: &'r Parts, actor: &'r Actor) -> Rooms<'r> {
-    let (clock, clients, administration, admission, schedule) = parts;
-    Rooms { clock, faults: &sandbox.faults, clients, administration, admission, schedule, actor }
+    let (clock, clients, administration, admission, schedule, gate) = parts;
+    let store = &*gate.store;
+    Rooms { store, clock, faults: &sandbox.faults, clients, administration, admission, schedule, actor }
 }
 
 fn read_lasts(value: &Value) -> Result<Span, String> {
