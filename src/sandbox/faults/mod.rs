@@ -357,6 +357,24 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_disturbs_the_token_requests_of_the_administration_only_if_it_names_the_client() {
+        for (matching, expected) in [
+            (json!({}), false),
+            (json!({ "phase": "token" }), false),
+            (json!({ "path": "/shared/access-tokens" }), false),
+            (json!({ "client": "demo-writer" }), false),
+            (json!({ "client": "demo-admin" }), true),
+            (json!({ "client": "demo-admin", "phase": "token" }), true),
+            (json!({ "client": "demo-admin", "phase": "resource" }), false),
+        ] {
+            let (faults, _) = with(&[json!({ "match": matching })]);
+            let request = RequestFacts::new(Some("demo-admin"), "POST", "/shared/access-tokens", &|_| false);
+            let firing = faults.decide(&request.asking_for_administration(true));
+            assert_eq!((firing.is_some(), faults.list()[0].matched), (expected, expected.into()), "{matching}");
+        }
+    }
+
+    #[test]
     fn rules_are_added_all_or_none() {
         let (faults, _) = with(&[json!({ "name": "one" })]);
         let add = |rules: &[Value]| faults.add(rules.iter().map(rule).collect());
