@@ -25,7 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::area::Area;
-pub(crate) use self::firing::Firing;
+pub(crate) use self::firing::{Firing, PREFERRED};
 pub(crate) use self::matcher::{Matcher, RequestFacts};
 pub(crate) use self::preference::Preference;
 pub(crate) use self::reading::{KnownProblem, Vocabulary, read_rule, read_search};
