@@ -197,7 +197,7 @@ impl Sandbox {
         Ok(requests)
     }
 
-    /// Why a request was let through or refused.
+    /// Why a request was let through or refused; without checks if a fault kept it from the gate, or if none applies to it.
     pub async fn why(&self, request_id: &str) -> Result<Explanation, TestingError> {
         let path = format!("/sandbox/requests/{request_id}/why");
         let explained: ExplainedRequest = self.control.send(Method::GET, &path, NOTHING).await?;

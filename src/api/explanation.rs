@@ -15,6 +15,11 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    /// Of a request that took no walk: it passed no check, and none refused it.
+    pub(crate) fn without_checks() -> Self {
+        Self { checks: Vec::new(), nearest: Vec::new(), passed: false }
+    }
+
     /// The check that refused the request.
     #[must_use]
     pub fn failed(&self) -> Option<&CheckResult> {

@@ -10,9 +10,10 @@ use super::sandbox::requests;
 use super::{output, walk};
 use crate::admission::ADMIN_AUDIENCE;
 use crate::api::refusal::{ExplainedRefusal, Refusal};
-use crate::api::sandbox::request::ExplainedRequest;
+use crate::api::sandbox::request::{ExplainedRequest, InjectedFault, RequestLine};
 use crate::api::token::TokenResponse;
 use crate::config::Environment;
+use crate::sandbox::faults::PREFERRED;
 
 /// What a client asks with a token of its own; also a name of the audience of that token.
 const OWN: &str = "/oauth2/refusals";
@@ -47,8 +48,7 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
         if options.json {
             return output::print_json(&request);
         }
-        let text = format!("{}\n\n{}", requests::headline(&request.line), walk::to_text(&request.explanation, color));
-        return Ok(output::print(&text)?);
+        return Ok(output::print(&to_text(&request, color))?);
     }
     let data_dir = options.data_dir(environment)?;
     let credentials = match client {
@@ -77,6 +77,34 @@ fn ask_sandbox(
         Err(error) if error.is::<Refused>() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The request of a journal: its checks, if the gate made any, and the fault that disturbed it.
+fn to_text(request: &ExplainedRequest, color: bool) -> String {
+    let ExplainedRequest { line, explanation } = request;
+    let has_walk = !explanation.checks.is_empty();
+    let fault = line.fault.as_ref().map(|fault| of_fault(fault, line, has_walk));
+    let walk = match (has_walk, &fault) {
+        (true, _) => Some(walk::to_text(explanation, color)),
+        (false, Some(_)) => None,
+        (false, None) => Some("No check of the gate applies to it.".to_owned()),
+    };
+    let parts = [Some(requests::headline(line)), walk, fault];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+/// What a fault did to a request, and how to end it.
+fn of_fault(fault: &InjectedFault, line: &RequestLine, has_walk: bool) -> String {
+    let (who, remedy) = match fault.name.as_str() {
+        PREFERRED => ("its own field Prefer".to_owned(), "Send it without that field."),
+        name => (format!("the rule {name}"), "Remove it with: boomgate fault clear"),
+    };
+    let what = match line.status {
+        _ if has_walk => "disturbed its answer",
+        Some(_) => "answered it in place of the gate",
+        None => "ended it in place of the gate",
+    };
+    output::printable(&format!("{}: {who} {what}. {remedy}", requests::outcome(line)))
 }
 
 /// What the server says about a refused request: about one of the client's own, or, to an administrator, about anybody's.

@@ -1,5 +1,5 @@
 //! What a request claims, before or without a walk that finds out whether it is true: its client, in its credentials or in
-//! its body, and the scope that it asks for.
+//! its body, and what it asks for.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
+use crate::oauth::audience::ADMIN_AUDIENCE;
 use crate::oauth::credentials::ClientId;
+use crate::oauth::parameters::{Format, Parameters};
+use crate::oauth::resource::{Api, Resource};
 
 /// What is read of a body, and of the claims of a token.
 #[derive(Deserialize)]
@@ -55,6 +58,18 @@ pub(crate) fn scope_of_body(body: &[u8]) -> Option<String> {
     Some(scope.into_owned())
 }
 
+/// Whether the body of a token request asks this issuer for a token of the administration: by its audience, or else by the
+/// first of its resources.
+pub(crate) fn asks_for_administration(body: &[u8], issuer: &str) -> bool {
+    let format = if body.trim_ascii_start().starts_with(b"{") { Format::Json } else { Format::Form };
+    let Ok(mut parameters) = Parameters::parse(format, body) else { return false };
+    let audience = parameters.take("audience").map(|audience| audience.to_string());
+    let target = audience.or_else(|| parameters.take_resources().into_iter().next());
+    target.is_some_and(|target| {
+        target == ADMIN_AUDIENCE || Resource::named(&target, issuer).is_some_and(|resource| resource.api == Api::Admin)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +97,25 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(named(of_body(body.as_bytes())).as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_request_asks_for_the_administration_by_its_audience_or_its_first_resource() {
+        for (body, expected) in [
+            ("client_id=a&audience=admin.api.boomgate", true),
+            ("audience=https%3A%2F%2Fgate.example%2Fadmin", true),
+            ("resource=https%3A%2F%2Fgate.example%2Fadmin%2F&resource=other", true),
+            (r#"{"client_id": "a", "audience": "admin.api.boomgate"}"#, true),
+            (r#"{"resource": ["https://gate.example/metrics"]}"#, true),
+            (r#"{"resource": "https://other.example/admin"}"#, false),
+            ("resource=https%3A%2F%2Fgate.example&resource=https%3A%2F%2Fgate.example%2Fadmin", false),
+            ("audience=public.api.passportinc.com&scope=admin.api.boomgate", false),
+            ("audience=&client_id=demo-admin", false),
+            ("", false),
+            ("{", false),
+        ] {
+            assert_eq!(asks_for_administration(body.as_bytes(), "https://gate.example"), expected, "{body}");
         }
     }
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, TestServer, WRITER, ZONES, answer};
+use crate::harness::{ADMIN, ADMIN_AUDIENCE, Answer, TestServer, WRITER, ZONES, answer, secret};
 
 const FAULTS: &str = "/sandbox/faults";
 
@@ -202,4 +202,27 @@ async fn what_is_injected_is_counted_as_such_and_not_as_a_real_refusal() {
     assert_eq!(answer(preferring).await.status, 502);
     let moved = (sample(&injected("problem")).await, sample(&injected("status")).await, sample(denied).await);
     assert_eq!(moved, (2, 1, 0));
+}
+
+#[tokio::test]
+async fn an_outage_leaves_the_administration_its_tokens_and_they_use_up_no_rule() {
+    let server = TestServer::start().await;
+    let writer = server.token(WRITER).await;
+    add(&server, &json!({ "name": "one", "times": 1, "effect": { "problem": "unavailable" } })).await;
+    let admin = server.token_for(ADMIN, ADMIN_AUDIENCE, None).await;
+    assert_eq!(server.get("/admin/clients", &admin).await.status, 200);
+    let resource = format!("{}/admin", server.base);
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("grant_type", "client_credentials"),
+            ("client_id", ADMIN),
+            ("client_secret", &secret(ADMIN)),
+            ("resource", &resource),
+        ])
+        .finish();
+    let answered = server.token_request("application/x-www-form-urlencoded", form).await;
+    assert_eq!(answered.status, 200, "{answered:?}");
+    let rule = server.control(Method::GET, "/sandbox/faults/one", None).await.json();
+    assert_eq!((&rule["matched"], &rule["fired"]), (&json!(0), &json!(0)));
+    assert_eq!(server.get(ZONES, &writer).await.status, 503, "the rule was kept for a partner");
 }

@@ -130,8 +130,17 @@ async fn a_refusal_is_recorded_with_its_reason_and_explained() {
     let explained = why(&server, &forbidden).await;
     assert_eq!(failed(&explained), "scope");
     assert!(explained["nearest"][0]["change"].as_str().unwrap().contains("write:zones"), "{explained}");
-    let no_walk = format!("{REQUESTS}/{}/why", unknown.header("x-request-id"));
-    assert_eq!(server.control(Method::GET, &no_walk, None).await.problem(), "not-found");
+    let no_walk = json!({ "checks": [], "nearest": [], "passed": false });
+    assert_eq!(why(&server, &unknown).await, no_walk, "no check applies to it");
+    let never = format!("{REQUESTS}/never/why");
+    assert_eq!(server.control(Method::GET, &never, None).await.problem(), "not-found");
+    let rule = json!({ "name": "down", "times": 1, "effect": { "problem": "unavailable" } });
+    assert_eq!(server.control(Method::POST, "/sandbox/faults", Some(&rule)).await.status, 201);
+    let disturbed = server.get(ZONES, &reader).await;
+    let path = format!("{REQUESTS}/{}/why", disturbed.header("x-request-id"));
+    let explained = server.control(Method::GET, &path, None).await.json();
+    let facts = [&explained["status"], &explained["fault"]["name"], &explained["explanation"]];
+    assert_eq!(facts, [&json!(503), &json!("down"), &no_walk], "the rule answered in place of the gate");
     let unread = recorded(&server, &forbidden).await.request;
     assert_eq!(
         (unread.body.as_str(), unread.is_complete),

@@ -8,7 +8,12 @@ use super::{Running, stderr, stdout};
 
 /// Sends a request with curl, with this id; returns its status.
 fn curl(running: &Running, id: &str, arguments: &[&str]) -> String {
-    let address = format!("{}/parking/zones?limit=1", running.address);
+    curl_at(running, "/parking/zones?limit=1", id, arguments)
+}
+
+/// The same, at this path.
+fn curl_at(running: &Running, path: &str, id: &str, arguments: &[&str]) -> String {
+    let address = format!("{}{path}", running.address);
     let id = format!("X-Request-Id: {id}");
     let fixed = ["-sS", "--cacert", "data/tls/ca.pem", "-o", "/dev/null", "-w", "%{http_code}", "-H", &id, &address];
     let answered =
@@ -70,4 +75,49 @@ fn a_refused_request_is_shown_check_by_check() {
         assert_eq!((refused.status.code(), stderr(&refused).lines().count()), (Some(1), 1), "{}", stderr(&refused));
         assert!(stderr(&refused).contains(says), "{}", stderr(&refused));
     }
+}
+
+#[test]
+fn a_disturbed_request_names_its_rule_and_one_that_is_not_checked_says_so() {
+    let sandbox = Running::start("sandbox");
+    let token = sandbox.call(&["token", "get", "--client", "demo-reader"]);
+    let bearer = format!("Authorization: Bearer {}", stdout(&token).trim());
+    let why = |id: &str| {
+        let shown = sandbox.call(&["why", id]);
+        assert!(shown.status.success(), "{id}: {}", stderr(&shown));
+        stdout(&shown).to_owned()
+    };
+
+    let added = sandbox.call(&["fault", "add", "503", "--times", "1"]);
+    assert!(added.status.success(), "{}", stderr(&added));
+    // The commands of the operator leave the fault to the partner.
+    assert!(sandbox.call(&["client", "list"]).status.success());
+    assert_eq!(curl(&sandbox, "inj1", &["-H", &bearer]), "503");
+    assert_eq!(
+        why("inj1"),
+        "GET /parking/zones?limit=1 of demo-reader: 503 unavailable\n\n\
+         503 unavailable: the rule fault-1 answered it in place of the gate. Remove it with: boomgate fault clear"
+    );
+
+    assert!(
+        sandbox.call(&["fault", "add", "slow", "--delay", "1ms", "--name", "late", "--times", "1"]).status.success()
+    );
+    assert_eq!(curl(&sandbox, "slow1", &["-H", &bearer]), "200");
+    let text = why("slow1");
+    assert!(
+        text.contains("  ✓ bearer token ")
+            && text.ends_with(
+                "It passed every check.\n\n200: the rule late disturbed its answer. Remove it with: boomgate fault \
+                 clear"
+            ),
+        "{text}"
+    );
+
+    assert_eq!(curl(&sandbox, "asked1", &["-H", &bearer, "-H", "Prefer: code=503"]), "503");
+    assert!(why("asked1").ends_with(
+        "503 unavailable: its own field Prefer answered it in place of the gate. Send it without that field."
+    ));
+
+    assert_eq!(curl_at(&sandbox, "/no/such/path", "none1", &[]), "404");
+    assert_eq!(why("none1"), "GET /no/such/path: 404 not-found\n\nNo check of the gate applies to it.");
 }

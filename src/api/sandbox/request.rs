@@ -99,7 +99,7 @@ pub struct ExplainedRequest {
     /// In short.
     #[serde(flatten)]
     pub line: RequestLine,
-    /// Each check that the gate made, and what would have let it through.
+    /// Each check that the gate made, and what would have let it through; without checks if it made none.
     pub explanation: Explanation,
 }
 

@@ -268,12 +268,16 @@ fn show(sandbox: &Api, request_id: &str, json: bool, color: bool) -> anyhow::Res
 /// A request in one line.
 pub(in crate::cli) fn headline(line: &RequestLine) -> String {
     let client = line.client.as_ref().map_or_else(String::new, |client| format!(" of {client}"));
-    let outcome = match (line.status, &line.reason) {
+    printable(&format!("{}{client}: {}", address(line), outcome(line)))
+}
+
+/// The status of an answer, and the reason if it is a refusal.
+pub(in crate::cli) fn outcome(line: &RequestLine) -> String {
+    match (line.status, &line.reason) {
         (Some(status), Some(reason)) => format!("{status} {reason}"),
         (Some(status), None) => status.to_string(),
         (None, _) => "no answer".to_owned(),
-    };
-    printable(&format!("{}{client}: {outcome}", address(line)))
+    }
 }
 
 fn facts(request: &RecordedRequest) -> Vec<(&'static str, String)> {

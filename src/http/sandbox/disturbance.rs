@@ -6,11 +6,13 @@ use actix_web::HttpMessage as _;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use actix_web::web::Data;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::prefer::{Preferred, preferred};
 use crate::api::sandbox::fault::{Close, Delivery, Effect, InjectedAnswer, Phase};
+use crate::http::response::Site;
 use crate::oauth::credentials::ClientId;
 use crate::sandbox::Sandbox;
 use crate::sandbox::claims;
@@ -37,6 +39,8 @@ pub(super) struct Claims {
     pub(super) client_id: Option<ClientId>,
     /// The scope that a token request asks for.
     pub(super) scope: Option<String>,
+    /// Whether it asks for a token of the administration.
+    asks_for_administration: bool,
 }
 
 impl Disturbance {
@@ -53,7 +57,7 @@ impl Disturbance {
                 sandbox.faults.count(&firing);
                 (firing, Some(applied))
             }
-            None => (decide(sandbox, request, claims.client_id.as_ref())?, None),
+            None => (decide(sandbox, request, &claims)?, None),
         };
         Some(Self { firing, applied, phase: area.phase(), claims })
     }
@@ -82,10 +86,11 @@ impl Disturbance {
     }
 }
 
-fn decide(sandbox: &Sandbox, request: &ServiceRequest, client_id: Option<&ClientId>) -> Option<Firing> {
+fn decide(sandbox: &Sandbox, request: &ServiceRequest, claims: &Claims) -> Option<Firing> {
     let has_header = |name: &str| request.headers().contains_key(name);
-    let client_id = client_id.map(ClientId::as_str);
-    sandbox.faults.decide(&RequestFacts::new(client_id, request.method().as_str(), request.path(), &has_header))
+    let client_id = claims.client_id.as_ref().map(ClientId::as_str);
+    let facts = RequestFacts::new(client_id, request.method().as_str(), request.path(), &has_header);
+    sandbox.faults.decide(&facts.asking_for_administration(claims.asks_for_administration))
 }
 
 impl Claims {
@@ -93,10 +98,15 @@ impl Claims {
         let credentials = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let client_id = credentials.and_then(claims::of_credentials);
         if area != Area::Credentials || *request.method() != Method::POST {
-            return Self { client_id, scope: None };
+            return Self { client_id, ..Self::default() };
         }
         let body = read_ahead(request).await;
-        Self { client_id: client_id.or_else(|| claims::of_body(&body)), scope: claims::scope_of_body(&body) }
+        let issuer = request.app_data::<Data<Site>>().map_or("", |site| &site.issuer);
+        Self {
+            client_id: client_id.or_else(|| claims::of_body(&body)),
+            scope: claims::scope_of_body(&body),
+            asks_for_administration: claims::asks_for_administration(&body, issuer),
+        }
     }
 }
 

@@ -9,11 +9,13 @@ use serde_json::{Map, Value};
 use super::control::Control;
 use super::{answer, request_events};
 use crate::api::cursor::Cursor;
+use crate::api::explanation::Explanation;
 use crate::api::problem::FieldFault;
 use crate::api::sandbox::request::{ExplainedRequest, FoundRequests, RequestCount, RequestPage};
 use crate::http::body::read_json_if_any;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::json::Document;
+use crate::refusals::Facts;
 use crate::sandbox::Sandbox;
 use crate::sandbox::journal::filter::{Filter, Search};
 use crate::sandbox::journal::{Numbered, view};
@@ -57,17 +59,16 @@ pub(in crate::http) async fn show(
     Ok(answer(&mut HttpResponse::Ok(), &view::whole(number, &request)))
 }
 
-/// Shows each check of a request, and what would have let it through.
+/// Shows each check of a request, and what would have let it through. A request that a fault kept from the gate, or that the
+/// gate does not check, is explained without checks.
 pub(in crate::http) async fn why(
     _: Control,
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
     let (number, request) = find_one(&request, &sandbox)?;
-    let walk = request.walk.as_ref().ok_or_else(|| {
-        Problem::new(ProblemKind::NotFound, "The request is in the journal, but took no walk through the gate.")
-    })?;
-    let explained = ExplainedRequest { line: view::line(number, &request), explanation: walk.explain() };
+    let explanation = request.walk.as_ref().map_or_else(Explanation::without_checks, Facts::explain);
+    let explained = ExplainedRequest { line: view::line(number, &request), explanation };
     Ok(answer(&mut HttpResponse::Ok(), &explained))
 }
 

@@ -10,6 +10,9 @@ use crate::api::sandbox::fault::Phase;
 pub(crate) enum Area {
     /// The token endpoint, revocation and introspection.
     Credentials,
+    /// The token endpoint, for a token of the administration. A rule disturbs it only if it names the client: a rule for
+    /// the endpoint must not lock out the operator either.
+    AdminToken,
     /// What partners call with an access token.
     Partner,
     /// The administration. A rule disturbs it only if its path says so: an outage for partners must not lock out the
@@ -39,7 +42,7 @@ impl Area {
     /// When in a client's life its requests come here.
     pub(crate) fn phase(self) -> Phase {
         match self {
-            Self::Credentials => Phase::Token,
+            Self::Credentials | Self::AdminToken => Phase::Token,
             Self::Partner | Self::Administration => Phase::Resource,
         }
     }

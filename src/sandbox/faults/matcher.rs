@@ -8,6 +8,7 @@ pub(crate) struct RequestFacts<'r> {
     client: Option<&'r str>,
     method: &'r str,
     path: Vec<&'r str>,
+    asks_for_administration: bool,
     has_header: &'r dyn Fn(&str) -> bool,
 }
 
@@ -20,12 +21,19 @@ impl<'r> RequestFacts<'r> {
         path: &'r str,
         has_header: &'r dyn Fn(&str) -> bool,
     ) -> Self {
-        Self { client, method, path: segments(path), has_header }
+        Self { client, method, path: segments(path), asks_for_administration: false, has_header }
+    }
+
+    /// The same, of a request whose body may name the administration as the target of the token that it asks for.
+    pub(crate) fn asking_for_administration(self, asks_for_administration: bool) -> Self {
+        Self { asks_for_administration, ..self }
     }
 
     /// The part of the server that it goes to; `None` if no fault may disturb it.
     pub(crate) fn area(&self) -> Option<Area> {
-        Area::of(&self.path)
+        let area = Area::of(&self.path)?;
+        let is_admin_token = area == Area::Credentials && self.asks_for_administration;
+        Some(if is_admin_token { Area::AdminToken } else { area })
     }
 }
 
@@ -65,6 +73,11 @@ impl Matcher {
     /// Whether it names a path.
     pub(super) fn has_path(&self) -> bool {
         self.path.is_some()
+    }
+
+    /// Whether it names a client.
+    pub(super) fn has_client(&self) -> bool {
+        self.written.client.is_some()
     }
 }
 

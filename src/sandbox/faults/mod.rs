@@ -25,7 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::area::Area;
-pub(crate) use self::firing::Firing;
+pub(crate) use self::firing::{Firing, PREFERRED};
 pub(crate) use self::matcher::{Matcher, RequestFacts};
 pub(crate) use self::preference::Preference;
 pub(crate) use self::reading::{KnownProblem, Vocabulary, read_rule, read_search};
@@ -354,6 +354,24 @@ mod tests {
         }
         let (faults, _) = with(&[json!({ "match": { "path": "/admin/**" } })]);
         assert!(decide(&faults, "GET", "/admin/clients").is_some(), "the rule says so");
+    }
+
+    #[test]
+    fn a_rule_disturbs_the_token_requests_of_the_administration_only_if_it_names_the_client() {
+        for (matching, expected) in [
+            (json!({}), false),
+            (json!({ "phase": "token" }), false),
+            (json!({ "path": "/shared/access-tokens" }), false),
+            (json!({ "client": "demo-writer" }), false),
+            (json!({ "client": "demo-admin" }), true),
+            (json!({ "client": "demo-admin", "phase": "token" }), true),
+            (json!({ "client": "demo-admin", "phase": "resource" }), false),
+        ] {
+            let (faults, _) = with(&[json!({ "match": matching })]);
+            let request = RequestFacts::new(Some("demo-admin"), "POST", "/shared/access-tokens", &|_| false);
+            let firing = faults.decide(&request.asking_for_administration(true));
+            assert_eq!((firing.is_some(), faults.list()[0].matched), (expected, expected.into()), "{matching}");
+        }
     }
 
     #[test]

@@ -136,7 +136,11 @@ impl Rule {
 
     /// Counts a request of this area if it fits, and fires if `may_fire`, and its number, and chance allow it.
     pub(super) fn count(&mut self, request: &RequestFacts<'_>, area: Area, may_fire: bool) -> Option<Firing> {
-        let is_meant = area != Area::Administration || self.matcher.has_path();
+        let is_meant = match area {
+            Area::Administration => self.matcher.has_path(),
+            Area::AdminToken => self.matcher.has_client(),
+            Area::Credentials | Area::Partner => true,
+        };
         if !is_meant || !self.matcher.fits(request) {
             return None;
         }
