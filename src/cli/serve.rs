@@ -74,6 +74,7 @@ pub(super) struct SandboxOptions {
 }
 
 /// How a sandbox serves a test.
+#[allow(clippy::struct_excessive_bools, reason = "each flag is an option of its own")]
 #[derive(Args, Clone, Default)]
 struct Manner {
     /// Store nothing: all clients and zones are gone at the end. Without --data-dir, the files that others read are in a
