@@ -165,7 +165,7 @@ impl Clients {
         Ok(client.clone())
     }
 
-    /// The fingerprint of the secret in these credentials, whoever's it is.
+    /// The fingerprint of the secret in these credentials, whether or not a client has it.
     #[must_use]
     pub(crate) fn fingerprint(&self, authentication: &ClientAuthentication) -> Fingerprint {
         let (ClientAuthentication::ClientSecretBasic(presented) | ClientAuthentication::ClientSecretPost(presented)) =

@@ -98,7 +98,7 @@ fn nearest<F: Explained>(facts: &F, refused: &Replayed) -> Vec<NearestChange> {
     }
     for (first, facts, _) in &changed {
         for (second, facts) in facts.changes() {
-            // Nobody makes a token younger: that only says by how much it came too late.
+            // A token cannot become younger: that only says by how much it came too late.
             let is_possible = first.kind != second.kind && second.kind != ChangeKind::YoungerToken;
             if is_possible && facts.replayed().passed {
                 return vec![NearestChange::of(&[first, &second], None)];

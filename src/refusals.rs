@@ -4,7 +4,8 @@
 //! with a token or a secret of its own; all requests that prove no client have one owner together. No owner has more than a
 //! quarter of the entries, so neither a flood of forged tokens nor one client in a loop pushes out what others want to read.
 //!
-//! To record a refusal never waits: it goes into a queue, and whoever finds the entries free moves the queue there.
+//! To record a refusal never waits: it goes into a queue, and the first thread that finds the entries unlocked
+//! moves the queue there.
 
 mod facts;
 

@@ -220,7 +220,7 @@ impl Sandbox {
     }
 }
 
-/// Runs the server until the test drops its sandbox. Nobody waits for its end, as a test that ends does not.
+/// Runs the server until the test drops its sandbox. Its end is not waited for: a test that ends does not wait either.
 async fn serve(config: Config, started: oneshot::Sender<Result<Ready, TestingError>>, stopped: oneshot::Receiver<()>) {
     match open(config).await {
         Ok((server, ready)) => {

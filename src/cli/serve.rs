@@ -287,7 +287,7 @@ fn make_temporary(path: &Path) -> Result<Arc<TemporaryFolder>, Ended> {
     folder.map(Arc::new).map_err(|cause| Ended::NoFolder { path: path.display().to_string(), cause })
 }
 
-/// Removes the folder at its own end, whoever else has the folder.
+/// Removes the folder when it is dropped, even if the server's thread still has it.
 struct RemoveAtEnd(Arc<TemporaryFolder>);
 
 impl Drop for RemoveAtEnd {
@@ -337,7 +337,7 @@ async fn serve(
     server
         .run(async move {
             let _stop_or_dropped = stop.await;
-            // Whoever ends the process after this, the folder is gone. A server that stops reads no file any more.
+            // However the process ends after this, the folder is gone. A server that stops reads no file any more.
             if let Some(folder) = folder {
                 folder.remove();
             }

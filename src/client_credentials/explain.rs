@@ -339,7 +339,7 @@ mod tests {
                 |facts| {
                     let fault = RequestFault::Authentication(AuthenticationFault::Repeated);
                     (facts.credentials, facts.asked) = (Err(fault.clone()), Err(fault));
-                    (facts.proof, facts.named) = (Proof::Unread, Named::Nobody);
+                    (facts.proof, facts.named) = (Proof::Unread, Named::Unnamed);
                 },
                 Check::Credentials,
                 "more than one client authentication",

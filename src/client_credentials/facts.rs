@@ -16,7 +16,7 @@ use crate::oauth::scope::Scope;
 use crate::oauth::token_request::RequestFault;
 use crate::time::UnixSeconds;
 
-/// What the walk of one token request saw. Cheap to clone. Holds neither a token nor a secret that can be told for one,
+/// What the walk of one token request saw. Cheap to clone. Has no token, and no secret that can be recognised,
 /// wherever in the request it stood.
 #[derive(Clone, Debug)]
 pub struct Facts {

@@ -64,7 +64,7 @@ impl<'a> Live<'a> {
         let client = proof.registered();
         let named = match &authentication {
             Ok(presented) => Named::of(presented, client, &grants.clients),
-            Err(_) => Named::Nobody,
+            Err(_) => Named::Unnamed,
         };
         let asked = asked.map(|asked| asked.stored(&grants.targets, client));
         let credentials = authentication.map(drop);

@@ -20,7 +20,7 @@ const MAX_RESOURCES: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     /// Nothing that can be an identifier.
-    Nobody,
+    Unnamed,
     /// This one, whether or not it is registered.
     Client(ClientId),
     /// There is a secret or a token in the place of the identifier, or what looks like one.
@@ -38,7 +38,7 @@ impl Named {
         match ClientId::parse(named) {
             _ if are_swapped || redact(named) != named => Self::Withheld,
             Ok(client_id) => Self::Client(client_id),
-            Err(_) => Self::Nobody,
+            Err(_) => Self::Unnamed,
         }
     }
 
@@ -46,14 +46,14 @@ impl Named {
     pub(super) fn client_id(&self) -> Option<&ClientId> {
         match self {
             Self::Client(client_id) => Some(client_id),
-            Self::Nobody | Self::Withheld => None,
+            Self::Unnamed | Self::Withheld => None,
         }
     }
 
     /// It in words.
     pub(super) fn as_str(&self) -> &str {
         match self {
-            Self::Nobody => "a client_id that is none",
+            Self::Unnamed => "a client_id that is none",
             Self::Client(client_id) => client_id.as_str(),
             Self::Withheld => "what looks like a secret or a token in the place of the client_id",
         }

@@ -1,7 +1,7 @@
 //! A private folder that lives as long as its value.
 //!
 //! A process that is killed leaves its folder behind. Each folder has a file that its process locks, so the next process
-//! that makes one removes those that nobody uses.
+//! that makes one removes those that no process uses.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
@@ -43,7 +43,7 @@ impl TemporaryFolder {
     pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
         path.parent().into_iter().for_each(remove_abandoned);
         DirBuilder::new().mode(0o700).create(&path)?;
-        // Under its final name it is locked from the start on: nobody takes this folder for one that is left.
+        // Under its final name it is locked from the start on: no other process takes this folder for one that is left.
         let locked = try_lock(&path.join(UNLOCKED)).and_then(|lock| {
             fs::rename(path.join(UNLOCKED), path.join(LOCK))?;
             lock.ok_or_else(|| io::Error::other("another process uses it"))
@@ -78,7 +78,7 @@ impl Drop for TemporaryFolder {
     }
 }
 
-/// Where a new folder below `parent` may be. Nobody can guess its name, and it does not exist.
+/// Where a new folder below `parent` may be. Its name cannot be guessed, and it does not exist.
 pub(crate) fn new_path(parent: &Path) -> io::Result<PathBuf> {
     let mut random = [0_u8; RANDOM_BYTES];
     SystemRandom::new().fill(&mut random).map_err(|_| io::Error::other("the system gives no randomness"))?;

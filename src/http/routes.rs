@@ -214,7 +214,7 @@ pub enum Access {
     Client,
     /// A client whose token has this right.
     Token(Right),
-    /// Whoever has the control token of the sandbox.
+    /// A caller with the control token of the sandbox.
     Sandbox,
 }
 

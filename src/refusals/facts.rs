@@ -10,7 +10,7 @@ use crate::counts::Label as _;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
-/// What the walk of a request saw. Cheap to clone. Holds neither a token nor a secret that can be told for one, wherever in
+/// What the walk of a request saw. Cheap to clone. Has no token, and no secret that can be recognised, wherever in
 /// the request it stood.
 #[derive(Clone, Debug)]
 pub enum Facts {

@@ -132,8 +132,8 @@ pub(crate) enum TroubleError {
 }
 
 impl Troubles {
-    /// Makes a trouble happen, unless it moves the clock: that is for whoever holds the requests back. `lasts` is for
-    /// those that last.
+    /// Makes a trouble happen, unless it moves the clock: the caller does that, while it holds the requests back. `lasts`
+    /// is for those that last.
     pub(crate) async fn start(
         &self,
         trouble: &Trouble,

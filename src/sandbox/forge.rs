@@ -42,7 +42,7 @@ pub(super) const OPENS_NOTHING: &str = "sandbox:nothing";
 const SUSPENDED_HELPER: &str = "sandbox-suspended";
 /// The client of tokens whose client was deleted.
 const DELETED_HELPER: &str = "sandbox-deleted";
-/// The name of both, by which an operator's own client of the same identifier is told apart.
+/// The name of both, by which an operator's own client of the same identifier is distinguished.
 const HELPER_NAME: &str = "Sandbox: for forged tokens alone";
 
 /// Makes wrong tokens, with what right ones are made with.
@@ -153,7 +153,7 @@ impl Forge<'_> {
         Ok(helper)
     }
 
-    /// The helper client of this identifier. Nobody has its secret.
+    /// The helper client of this identifier. Its secret is dropped: no request can authenticate as it.
     async fn helper(&self, client_id: &str, actor: &Actor) -> Result<Client, ChangeError> {
         let defaults = &self.policy.client_defaults;
         let registration = Registration {

@@ -91,9 +91,9 @@ impl Sandbox {
     }
 
     /// Waits until no handler runs, and holds the next ones back. So no request is half in one time, or state, and half in
-    /// another. Whoever holds it must not wait for a request to this server.
+    /// another. Its holder must not wait for a request to this server.
     pub async fn quiet(&self) -> Result<RwLockWriteGuard<'_, ()>, NotQuiet> {
-        // A body may take half a minute to arrive, and whoever waits holds all other requests back.
+        // A body may take half a minute to arrive, and a waiting writer holds all other requests back.
         timeout(MAX_WAIT, self.in_flight.write()).await.map_err(|_| NotQuiet)
     }
 

@@ -1,4 +1,4 @@
-//! The clock of a sandbox: a real clock, shifted by whoever controls the sandbox, and perhaps frozen.
+//! The clock of a sandbox: a real clock, which the user of the sandbox shifts and may freeze.
 //!
 //! It goes forward only; a snapshot alone takes it back. Frozen, its wall time stands and its monotonic time runs on, so
 //! that a throttle refills and a client that obeys `Retry-After` is not stuck. Reading it takes no lock.
@@ -193,7 +193,7 @@ impl SandboxClock {
     }
 
     fn wall_ms(&self) -> u64 {
-        // Whoever resumes it stores the shift first, so that no reader sees the new state with the old shift.
+        // `resume` stores the shift first, so that no reader sees the new state with the old shift.
         match self.frozen_at_ms.load(Ordering::SeqCst) {
             RUNNING => self.real_ms().saturating_add_signed(self.shift_ms.load(Ordering::SeqCst)),
             at => at,

@@ -168,8 +168,8 @@ pub struct RequestCount {
 pub struct MissedRequests {
     /// How many had to make room.
     pub missed: u64,
-    /// Whether the caller's number is of the journal before a restart of the sandbox: nobody knows how many of that one's
-    /// requests are missed.
+    /// Whether the caller's number is of the journal before a restart of the sandbox: it is unknown how many requests of
+    /// that one are missed.
     #[serde(default)]
     pub has_restarted: bool,
 }

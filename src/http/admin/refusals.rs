@@ -1,4 +1,4 @@
-//! `/admin/refusals`: the last requests that were refused, whoever sent them.
+//! `/admin/refusals`: the last requests of all clients that were refused.
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};

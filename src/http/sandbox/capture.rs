@@ -1,8 +1,8 @@
 //! A request and its answer on their way into the journal.
 //!
 //! The bodies are copied as they pass, the request's as the handler reads it and the answer's as it is sent, and no more of
-//! them than the journal stores. The request is recorded before the last bytes of its answer are handed over: whoever has
-//! the answer finds it in the journal. If the answer ends before that, it is recorded then.
+//! them than the journal stores. The request is recorded before the last bytes of its answer are handed over: a client
+//! that has the answer finds it in the journal. If the answer ends before that, it is recorded then.
 
 use std::cell::RefCell;
 use std::error::Error;

@@ -33,7 +33,7 @@ pub(super) struct Disturbance {
     pub(super) claims: Claims,
 }
 
-/// What a request claims in its credentials and its body. Nobody has verified it.
+/// What a request claims in its credentials and its body. It is not verified.
 #[derive(Default)]
 pub(super) struct Claims {
     pub(super) client_id: Option<ClientId>,

@@ -1,4 +1,4 @@
-//! `/sandbox/…`: the requests of whoever controls a sandbox, and the two layers that only a sandbox's application has.
+//! `/sandbox/…`: the requests that control a sandbox, and the two layers that only a sandbox's application has.
 //!
 //! The first argument of each handler is [`Control`](control::Control). Control requests pass no gate and neither layer:
 //! they are never throttled, counted, faulted or recorded.

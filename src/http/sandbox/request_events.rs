@@ -96,7 +96,7 @@ impl Events {
             }
             Followed::Missed { count, after, has_restarted, is_too_slow } => {
                 let missed = MissedRequests { missed: count, has_restarted };
-                // A caller that comes back with this id is not told again.
+                // A caller that comes back with this id does not get it again.
                 self.ready.push_back(event("missed", after, &missed));
                 self.has_ended = is_too_slow;
             }

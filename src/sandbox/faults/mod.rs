@@ -95,7 +95,7 @@ impl Faults {
         Self { clock, seed, is_empty: AtomicBool::new(true), rules: Mutex::default(), injected: Counts::new() }
     }
 
-    /// Whether there is no rule, so that nobody need find out whose request it is.
+    /// Whether there is no rule, so that the client of a request need not be found out.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty.load(Ordering::Acquire)
     }

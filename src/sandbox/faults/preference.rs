@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 4_096;
 impl Preference {
     /// The first preference of the `Prefer` fields that can be followed. `knows` says whether a problem has this name.
     ///
-    /// Others are ignored, as RFC 7240 section 2 asks: those that nobody here knows, those with another value, and each
+    /// Others are ignored, as RFC 7240 section 2 asks: unknown ones, those with another value, and each
     /// repetition of a name. What is not in the form of the RFC ends the reading of its field.
     pub(crate) fn parse<'f>(fields: impl Iterator<Item = &'f [u8]>, knows: impl Fn(&str) -> bool) -> Option<Self> {
         let fields =

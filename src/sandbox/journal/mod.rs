@@ -1,8 +1,8 @@
 //! The journal: what the newest requests were, and what was answered.
 //!
 //! It is bounded by a number of requests and by bytes. A request is recorded when its answer ends, before its last bytes
-//! are sent: so whoever has an answer finds its request here. Numbers say in which order that was, and lead a reader from
-//! one page to the next. Writers take a lock for the time that it takes to store a pointer; readers take it for a few
+//! are sent: so a client that has an answer finds its request here. Numbers say in which order that was, and lead a reader
+//! from one page to the next. Writers take a lock for the time that it takes to store a pointer; readers take it for a few
 //! hundred requests at a time, and look at those without it. Nothing stored has a token or a secret ([`redaction`]).
 
 pub(crate) mod connections;
@@ -183,7 +183,7 @@ impl Journal {
 pub(crate) struct Follower {
     newest: watch::Receiver<u64>,
     after: u64,
-    /// Whether it came with a number of another journal, and was not told so yet.
+    /// Whether it came with a number of another journal, and does not know it yet.
     is_lost: bool,
     has_begun: bool,
 }

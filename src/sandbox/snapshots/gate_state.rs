@@ -1,6 +1,6 @@
 //! Everything of the gate that has a state: it is captured for a snapshot, and goes back.
 //!
-//! The store comes first: whoever reads from it is waited for. What only memory has follows, and each owner knows what that
+//! The store comes first: its readers are waited for. What only memory has follows, and each owner knows what that
 //! is. Metrics do not go back: a counter only grows. Nor does the limit on token requests by address, which has a clock of
 //! its own.
 

@@ -13,7 +13,7 @@ pub const CONTROL_TOKEN_PREFIX: &str = "bg_sandbox_";
 pub(crate) const TOKEN_START: &str = "eyJ";
 /// How secrets of this server start: those of clients, and the token that controls a sandbox.
 pub(crate) const SECRET_STARTS: [&str; 2] = [SECRET_PREFIX, CONTROL_TOKEN_PREFIX];
-/// What stands for text that has a secret at a place that could not be told.
+/// What stands for text that has a secret at an unknown place.
 pub(crate) const WITHHELD: &str = "[withheld]";
 const TOKEN: &str = "[token]";
 const SECRET: &str = "[secret]";
@@ -74,7 +74,7 @@ pub(crate) fn secret_mark(secret: &str) -> String {
     }
 }
 
-/// A token, by the `jti` that it claims, whoever signed it.
+/// A token, by the `jti` that it claims, whether or not its signature is valid.
 pub(crate) fn token_mark(token: &str) -> String {
     claimed_jti(token).map_or_else(|| TOKEN.to_owned(), |jti| jti_mark(&jti))
 }

@@ -167,7 +167,7 @@ mod tests {
     const BODY: &[u8] = b"0123456789";
 
     /// What a client gets of the body, how long it waits for it, and how it ends.
-    fn told(delivery: Option<Delivery>, form: &Form, delay: Option<Duration>) -> (Vec<String>, Duration, Vec<Break>) {
+    fn played(delivery: Option<Delivery>, form: &Form, delay: Option<Duration>) -> (Vec<String>, Duration, Vec<Break>) {
         let script = script(Bytes::from_static(BODY), form, false, delay, delivery);
         let (mut parts, mut waits, mut ends) = (Vec::new(), Duration::ZERO, Vec::new());
         for step in script.steps {
@@ -195,17 +195,17 @@ mod tests {
             (Some(Delivery::Close(Close::Reset)), &[], Duration::ZERO, &[Break::Reset]),
             (Some(Delivery::Timeout(Span::from_secs(1))), &[], second, &[Break::Close]),
         ] {
-            let (told_parts, told_waits, told_ends) = told(delivery, &Form::default(), None);
+            let (played_parts, played_waits, played_ends) = played(delivery, &Form::default(), None);
             assert_eq!(
-                (told_parts, told_ends.as_slice()),
+                (played_parts, played_ends.as_slice()),
                 (parts.iter().map(ToString::to_string).collect(), ends),
                 "{delivery:?}"
             );
-            assert!(told_waits.abs_diff(waits) < Duration::from_micros(1), "{delivery:?}: {told_waits:?}");
+            assert!(played_waits.abs_diff(waits) < Duration::from_micros(1), "{delivery:?}: {played_waits:?}");
         }
-        assert_eq!(told(None, &Form::default(), Some(second)).1, second);
+        assert_eq!(played(None, &Form::default(), Some(second)).1, second);
         let form = Form { is_chunked: true, is_last: true };
-        let (parts, _, ends) = told(None, &form, None);
+        let (parts, _, ends) = played(None, &form, None);
         assert_eq!((parts.len(), ends), (3, vec![Break::Last]));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A token shows as its `jti`, a secret as its last four characters, wherever they stand: in fields, paths, queries and
 //! bodies, percent-encoded or with JSON's escapes. What has the name of a secret is hidden whatever it looks like, for an
-//! operator may choose a secret. Where text names a secret and its form cannot be told, it is withheld as a whole.
+//! operator may choose a secret. Where text names a secret and its form is unknown, it is withheld as a whole.
 //!
 //! Pure, and paid for by each request in the sandbox: so most text is only searched for a few letters ([`may_hide`]).
 
