@@ -328,6 +328,13 @@ pub(crate) fn claims(token: &str) -> Value {
     jwt_part(token, 1)
 }
 
+/// This token with another first character of its signature. (Part of the last character's bits mean nothing.)
+pub(crate) fn with_altered_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", &signature[1..])
+}
+
 /// The header of a client that authenticates with Basic.
 pub(crate) fn basic(client_id: &str, secret: &str) -> (reqwest::header::HeaderName, String) {
     let encoded = STANDARD.encode(format!("{client_id}:{secret}"));
