@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::facts::Facts;
 use crate::api;
 use crate::api::explanation::{Check, Explanation};
+use crate::api::refusal::ExplainedRefusal;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
@@ -66,6 +67,15 @@ pub struct Wanted {
     pub since: Option<UnixSeconds>,
 }
 
+/// The refusal that an id leads to.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The refusal.
+    pub refusal: Arc<Refusal>,
+    /// How many other refusals that the reader may see have the same id: a caller may choose an id twice.
+    pub others: usize,
+}
+
 /// A part of the entries.
 #[derive(Debug, Default)]
 pub struct RefusalPage {
@@ -107,16 +117,20 @@ impl Refusals {
 
     /// The newest refusal with this id that the client proved to be its own.
     #[must_use]
-    pub fn own(&self, client_id: &ClientId, request_id: &str) -> Option<Arc<Refusal>> {
-        self.lock().of_owner(Some(client_id)).find(|refusal| *refusal.request_id == *request_id).cloned()
+    pub fn own(&self, client_id: &ClientId, request_id: &str) -> Option<Found> {
+        let entries = self.lock();
+        let mut newest = entries.of_owner(Some(client_id)).filter(|refusal| *refusal.request_id == *request_id);
+        let refusal = newest.next()?.clone();
+        Some(Found { refusal, others: newest.count() })
     }
 
     /// The newest refusal with this id. One of a client comes before those that prove no client: those may have any id.
     #[must_use]
-    pub fn any(&self, request_id: &str) -> Option<Arc<Refusal>> {
+    pub fn any(&self, request_id: &str) -> Option<Found> {
         let entries = self.lock();
         let newest = || entries.by_number.values().rev().filter(|refusal| *refusal.request_id == *request_id);
-        newest().find(|refusal| refusal.facts.client().is_some()).or_else(|| newest().next()).cloned()
+        let refusal = newest().find(|refusal| refusal.owner().is_some()).or_else(|| newest().next())?.clone();
+        Some(Found { refusal, others: newest().count() - 1 })
     }
 
     /// Up to `limit` refusals, the newest first, from the first before the number `before`.
@@ -237,8 +251,7 @@ impl Refusal {
     }
 
     /// It as its own client may see it, and its explanation.
-    #[must_use]
-    pub fn for_client(&self) -> api::refusal::ExplainedRefusal {
+    fn for_client(&self) -> (api::refusal::Refusal, Explanation) {
         let explanation = self.facts.explain();
         let check = failed_check(&explanation);
         let refusal = api::refusal::Refusal {
@@ -253,18 +266,34 @@ impl Refusal {
             source: None,
             status: self.status,
         };
-        api::refusal::ExplainedRefusal { refusal, explanation }
+        (refusal, explanation)
     }
 
     /// It as operators see it, and its explanation.
     #[must_use]
-    pub fn for_operator(&self) -> api::refusal::ExplainedRefusal {
-        let mut shown = self.for_client();
-        shown.refusal.source = self.source;
+    pub fn for_operator(&self) -> (api::refusal::Refusal, Explanation) {
+        let (mut refusal, explanation) = self.for_client();
+        refusal.source = self.source;
         if self.owner().is_none() {
-            shown.refusal.named_client_id = self.facts.named_client().cloned();
+            refusal.named_client_id = self.facts.named_client().cloned();
         }
-        shown
+        (refusal, explanation)
+    }
+}
+
+impl Found {
+    /// As its own client may see it.
+    #[must_use]
+    pub fn for_client(&self) -> ExplainedRefusal {
+        let (refusal, explanation) = self.refusal.for_client();
+        ExplainedRefusal { refusal, others: self.others, explanation }
+    }
+
+    /// As operators see it.
+    #[must_use]
+    pub fn for_operator(&self) -> ExplainedRefusal {
+        let (refusal, explanation) = self.refusal.for_operator();
+        ExplainedRefusal { refusal, others: self.others, explanation }
     }
 }
 
@@ -317,7 +346,7 @@ mod tests {
         assert_eq!(ids(&refusals, &Wanted::default()), newest);
         // What is left of an owner is still found as its own.
         let client_id = example_client(8).client_id;
-        assert_eq!(&*refusals.own(&client_id, "of-8").unwrap().request_id, "of-8");
+        assert_eq!(&*refusals.own(&client_id, "of-8").unwrap().refusal.request_id, "of-8");
         assert!(refusals.own(&client_id, "of-7").is_none());
         assert!(refusals.any("of-2").is_some() && refusals.any("first").is_none());
         refusals.forget(&client_id);
@@ -325,12 +354,19 @@ mod tests {
     }
 
     #[test]
-    fn of_two_refusals_with_one_id_the_operator_reads_that_of_a_client() {
-        let refusals = Refusals::new(8);
-        refusals.record(refusal(Some(1), "same"));
-        refusals.record(refusal(None, "same"));
+    fn of_several_refusals_with_one_id_the_operator_reads_that_of_a_client_and_how_many_others_there_are() {
+        let refusals = Refusals::new(12);
+        for owner in [Some(1), None, None] {
+            refusals.record(refusal(owner, "same"));
+        }
+        refusals.record(refusal(None, "another"));
         let found = refusals.any("same").unwrap();
-        assert_eq!(found.owner(), Some(&example_client(1).client_id), "a caller without a client may choose any id");
+        let client_id = example_client(1).client_id;
+        assert_eq!(found.refusal.owner(), Some(&client_id), "a caller without a client may choose any id");
+        assert_eq!((found.others, refusals.any("another").unwrap().others), (2, 0));
+        assert_eq!(refusals.own(&client_id, "same").unwrap().others, 0, "a client counts its own alone");
+        refusals.record(refusal(Some(1), "same"));
+        assert_eq!(refusals.own(&client_id, "same").unwrap().others, 1);
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub struct ExplainedRefusal {
     /// The request.
     #[serde(flatten)]
     pub refusal: Refusal,
+    /// How many other refused requests that the reader may see have the same id: a caller may choose an id twice.
+    #[serde(default)]
+    pub others: usize,
     /// Why it was refused, and what would have let it through.
     pub explanation: Explanation,
 }

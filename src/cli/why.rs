@@ -60,8 +60,9 @@ pub(super) fn run(options: &Options, environment: &Environment) -> anyhow::Resul
     if options.json {
         return output::print_json(&refusal);
     }
-    let walk = walk::to_text(&refusal.explanation, color);
-    Ok(output::print(&format!("{}\n\n{walk}", heading(&refusal.refusal)))?)
+    let ExplainedRefusal { refusal, others, explanation } = &*refusal;
+    let parts = [Some(heading(refusal)), others_of_the_id(*others), Some(walk::to_text(explanation, color))];
+    Ok(output::print(&parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"))?)
 }
 
 /// Asks the journal of this machine's sandbox, which has every request and not only refusals; `None` if there is no sandbox,
@@ -81,7 +82,7 @@ fn ask_sandbox(
 
 /// The request of a journal: its checks, if the gate made any, and the fault that disturbed it.
 fn to_text(request: &ExplainedRequest, color: bool) -> String {
-    let ExplainedRequest { line, explanation } = request;
+    let ExplainedRequest { line, others, explanation } = request;
     let has_walk = !explanation.checks.is_empty();
     let fault = line.fault.as_ref().map(|fault| of_fault(fault, line, has_walk));
     let walk = match (has_walk, &fault) {
@@ -89,7 +90,7 @@ fn to_text(request: &ExplainedRequest, color: bool) -> String {
         (false, Some(_)) => None,
         (false, None) => Some("No check of the gate applies to it.".to_owned()),
     };
-    let parts = [Some(requests::headline(line)), walk, fault];
+    let parts = [Some(requests::headline(line)), requests::others_of_the_id(*others), walk, fault];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
@@ -144,6 +145,19 @@ fn not_found(request_id: &str, credentials: &Credentials) -> anyhow::Error {
          runs; a request that passed is not among them",
         output::printable(request_id)
     )
+}
+
+/// That other refused requests have the same id, if some do.
+fn others_of_the_id(others: usize) -> Option<String> {
+    let others = match others {
+        0 => return None,
+        1 => "1 other refused request has".to_owned(),
+        _ => format!("{others} other refused requests have"),
+    };
+    Some(format!(
+        "{others} the same id: this is the newest, or the newest of a client that proved itself. An operator reads each at \
+         {ALL}."
+    ))
 }
 
 /// The request and its answer.

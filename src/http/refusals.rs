@@ -24,8 +24,8 @@ pub(super) async fn own(
     if let Ok(standing) = admission.standing(&admitted.client).await {
         note_standing(&request, standing);
     }
-    let refusal = refusals.own(&admitted.client.client_id, &request_id).ok_or_else(unknown)?;
-    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &refusal.for_client()))
+    let found = refusals.own(&admitted.client.client_id, &request_id).ok_or_else(unknown)?;
+    Ok(body::json(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")), &found.for_client()))
 }
 
 /// No refusal that the caller may read has this id.

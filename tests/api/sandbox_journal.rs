@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use boomgate::api::sandbox::request::{
-    Field, FoundRequests, Message, RecordedRequest, RequestCount, RequestLine, RequestPage,
+    ExplainedRequest, Field, FoundRequests, Message, RecordedRequest, RequestCount, RequestLine, RequestPage,
+    ShownRequest,
 };
 use boomgate::time::UnixSeconds;
 use reqwest::Method;
@@ -385,8 +386,10 @@ async fn the_id_that_a_caller_chose_leads_to_its_newest_request() {
         answer(server.request(Method::GET, path).header("X-Request-Id", id)).await;
     }
     let path = format!("{REQUESTS}/{}", percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC));
-    let shown: RecordedRequest = server.control(Method::GET, &path, None).await.read();
-    assert_eq!((shown.line.path.as_str(), shown.line.request_id.as_str()), ("/livez", id));
+    let ShownRequest { request, others } = server.control(Method::GET, &path, None).await.read();
+    assert_eq!((request.line.path.as_str(), request.line.request_id.as_str(), others), ("/livez", id, 1));
+    let explained: ExplainedRequest = server.control(Method::GET, &format!("{path}/why"), None).await.read();
+    assert_eq!((explained.line.number, explained.others), (request.line.number, 1));
 }
 
 #[tokio::test]

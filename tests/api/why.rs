@@ -26,7 +26,7 @@ async fn why(server: &TestServer, request: RequestBuilder, status: u16) -> (Stri
     assert_eq!((refused.status, refused.header("x-request-id")), (status, ID), "{refused:?}");
     let shown = server.get(&format!("/admin/refusals/{ID}"), &server.admin_token().await).await;
     assert_eq!(shown.status, 200, "{shown:?}");
-    let ExplainedRefusal { refusal, explanation } = shown.read();
+    let ExplainedRefusal { refusal, explanation, .. } = shown.read();
     assert_eq!((refusal.status, refusal.at), (status, now(server)));
     assert_walk(&explanation);
     let failed = explanation.failed().unwrap();
@@ -341,7 +341,8 @@ async fn a_client_reads_its_own_refusals_and_nobody_elses() {
     assert_eq!(own(&reader, "of-both").await.json()["path"], "/admin/clients");
     assert_eq!(own(&writer, "of-both").await.json()["path"], "/admin/keys");
     refuse(&writer, "of-both", "/admin/audit").await;
-    assert_eq!(own(&writer, "of-both").await.json()["path"], "/admin/audit");
+    let newest = own(&writer, "of-both").await.json();
+    assert_eq!((&newest["path"], &newest["others"]), (&json!("/admin/audit"), &json!(1)), "a client counts its own");
 
     let mut unknown = Vec::new();
     for id in ["of-writer", "of-nobody", "of-guess", "never"] {
@@ -363,6 +364,7 @@ async fn a_client_reads_its_own_refusals_and_nobody_elses() {
         list.json()
     };
     let guess = server.get("/admin/refusals/of-guess", &admin).await.json();
+    assert_eq!((&guess["others"], &all("/of-both").await["others"]), (&json!(1), &json!(2)));
     assert_eq!((&guess["client_id"], &guess["named_client_id"]), (&Value::Null, &json!("nobody")));
     assert_eq!((&guess["reason"], &guess["source"]), (&json!("invalid_client"), &json!("127.0.0.1")));
     let ids = |list: &Value| -> Vec<String> {

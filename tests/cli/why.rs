@@ -121,3 +121,27 @@ fn a_disturbed_request_names_its_rule_and_one_that_is_not_checked_says_so() {
     assert_eq!(curl_at(&sandbox, "/no/such/path", "none1", &[]), "404");
     assert_eq!(why("none1"), "GET /no/such/path: 404 not-found\n\nNo check of the gate applies to it.");
 }
+
+#[test]
+fn who_asks_for_an_id_that_several_requests_have_is_told_so() {
+    let sandbox = Running::start("sandbox");
+    // Also the name of a search of the journal.
+    let id = "count";
+    for path in ["/parking/zones", "/oauth2/usage", "/parking/zones"] {
+        assert_eq!(curl_at(&sandbox, path, id, &[]), "401");
+    }
+    let journal = "\n2 other requests have the same id: this is the newest. `boomgate requests list` shows each.\n\n";
+    let refusals = "\n2 other refused requests have the same id: this is the newest, or the newest of a client that proved \
+                    itself. An operator reads each at /admin/refusals.\n\n";
+    for (command, expected) in [
+        (["requests", "show", id].as_slice(), journal),
+        (&["why", id], journal),
+        (&["why", id, "--client", "demo-admin"], refusals),
+    ] {
+        let shown = sandbox.call(command);
+        assert!(stdout(&shown).contains(expected), "{command:?}: {}{}", stdout(&shown), stderr(&shown));
+        assert!(stdout(&shown).contains("GET /parking/zones"), "{}", stdout(&shown));
+    }
+    let shown: Value = serde_json::from_str(stdout(&sandbox.call(&["why", id, "--json"]))).unwrap();
+    assert_eq!(shown["others"], 2);
+}

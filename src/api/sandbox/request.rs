@@ -93,12 +93,26 @@ pub struct Message {
     pub is_complete: bool,
 }
 
+/// What `GET /sandbox/requests/{request_id}` answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownRequest {
+    /// The newest request with this id.
+    #[serde(flatten)]
+    pub request: RecordedRequest,
+    /// How many other requests of the journal have the same id: a caller may choose an id twice.
+    #[serde(default)]
+    pub others: usize,
+}
+
 /// A request in short, and why it was let through or refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedRequest {
     /// In short.
     #[serde(flatten)]
     pub line: RequestLine,
+    /// How many other requests of the journal have the same id: a caller may choose an id twice.
+    #[serde(default)]
+    pub others: usize,
     /// Each check that the gate made, and what would have let it through; without checks if it made none.
     pub explanation: Explanation,
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::api::sandbox::request::{LimitAround, Message, MissedRequests, RecordedRequest, RequestLine, RequestPage};
+use crate::api::sandbox::request::{
+    LimitAround, Message, MissedRequests, RecordedRequest, RequestLine, RequestPage, ShownRequest,
+};
 use crate::cli::connection::{Api, AsSent, ControlOptions};
 use crate::cli::output::{self, Table, printable};
 use crate::cli::walk;
@@ -250,11 +252,13 @@ fn cut(text: &str) -> String {
 }
 
 fn show(sandbox: &Api, request_id: &str, json: bool, color: bool) -> anyhow::Result<()> {
-    let request: AsSent<RecordedRequest> = sandbox.get(&path_of(request_id), &[])?;
+    let shown: AsSent<ShownRequest> = sandbox.get(&path_of(request_id), &[])?;
     if json {
-        return output::print_json(&request);
+        return output::print_json(&shown);
     }
-    let mut parts = vec![headline(&request.line), output::members(&facts(&request))];
+    let ShownRequest { request, others } = &*shown;
+    let mut parts = vec![headline(&request.line), output::members(&facts(request))];
+    parts.extend(others_of_the_id(*others));
     if let Some(explanation) = &request.explanation {
         parts.push(walk::to_text(explanation, color));
     }
@@ -269,6 +273,16 @@ fn show(sandbox: &Api, request_id: &str, json: bool, color: bool) -> anyhow::Res
 pub(in crate::cli) fn headline(line: &RequestLine) -> String {
     let client = line.client.as_ref().map_or_else(String::new, |client| format!(" of {client}"));
     printable(&format!("{}{client}: {}", address(line), outcome(line)))
+}
+
+/// That other requests have the same id, if some do.
+pub(in crate::cli) fn others_of_the_id(others: usize) -> Option<String> {
+    let others = match others {
+        0 => return None,
+        1 => "1 other request has".to_owned(),
+        _ => format!("{others} other requests have"),
+    };
+    Some(format!("{others} the same id: this is the newest. `boomgate requests list` shows each."))
 }
 
 /// The status of an answer, and the reason if it is a refusal.

@@ -51,7 +51,7 @@ pub(in crate::http) async fn list(
     })?;
     let page = refusals.newest(before, limit, &wanted);
     let next_cursor = page.more_before.map(|before| Cursor::new(&name, &before).into());
-    let data = page.refusals.iter().map(|refusal| refusal.for_operator().refusal).collect();
+    let data = page.refusals.iter().map(|refusal| refusal.for_operator().0).collect();
     read_answer(&request, &Page { data, next_cursor })
 }
 
@@ -86,6 +86,6 @@ pub(in crate::http) async fn show(
     request_id: Path<String>,
     refusals: Data<Refusals>,
 ) -> Result<HttpResponse, Problem> {
-    let refusal = refusals.any(&request_id).ok_or_else(unknown)?;
-    read_answer(&request, &refusal.for_operator())
+    let found = refusals.any(&request_id).ok_or_else(unknown)?;
+    read_answer(&request, &found.for_operator())
 }

@@ -11,14 +11,14 @@ use super::{answer, request_events};
 use crate::api::cursor::Cursor;
 use crate::api::explanation::Explanation;
 use crate::api::problem::FieldFault;
-use crate::api::sandbox::request::{ExplainedRequest, FoundRequests, RequestCount, RequestPage};
+use crate::api::sandbox::request::{ExplainedRequest, FoundRequests, RequestCount, RequestPage, ShownRequest};
 use crate::http::body::read_json_if_any;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::json::Document;
 use crate::refusals::Facts;
 use crate::sandbox::Sandbox;
 use crate::sandbox::journal::filter::{Filter, Search};
-use crate::sandbox::journal::{Numbered, view};
+use crate::sandbox::journal::{Found, view};
 
 const TAKES: &str = "The journal takes limit (1 to 100), cursor, client, phase, method, path, unless_header, status, injected and \
      since, each once.";
@@ -55,8 +55,9 @@ pub(in crate::http) async fn show(
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let (number, request) = find_one(&request, &sandbox)?;
-    Ok(answer(&mut HttpResponse::Ok(), &view::whole(number, &request)))
+    let Found { number, request, others } = find_one(&request, &sandbox)?;
+    let shown = ShownRequest { request: view::whole(number, &request), others };
+    Ok(answer(&mut HttpResponse::Ok(), &shown))
 }
 
 /// Shows each check of a request, and what would have let it through. A request that a fault kept from the gate, or that the
@@ -66,9 +67,9 @@ pub(in crate::http) async fn why(
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let (number, request) = find_one(&request, &sandbox)?;
+    let Found { number, request, others } = find_one(&request, &sandbox)?;
     let explanation = request.walk.as_ref().map_or_else(Explanation::without_checks, Facts::explain);
-    let explained = ExplainedRequest { line: view::line(number, &request), explanation };
+    let explained = ExplainedRequest { line: view::line(number, &request), others, explanation };
     Ok(answer(&mut HttpResponse::Ok(), &explained))
 }
 
@@ -116,7 +117,7 @@ fn list_name(filter: &Filter) -> String {
 }
 
 /// The request that the path names. A caller may choose an id, with any visible character in it.
-fn find_one(request: &HttpRequest, sandbox: &Sandbox) -> Result<Numbered, Problem> {
+fn find_one(request: &HttpRequest, sandbox: &Sandbox) -> Result<Found, Problem> {
     let id = request.match_info().query("request_id");
     let decoded = percent_decode_str(id).decode_utf8_lossy();
     let found = sandbox.journal.find(id).or_else(|| sandbox.journal.find(&decoded));

@@ -49,6 +49,15 @@ pub(crate) struct Page {
     pub(crate) more_before: Option<u64>,
 }
 
+/// The request that an id leads to.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) number: u64,
+    pub(crate) request: Arc<Recorded>,
+    /// How many other requests have the same id: a caller may choose an id twice.
+    pub(crate) others: usize,
+}
+
 impl Journal {
     /// A journal of at most `max_requests` requests.
     #[must_use]
@@ -105,9 +114,12 @@ impl Journal {
         }
     }
 
-    /// The newest request with this id: a caller may choose an id, and choose one twice.
-    pub(crate) fn find(&self, request_id: &str) -> Option<Numbered> {
-        self.newest(None, 1, |_, request| request.text(Part::RequestId) == request_id).requests.pop()
+    /// The newest request with this id.
+    pub(crate) fn find(&self, request_id: &str) -> Option<Found> {
+        let page = self.newest(None, usize::MAX, |_, request| request.text(Part::RequestId) == request_id);
+        let others = page.requests.len().saturating_sub(1);
+        let (number, request) = page.requests.into_iter().next()?;
+        Some(Found { number, request, others })
     }
 
     /// The number of the newest request so far; 0 before the first.
@@ -247,12 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_was_sent_twice_is_that_of_the_newer_request() {
+    fn an_id_that_was_sent_twice_is_that_of_the_newer_request_which_has_another_beside_it() {
         let journal = journal(10);
         for id in ["a", "b", "a", "c"] {
             record(&journal, id);
         }
-        assert_eq!(journal.find("a").unwrap().0, 3);
+        let found = |id| journal.find(id).map(|found| (found.number, found.others));
+        assert_eq!((found("a"), found("b")), (Some((3, 1)), Some((2, 0))));
         assert!(journal.find("d").is_none());
         journal.clear();
         assert!(journal.find("a").is_none());
