@@ -138,9 +138,11 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ControlToken, requests::list, "listRequests", "Lists the requests of the journal, or sends each as it is recorded.")
             .on(Method::DELETE, ControlToken, requests::clear, "clearRequests", "Forgets every request."),
         sandbox("/requests/find")
-            .on(Method::POST, ControlToken, requests::find, "findRequests", "Finds requests, with all that there is of each."),
+            .on(Method::POST, ControlToken, requests::find, "findRequests", "Finds requests, with all that there is of each.")
+            .on(Method::GET, ControlToken, requests::show, "getRequestNamedFind", "Shows the request whose id is find."),
         sandbox("/requests/count")
-            .on(Method::POST, ControlToken, requests::count, "countRequests", "Counts requests."),
+            .on(Method::POST, ControlToken, requests::count, "countRequests", "Counts requests.")
+            .on(Method::GET, ControlToken, requests::show, "getRequestNamedCount", "Shows the request whose id is count."),
         sandbox("/requests/{request_id}")
             .on(Method::GET, ControlToken, requests::show, "getRequest", "Shows all that there is of a request."),
         sandbox("/requests/{request_id}/why")

@@ -393,6 +393,20 @@ async fn the_id_that_a_caller_chose_leads_to_its_newest_request() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_the_name_of_a_search_leads_to_its_request() {
+    let server = TestServer::start().await;
+    for id in ["find", "count", "why"] {
+        answer(server.request(Method::GET, ZONES).header("X-Request-Id", id)).await;
+        let shown: ShownRequest = server.control(Method::GET, &format!("{REQUESTS}/{id}"), None).await.read();
+        assert_eq!((shown.request.line.request_id.as_str(), shown.others), (id, 0));
+        let explained: ExplainedRequest =
+            server.control(Method::GET, &format!("{REQUESTS}/{id}/why"), None).await.read();
+        assert_eq!(explained.line.request_id, id);
+    }
+    assert_eq!((count(&server, &json!({})).await, found(&server, &json!({})).await.len()), (3, 3));
+}
+
+#[tokio::test]
 async fn the_setting_bounds_how_many_requests_are_remembered() {
     let server = TestServer::start_with(|config| config.journal.requests = 3).await;
     for _ in 0..5 {

@@ -116,9 +116,11 @@ fn list_name(filter: &Filter) -> String {
     format!("requests?{filter:?}")
 }
 
-/// The request that the path names. A caller may choose an id, with any visible character in it.
+/// The request that the path names. A caller may choose an id, with any visible character in it, also one that is the name
+/// of a search: the method tells them apart.
 fn find_one(request: &HttpRequest, sandbox: &Sandbox) -> Result<Found, Problem> {
-    let id = request.match_info().query("request_id");
+    let path = request.match_info();
+    let id = path.get("request_id").or_else(|| path.as_str().rsplit('/').next()).unwrap_or_default();
     let decoded = percent_decode_str(id).decode_utf8_lossy();
     let found = sandbox.journal.find(id).or_else(|| sandbox.journal.find(&decoded));
     found.ok_or_else(|| {
