@@ -47,6 +47,14 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     if redacted == text { Cow::Borrowed(text) } else { Cow::Owned(redacted) }
 }
 
+/// The same of text that may be percent-encoded.
+pub(crate) fn redact_encoded(text: &str) -> Cow<'_, str> {
+    redact_decoded(text, |text| match redact(text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(redacted) => Some(redacted),
+    })
+}
+
 /// The same of text that a client sent in a form that is not known: if it names a secret, nothing of it is shown.
 pub(crate) fn redact_unknown(text: &str) -> Cow<'_, str> {
     redact_decoded(text, |text| match redact(text) {

@@ -8,7 +8,7 @@ use boomgate::api::sandbox::request::{
 };
 use boomgate::time::UnixSeconds;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use serde_json::{Value, json};
 
 use crate::harness::{AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, ZONES, answer, basic, claims, secret};
@@ -261,6 +261,33 @@ async fn no_token_and_no_secret_is_stored_wherever_a_client_sends_it() {
 
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn no_credential_of_another_grant_is_stored() {
+    let server = TestServer::start().await;
+    for name in [
+        "code",
+        "code_verifier",
+        "refresh_token",
+        "assertion",
+        "client_assertion",
+        "subject_token",
+        "actor_token",
+        "password",
+        "id_token",
+        "device_code",
+    ] {
+        let parameters = format!("grant_type=other&{name}=hidden%2DhereAndThere");
+        let in_query = format!("/oauth2/token?{parameters}");
+        let sent = server.request(Method::POST, &in_query).header("Referer", format!("https://a.example{in_query}"));
+        let sent = answer(sent.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(parameters)).await;
+        let stored = recorded(&server, &sent).await;
+        let text = serde_json::to_string(&stored).unwrap();
+        assert!(!text.contains("hereAnd"), "{text}");
+        let query = stored.line.query.unwrap();
+        assert!(query.starts_with(&format!("grant_type=other&{name}=[")), "{query}");
+    }
 }
 
 #[tokio::test]

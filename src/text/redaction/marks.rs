@@ -23,6 +23,16 @@ const MIN_SHOWN_CHARS: usize = 16;
 /// The longest `jti` that is shown, in bytes.
 const MAX_JTI_BYTES: usize = 64;
 
+/// How the names of secrets end, in lower case and without punctuation.
+const SECRET_NAMES: [&str; 6] = ["secret", "password", "passwd", "passphrase", "privatekey", "apikey"];
+/// The same of tokens.
+const TOKEN_NAMES: [&str; 3] = ["token", "assertion", "jwt"];
+/// The other parameters of OAuth that have credentials: the authorization code (RFC 6749), its verifier (RFC 7636), and the
+/// codes of a device (RFC 8628).
+const OAUTH_SECRETS: [&str; 4] = ["code", "codeverifier", "devicecode", "usercode"];
+/// The token that an OpenID Connect client sends as a hint.
+const ID_TOKEN_HINT: &str = "idtokenhint";
+
 /// What the value of a member, a parameter or a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sensitive {
@@ -37,10 +47,11 @@ impl Sensitive {
         const MAX_NAME_CHARS: usize = 64;
         let letters = name.chars().filter(char::is_ascii_alphanumeric).take(MAX_NAME_CHARS);
         let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+        let name = name.as_str();
         let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-        if ends_with(&["secret", "password", "passwd", "passphrase", "privatekey", "apikey"]) {
+        if ends_with(&SECRET_NAMES) || OAUTH_SECRETS.contains(&name) {
             Some(Self::Secret)
-        } else if ends_with(&["token", "assertion", "jwt"]) {
+        } else if ends_with(&TOKEN_NAMES) || name == ID_TOKEN_HINT {
             Some(Self::Token)
         } else {
             None
@@ -105,16 +116,22 @@ mod tests {
 
     #[test]
     fn a_name_says_what_its_value_is() {
-        for name in ["client_secret", "clientSecret", "CLIENT-SECRET", "password", "private_key", "X-Api-Key", "secret"]
-        {
+        let secrets =
+            ["client_secret", "clientSecret", "CLIENT-SECRET", "password", "private_key", "X-Api-Key", "secret"];
+        let of_oauth = ["code", "Code", "code_verifier", "device_code", "user_code"];
+        for name in secrets.into_iter().chain(of_oauth) {
             assert_eq!(Sensitive::of_name(name), Some(Sensitive::Secret), "{name}");
         }
-        for name in ["access_token", "token", "client_assertion", "refreshToken", "x-auth-token"] {
+        let tokens = ["access_token", "token", "refresh_token", "refreshToken", "id_token", "x-auth-token"];
+        let of_oauth = ["assertion", "client_assertion", "subject_token", "actor_token", "id_token_hint"];
+        for name in tokens.into_iter().chain(of_oauth) {
             assert_eq!(Sensitive::of_name(name), Some(Sensitive::Token), "{name}");
         }
         let plain =
             ["client_id", "token_type", "token_type_hint", "secret_id", "client_secret_expires_at", "secrets", ""];
-        for name in plain {
+        let of_oauth =
+            ["client_assertion_type", "subject_token_type", "code_challenge", "response_type", "status_code"];
+        for name in plain.into_iter().chain(of_oauth) {
             assert_eq!(Sensitive::of_name(name), None, "{name}");
         }
     }

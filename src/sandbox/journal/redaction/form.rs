@@ -72,6 +72,18 @@ mod tests {
             ("client_secret", "[withheld]"),
             ("access_token=eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln&a=b", "access_token=[jti:0198-a]&a=b"),
             ("access_token=opaque", "access_token=[token]"),
+            ("code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj", "code=[secret:…SbIA]&state=af0ifjsldkj"),
+            (
+                "code=short&code_verifier=dBjftJeZ4CVP&code_challenge=E9Mel",
+                "code=[secret]&code_verifier=[secret]&code_challenge=E9Mel",
+            ),
+            ("username=johndoe&password=A3ddj3w", "username=johndoe&password=[secret]"),
+            ("refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&id_token_hint=a", "refresh_token=[token]&id_token_hint=[token]"),
+            ("assertion=PHNhbWxwOl&client_assertion=PHNhbW", "assertion=[token]&client_assertion=[token]"),
+            (
+                "subject_token=accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC&actor_token=a&subject_token_type=b",
+                "subject_token=[token]&actor_token=[token]&subject_token_type=b",
+            ),
             ("q=%65yJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln", "q=[token][jti:0198-a]"),
             ("eyJhbGci.eyJqdGkiOiIwMTk4LWEifQ.c2ln=1", "[jti:0198-a]=1"),
             ("data=%7B%22client_secret%22%3A%22abc%22%7D", "data={\"client_secret\":\"[secret]\"}"),

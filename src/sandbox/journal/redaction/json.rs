@@ -82,7 +82,7 @@ impl<'t> Reader<'t> {
         match unescape(raw) {
             Some(name) if is_name => {
                 self.next = Sensitive::of_name(&name);
-                let is_plain = matches!(redaction::redact(&name), Cow::Borrowed(_));
+                let is_plain = matches!(redaction::redact_encoded(&name), Cow::Borrowed(_));
                 self.redacted.push_str(if is_plain { raw } else { WITHHELD });
             }
             Some(value) => {
@@ -112,7 +112,7 @@ impl<'t> Reader<'t> {
         let is_name = self.rest.trim_start().starts_with(':');
         if is_name {
             self.next = Sensitive::of_name(word);
-            self.redacted.push_str(&redaction::redact(word));
+            self.redacted.push_str(&redaction::redact_encoded(word));
             return;
         }
         match self.value() {
@@ -205,6 +205,11 @@ mod tests {
             (r#"{"note":"client_secret=x"}"#, r#"{"note":"[withheld]"}"#),
             (r#"{"a":"\bg_secret_a"}"#, r#"{"a":"\[secret]"}"#),
             (r#"{"bg_secret_a":1}"#, r#"{"[withheld]":1}"#),
+            (r#"{"%62g_secret_a":1,%62g_secret_a:1}"#, r#"{"[withheld]":1,[secret]:1}"#),
+            (
+                r#"{"code":"SplxlOBeZQQYbYS6WxSbIA","status_code":200}"#,
+                r#"{"code":"[secret:…SbIA]","status_code":200}"#,
+            ),
             (r#"{"client_secret":"cut off here and"#, r#"{"client_secret":"[secret]"#),
             (r#"{"a":"\u00"#, r#"{"a":"[withheld]"#),
             ("{'client_secret': 'it\\'s \"x\" hunter2'}", "{'client_secret': '[secret]'}"),

@@ -21,7 +21,7 @@ use crate::text::redaction::{decode, redact_from, redact_unknown};
 const CREDENTIALS: &str = "[credentials]";
 
 /// Letters without which text has neither a token nor a secret, nor the name of one, nor an encoding of these.
-const SUSPECT: [&str; 17] = [
+const SUSPECT: [&str; 19] = [
     "eyJ",
     "bg_s",
     "ecret",
@@ -32,6 +32,8 @@ const SUSPECT: [&str; 17] = [
     "oken",
     "OKEN",
     "ssertion",
+    "code",
+    "Code",
     "rivate",
     "pi_k",
     "pi-k",
