@@ -1,8 +1,9 @@
 //! The names by which control requests may call the sandbox.
 //!
 //! A web page can make a name of its own resolve to 127.0.0.1 (DNS rebinding), and send requests from its own origin. It
-//! cannot choose the `Host` and the `Origin` that its browser sends. So a control request is for a loopback name or a name
-//! of the certificate, and comes from no origin, or from this server's own.
+//! cannot choose the `Host`, the `Origin` and the `Sec-Fetch-Site` that its browser sends. So a control request is for a
+//! loopback name or a name of the certificate, and comes from no origin, or from this server's own. A browser leaves
+//! `Origin` out of some requests, and never `Sec-Fetch-Site`.
 
 use crate::host::{Host, split_port};
 
@@ -16,9 +17,14 @@ pub enum ForeignRequest {
     /// It is for another host.
     #[error("control requests are for localhost, a loopback address, or a name of this server's certificate")]
     Host,
-    /// A page of another site sent it.
+    /// A page of another origin sent it, as its `Origin` says.
     #[error("the request has the Origin of another site, and only this server's own pages may control it")]
     Origin,
+    /// A page of another origin sent it, as its `Sec-Fetch-Site` says.
+    #[error(
+        "a page of another site sent the request (Sec-Fetch-Site), and only this server's own pages may control it"
+    )]
+    Page,
 }
 
 impl OwnHosts {
@@ -28,18 +34,25 @@ impl OwnHosts {
         Self(names.into_iter().filter_map(Host::parse).collect())
     }
 
-    /// Checks the authority that a request is for, `HOST` or `HOST:PORT`, and its `Origin` fields.
+    /// Checks the authority that a request is for, `HOST` or `HOST:PORT`, and its `Origin` and `Sec-Fetch-Site` fields.
     pub fn check<'o>(
         &self,
         authority: Option<&str>,
         mut origins: impl Iterator<Item = &'o [u8]>,
+        mut fetch_sites: impl Iterator<Item = &'o [u8]>,
     ) -> Result<(), ForeignRequest> {
         let authority = authority.filter(|authority| self.has(authority)).ok_or(ForeignRequest::Host)?;
         let is_own = |origin: &[u8]| {
             let origin = origin.strip_prefix(b"https://").unwrap_or_default();
             origin.eq_ignore_ascii_case(authority.as_bytes())
         };
-        if origins.all(is_own) { Ok(()) } else { Err(ForeignRequest::Origin) }
+        if !origins.all(is_own) {
+            return Err(ForeignRequest::Origin);
+        }
+        // `same-site` is another port, or another name below the same domain. Values that a later standard adds are ignored,
+        // as the standard of today asks.
+        let is_foreign = |site: &[u8]| matches!(site, b"cross-site" | b"same-site");
+        if fetch_sites.any(is_foreign) { Err(ForeignRequest::Page) } else { Ok(()) }
     }
 
     fn has(&self, authority: &str) -> bool {
@@ -56,8 +69,12 @@ mod tests {
     use super::*;
 
     fn check(authority: Option<&str>, origins: &[&str]) -> Result<(), ForeignRequest> {
+        check_site(authority, origins, &[])
+    }
+
+    fn check_site(authority: Option<&str>, origins: &[&str], fetch_sites: &[&str]) -> Result<(), ForeignRequest> {
         let hosts = OwnHosts::new(["gate.internal", "*.example.com", "192.0.2.7", "no name"]);
-        hosts.check(authority, origins.iter().map(|origin| origin.as_bytes()))
+        hosts.check(authority, origins.iter().map(|it| it.as_bytes()), fetch_sites.iter().map(|it| it.as_bytes()))
     }
 
     #[test]
@@ -80,6 +97,17 @@ mod tests {
             assert_eq!(check(Some(foreign), &[]), Err(ForeignRequest::Host), "{foreign}");
         }
         assert_eq!(check(None, &[]), Err(ForeignRequest::Host));
+    }
+
+    #[test]
+    fn no_page_of_another_origin_sent_it() {
+        let from = |sites: &[&str]| check_site(Some("localhost:8443"), &[], sites);
+        for own in [&[][..], &["same-origin"], &["none"], &["something-new"]] {
+            assert_eq!(from(own), Ok(()), "{own:?}");
+        }
+        for foreign in [&["cross-site"][..], &["same-site"], &["same-origin", "cross-site"]] {
+            assert_eq!(from(foreign), Err(ForeignRequest::Page), "{foreign:?}");
+        }
     }
 
     #[test]

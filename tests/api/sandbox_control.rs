@@ -55,6 +55,11 @@ async fn a_web_page_of_another_site_cannot_control_a_sandbox() {
             let refused = answer(get().header(ORIGIN, foreign)).await;
             assert_eq!((refused.status, refused.problem().as_str()), (403, "foreign-request"), "{foreign}");
         }
+        for (site, status) in [("none", 200), ("same-origin", 200), ("same-site", 403), ("cross-site", 403)] {
+            let answered = answer(get().header("Sec-Fetch-Site", site)).await;
+            assert_eq!(answered.status, status, "{site}");
+            assert!(status == 200 || answered.problem() == "foreign-request", "{answered:?}");
+        }
     }
     // A name of the page's own that resolves to this machine.
     let client = server.another_client(false);

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::{Payload, RequestHead};
-use actix_web::http::header::{HOST, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use actix_web::http::uri::Authority;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
@@ -13,6 +13,8 @@ use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::oauth::bearer::{self, BearerFault};
 use crate::sandbox::Sandbox;
 
+/// From where a browser sends a request (W3C Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"boomgate sandbox\"");
 
 /// Proof that the request has the control token, and that no page of another site sent it. Must be the first argument of a
@@ -32,9 +34,9 @@ impl FromRequest for Control {
 }
 
 fn check(sandbox: &Sandbox, request: &HttpRequest) -> Result<Control, Problem> {
-    let origins = request.headers().get_all(ORIGIN).map(HeaderValue::as_bytes);
+    let fields = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
     let foreign = |fault| Problem::new(ProblemKind::ForeignRequest, sentence(&fault));
-    sandbox.hosts.check(authority(request.head()), origins).map_err(foreign)?;
+    sandbox.hosts.check(authority(request.head()), fields(ORIGIN), fields(SEC_FETCH_SITE)).map_err(foreign)?;
     let fault = match bearer::parse(authorization(request), request.query_string()) {
         Ok(presented) if sandbox.token.is(presented.as_bytes()) => return Ok(Control(())),
         Ok(_) | Err(BearerFault::Malformed) => "The request has another token than the control token of this sandbox.",
