@@ -15,6 +15,7 @@ pub(crate) mod journal;
 mod own_hosts;
 mod snapshots;
 pub(crate) mod troubles;
+pub(crate) mod unknown_client;
 mod upkeep;
 
 use std::sync::Arc;

@@ -146,7 +146,7 @@ async fn a_forgery_that_cannot_be_made_names_the_member() {
         [
             "/cilent is not a member: these are kind, client_id",
             "/kind must be a string",
-            "/client_id is not the client_id of any client: did you mean demo-reader?",
+            "/client_id is \"demo-raeder\", the client_id of no client: did you mean demo-reader?",
         ]
     );
     // The gate would refuse every token of such a client, so the scope would not be the reason.

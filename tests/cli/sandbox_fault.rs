@@ -51,6 +51,7 @@ fn a_mistake_says_what_would_be_right() {
         (&["add", "token-revokd"][..], 2, "is no effect: did you mean token-revoked?"),
         (&["add", "503", "--requests", "5..3"], 2, "ends before it begins: did you mean \"3..5\"?"),
         (&["add", "503", "--for", "10"], 2, "must be a span such as 700ms"),
+        (&["add", "503", "--client", "my-client"], 1, "is \"my-client\", the client_id of no client"),
         (&["add", "429", "--variation", "later"], 2, "must be one of unknown-members"),
         (&["add", "drop", "--over", "2s"], 1, "--over is for dribble and timeout"),
         (&["add", "503", "--client", "demo-wirter"], 1, "did you mean demo-writer?"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::clients::{Client, Clients};
 use crate::json::string;
-use crate::text::closest_match;
+use crate::sandbox::unknown_client::unknown_client;
 
 /// How many clients are looked through for the one that was meant.
 const MAX_COMPARED: usize = 1_000;
@@ -16,9 +16,6 @@ pub(super) fn read_client(value: &Value, clients: &Clients) -> Result<Arc<Client
     let named = string(value)?;
     clients.get(named).ok_or_else(|| {
         let known = clients.list(None, MAX_COMPARED, |_| true).clients;
-        match closest_match(named, known.iter().map(|client| client.client_id.as_str())) {
-            Some(meant) => format!("is not the client_id of any client: did you mean {meant}?"),
-            None => "is not the client_id of any client".to_owned(),
-        }
+        unknown_client(named, known.iter().map(|client| client.client_id.as_str()))
     })
 }

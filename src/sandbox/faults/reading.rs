@@ -15,6 +15,7 @@ use crate::api::sandbox::fault::{
     RequestRange, Variation, Word,
 };
 use crate::json::{Reader, flag, string, whole_number};
+use crate::sandbox::unknown_client::unknown_client;
 use crate::text::closest_match;
 use crate::time::{SPAN_FORM, Span};
 
@@ -158,10 +159,7 @@ fn client(id: &str, vocabulary: &Vocabulary<'_>) -> Result<String, String> {
     if (vocabulary.is_client)(id) {
         return Ok(id.to_owned());
     }
-    Err(match closest_match(id, (vocabulary.client_ids)().iter().map(String::as_str)) {
-        Some(meant) => format!("is the id of no client: did you mean {meant}?"),
-        None => "is the id of no client".to_owned(),
-    })
+    Err(unknown_client(id, (vocabulary.client_ids)().iter().map(String::as_str)))
 }
 
 fn method(text: &str) -> Result<String, String> {
@@ -447,7 +445,7 @@ mod tests {
         /nmae is not a member: did you mean name?
         /name must be 1 to 64 letters, digits, dots, underscores or hyphens, with a letter or digit first
         /match/clent is not a member: did you mean client?
-        /match/client is the id of no client: did you mean demo-writer?
+        /match/client is "demo-wirter", the client_id of no client: did you mean demo-writer?
         /match/phase is none of token, resource: did you mean token?
         /match/method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
         /match/path must be a path such as /parking/zones or /parking/zones/*, without a query, of at most 256 characters
