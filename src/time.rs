@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use self::millis::UnixMillis;
-pub use self::sandbox_clock::{ClockFault, ClockState, SandboxClock};
+pub use self::sandbox_clock::{ClockFault, ClockRecord, ClockState, SandboxClock};
 pub use self::span::{SPAN_FORM, Span, SpanFault, parse_span};
 
 /// Seconds in an hour.

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::active_troubles::Troubles;
-pub use self::clock_record::{read_shift, record_shift};
+pub use self::clock_record::{read_clock, record_clock};
 pub use self::control_token::{CONTROL_TOKEN_FILE, CONTROL_TOKEN_PREFIX, ControlToken};
 pub use self::faults::Faults;
 pub use self::journal::Journal;
@@ -109,12 +109,12 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::time::SystemClock;
+    use crate::time::{ClockRecord, SystemClock};
 
     #[tokio::test]
     async fn a_sandbox_is_quiet_once_no_handler_runs_and_then_none_starts() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), 0));
+        let clock = Arc::new(SandboxClock::over(Arc::new(SystemClock::new()), ClockRecord::default()));
         let sandbox = Sandbox::new(
             clock,
             ControlToken::open(folder.path()).unwrap(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::store::StoreError;
 use crate::time::{ClockFault, SandboxClock};
 
 /// Does by the clock what a server does beside requests. The server that has all the parts implements it.
@@ -14,6 +15,9 @@ pub trait Upkeep: Send + Sync {
     ///
     /// The caller holds the sandbox [quiet](super::Sandbox::quiet). After [`JumpFault::Clock`] nothing has changed.
     async fn advance(&self, clock: &SandboxClock, by: Duration) -> Result<(), JumpFault>;
+
+    /// Records the clock as it is now, so that the next process goes on with it.
+    async fn record(&self, clock: &SandboxClock) -> Result<(), StoreError>;
 }
 
 /// Why a jump is not complete.

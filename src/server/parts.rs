@@ -28,7 +28,7 @@ use crate::parking::{Bounds, Parking};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
-use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_shift};
+use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_clock};
 use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -176,8 +176,10 @@ async fn open_sandbox(
     // A snapshot lasts as long as the store that it is of.
     let is_lasting = store.contents().is_some_and(Contents::is_lasting);
     let snapshots = if is_lasting { Snapshots::in_folder(&config.data_dir) } else { Snapshots::in_memory() };
-    let clock = SandboxClock::over(clock, read_shift(store).await?);
-    if clock.is_shifted() {
+    let clock = SandboxClock::over(clock, read_clock(store).await?);
+    if clock.is_frozen() {
+        tracing::info!(now = %clock.now(), "the sandbox's clock stands, as it did at the last stop");
+    } else if clock.is_shifted() {
         tracing::info!(now = %clock.now(), "the sandbox's clock is shifted, as it was at the last stop");
     }
     let journal = Journal::new(config.journal.requests);

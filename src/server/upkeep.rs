@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::parts::Parts;
 use crate::failures::FailureSummary;
 use crate::keys::PUBLISHED_FOR_S;
-use crate::sandbox::{JumpFault, Upkeep, record_shift};
+use crate::sandbox::{JumpFault, Upkeep, record_clock};
 use crate::store::{Store, StoreError};
 use crate::time::{Clock as _, SECONDS_PER_DAY, SandboxClock, UnixSeconds};
 use crate::tls::{Refreshed, Tls, TlsError};
@@ -100,9 +100,9 @@ impl Upkeep for JumpUpkeep {
         let end = clock.since_epoch() + by;
         let mut is_done = rotate_on_the_way(parts, clock, end).await?;
         clock.advance(end.saturating_sub(clock.since_epoch()))?;
-        if let Err(error) = record_shift(&*parts.readiness.store, clock).await {
+        if let Err(error) = self.record(clock).await {
             is_done = false;
-            tracing::warn!(%error, "the shift of the clock is not in the store: a restart takes the clock back");
+            tracing::warn!(%error, "the clock is not in the store: a restart takes it back");
         }
         if let Err(error) = parts.admission.settle_past_days().await {
             is_done = false;
@@ -110,6 +110,10 @@ impl Upkeep for JumpUpkeep {
         }
         is_done &= do_what_is_due(parts).await;
         if is_done { Ok(()) } else { Err(JumpFault::Overdue) }
+    }
+
+    async fn record(&self, clock: &SandboxClock) -> Result<(), StoreError> {
+        record_clock(&*self.0.readiness.store, clock).await
     }
 }
 

@@ -45,6 +45,29 @@ pub struct ClockState {
     frozen: bool,
 }
 
+/// What the next process needs to go on with the same clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClockRecord {
+    /// It runs.
+    Running {
+        /// How far it is ahead of the real clock, in milliseconds.
+        shifted_by_ms: i64,
+    },
+    /// It stands.
+    Frozen {
+        /// Its time, in milliseconds since the epoch.
+        frozen_at_ms: u64,
+    },
+}
+
+impl Default for ClockRecord {
+    /// The real time.
+    fn default() -> Self {
+        Self::Running { shifted_by_ms: 0 }
+    }
+}
+
 /// Why the clock does not move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
@@ -60,13 +83,17 @@ pub enum ClockFault {
 }
 
 impl SandboxClock {
-    /// A clock that is so many milliseconds ahead of `real`.
+    /// A clock that goes on from what was [recorded](Self::record), over `real`.
     #[must_use]
-    pub fn over(real: SharedClock, shifted_by_ms: i64) -> Self {
+    pub fn over(real: SharedClock, record: ClockRecord) -> Self {
+        let (shift_ms, frozen_at_ms) = match record {
+            ClockRecord::Running { shifted_by_ms } => (shifted_by_ms, RUNNING),
+            ClockRecord::Frozen { frozen_at_ms } => (0, frozen_at_ms),
+        };
         Self {
             real,
-            shift_ms: AtomicI64::new(shifted_by_ms),
-            frozen_at_ms: AtomicU64::new(RUNNING),
+            shift_ms: AtomicI64::new(shift_ms),
+            frozen_at_ms: AtomicU64::new(frozen_at_ms),
             skipped_ms: AtomicU64::new(0),
             changing: Mutex::new(()),
         }
@@ -159,6 +186,16 @@ impl SandboxClock {
         }
     }
 
+    /// What the next process needs to go on with the same clock.
+    #[must_use]
+    pub fn record(&self) -> ClockRecord {
+        let _one_at_a_time = self.change();
+        match self.frozen_at_ms.load(Ordering::SeqCst) {
+            RUNNING => ClockRecord::Running { shifted_by_ms: self.shift_ms.load(Ordering::SeqCst) },
+            frozen_at_ms => ClockRecord::Frozen { frozen_at_ms },
+        }
+    }
+
     /// The real wall time.
     #[must_use]
     pub fn real_now(&self) -> UnixSeconds {
@@ -237,7 +274,7 @@ mod tests {
 
     fn clocks() -> (Arc<ManualClock>, SandboxClock) {
         let real = Arc::new(ManualClock::new(START));
-        (real.clone(), SandboxClock::over(real, 0))
+        (real.clone(), SandboxClock::over(real, ClockRecord::default()))
     }
 
     #[test]
@@ -274,6 +311,25 @@ mod tests {
         clock.resume();
         real.advance(Duration::from_secs(1));
         assert_eq!((clock.now(), clock.is_frozen(), clock.shifted_by_ms()), (START.plus(7_201), false, 7_190_000));
+    }
+
+    #[test]
+    fn the_next_process_goes_on_with_the_same_clock() {
+        let (real, clock) = clocks();
+        clock.advance(HOUR).unwrap();
+        let reopened = |clock: &SandboxClock| SandboxClock::over(real.clone(), clock.record());
+        let running = reopened(&clock);
+        clock.freeze();
+        let frozen = reopened(&clock);
+        real.advance(Duration::from_secs(5));
+        assert_eq!((running.now(), running.is_frozen()), (START.plus(3_605), false));
+        assert_eq!((frozen.now(), frozen.is_frozen()), (START.plus(3_600), true));
+        frozen.resume();
+        real.advance(Duration::from_secs(5));
+        assert_eq!(
+            (frozen.now(), frozen.record()),
+            (START.plus(3_605), ClockRecord::Running { shifted_by_ms: 3_595_000 })
+        );
     }
 
     #[test]

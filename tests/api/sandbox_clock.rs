@@ -318,6 +318,26 @@ async fn a_restart_does_not_take_the_clock_back() {
 }
 
 #[tokio::test]
+async fn a_clock_that_stands_does_so_after_a_restart_and_one_that_was_resumed_runs() {
+    let server = TestServer::start().await;
+    let start = server.clock.now();
+    server.control(Method::POST, "/sandbox/clock/freeze", None).await;
+    advance(&server, "1h").await;
+    let (clock, folder) = (server.clock.clone(), server.stop().await.unwrap());
+    clock.advance(std::time::Duration::from_secs(60));
+    let restarted = TestServer::start_in(folder.path(), clock.clone(), |_| ()).await;
+    let shown = show(&restarted).await;
+    assert_eq!((&shown["now"], &shown["frozen"]), (&json!(start.plus(3_600)), &json!(true)));
+
+    restarted.control(Method::POST, "/sandbox/clock/resume", None).await;
+    restarted.stop().await;
+    clock.advance(std::time::Duration::from_secs(60));
+    let again = TestServer::start_in(folder.path(), clock, |_| ()).await;
+    let shown = show(&again).await;
+    assert_eq!((&shown["now"], &shown["frozen"]), (&json!(start.plus(3_660)), &json!(false)));
+}
+
+#[tokio::test]
 async fn a_jump_that_the_clock_does_not_make_changes_nothing_and_names_the_member() {
     let server = TestServer::start().await;
     let before = show(&server).await;

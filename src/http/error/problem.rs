@@ -65,7 +65,7 @@ impl Problem {
     }
 
     /// The server cannot do this right now, and its `cause` belongs in the log.
-    pub(super) fn caused_by(cause: impl Into<Cause>, detail: impl Into<String>) -> Self {
+    pub(in crate::http) fn caused_by(cause: impl Into<Cause>, detail: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::unavailable(detail) }
     }
 

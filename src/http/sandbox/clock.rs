@@ -12,10 +12,11 @@ use crate::api::sandbox::clock::ClockAnswer;
 use crate::http::error::{Problem, sentence};
 use crate::json::{Reader, string};
 use crate::sandbox::{JumpFault, Sandbox, Upkeep};
+use crate::store::StoreError;
 use crate::time::{Clock as _, SPAN_FORM, SandboxClock, UnixSeconds, parse_span};
 
 const FROZEN: &str = "The clock stands, so tokens, secrets and the quota's day do not go on. The throttle refills all the \
-     same, so that a client which obeys Retry-After is not stuck.";
+     same, so that a client which obeys Retry-After is not stuck. The clock stands until you resume it, after a restart too.";
 
 pub(in crate::http) async fn show(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
     Ok(shown(&sandbox.clock))
@@ -56,14 +57,43 @@ pub(in crate::http) async fn set(
     jump(&sandbox, &**upkeep, "/to", |clock| clock.until(to).map_err(JumpFault::Clock)).await
 }
 
-pub(in crate::http) async fn freeze(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
-    sandbox.clock.freeze();
-    Ok(shown(&sandbox.clock))
+pub(in crate::http) async fn freeze(
+    _: Control,
+    sandbox: Data<Sandbox>,
+    upkeep: Data<dyn Upkeep>,
+) -> Result<HttpResponse, Problem> {
+    let clock = &sandbox.clock;
+    let was_running = !clock.is_frozen();
+    clock.freeze();
+    if let Err(fault) = upkeep.record(clock).await {
+        if was_running {
+            clock.resume();
+        }
+        return Err(not_recorded(fault));
+    }
+    Ok(shown(clock))
 }
 
-pub(in crate::http) async fn resume(_: Control, sandbox: Data<Sandbox>) -> Result<HttpResponse, Problem> {
-    sandbox.clock.resume();
-    Ok(shown(&sandbox.clock))
+pub(in crate::http) async fn resume(
+    _: Control,
+    sandbox: Data<Sandbox>,
+    upkeep: Data<dyn Upkeep>,
+) -> Result<HttpResponse, Problem> {
+    let clock = &sandbox.clock;
+    let was_frozen = clock.is_frozen();
+    clock.resume();
+    if let Err(fault) = upkeep.record(clock).await {
+        if was_frozen {
+            clock.freeze();
+        }
+        return Err(not_recorded(fault));
+    }
+    Ok(shown(clock))
+}
+
+/// The clock is as it was before.
+fn not_recorded(fault: StoreError) -> Problem {
+    Problem::caused_by(fault, "The store did not take the change, so the clock is as it was.")
 }
 
 /// Moves the clock as far as `distance` says; `pointer` names the member that asks for it.

@@ -22,7 +22,7 @@ use crate::parking::Parking;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
 use crate::sandbox::active_troubles::Troubles;
-use crate::sandbox::clock_record::{read_shift, record_shift};
+use crate::sandbox::clock_record::{read_clock, record_clock};
 use crate::sandbox::faults::Faults;
 use crate::store::{Contents, Entries, Store, StoreError};
 use crate::time::{Clock as _, SandboxClock};
@@ -107,7 +107,7 @@ impl GateState {
             Some(state) => self.clock.return_to(state),
             None => self.clock.reset(),
         }
-        self.record_shift().await;
+        self.record_clock().await;
         tokio::join!(
             self.clients.start_anew(replaced),
             self.keys.wait_for(replaced),
@@ -124,14 +124,14 @@ impl GateState {
         Ok(())
     }
 
-    /// The store has the shift of the time when the clock last moved, and real time has gone on.
-    async fn record_shift(&self) {
-        let recorded = match read_shift(&*self.store).await {
-            Ok(shift_ms) if shift_ms == self.clock.shifted_by_ms() => Ok(()),
-            _ => record_shift(&*self.store, &self.clock).await,
+    /// The store has what was recorded when the clock last moved, and real time has gone on.
+    async fn record_clock(&self) {
+        let recorded = match read_clock(&*self.store).await {
+            Ok(record) if record == self.clock.record() => Ok(()),
+            _ => record_clock(&*self.store, &self.clock).await,
         };
         if let Err(error) = recorded {
-            tracing::warn!(%error, "the shift of the clock is not in the store: a restart may change the clock");
+            tracing::warn!(%error, "the clock is not in the store: a restart may change it");
         }
     }
 
