@@ -6,9 +6,9 @@
 
 use super::targets::{Asked, Targets};
 use crate::clients::{Client, Clients};
-use crate::oauth::credentials::{ClientAuthentication, ClientId};
+use crate::oauth::credentials::{ClientAuthentication, ClientId, ClientSecret};
 use crate::oauth::scope::Scope;
-use crate::text::redaction::marks::WITHHELD;
+use crate::text::redaction::marks::{WITHHELD, client_id_mark};
 use crate::text::redaction::{redact, redact_unknown};
 
 /// How much of a text that a request has is stored, in characters.
@@ -23,6 +23,8 @@ pub(super) enum Named {
     Unnamed,
     /// This one, whether or not it is registered.
     Client(ClientId),
+    /// An identifier that is no client's and has the form of a secret, as a mark: an operator may choose a secret.
+    Unknown(String),
     /// There is a secret or a token in the place of the identifier, or what looks like one.
     Withheld,
 }
@@ -37,6 +39,7 @@ impl Named {
         let are_swapped = clients.get(presented.secret().expose()).is_some();
         match ClientId::parse(named) {
             _ if are_swapped || redact(named) != named => Self::Withheld,
+            Ok(_) if ClientSecret::has_form(named) => Self::Unknown(client_id_mark(named)),
             Ok(client_id) => Self::Client(client_id),
             Err(_) => Self::Unnamed,
         }
@@ -46,7 +49,7 @@ impl Named {
     pub(super) fn client_id(&self) -> Option<&ClientId> {
         match self {
             Self::Client(client_id) => Some(client_id),
-            Self::Unnamed | Self::Withheld => None,
+            Self::Unnamed | Self::Unknown(_) | Self::Withheld => None,
         }
     }
 
@@ -55,6 +58,7 @@ impl Named {
         match self {
             Self::Unnamed => "a client_id that is none",
             Self::Client(client_id) => client_id.as_str(),
+            Self::Unknown(mark) => mark,
             Self::Withheld => "what looks like a secret or a token in the place of the client_id",
         }
     }

@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::harness::{AUDIENCE, READER, TestServer, WRITER, answer, basic, secret};
 
+/// A secret without a prefix, which could be an identifier.
+const CHOSEN: &str = "x7Kq9ZrLw3Vt8Bn5Yp2Mc4Gh6Dj1Fs0TaQe";
+
 /// Parameters, the status of the answer, and whether the request proves its client.
 type Row<'r> = (&'r [(&'static str, &'r str)], u16, bool);
 
@@ -70,8 +73,6 @@ async fn a_secret_in_the_wrong_member_of_a_token_request_is_shown_nowhere() {
 
 #[tokio::test]
 async fn swapped_credentials_do_not_show_the_secret_as_the_client() {
-    // It has no prefix, and it could be an identifier.
-    const CHOSEN: &str = "x7Kq9ZrLw3Vt8Bn5Yp2Mc4Gh6Dj1Fs0TaQe";
     let server = TestServer::start().await;
     let admin = server.admin_token().await;
     let members =
@@ -86,6 +87,8 @@ async fn swapped_credentials_do_not_show_the_secret_as_the_client() {
         let request = server.request(Method::POST, "/oauth2/token").header(AUTHORIZATION, value);
         let form = [("grant_type", "client_credentials"), ("audience", AUDIENCE)];
         assert_eq!(answer(request.header("x-request-id", &id).form(&form)).await.status, 401);
+        let whole = server.control(Method::GET, &format!("/sandbox/requests/{id}"), None).await.json().to_string();
+        assert!(!whole.contains(&hidden[12..30]), "{whole}");
         let refusal = server.get(&format!("/admin/refusals/{id}"), &admin).await;
         let why = server.control(Method::GET, &format!("/sandbox/requests/{id}/why"), None).await;
         for shown in [&refusal, &why] {
@@ -93,5 +96,37 @@ async fn swapped_credentials_do_not_show_the_secret_as_the_client() {
             assert!(!text.contains(&hidden[12..30]), "{text}");
             assert!(text.contains("what looks like a secret or a token in the place of the client_id"), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_secret_in_the_place_of_the_client_id_shows_its_last_characters_alone() {
+    let server = TestServer::start().await;
+    let form = [("grant_type", "client_credentials"), ("client_id", CHOSEN), ("client_secret", "another")];
+    let as_json = json!({ "grant_type": "client_credentials", "client_id": CHOSEN, "client_secret": "another" });
+    let (_, as_basic) = basic(CHOSEN, "another");
+    let ask = |path: &str| server.request(Method::POST, path);
+    let requests = [
+        ask("/oauth2/token").form(&form),
+        ask("/shared/access-tokens").json(&as_json),
+        ask("/oauth2/token").header(AUTHORIZATION, &as_basic).form(&form[..1]),
+        // No walk looks at these.
+        ask("/oauth2/revoke").header(AUTHORIZATION, &as_basic).form(&[("token", "a")]),
+        ask("/oauth2/introspect").form(&form),
+    ];
+    let admin = server.admin_token().await;
+    for (number, request) in requests.into_iter().enumerate() {
+        let id = format!("in-place-{number}");
+        let refused = answer(request.header("x-request-id", &id)).await;
+        assert_eq!((refused.status, &refused.json()["error"]), (401, &json!("invalid_client")), "{number}");
+        let line = server.control(Method::GET, &format!("/sandbox/requests/{id}"), None).await.json();
+        assert_eq!(line["client"], "[client_id:…TaQe]", "{line}");
+        let mut shown = line.to_string();
+        for path in [format!("/sandbox/requests/{id}/why"), "/sandbox/requests".to_owned()] {
+            shown.push_str(&server.control(Method::GET, &path, None).await.json().to_string());
+        }
+        shown.push_str(&server.get("/admin/refusals", &admin).await.json().to_string());
+        shown.push_str(&server.get(&format!("/admin/refusals/{id}"), &admin).await.json().to_string());
+        assert!(!shown.contains(&CHOSEN[4..20]), "{shown}");
     }
 }

@@ -24,6 +24,7 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::effects::Delivered;
+use crate::clients::Clients;
 use crate::http::durations::method_name;
 use crate::http::request_context::RequestContext;
 use crate::listener::Break;
@@ -33,9 +34,8 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::claims;
 use crate::sandbox::faults::Firing;
 use crate::sandbox::journal::recorded::{FiredFault, Recorded, Sent};
-use crate::sandbox::journal::redaction::{self, Sender};
+use crate::sandbox::journal::redaction::{self, Redactor, Sender};
 use crate::sandbox::journal::texts::{Part, TextsWriter};
-use crate::text::redaction::redact;
 use crate::time::{Clock as _, SystemClock, UnixMillis, UnixSeconds};
 
 /// How much is stored of a body, and of all fields of a message together, in bytes.
@@ -160,6 +160,8 @@ struct Recording {
     peer: Option<SocketAddr>,
     walk: Option<Facts>,
     fault: Option<FiredFault>,
+    /// To find out whose identifiers the bodies have.
+    clients: Option<Data<Clients>>,
     is_coded: bool,
     has_more_request_fields: bool,
     has_more_answer_fields: bool,
@@ -171,16 +173,19 @@ impl Recording {
         let context: Option<&RequestContext> = request.app_data();
         let walk = context.and_then(RequestContext::facts).cloned();
         let jti = walk.as_ref().and_then(verified_jti);
+        let clients: Option<&Data<Clients>> = request.app_data();
+        let is_client = |client_id: &str| clients.is_some_and(|clients| clients.get(client_id).is_some());
+        let redactor = Redactor { is_client: &is_client };
         let mut texts = TextsWriter::new();
         texts.write(Part::RequestId, |out| {
             let _infallible = context.map(|context| write!(out, "{context}"));
         });
-        texts.write(Part::Client, |out| push_client(out, request, context, walk.as_ref(), &capture));
+        texts.write(Part::Client, |out| push_client(out, request, context, walk.as_ref(), &capture, redactor));
         texts.write(Part::Method, |out| out.push_str(method_name(request.method())));
         let target = request.uri();
         texts.write(Part::Path, |out| out.push_str(&redaction::path(cut(target.path()))));
         texts.write(Part::Query, |out| {
-            out.extend(target.query().map(|query| redaction::query(cut(query))));
+            out.extend(target.query().map(|query| redactor.query(cut(query))));
         });
         let (mut has_more_request_fields, mut has_more_answer_fields) = (false, false);
         texts.write(Part::RequestFields, |out| {
@@ -188,10 +193,10 @@ impl Recording {
             if let Some(authority) = target.authority().filter(|_| !request.headers().contains_key(HOST)) {
                 let _infallible = writeln!(out, "host: {}", redaction::path(cut(authority.as_str())));
             }
-            has_more_request_fields = push_fields(out, request.headers(), jti, Sender::Client);
+            has_more_request_fields = push_fields(out, request.headers(), jti, Sender::Client, redactor);
         });
         texts.write(Part::AnswerFields, |out| {
-            has_more_answer_fields = push_fields(out, response.headers(), None, Sender::Server);
+            has_more_answer_fields = push_fields(out, response.headers(), None, Sender::Server, redactor);
         });
         Self {
             texts,
@@ -199,6 +204,7 @@ impl Recording {
             http: version_name(request.head().version),
             peer: request.peer_addr(),
             fault,
+            clients: clients.cloned(),
             is_coded: request.headers().contains_key(CONTENT_ENCODING),
             has_more_request_fields,
             has_more_answer_fields,
@@ -209,7 +215,9 @@ impl Recording {
 
     /// Records the request. `last` is the part of the answer's body that was not copied.
     fn finish(self, answer: &Copied, last: &[u8]) {
-        let Self { capture, mut texts, peer, .. } = self;
+        let Self { capture, mut texts, peer, clients, .. } = self;
+        let is_client = |client_id: &str| clients.as_ref().is_some_and(|clients| clients.get(client_id).is_some());
+        let redactor = Redactor { is_client: &is_client };
         let Capture { sandbox, clock, at, real_at, started, body } = capture;
         let body = match body {
             Some(body) => body.take(),
@@ -219,12 +227,12 @@ impl Recording {
             if self.is_coded && !body.start.is_empty() {
                 redaction::push_coded_body(out);
             } else {
-                redaction::push_body(out, &body.start, Sender::Client);
+                redactor.push_body(out, &body.start, Sender::Client);
             }
         });
         texts.write(Part::AnswerBody, |out| {
             let start = if answer.start.is_empty() { last } else { &answer.start };
-            redaction::push_body(out, start.get(..MAX_BYTES).unwrap_or(start), Sender::Server);
+            redactor.push_body(out, start.get(..MAX_BYTES).unwrap_or(start), Sender::Server);
         });
         sandbox.journal.record(Recorded {
             texts: texts.finish(),
@@ -335,21 +343,21 @@ fn verified_jti(walk: &Facts) -> Option<&Uuid> {
     }
 }
 
-/// The client that the request proves to be from, else the one that it names. A walk has looked at what it names already:
-/// if it shows none, that is or may be a secret.
+/// The client that the request proves to be from, else the one that it names: a walk has looked at what that is, or it is
+/// looked at here.
 fn push_client(
     out: &mut String,
     request: &HttpRequest,
     context: Option<&RequestContext>,
     walk: Option<&Facts>,
     capture: &Capture,
+    redactor: Redactor<'_>,
 ) {
     let known = walk.and_then(Facts::named_client).or_else(|| context.and_then(RequestContext::caller));
-    let token_request = walk.filter(|walk| matches!(walk, Facts::TokenRequest(_)));
     if let Some(client_id) = known {
         out.push_str(client_id.as_str());
-    } else if let (None, Some(client_id)) = (token_request, claimed_client(request, capture.body.as_deref())) {
-        out.push_str(&redact(client_id.as_str()));
+    } else if let Some(client_id) = claimed_client(request, capture.body.as_deref()) {
+        out.push_str(&redactor.client_id(client_id.as_str()));
     }
 }
 
@@ -359,7 +367,13 @@ fn claimed_client(request: &HttpRequest, body: Option<&RefCell<Copied>>) -> Opti
 }
 
 /// Appends the fields of a message, and returns whether there are more.
-fn push_fields(out: &mut String, headers: &HeaderMap, jti: Option<&Uuid>, sender: Sender) -> bool {
+fn push_fields(
+    out: &mut String,
+    headers: &HeaderMap,
+    jti: Option<&Uuid>,
+    sender: Sender,
+    redactor: Redactor<'_>,
+) -> bool {
     let start = out.len();
     let mut has_more = false;
     for (name, value) in headers {
@@ -372,13 +386,13 @@ fn push_fields(out: &mut String, headers: &HeaderMap, jti: Option<&Uuid>, sender
         out.push_str(": ");
         let value = String::from_utf8_lossy(value.as_bytes());
         if redaction::is_credentials_field(name) {
-            redaction::push_credentials(out, &value, jti);
+            redactor.push_credentials(out, &value, jti);
         } else {
             out.push_str(&value);
         }
         out.push('\n');
     }
-    let redacted = out.get(start..).and_then(|lines| redaction::fields(lines, sender));
+    let redacted = out.get(start..).and_then(|lines| redactor.fields(lines, sender));
     if let Some(redacted) = redacted {
         out.truncate(start);
         out.push_str(&redacted);

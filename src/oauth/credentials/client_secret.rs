@@ -75,13 +75,18 @@ impl ClientSecret {
         secret.weakness(client_id).map_or(Ok(secret), Err)
     }
 
+    /// Whether a text could be a secret by its length and its characters.
+    #[must_use]
+    pub(crate) fn has_form(text: &str) -> bool {
+        (MIN_CHOSEN_CHARS..=MAX_CHOSEN_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
     /// A secret of the right form, even if it is easy to guess.
     pub(crate) fn of_form(text: Zeroizing<String>) -> Result<Self, WeakSecret> {
-        let fits = (MIN_CHOSEN_CHARS..=MAX_CHOSEN_CHARS).contains(&text.len());
         let is_mistyped = |secret: &Self| secret.0.starts_with(SECRET_PREFIX) && !secret.is_well_formed();
-        let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let has_form = Self::has_form(&text);
         let secret = Self(text);
-        if !fits || !is_graphic || is_mistyped(&secret) {
+        if !has_form || is_mistyped(&secret) {
             return Err(WeakSecret::Form);
         }
         Ok(secret)

@@ -43,10 +43,7 @@ pub(crate) enum Sensitive {
 impl Sensitive {
     /// By its name, however that is written: `client_secret`, `clientSecret`, `X-Api-Key`.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
-        // No name that counts is longer, and a name is not copied without a bound.
-        const MAX_NAME_CHARS: usize = 64;
-        let letters = name.chars().filter(char::is_ascii_alphanumeric).take(MAX_NAME_CHARS);
-        let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+        let name = letters(name);
         let name = name.as_str();
         let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         if ends_with(&SECRET_NAMES) || OAUTH_SECRETS.contains(&name) {
@@ -69,6 +66,25 @@ impl Sensitive {
             Self::Secret => secret_mark(value),
         }
     }
+}
+
+/// Whether a name is that of a client's identifier, however that is written.
+pub(crate) fn is_client_id(name: &str) -> bool {
+    letters(name) == "clientid"
+}
+
+/// The letters and digits of a name, in lower case.
+fn letters(name: &str) -> String {
+    // No name that counts is longer, and a name is not copied without a bound.
+    const MAX_NAME_CHARS: usize = 64;
+    let letters = name.chars().filter(char::is_ascii_alphanumeric).take(MAX_NAME_CHARS);
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// An identifier that is no client's and may be a secret, by its last four characters. It is visible ASCII.
+pub(crate) fn client_id_mark(client_id: &str) -> String {
+    let last = client_id.len().checked_sub(4).and_then(|at| client_id.get(at..)).unwrap_or_default();
+    format!("[client_id:…{last}]")
 }
 
 /// Whether it starts as a secret of this server does.

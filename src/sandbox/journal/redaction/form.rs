@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::json;
+use super::hidden::Hidden;
+use super::{Redactor, json};
 use crate::text::redaction::marks::{Sensitive, WITHHELD};
 use crate::text::redaction::{self, Sender, decode, names_a_secret, redact_decoded, redact_unknown};
 
 /// `text`, with parameters as `name=value&…`, without tokens and secrets.
-pub(super) fn redact(text: &str) -> String {
+pub(super) fn redact(text: &str, redactor: Redactor<'_>) -> String {
     let mut redacted = String::with_capacity(text.len());
     for (place, parameter) in text.split('&').enumerate() {
         if place > 0 {
@@ -17,7 +18,7 @@ pub(super) fn redact(text: &str) -> String {
             Some((name, value)) => {
                 redacted.push_str(&redact_unknown_name(name));
                 redacted.push('=');
-                redacted.push_str(&redact_value(name, value));
+                redacted.push_str(&redact_value(name, value, redactor));
             }
             None => redacted.push_str(&redact_unknown(parameter)),
         }
@@ -30,9 +31,10 @@ fn redact_unknown_name(name: &str) -> Cow<'_, str> {
     if Sensitive::of_name(&decode(name)).is_some() { Cow::Borrowed(name) } else { redact_unknown(name) }
 }
 
-fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
-    if let Some(sensitive) = Sensitive::of_name(&decode(name)) {
-        return sensitive.mark(&decode(value)).into();
+fn redact_value<'v>(name: &str, value: &'v str, redactor: Redactor<'_>) -> Cow<'v, str> {
+    let hidden = Hidden::of_name(&decode(name), Sender::Client);
+    if let Some(mark) = hidden.and_then(|hidden| hidden.mark(&decode(value), redactor)) {
+        return mark.into();
     }
     let decoded = decode(value);
     let is_json = json::is_json(&decoded);
@@ -41,7 +43,7 @@ fn redact_value<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     }
     redact_decoded(value, |value| match redaction::redact(value) {
         plain if json::is_json(&plain) => {
-            Some(json::redact(&plain, Sender::Client)).filter(|redacted| redacted != value)
+            Some(json::redact(&plain, Sender::Client, redactor)).filter(|redacted| redacted != value)
         }
         Cow::Borrowed(_) => None,
         Cow::Owned(redacted) => Some(redacted),
@@ -60,6 +62,7 @@ mod tests {
 
     #[test]
     fn a_parameter_is_hidden_by_its_name_or_by_its_value() {
+        let redactor = Redactor { is_client: &|_| true };
         for (text, expected) in [
             ("number=7&limit=10", "number=7&limit=10"),
             (
@@ -92,7 +95,7 @@ mod tests {
             ("", ""),
             ("&&=", "&&="),
         ] {
-            assert_eq!(redact(text), expected, "{text}");
+            assert_eq!(redact(text, redactor), expected, "{text}");
         }
     }
 

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::text::redaction::marks::{Sensitive, WITHHELD};
+use super::Redactor;
+use super::hidden::Hidden;
+use crate::text::redaction::marks::WITHHELD;
 use crate::text::redaction::{self, Sender};
 
 /// Whether the text is to be read as JSON.
@@ -14,9 +16,9 @@ pub(super) fn is_json(text: &str) -> bool {
 }
 
 /// `text` without tokens and secrets.
-pub(super) fn redact(text: &str, sender: Sender) -> String {
+pub(super) fn redact(text: &str, sender: Sender, redactor: Redactor<'_>) -> String {
     let redacted = String::with_capacity(text.len());
-    let mut reader = Reader { rest: text, sender, redacted, next: None, around: Vec::new() };
+    let mut reader = Reader { rest: text, sender, redactor, redacted, next: None, around: Vec::new() };
     reader.read();
     reader.redacted
 }
@@ -24,11 +26,12 @@ pub(super) fn redact(text: &str, sender: Sender) -> String {
 struct Reader<'t> {
     rest: &'t str,
     sender: Sender,
+    redactor: Redactor<'t>,
     redacted: String,
     /// What the next value is, by the name of its member.
-    next: Option<Sensitive>,
+    next: Option<Hidden>,
     /// What the values in each open array and object are, if they are not said to be otherwise.
-    around: Vec<Option<Sensitive>>,
+    around: Vec<Option<Hidden>>,
 }
 
 impl<'t> Reader<'t> {
@@ -59,7 +62,7 @@ impl<'t> Reader<'t> {
     }
 
     /// What the value that starts here is.
-    fn value(&mut self) -> Option<Sensitive> {
+    fn value(&mut self) -> Option<Hidden> {
         self.next.take().or_else(|| self.around.last().copied().flatten())
     }
 
@@ -81,16 +84,13 @@ impl<'t> Reader<'t> {
         let is_name = self.rest.get(1..).is_some_and(|rest| rest.trim_start().starts_with(':'));
         match unescape(raw) {
             Some(name) if is_name => {
-                self.next = Sensitive::of_name(&name);
+                self.next = Hidden::of_name(&name, self.sender);
                 let is_plain = matches!(redaction::redact_encoded(&name), Cow::Borrowed(_));
                 self.redacted.push_str(if is_plain { raw } else { WITHHELD });
             }
             Some(value) => {
-                let redacted = match self.value() {
-                    Some(sensitive) => Some(sensitive.mark(&value)),
-                    None => redacted_value(&value, self.sender),
-                };
-                match redacted {
+                let marked = self.value().and_then(|hidden| hidden.mark(&value, self.redactor));
+                match marked.or_else(|| redacted_value(&value, self.sender, self.redactor)) {
                     Some(redacted) => self.redacted.push_str(&escape(&redacted)),
                     // An escape may have taken the start of what is hidden in it: `\bg_secret_…`.
                     None => self.redacted.push_str(&redaction::redact(raw)),
@@ -111,24 +111,23 @@ impl<'t> Reader<'t> {
         let word = self.take(self.rest.find(end).unwrap_or(self.rest.len()));
         let is_name = self.rest.trim_start().starts_with(':');
         if is_name {
-            self.next = Sensitive::of_name(word);
+            self.next = Hidden::of_name(word, self.sender);
             self.redacted.push_str(&redaction::redact_encoded(word));
             return;
         }
-        match self.value() {
-            Some(sensitive) if !matches!(word, "null" | "true" | "false" | "None") => {
-                let mark = sensitive.mark(word);
-                self.redacted.extend(["\"", &mark, "\""]);
-            }
-            Some(_) => self.redacted.push_str(word),
+        let is_secret = !matches!(word, "null" | "true" | "false" | "None");
+        let hidden = self.value().filter(|_| is_secret);
+        match hidden.and_then(|hidden| hidden.mark(word, self.redactor)) {
+            Some(mark) => self.redacted.extend(["\"", &mark, "\""]),
             None => self.redacted.push_str(&redaction::redact_from(word, self.sender)),
         }
     }
 }
 
 /// A value without tokens and secrets; `None` if it has none. It may be JSON or a form in itself.
-fn redacted_value(value: &str, sender: Sender) -> Option<String> {
-    let redacted = if is_json(value) { redact(value, sender).into() } else { redaction::redact_from(value, sender) };
+fn redacted_value(value: &str, sender: Sender, redactor: Redactor<'_>) -> Option<String> {
+    let redacted =
+        if is_json(value) { redact(value, sender, redactor).into() } else { redaction::redact_from(value, sender) };
     (redacted != value).then(|| redacted.into_owned())
 }
 
@@ -179,6 +178,10 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn redact(text: &str, sender: Sender) -> String {
+        super::redact(text, sender, Redactor { is_client: &|_| true })
+    }
 
     #[test]
     fn a_member_is_hidden_by_its_name_or_by_its_value_and_the_rest_stays_as_it_was_sent() {

@@ -2,17 +2,20 @@
 //!
 //! A token shows as its `jti`, a secret as its last four characters, wherever they stand: in fields, paths, queries and
 //! bodies, percent-encoded or with JSON's escapes. What has the name of a secret is hidden whatever it looks like, for an
-//! operator may choose a secret. Where text names a secret and its form is unknown, it is withheld as a whole.
+//! operator may choose a secret; so is what stands in the place of a client's identifier, and is none. Where text names a
+//! secret and its form is unknown, it is withheld as a whole.
 //!
 //! Pure, and paid for by each request in the sandbox: so most text is only searched for a few letters ([`may_hide`]).
 
 mod form;
+mod hidden;
 mod json;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
+use self::hidden::Hidden;
 pub(crate) use crate::text::redaction::Sender;
 use crate::text::redaction::marks::{Sensitive, TOKEN_START, WITHHELD, is_secret, jti_mark, secret_mark, token_mark};
 use crate::text::redaction::{decode, redact_from, redact_unknown};
@@ -21,7 +24,7 @@ use crate::text::redaction::{decode, redact_from, redact_unknown};
 const CREDENTIALS: &str = "[credentials]";
 
 /// Letters without which text has neither a token nor a secret, nor the name of one, nor an encoding of these.
-const SUSPECT: [&str; 19] = [
+const SUSPECT: [&str; 21] = [
     "eyJ",
     "bg_s",
     "ecret",
@@ -34,6 +37,8 @@ const SUSPECT: [&str; 19] = [
     "ssertion",
     "code",
     "Code",
+    "lient_i",
+    "lientI",
     "rivate",
     "pi_k",
     "pi-k",
@@ -43,16 +48,17 @@ const SUSPECT: [&str; 19] = [
     "%",
 ];
 
+/// Hides what no journal may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Redactor<'c> {
+    /// Whether a client has this identifier.
+    pub(crate) is_client: &'c dyn Fn(&str) -> bool,
+}
+
 /// Whether text may have something to hide, so that it is read more closely.
 #[must_use]
 pub(crate) fn may_hide(text: &str) -> bool {
     SUSPECT.iter().any(|letters| text.contains(letters))
-}
-
-/// A query string.
-#[must_use]
-pub(crate) fn query(query: &str) -> String {
-    if may_hide(query) { form::redact(query) } else { query.to_owned() }
 }
 
 /// A path, or any other text that a client chose.
@@ -61,49 +67,115 @@ pub(crate) fn path(path: &str) -> String {
     if may_hide(path) { redact_unknown(path).into_owned() } else { path.to_owned() }
 }
 
-/// Appends a body, or the start of one.
-pub(crate) fn push_body(out: &mut String, body: &[u8], sender: Sender) {
-    // UTF-16 and compressed text hide what they say from every search.
-    if body.contains(&0) {
-        out.push_str(WITHHELD);
-        return;
-    }
-    let body = String::from_utf8_lossy(body);
-    if !may_hide(&body) {
-        out.push_str(&body);
-    } else if json::is_json(&body) {
-        out.push_str(&json::redact(&body, sender));
-    } else if sender == Sender::Client && form::is_form(&body) {
-        out.push_str(&form::redact(&body));
-    } else {
-        out.push_str(&redact_from(&body, sender));
-    }
-}
-
 /// Appends a body whose coding (gzip, say) is not read here.
 pub(crate) fn push_coded_body(out: &mut String) {
     out.push_str(WITHHELD);
 }
 
-/// Appends the value of an `Authorization` field. `jti` is that of the token, if the gate has verified it: then nothing
-/// is read here.
-pub(crate) fn push_credentials(out: &mut String, value: &str, jti: Option<&Uuid>) {
-    let Some((scheme, credentials)) = value.split_once(' ') else {
-        // The scheme was forgotten.
-        out.push_str(&unnamed(value));
-        return;
-    };
-    // A scheme is a short word; anything else is a secret in the wrong place.
-    if scheme.len() > 16 || !scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        out.push_str(CREDENTIALS);
-        return;
+impl Redactor<'_> {
+    /// A query string.
+    #[must_use]
+    pub(crate) fn query(self, query: &str) -> String {
+        if may_hide(query) { form::redact(query, self) } else { query.to_owned() }
     }
-    out.push_str(scheme);
-    out.push(' ');
-    match jti {
-        Some(jti) => out.push_str(&jti_mark(jti)),
-        None if scheme.eq_ignore_ascii_case("basic") => out.push_str(&basic(credentials.trim())),
-        None => out.push_str(&unnamed(credentials.trim())),
+
+    /// The identifier of a client that a request claims to be from.
+    #[must_use]
+    pub(crate) fn client_id(self, client_id: &str) -> String {
+        self.unknown_client(client_id).unwrap_or_else(|| path(client_id))
+    }
+
+    /// Appends a body, or the start of one.
+    pub(crate) fn push_body(self, out: &mut String, body: &[u8], sender: Sender) {
+        // UTF-16 and compressed text hide what they say from every search.
+        if body.contains(&0) {
+            out.push_str(WITHHELD);
+            return;
+        }
+        let body = String::from_utf8_lossy(body);
+        if !may_hide(&body) {
+            out.push_str(&body);
+        } else if json::is_json(&body) {
+            out.push_str(&json::redact(&body, sender, self));
+        } else if sender == Sender::Client && form::is_form(&body) {
+            out.push_str(&form::redact(&body, self));
+        } else {
+            out.push_str(&redact_from(&body, sender));
+        }
+    }
+
+    /// Appends the value of an `Authorization` field. `jti` is that of the token, if the gate has verified it: then nothing
+    /// is read here.
+    pub(crate) fn push_credentials(self, out: &mut String, value: &str, jti: Option<&Uuid>) {
+        let Some((scheme, credentials)) = value.split_once(' ') else {
+            // The scheme was forgotten.
+            out.push_str(&unnamed(value));
+            return;
+        };
+        // A scheme is a short word; anything else is a secret in the wrong place.
+        if scheme.len() > 16 || !scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            out.push_str(CREDENTIALS);
+            return;
+        }
+        out.push_str(scheme);
+        out.push(' ');
+        match jti {
+            Some(jti) => out.push_str(&jti_mark(jti)),
+            None if scheme.eq_ignore_ascii_case("basic") => out.push_str(&self.basic(credentials.trim())),
+            None => out.push_str(&unnamed(credentials.trim())),
+        }
+    }
+
+    /// The credentials of HTTP Basic (RFC 7617): the client's identifier, and its secret as a mark.
+    fn basic(self, credentials: &str) -> String {
+        let decoded = STANDARD.decode(credentials).ok().and_then(|decoded| String::from_utf8(decoded).ok());
+        match decoded.as_deref().and_then(|decoded| decoded.split_once(':')) {
+            // Both are form-encoded (RFC 6749 section 2.3.1).
+            Some((client_id, secret)) => {
+                let client_id = self.unknown_client(&decode(client_id)).unwrap_or_else(|| path(client_id));
+                format!("{client_id}:{}", Sensitive::Secret.mark(&decode(secret)))
+            }
+            None => CREDENTIALS.to_owned(),
+        }
+    }
+
+    /// `lines` of the form `name: value`, as one text, without tokens and secrets; `None` if it has none. Credentials
+    /// fields are already redacted.
+    #[must_use]
+    pub(crate) fn fields(self, lines: &str, sender: Sender) -> Option<String> {
+        if !may_hide(lines) && !lines.contains("ookie: ") && !lines.contains("api-key") {
+            return None;
+        }
+        let mut redacted = String::with_capacity(lines.len());
+        for line in lines.split_inclusive('\n') {
+            let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+            let value = value.trim_end_matches('\n');
+            redacted.extend([name, ": "]);
+            redacted.push_str(&self.field(name, value, sender));
+            redacted.push('\n');
+        }
+        (redacted != lines).then_some(redacted)
+    }
+
+    fn field(self, name: &str, value: &str, sender: Sender) -> String {
+        match name {
+            _ if is_credentials_field(name) => value.to_owned(),
+            // A cookie is a secret of some other server on this host.
+            "cookie" | "set-cookie" => WITHHELD.to_owned(),
+            "referer" | "location" | "content-location" => self.address(value),
+            _ => {
+                let hidden = Hidden::of_name(name, sender).and_then(|hidden| hidden.mark(value, self));
+                hidden.unwrap_or_else(|| redact_from(value, sender).into_owned())
+            }
+        }
+    }
+
+    /// An address, whose query has parameters.
+    fn address(self, address: &str) -> String {
+        match address.split_once('?') {
+            Some((before, parameters)) => format!("{}?{}", path(before), self.query(parameters)),
+            None => path(address),
+        }
     }
 }
 
@@ -120,61 +192,10 @@ fn unnamed(credentials: &str) -> String {
     }
 }
 
-/// The credentials of HTTP Basic (RFC 7617): the client's identifier, and its secret as a mark.
-fn basic(credentials: &str) -> String {
-    let decoded = STANDARD.decode(credentials).ok().and_then(|decoded| String::from_utf8(decoded).ok());
-    match decoded.as_deref().and_then(|decoded| decoded.split_once(':')) {
-        // Both are form-encoded (RFC 6749 section 2.3.1).
-        Some((client_id, secret)) => {
-            format!("{}:{}", path(client_id), Sensitive::Secret.mark(&decode(secret)))
-        }
-        None => CREDENTIALS.to_owned(),
-    }
-}
-
 /// What the value of a field is by its name alone, in lower case.
 #[must_use]
 pub(crate) fn is_credentials_field(name: &str) -> bool {
     matches!(name, "authorization" | "proxy-authorization")
-}
-
-/// `lines` of the form `name: value`, as one text, without tokens and secrets; `None` if it has none. Credentials
-/// fields are already redacted.
-#[must_use]
-pub(crate) fn fields(lines: &str, sender: Sender) -> Option<String> {
-    if !may_hide(lines) && !lines.contains("ookie: ") && !lines.contains("api-key") {
-        return None;
-    }
-    let mut redacted = String::with_capacity(lines.len());
-    for line in lines.split_inclusive('\n') {
-        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
-        let value = value.trim_end_matches('\n');
-        redacted.extend([name, ": "]);
-        redacted.push_str(&field(name, value, sender));
-        redacted.push('\n');
-    }
-    (redacted != lines).then_some(redacted)
-}
-
-fn field(name: &str, value: &str, sender: Sender) -> String {
-    match name {
-        _ if is_credentials_field(name) => value.to_owned(),
-        // A cookie is a secret of some other server on this host.
-        "cookie" | "set-cookie" => WITHHELD.to_owned(),
-        "referer" | "location" | "content-location" => address(value),
-        _ => match Sensitive::of_name(name) {
-            Some(sensitive) => sensitive.mark(value),
-            None => redact_from(value, sender).into_owned(),
-        },
-    }
-}
-
-/// An address, whose query has parameters.
-fn address(address: &str) -> String {
-    match address.split_once('?') {
-        Some((before, parameters)) => format!("{}?{}", path(before), query(parameters)),
-        None => path(address),
-    }
 }
 
 #[cfg(test)]
@@ -189,16 +210,29 @@ mod tests {
     const SECRET: &str = "bg_secret_demoReaderInTheSandboxOnlyNotForProduction00QG1iY";
     const CHOSEN: &str = "x7#Kq/9+Zr:Lw=3&Vt\"8\\Bn%5Yp_2Mc~4";
 
+    /// Two clients, one of whose identifiers has the form of a secret.
+    const REDACTOR: Redactor<'static> = Redactor {
+        is_client: &|client_id| ["demo-reader", "0198a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"].contains(&client_id),
+    };
+
     fn body_of(body: &str, sender: Sender) -> String {
         let mut out = String::new();
-        push_body(&mut out, body.as_bytes(), sender);
+        REDACTOR.push_body(&mut out, body.as_bytes(), sender);
         out
     }
 
     fn credentials_of(value: &str) -> String {
         let mut out = String::new();
-        push_credentials(&mut out, value, None);
+        REDACTOR.push_credentials(&mut out, value, None);
         out
+    }
+
+    fn query(text: &str) -> String {
+        REDACTOR.query(text)
+    }
+
+    fn fields(lines: &str, sender: Sender) -> Option<String> {
+        REDACTOR.fields(lines, sender)
     }
 
     #[test]
@@ -225,8 +259,31 @@ mod tests {
             assert_eq!(credentials_of(&value), expected, "{value}");
         }
         let mut verified = String::new();
-        push_credentials(&mut verified, "Bearer whatever", Some(&Uuid::nil()));
+        REDACTOR.push_credentials(&mut verified, "Bearer whatever", Some(&Uuid::nil()));
         assert_eq!(verified, "Bearer [jti:00000000-0000-0000-0000-000000000000]");
+    }
+
+    #[test]
+    fn in_the_place_of_a_client_id_only_a_client_or_what_is_too_short_for_a_secret_is_shown() {
+        const UNKNOWN: &str = "x7Kq9ZrLw3Vt8Bn5Yp2Mc4Gh6Dj1Fs0TaQe";
+        let known = "0198a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b";
+        for (client_id, shown) in [
+            (UNKNOWN, "[client_id:…TaQe]"),
+            (known, known),
+            ("demo-reader", "demo-reader"),
+            ("demo-raeder", "demo-raeder"),
+        ] {
+            assert_eq!(REDACTOR.client_id(client_id), shown);
+            let basic = format!("Basic {}", STANDARD.encode(format!("{client_id}:x")));
+            assert_eq!(credentials_of(&basic), format!("Basic {shown}:[secret]"));
+            assert_eq!(query(&format!("a=b&client_id={client_id}")), format!("a=b&client_id={shown}"));
+            let json = |client_id: &str| format!("{{\"client_id\": \"{client_id}\", \"client_secret\": \"\"}}");
+            assert_eq!(body_of(&json(client_id), Sender::Client), json(shown));
+            assert_eq!(body_of(&json(client_id), Sender::Server), json(client_id), "the server names clients alone");
+            let form = body_of(&format!("client%5Fid={}", percent_encoded(client_id)), Sender::Client);
+            assert_eq!(decode(&form), format!("client_id={shown}"));
+            assert_eq!(body_of(&format!("{{clientId: {client_id}}}"), Sender::Client).contains(UNKNOWN), false);
+        }
     }
 
     #[test]
@@ -337,7 +394,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_what_has_nothing_to_hide_stays(text in "\\PC{0,80}", bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             for sender in [Sender::Client, Sender::Server] {
-                push_body(&mut String::new(), &bytes, sender);
+                REDACTOR.push_body(&mut String::new(), &bytes, sender);
                 let stored = body_of(&text, sender);
                 if !may_hide(&text) {
                     prop_assert_eq!(&stored, &text);
