@@ -140,7 +140,7 @@ async fn a_disk_that_cannot_be_read_while_the_store_opens_loses_nothing() {
     let process = site.start();
     process.terminate();
     assert!(process.wait().0.success());
-    facts.missing_from(&site.data_dir()).await.unwrap();
+    let _held = facts.held_by(&site.data_dir()).await.unwrap();
 }
 
 /// The kernel writes what fits, and refuses the rest: writes are half-done, as on a disk that has just
@@ -378,7 +378,7 @@ impl Server {
         let stored: BTreeSet<String> = stored.clients.iter().map(|client| client.client_id.to_string()).collect();
         assert_eq!(shown, stored, "clients in memory, and on the disk");
         store.close().await.unwrap();
-        self.facts.missing_from(&self.site.data_dir()).await.unwrap();
+        let _held = self.facts.held_by(&self.site.data_dir()).await.unwrap();
         println!("outage: 0 of {} acknowledged facts were lost", self.facts.acknowledged().len());
         self.site
     }

@@ -65,6 +65,14 @@ pub enum Fact {
     ZoneGone {
         id: Uuid,
     },
+    /// The state of this moment was saved, to go back to.
+    Saved,
+    /// Asked, not answered: the store has the state of this moment or the saved one, and nothing between the two.
+    GoesBack,
+    /// It has the saved one.
+    WentBack,
+    /// It has not: a cut came first.
+    DidNotGoBack,
 }
 
 /// All that has to be there.
@@ -77,6 +85,8 @@ pub struct Facts {
     /// Changes that the audit log tells of.
     audited: u64,
     acknowledged: Vec<Fact>,
+    saved: Option<Box<Facts>>,
+    may_go_back: bool,
 }
 
 #[derive(Clone, Default)]
@@ -86,6 +96,8 @@ struct Client {
     is_suspended: bool,
     tokens_valid_from: Option<UnixSeconds>,
     admitted: BTreeMap<String, u64>,
+    /// It was registered after the state that the store went back to.
+    is_gone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +122,11 @@ impl Facts {
             | Fact::ZoneMade { .. }
             | Fact::ZoneRenamed { .. }
             | Fact::ZoneLeaves { .. }
-            | Fact::ZoneGone { .. } => false,
+            | Fact::ZoneGone { .. }
+            | Fact::Saved
+            | Fact::GoesBack
+            | Fact::WentBack
+            | Fact::DidNotGoBack => false,
         };
         self.audited += u64::from(is_audited);
         self.acknowledged.push(fact.clone());
@@ -132,7 +148,39 @@ impl Facts {
                     self.zones.insert(id, Zone::Leaving(version));
                 }
             }
+            Fact::Saved => self.saved = Some(Box::new(Self { saved: None, ..self.clone() })),
+            Fact::GoesBack => self.may_go_back = true,
+            Fact::DidNotGoBack => self.may_go_back = false,
+            Fact::WentBack => self.go_back(),
         }
+    }
+
+    /// To the saved state. What came later is gone.
+    fn go_back(&mut self) {
+        let mut saved = self.saved.as_deref().expect("a state that was saved").clone();
+        for id in self.zones.keys() {
+            saved.zones.entry(*id).or_insert(Zone::Gone);
+        }
+        for client_id in
+            self.clients.keys().filter(|client_id| !saved.clients.contains_key(*client_id)).cloned().collect::<Vec<_>>()
+        {
+            saved.client(client_id).is_gone = true;
+        }
+        saved.acknowledged = std::mem::take(&mut self.acknowledged);
+        *self = saved;
+    }
+
+    /// The states that the store may have.
+    fn possible(&self) -> Vec<Self> {
+        if !self.may_go_back {
+            return vec![self.clone()];
+        }
+        let with = |fact| {
+            let mut facts = self.clone();
+            facts.add(fact);
+            facts
+        };
+        vec![with(Fact::DidNotGoBack), with(Fact::WentBack)]
     }
 
     fn client(&mut self, client_id: String) -> &mut Client {
@@ -144,26 +192,29 @@ impl Facts {
         &self.acknowledged
     }
 
-    /// What this folder, opened as the server opens it, does not hold; then a whole server is opened on it.
-    pub async fn missing_from(&self, data_dir: &Path) -> Result<(), String> {
+    /// The facts that this folder holds, opened as the server opens it: these, or those of the saved state if the store may
+    /// have gone back to it. Else what it does not hold. Then a whole server is opened on it.
+    pub async fn held_by(&self, data_dir: &Path) -> Result<Self, String> {
         let clock: SharedClock = Arc::new(SystemClock::new());
         let text = |error: &dyn std::fmt::Display| format!("it does not open: {error}");
         let opened = SledStore::open(&data_dir.join("db")).map_err(|error| text(&error))?;
         let store: Arc<dyn Store> = Arc::new(opened);
-        let missing = self.missing(&store, &clock).await;
-        store.close().await.map_err(|error| text(&error))?;
-        if !missing.is_empty() {
-            return Err(format!(
-                "of {} facts it lacks {}: {}",
-                self.acknowledged.len(),
-                missing.len(),
-                missing.join(", ")
-            ));
+        let (mut held, mut lacks) = (None, Vec::new());
+        for facts in self.possible() {
+            let missing = facts.missing(&store, &clock).await;
+            if missing.is_empty() {
+                held = Some(facts);
+                break;
+            }
+            let count = facts.acknowledged.len();
+            lacks.push(format!("of {count} facts it lacks {}: {}", missing.len(), missing.join(", ")));
         }
+        store.close().await.map_err(|error| text(&error))?;
+        let Some(held) = held else { return Err(lacks.join("; and as the saved state, ")) };
         let mut config = Config::defaults(Edition::Sandbox);
         config.listen = vec![([127, 0, 0, 1], 0).into()];
         config.data_dir = data_dir.to_owned();
-        Server::open(config, clock).await.map(drop).map_err(|error| text(&error))
+        Server::open(config, clock).await.map(|_| held).map_err(|error| text(&error))
     }
 
     async fn missing(&self, store: &Arc<dyn Store>, clock: &SharedClock) -> Vec<String> {
@@ -184,6 +235,10 @@ impl Facts {
         let quota = Quota::open(store.clone(), clock.clone());
         let today = clock.now().day().to_string();
         for (client_id, expected) in &self.clients {
+            if expected.is_gone {
+                missing.extend(clients.get(client_id).map(|_| format!("the end of the client {client_id}")));
+                continue;
+            }
             let Some(client) = clients.get(client_id) else {
                 missing.push(format!("the client {client_id}"));
                 continue;

@@ -16,8 +16,29 @@ use crate::recording::Recorder;
 
 const WRITERS: usize = 4;
 
+/// Where the state is saved that the store goes back to.
+const SNAPSHOT: &str = "/sandbox/snapshots/before";
+
+/// Makes about so many changes. Every second time, the whole store goes back once, to the state before the first of them.
+pub async fn run(gate: &Arc<Gate>, recorder: &Arc<Recorder>, control: &str, changes: u64, random: &mut Random) {
+    if random.below(2) == 0 {
+        return change(gate, recorder, changes, random).await;
+    }
+    let ask = async |method: Method, path: &str| {
+        let answer = gate.sure(gate.request(method, path).bearer_auth(control)).await;
+        assert!(answer.status < 300, "{path}: {}", answer.text());
+    };
+    ask(Method::PUT, SNAPSHOT).await;
+    recorder.acknowledge(&Fact::Saved);
+    change(gate, recorder, changes * 2 / 3, random).await;
+    recorder.acknowledge(&Fact::GoesBack);
+    ask(Method::POST, &format!("{SNAPSHOT}/restore")).await;
+    recorder.acknowledge(&Fact::WentBack);
+    change(gate, recorder, changes / 3, random).await;
+}
+
 /// Makes about so many changes, some at the same time, and waits for all answers.
-pub async fn run(gate: &Arc<Gate>, recorder: &Arc<Recorder>, changes: u64, random: &mut Random) {
+async fn change(gate: &Arc<Gate>, recorder: &Arc<Recorder>, changes: u64, random: &mut Random) {
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
         let writer = Writer {

@@ -3,6 +3,9 @@
 //! and holds all that had been acknowledged by then; the audit log is unbroken, and no quota has grown. The
 //! next life of the server begins in a folder that went through a cut.
 //!
+//! In every second life the whole store goes back once to a snapshot. A cut in the middle of that leaves all of the one state
+//! or all of the other.
+//!
 //! The disk is a model (`disk.rs`): it keeps what was synced, tears and mixes what was not, and nothing else.
 //! A disk that loses what it has synced, or alters what was not written, is not tried.
 //!
@@ -39,7 +42,7 @@ use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use crate::disk::Disk;
-use crate::facts::Facts;
+use crate::facts::{Fact, Facts};
 use crate::gate::Gate;
 use crate::process::{Site, shim};
 use crate::random::Random;
@@ -81,6 +84,8 @@ struct Tally {
     /// Segments of sled's log that were written over a former one, and snapshots that were put in place.
     segments_reused: usize,
     snapshots: usize,
+    /// Replacements of the whole store, which write a file of their own.
+    replacements: usize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,6 +114,7 @@ async fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
     }
     println!("powercut: every folder opened, and 0 facts were lost");
     assert!(cuts < 500 || tally.segments_reused > 0, "so many cuts are to try reused segments too");
+    assert!(cuts < 500 || tally.replacements > 0, "so many cuts are to try replacements of the whole store too");
 }
 
 /// A server's folder, and the recording of its latest process.
@@ -139,7 +145,8 @@ impl Lives {
         let before = recorder.begin(&self.site.folder().canonicalize().unwrap(), known.acknowledged());
         let process = self.site.start();
         let gate = Arc::new(Gate::open(&self.site).await);
-        load::run(&gate, &recorder, changes, random).await;
+        let control = fs::read_to_string(self.site.data_dir().join("sandbox-token")).unwrap();
+        load::run(&gate, &recorder, control.trim(), changes, random).await;
         // Whichever it is, the recording ends here.
         if random.below(2) == 0 {
             gate.will_be_killed();
@@ -170,7 +177,7 @@ impl Lives {
         let mut acknowledged = Facts::default();
         for cut in cuts {
             replay.go_to(cut.place);
-            if let Err(missing) = replay.look_at(cut, self.folder.path()).await {
+            let held = replay.look_at(cut, self.folder.path()).await.unwrap_or_else(|missing| {
                 let saved = self.folder.path().with_extension("kept");
                 fs::rename(self.recording(), &saved).unwrap();
                 panic!(
@@ -180,12 +187,12 @@ impl Lives {
                     saved.display(),
                     cut.place,
                     cut.seed
-                );
-            }
+                )
+            });
             tally.cuts += 1;
             tally.looks += replay.facts.acknowledged().len();
             if cut == last {
-                acknowledged = replay.facts.clone();
+                acknowledged = held;
                 fs::remove_dir_all(self.site.data_dir()).unwrap();
                 replay.disk.cut(self.site.folder(), &mut Random::new(cut.seed));
             }
@@ -195,16 +202,19 @@ impl Lives {
     }
 }
 
-/// Where names change, a segment begins or is cleared, and where the server starts: seldom, and where most could
-/// go wrong.
+/// Where names change, a segment begins or is cleared, where the server starts, and while the whole store goes back:
+/// seldom, and where most could go wrong.
 fn rare_places(recording: &[Record], before: u64) -> Vec<u64> {
-    let mut starts = true;
+    let (mut starts, mut goes_back) = (true, false);
     let mut is_rare = |record: &Record| {
         starts &= record.kind != Kind::Acknowledged;
+        let fact = record.fact();
+        goes_back |= matches!(fact, Some(Fact::GoesBack));
+        goes_back &= !matches!(fact, Some(Fact::WentBack));
         let begins = record.kind == Kind::Write && record.at % SEGMENT_BYTES == 0;
         let is_of_every_commit =
             [Kind::Write, Kind::SyncBegin, Kind::SyncEnd, Kind::Acknowledged].contains(&record.kind);
-        starts || begins || !is_of_every_commit
+        starts || goes_back || begins || !is_of_every_commit
     };
     let places = (0..).zip(recording).skip(usize::try_from(before).unwrap());
     places.filter(|(_, record)| is_rare(record)).map(|(place, _)| place).collect()
@@ -249,11 +259,11 @@ impl<'r> Replay<'r> {
     }
 
     /// Rebuilds the folder as the cut leaves it, and looks for the facts in it.
-    async fn look_at(&self, cut: Cut, scratch: &Path) -> Result<(), String> {
+    async fn look_at(&self, cut: Cut, scratch: &Path) -> Result<Facts, String> {
         let rebuilt = tempfile::tempdir_in(scratch).unwrap();
         self.disk.cut(rebuilt.path(), &mut Random::new(cut.seed));
         let data_dir = rebuilt.path().join("data");
-        let looked = std::panic::AssertUnwindSafe(self.facts.missing_from(&data_dir)).catch_unwind().await;
+        let looked = std::panic::AssertUnwindSafe(self.facts.held_by(&data_dir)).catch_unwind().await;
         looked.unwrap_or_else(|_| Err("it does not open: sled panicked".to_owned()))
     }
 }
@@ -267,7 +277,7 @@ async fn again_alone(again: &str) {
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut replay = Replay::new(&recording);
     replay.go_to(place);
-    replay.look_at(Cut { place, seed }, scratch.path()).await.unwrap();
+    let _held = replay.look_at(Cut { place, seed }, scratch.path()).await.unwrap();
 }
 
 impl Tally {
@@ -279,6 +289,7 @@ impl Tally {
             self.records += usize::from(is_new && record.kind != Kind::Acknowledged);
             self.syncs += usize::from(is_new && record.kind == Kind::SyncEnd);
             self.snapshots += usize::from(is_new && record.kind == Kind::Rename && record.is_snapshot());
+            self.replacements += usize::from(is_new && record.kind == Kind::Rename && record.is_replacement());
             // A segment begins with its header, as a write of its own; the first of a place is its first use.
             let is_header = is_new && record.kind == Kind::Write && record.at % SEGMENT_BYTES == 0 && record.at > 0;
             self.segments_reused += usize::from(is_header && !headers.insert((record.inode, record.at)));
@@ -288,12 +299,13 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cuts, lives, facts, looks, records, syncs, segments_reused, snapshots } = self;
+        let Self { cuts, lives, facts, looks, records, syncs, segments_reused, snapshots, replacements } = self;
         write!(
             out,
             "{cuts} cuts of {lives} lives, {looks} looks at {facts} acknowledged facts; {records} changes of the "
         )?;
-        write!(out, "disk and {syncs} syncs recorded, {segments_reused} segments reused, {snapshots} snapshots")
+        write!(out, "disk and {syncs} syncs recorded, {segments_reused} segments reused, {snapshots} snapshots, ")?;
+        write!(out, "{replacements} replacements of the whole store")
     }
 }
 

@@ -62,6 +62,11 @@ impl Record {
         self.second_path().file_name().is_some_and(|name| name.as_bytes().starts_with(b"snap."))
     }
 
+    /// Whether the new name is of the file of a replacement of the whole store.
+    pub fn is_replacement(&self) -> bool {
+        self.second_path().file_name().is_some_and(|name| name == "replacement")
+    }
+
     /// The fact that was acknowledged.
     pub fn fact(&self) -> Option<Fact> {
         let is_told = self.kind == Kind::Acknowledged;
