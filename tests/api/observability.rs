@@ -119,7 +119,7 @@ async fn every_reason_for_a_denial_has_a_counter_of_its_own() {
         (client_id, token)
     };
     let good = server.token(READER).await;
-    let [header, payload, signature]: [&str; 3] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let [_, payload, signature]: [&str; 3] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let mut other_key = jwt_part(&good, 0);
     other_key["kid"] = json!("another");
     let other_key = URL_SAFE_NO_PAD.encode(other_key.to_string());
