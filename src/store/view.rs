@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::{AbortHandle, JoinError, spawn_blocking};
 
 use super::{ChangeEvent, Keyspace, Revision, Store, StoreError, Watch};
 
@@ -144,9 +144,10 @@ impl<P> Drop for View<P> {
 async fn follow<P: Projection>(view: Weak<View<P>>, store: Arc<dyn Store>, mut watch: Watch) {
     while let Some(event) = watch.next().await {
         if follows::<P>(&event) {
+            let Some(current) = view.upgrade().map(|view| view.current.load_full()) else { return };
+            let Ok(next) = applied_beside(current, event).await else { return };
             let Some(view) = view.upgrade() else { return };
-            let current = view.current.load_full();
-            match applied(&*current, &event) {
+            match next {
                 Some(next) => view.show(next, watch.revision()),
                 None => {
                     view.reached.send_replace(watch.revision());
@@ -243,6 +244,16 @@ fn follows<P: Projection>(event: &ChangeEvent) -> bool {
         ChangeEvent::Committed { .. } => true,
         ChangeEvent::Replaced { .. } => !P::DEPENDS_ON_ORDER,
         ChangeEvent::Resync { .. } => false,
+    }
+}
+
+/// The same as [`applied`]. A large replacement is decoded on a thread for blocking work, as in [`rebuild`]: whoever goes
+/// back to a snapshot waits for all views. `Err` if that thread panicked, or the runtime ends.
+async fn applied_beside<P: Projection>(projection: Arc<P>, event: ChangeEvent) -> Result<Option<P>, JoinError> {
+    if matches!(&event, ChangeEvent::Replaced { changes, .. } if changes.len() > PAGE) {
+        spawn_blocking(move || applied(&*projection, &event)).await
+    } else {
+        Ok(applied(&*projection, &event))
     }
 }
 

@@ -18,6 +18,7 @@ conformance! {
     a_replacement_is_seen_whole_or_not_at_all,
     a_replacement_comes_after_the_commits_before_it,
     a_view_follows_a_replacement_and_can_be_waited_for,
+    a_view_follows_a_large_replacement_and_the_commits_after_it,
     a_view_that_depends_on_the_order_of_changes_is_read_again,
     a_replacement_over_a_limit_is_refused_whole,
     a_closed_store_has_no_content,
@@ -192,6 +193,19 @@ fn restored() -> imbl::OrdMap<String, u64> {
 
 async fn a_view_follows_a_replacement_and_can_be_waited_for(store: Arc<dyn Store>) {
     assert_eq!(follow::<false>(&store).await, Notes { notes: restored(), deletions: 2 });
+}
+
+async fn a_view_follows_a_large_replacement_and_the_commits_after_it(store: Arc<dyn Store>) {
+    let view = View::<Notes<false>>::open(store.clone()).await.unwrap();
+    let named = |n: u64| format!("{n:04}");
+    let large = (0..1_000).map(|n| (NOTES.key(named(n)), NOTES.encode(&n).unwrap())).collect();
+    let replaced = replace(&*store, &large).await;
+    let Outcome::Committed(last) = store.commit(note("0007", 70)).await.unwrap() else { panic!("a conflict") };
+    view.wait_for(replaced).await;
+    assert_eq!(view.load().notes.len(), 1_000);
+    view.wait_for(last).await;
+    let expected = (0..1_000).map(|n| (named(n), if n == 7 { 70 } else { n })).collect();
+    assert_eq!(view.load().notes, expected);
 }
 
 async fn a_view_that_depends_on_the_order_of_changes_is_read_again(store: Arc<dyn Store>) {
