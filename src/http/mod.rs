@@ -25,7 +25,7 @@ pub(crate) mod oauth_endpoint;
 pub mod openapi;
 pub(crate) mod parking;
 pub(crate) mod plain_http;
-pub(crate) mod problems;
+pub(crate) mod problem_pages;
 pub(crate) mod rate_limit_fields;
 pub(crate) mod refusals;
 pub(crate) mod request_context;

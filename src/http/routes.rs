@@ -18,7 +18,7 @@ use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
 use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
 use crate::http::{
-    api_document, health, introspect, metadata, metrics, parking, problems, refusals, revoke, token, usage,
+    api_document, health, introspect, metadata, metrics, parking, problem_pages, refusals, revoke, token, usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
 use crate::oauth::scope::ScopeToken;
@@ -108,9 +108,9 @@ pub fn table() -> Vec<Route> {
         root("/oauth2/authorize")
             .on(Method::GET, Public, metadata::no_sign_in, "authorize", "Says that this server has no sign-in page."),
         root("/problems/{kind}")
-            .on(Method::GET, Public, problems::page, "getProblemPage", "Explains a kind of problem."),
+            .on(Method::GET, Public, problem_pages::page, "getProblemPage", "Explains a kind of problem."),
         root("/static/style.css")
-            .on(Method::GET, Public, problems::style, "getStyle", "The style sheet of the pages."),
+            .on(Method::GET, Public, problem_pages::style, "getStyle", "The style sheet of the pages."),
         root("/livez").also_for_operators()
             .on(Method::GET, Public, health::livez, "getLiveness", "Says that the process is up."),
         root("/readyz").also_for_operators()
