@@ -45,7 +45,6 @@ pub struct ExplainedRefusal {
     #[serde(flatten)]
     pub refusal: Refusal,
     /// How many other refused requests that the reader may see have the same id: a caller may choose an id twice.
-    #[serde(default)]
     pub others: usize,
     /// Why it was refused, and what would have let it through.
     pub explanation: Explanation,

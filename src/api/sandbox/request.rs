@@ -100,7 +100,6 @@ pub struct ShownRequest {
     #[serde(flatten)]
     pub request: RecordedRequest,
     /// How many other requests of the journal have the same id: a caller may choose an id twice.
-    #[serde(default)]
     pub others: usize,
 }
 
@@ -111,7 +110,6 @@ pub struct ExplainedRequest {
     #[serde(flatten)]
     pub line: RequestLine,
     /// How many other requests of the journal have the same id: a caller may choose an id twice.
-    #[serde(default)]
     pub others: usize,
     /// Each check that the gate made, and what would have let it through; without checks if it made none.
     pub explanation: Explanation,
