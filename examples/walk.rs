@@ -31,7 +31,7 @@ const AUDIENCE: &str = "public.api.example.com";
 const ISSUER: &str = "https://localhost:8443";
 const SECRET: &str = "a secret of this example alone, and of nothing else";
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const RIGHT: Right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
+const RIGHT: Right = Right { api: Api::Partner, scope_token: Some(READ_ZONES) };
 /// Limits that no run reaches.
 const LIMITS: Limits = Limits {
     requests_per_second: Rate::per_second(1_000_000),

@@ -274,7 +274,7 @@ impl Admission {
         let may_learn = token.client_id == caller.client_id
             || caller.may_call(&token.audience, &INTROSPECT)
             || caller.may_call(ADMIN_AUDIENCE, &READ_ADMIN);
-        let right = Right::any(Api::Public);
+        let right = Right::any(Api::Partner);
         if may_learn { check_active(&mut Live::at(self, now, &right), token).ok() } else { None }
     }
 
@@ -374,7 +374,7 @@ fn admin_limits(limits: Limits) -> Limits {
 /// The limits that the quota holds requests to this API to. It counts those to the administration, and refuses none.
 fn quota_limits(limits: Limits, api: Api) -> Limits {
     match api {
-        Api::Public => limits,
+        Api::Partner => limits,
         Api::Admin => Limits { enforce: false, ..limits },
     }
 }

@@ -27,7 +27,7 @@ impl Facts {
     pub(crate) fn of_times(not_before: UnixSeconds, expires_at: UnixSeconds, moment: UnixSeconds) -> Option<Self> {
         let unknown = Self {
             moment,
-            right: Right::any(Api::Public),
+            right: Right::any(Api::Partner),
             uses_limits: false,
             audience: "".into(),
             token: Err(Unverified::Bearer(BearerFault::Missing)),

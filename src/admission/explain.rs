@@ -60,7 +60,7 @@ impl Explained for Facts {
     fn checks(&self) -> &'static [Check] {
         match self.right().api {
             _ if !self.uses_limits => CHECKS.get(..OF_CALLER).unwrap_or(&CHECKS),
-            Api::Public => &CHECKS,
+            Api::Partner => &CHECKS,
             Api::Admin => &ADMIN_CHECKS,
         }
     }
@@ -197,7 +197,7 @@ impl Facts {
 
     /// How fast the permits of the throttle come back.
     fn rate(&self) -> String {
-        let rate = self.client.as_deref().filter(|_| self.right().api == Api::Public);
+        let rate = self.client.as_deref().filter(|_| self.right().api == Api::Partner);
         rate.map_or_else(String::new, |client| format!(", and {} more in a second", client.limits.requests_per_second))
     }
 
@@ -271,7 +271,7 @@ mod tests {
         };
         Facts {
             moment: NOON,
-            right: Right { api: Api::Public, scope_token: Some(WRITE_ZONES) },
+            right: Right { api: Api::Partner, scope_token: Some(WRITE_ZONES) },
             uses_limits: true,
             audience: "public".into(),
             token: Ok(token.into()),

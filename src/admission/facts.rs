@@ -193,7 +193,7 @@ impl<'f> Rooms for Recorded<'f> {
     }
 
     fn peek_units(&self, _: &Client) -> Option<Units> {
-        self.facts.units.clone().ok().flatten().filter(|_| self.facts.right.api == Api::Public)
+        self.facts.units.clone().ok().flatten().filter(|_| self.facts.right.api == Api::Partner)
     }
 
     fn refuse(&self, denial: Denial, _: Seen<Arc<AccessToken>>) -> Denial {
@@ -218,7 +218,7 @@ impl Facts {
         });
         Self {
             moment,
-            right: Right { api: Api::Public, scope_token: Some(crate::oauth::scope::WRITE_ZONES) },
+            right: Right { api: Api::Partner, scope_token: Some(crate::oauth::scope::WRITE_ZONES) },
             uses_limits: true,
             audience: "public".into(),
             token: token.map(Arc::new).ok_or(Unverified::Bearer(BearerFault::Missing)),

@@ -59,7 +59,7 @@ impl<'a> Live<'a, Empty<&'a [u8]>> {
 impl<A> Live<'_, A> {
     fn throttle(&self) -> &Throttle {
         match self.right.api {
-            Api::Public => &self.admission.throttle,
+            Api::Partner => &self.admission.throttle,
             Api::Admin => &self.admission.admin_throttle,
         }
     }
@@ -68,7 +68,7 @@ impl<A> Live<'_, A> {
     fn facts(&self, seen: Seen<Arc<VerifiedToken>>, store_error: Option<StoreError>) -> Facts {
         let Admission { revocation, clients, public_audience, admin_audience, .. } = self.admission;
         let audience = match self.right.api {
-            Api::Public => public_audience.clone(),
+            Api::Partner => public_audience.clone(),
             Api::Admin => admin_audience.clone(),
         };
         let (token, client, standing) = match seen {
@@ -97,7 +97,7 @@ impl<A> Live<'_, A> {
     /// What the client has left of its quota, if memory can tell. No quota refuses requests to the administration.
     fn units(&self, client: &Client) -> Option<Units> {
         match self.right.api {
-            Api::Public => self.admission.quota.peek_in_memory(&client.client_id, client.limits),
+            Api::Partner => self.admission.quota.peek_in_memory(&client.client_id, client.limits),
             Api::Admin => None,
         }
     }
@@ -111,7 +111,7 @@ impl<A> Live<'_, A> {
 /// The limits that the throttle holds a client to.
 fn limits_of(api: Api, client: &Client) -> Limits {
     match api {
-        Api::Public => client.limits,
+        Api::Partner => client.limits,
         Api::Admin => admin_limits(client.limits),
     }
 }
@@ -131,7 +131,7 @@ impl<'r, A: Iterator<Item = &'r [u8]>> Rooms for Live<'_, A> {
 
     fn audience(&self) -> &str {
         match self.right.api {
-            Api::Public => &self.admission.public_audience,
+            Api::Partner => &self.admission.public_audience,
             Api::Admin => &self.admission.admin_audience,
         }
     }

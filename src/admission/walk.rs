@@ -119,7 +119,7 @@ pub(super) fn walk_on<R: Rooms>(
     spent: Result<Units, StoreError>,
 ) -> Decision<R::Token, R::Refusal> {
     let mut standing = Standing { permits, units: None };
-    if rooms.right().api == Api::Public {
+    if rooms.right().api == Api::Partner {
         rooms.begins(Check::Quota);
         match spent {
             Ok(units) => standing.units = Some(units),

@@ -53,7 +53,7 @@ impl Targets {
     /// The audience of this name, which is an audience itself or the identifier of a resource.
     fn audience<'n>(&'n self, named: &'n str) -> &'n str {
         match Resource::named(named, &self.issuer).map(|resource| resource.api) {
-            Some(Api::Public) => &self.public_audience,
+            Some(Api::Partner) => &self.public_audience,
             Some(Api::Admin) => ADMIN_AUDIENCE,
             None => named,
         }

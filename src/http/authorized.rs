@@ -32,12 +32,12 @@ pub(crate) struct ReadAdmin;
 pub(crate) struct WriteAdmin;
 
 /// The right to call the partner API at all, for methods that a route does not have.
-pub(crate) struct AnyPublic;
+pub(crate) struct AnyPartner;
 /// The right to call the administration at all.
 pub(crate) struct AnyAdmin;
 
-impl Required for AnyPublic {
-    const RIGHT: Right = Right { api: Api::Public, scope_token: None };
+impl Required for AnyPartner {
+    const RIGHT: Right = Right { api: Api::Partner, scope_token: None };
 }
 
 impl Required for AnyAdmin {
@@ -45,11 +45,11 @@ impl Required for AnyAdmin {
 }
 
 impl Required for ReadZones {
-    const RIGHT: Right = Right { api: Api::Public, scope_token: Some(scope::READ_ZONES) };
+    const RIGHT: Right = Right { api: Api::Partner, scope_token: Some(scope::READ_ZONES) };
 }
 
 impl Required for WriteZones {
-    const RIGHT: Right = Right { api: Api::Public, scope_token: Some(scope::WRITE_ZONES) };
+    const RIGHT: Right = Right { api: Api::Partner, scope_token: Some(scope::WRITE_ZONES) };
 }
 
 impl Required for ReadAdmin {
@@ -128,7 +128,7 @@ impl<R: Required> Authorized<R> {
 
 /// The client whose token for the partner API a request has, whatever its scope. The request costs nothing of any limit.
 pub(super) fn identify(request: &HttpRequest, admission: &Admission) -> Result<Admitted, Problem> {
-    let identified = admission.identify(authorization(request), request.query_string(), Api::Public);
+    let identified = admission.identify(authorization(request), request.query_string(), Api::Partner);
     let admitted = identified.map_err(|denied| refused(*denied, false, request))?;
     note_caller(request, &admitted.client.client_id);
     Ok(admitted)

@@ -104,7 +104,7 @@ pub(super) async fn protected_resource(
         bearer_methods_supported: texts(["header"]),
         resource: format!("{issuer}{}", resource.path),
         resource_name: match resource.api {
-            Api::Public => "Partner API".to_owned(),
+            Api::Partner => "Partner API".to_owned(),
             Api::Admin => "Administration".to_owned(),
         },
         scopes_supported: policy.scopes.iter().filter(|scope_token| resource.has_scope(scope_token)).cloned().collect(),

@@ -19,7 +19,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Scope};
 
 use crate::admission::{Api, Right};
-use crate::http::authorized::{AnyAdmin, AnyPublic, Authorized};
+use crate::http::authorized::{AnyAdmin, AnyPartner, Authorized};
 use crate::http::error::Problem;
 use crate::http::routes::{self, ADMIN, Access, Place, Route, VERSION};
 use crate::http::sandbox::SANDBOX;
@@ -86,8 +86,8 @@ fn serve(config: &mut ServiceConfig, route: &Route, prefix: &str, scope: &str, l
             Access::Client => config
                 .service(resource.default_service(web::to(oauth_endpoint::wrong_method)).wrap(limit.before_reading())),
             // Behind the gate as the methods that it has are.
-            Access::Token(Right { api: Api::Public, scope_token: Some(_) }) => {
-                config.service(resource.default_service(web::to(move |_: Authorized<AnyPublic>| refuse())))
+            Access::Token(Right { api: Api::Partner, scope_token: Some(_) }) => {
+                config.service(resource.default_service(web::to(move |_: Authorized<AnyPartner>| refuse())))
             }
             Access::Token(Right { api: Api::Admin, .. }) => {
                 config.service(resource.default_service(web::to(move |_: Authorized<AnyAdmin>| refuse())))

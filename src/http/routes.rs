@@ -13,7 +13,7 @@ use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
 use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
-use crate::http::authorized::{AnyPublic, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
+use crate::http::authorized::{AnyPartner, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
 use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
@@ -240,7 +240,7 @@ impl<Args> Admits<Args> for Public {
 }
 
 impl<Args> Admits<Args> for AnyToken {
-    const ACCESS: Access = Access::Token(AnyPublic::RIGHT);
+    const ACCESS: Access = Access::Token(AnyPartner::RIGHT);
 }
 
 /// For a number of arguments behind the first. A handler has six at most.

@@ -22,7 +22,7 @@ pub struct Resource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// What partners call.
-    Public,
+    Partner,
     /// What operators call.
     Admin,
 }
@@ -30,16 +30,16 @@ pub enum Api {
 impl Resource {
     /// All resources. The first contains the others.
     pub const ALL: [Self; 12] = [
-        Self { path: "", api: Api::Public },
-        Self { path: "/v3", api: Api::Public },
-        Self { path: "/parking/zones", api: Api::Public },
-        Self { path: "/shared/zones", api: Api::Public },
-        Self { path: "/v3/parking/zones", api: Api::Public },
-        Self { path: "/v3/shared/zones", api: Api::Public },
-        Self { path: "/oauth2/usage", api: Api::Public },
-        Self { path: "/v3/oauth2/usage", api: Api::Public },
-        Self { path: "/oauth2/refusals", api: Api::Public },
-        Self { path: "/v3/oauth2/refusals", api: Api::Public },
+        Self { path: "", api: Api::Partner },
+        Self { path: "/v3", api: Api::Partner },
+        Self { path: "/parking/zones", api: Api::Partner },
+        Self { path: "/shared/zones", api: Api::Partner },
+        Self { path: "/v3/parking/zones", api: Api::Partner },
+        Self { path: "/v3/shared/zones", api: Api::Partner },
+        Self { path: "/oauth2/usage", api: Api::Partner },
+        Self { path: "/v3/oauth2/usage", api: Api::Partner },
+        Self { path: "/oauth2/refusals", api: Api::Partner },
+        Self { path: "/v3/oauth2/refusals", api: Api::Partner },
         Self { path: "/admin", api: Api::Admin },
         Self { path: "/metrics", api: Api::Admin },
     ];
@@ -68,7 +68,7 @@ impl Resource {
     pub(crate) fn has_scope(self, scope_token: &str) -> bool {
         match self.api {
             // `introspect` is a right at the authorization server, not at a resource.
-            Api::Public => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].iter().any(|other| **other == *scope_token),
+            Api::Partner => ![READ_ADMIN, WRITE_ADMIN, INTROSPECT].iter().any(|other| **other == *scope_token),
             Api::Admin => [READ_ADMIN, WRITE_ADMIN].iter().any(|own| **own == *scope_token),
         }
     }
@@ -101,9 +101,9 @@ mod tests {
     fn an_identifier_names_a_resource_of_this_issuer_alone() {
         let issuer = "https://gate.example";
         for (identifier, api) in [
-            ("https://gate.example", Some(Api::Public)),
-            ("https://gate.example/", Some(Api::Public)),
-            ("https://gate.example/v3/parking/zones", Some(Api::Public)),
+            ("https://gate.example", Some(Api::Partner)),
+            ("https://gate.example/", Some(Api::Partner)),
+            ("https://gate.example/v3/parking/zones", Some(Api::Partner)),
             ("https://gate.example/admin", Some(Api::Admin)),
             ("https://gate.example/admin/", Some(Api::Admin)),
             ("https://gate.example//", None),

@@ -200,7 +200,7 @@ async fn a_method_that_a_row_does_not_have_is_refused_behind_the_same_gate() {
         let mut refused = call(&server, &asked, None).await;
         if let Access::Token(Right { api, scope_token: Some(_) }) = asked.access {
             assert_asks_for_a_token(&server, &asked, &refused);
-            let scope_token = if api == Api::Public { "read:zones" } else { "read:admin" };
+            let scope_token = if api == Api::Partner { "read:zones" } else { "read:admin" };
             refused = call(&server, &asked, Some(tokens.without(scope_token))).await;
             assert_ne!(refused.header("ratelimit"), "", "{method} {path}");
         }

@@ -56,7 +56,7 @@ impl Gate {
     /// The walk up to the throttle, without limits.
     fn admit(&self, authorization: &str) -> Result<(), Denial> {
         self.admission
-            .identify(std::iter::once(authorization.as_bytes()), "", Api::Public)
+            .identify(std::iter::once(authorization.as_bytes()), "", Api::Partner)
             .map(drop)
             .map_err(|refusal| refusal.denial)
     }
@@ -174,7 +174,7 @@ fn the_whole_walk_refuses_what_the_first_part_refuses() {
     let token = gate.tokens.issue(&client(), "public", Scope::parse("read:zones").unwrap()).unwrap().access_token;
     let authorization = format!("Bearer {token}");
     runtime.block_on(gate.make(Change::Suspend, &token));
-    let right = Right { api: Api::Public, scope_token: Some(READ_ZONES) };
+    let right = Right { api: Api::Partner, scope_token: Some(READ_ZONES) };
     let walk = runtime.block_on(async { gate.admission.admit(std::iter::once(authorization.as_bytes()), "", &right) });
     let Walk::Decided(decision) = walk else { panic!("it waits for a quota block") };
     assert!(matches!(decision.outcome.map_err(|refusal| refusal.denial), Err(Denial::ClientSuspended)));

@@ -145,7 +145,7 @@ fn kinds_of(access: &Access) -> Vec<Kind> {
         if scope_token.is_some() {
             kinds.extend([Kind::Throttled, Kind::InsufficientScope]);
             // The quota counts an administrator's requests, and refuses none.
-            if *api == Api::Public {
+            if *api == Api::Partner {
                 kinds.extend([Kind::QuotaExceeded, Kind::Unavailable]);
             }
         }
