@@ -8,6 +8,7 @@ mod keys;
 mod new_secret;
 mod registered;
 mod registration;
+mod reports;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::counts::Label as _;
 use crate::failures::FailureSummary;
 use crate::idempotency::MIN_BYTES_FOR_A_SECRET;
 use crate::keys::{KeyError, Keys};
-use crate::limits::{Limits, Rate};
+use crate::limits::{Limits, Rate, UnprovenLimits};
 use crate::oauth::credentials::ClientId;
 use crate::parking::Parking;
 use crate::revocation::Revocation;
@@ -51,6 +52,8 @@ pub(crate) struct Administration {
     keys: Arc<Keys>,
     /// Clients' records in the sample API, which a deletion removes.
     parking: Arc<Parking>,
+    /// The most that a client may call without the report that is required of it.
+    unproven: UnprovenLimits,
     /// When a client's exposed secret last made an audit entry; at most one for each client.
     exposed: HashMap<ClientId, UnixSeconds>,
     /// Called with each client that was deleted.
@@ -131,6 +134,12 @@ pub enum ChangeError {
          of them is 24 hours old before you use a new one"
     )]
     TooManyKeys(u32),
+    /// The client has shown no report, or none that is still valid.
+    #[error("the client has shown no report that is valid")]
+    ReportUnknown,
+    /// The passport is older than the last withdrawal of a report of the client.
+    #[error("was signed before a report of the client was withdrawn, at {0}: have the report signed again")]
+    PassportWithdrawn(UnixSeconds),
     /// No secret could be generated: the system gives no randomness. The server's fault.
     #[error("the system's random source did not answer")]
     NoRandomness,
@@ -157,7 +166,14 @@ impl Administration {
         parking: Arc<Parking>,
     ) -> Self {
         let (exposed, forget_in_memory) = (HashMap::new(), Box::new(|_: &ClientId| {}));
-        Self { store, audit, clock, clients, revocation, keys, parking, exposed, forget_in_memory }
+        let unproven = UnprovenLimits::default();
+        Self { store, audit, clock, clients, revocation, keys, parking, unproven, exposed, forget_in_memory }
+    }
+
+    /// With these limits for clients without the report that is required of them.
+    #[must_use]
+    pub(crate) fn limiting_unproven(self, unproven: UnprovenLimits) -> Self {
+        Self { unproven, ..self }
     }
 
     /// With what a deletion does for those that remember clients in memory, such as the throttles: a client that is

@@ -5,6 +5,7 @@
 //! together with their audit entry; nothing here decides whether a change is allowed.
 
 mod client;
+mod client_report;
 pub mod digest_key;
 pub mod registration;
 mod registry;
@@ -23,12 +24,14 @@ pub use self::client::Client;
 pub(crate) use self::client::MAX_SECRETS;
 #[cfg(test)]
 pub(crate) use self::client::tests::client as example_client;
+pub use self::client_report::ClientReport;
 use self::registry::{CLIENTS, Registry};
 pub use self::secret::Secret;
 use self::uses::SecretUses;
 use crate::api;
 pub use crate::api::client::Status;
 pub use crate::api::secret::SecretStanding;
+use crate::limits::UnprovenLimits;
 use crate::oauth::credentials::{
     ClientAuthentication, ClientId, ClientSecret, DigestKey, Fingerprint, PresentedSecret, SecretDigest,
 };
@@ -128,6 +131,15 @@ impl Clients {
         clients.filter(|client| wanted(client)).take(most).map(|client| client.client_id.clone()).collect()
     }
 
+    /// The first clients whose limits are not those that count at `now`, `most` at most. Looks only at clients whose limits
+    /// depend on a report.
+    pub(crate) fn unsettled(&self, unproven: UnprovenLimits, now: UnixSeconds, most: usize) -> Vec<ClientId> {
+        let registry = self.view.load();
+        let clients = registry.under_report.iter().filter_map(|client_id| registry.by_id.get(client_id));
+        let unsettled = clients.filter(|client| client.is_unsettled(unproven, now));
+        unsettled.take(most).map(|client| client.client_id.clone()).collect()
+    }
+
     /// How many clients there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -189,7 +201,8 @@ impl Clients {
             last_used_at: self.last_used(secret),
             secret_id: secret.secret_id,
         };
-        let Client { client_id, client_name, scope, audience, limits, .. } = client.clone();
+        let Client { client_id, client_name, scope, audience, .. } = client.clone();
+        let limits = client.assigned_limits();
         api::client::Client {
             audience,
             burst: limits.burst,
@@ -199,6 +212,9 @@ impl Clients {
             daily_quota: limits.daily_quota,
             declared: client.declared,
             enforce: limits.enforce,
+            limits_in_effect: (client.limits != limits).then_some(client.limits),
+            report: client.shown_report().cloned(),
+            report_required: client.report_required(),
             requests_per_second: limits.requests_per_second,
             retired_secrets: client.retired_secrets.clone(),
             scope,

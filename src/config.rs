@@ -18,6 +18,7 @@ mod platform;
 mod raw;
 mod refusals;
 mod registration;
+mod reports;
 mod tls;
 mod token_endpoint;
 mod warnings;
@@ -43,6 +44,7 @@ pub use self::refusals::Refusals;
 pub use self::registration::ClientDefaults;
 pub(crate) use self::registration::PUBLIC_AUDIENCE;
 use self::registration::{read_audiences, read_scopes};
+pub use self::reports::Reports;
 pub use self::tls::{CertificateFiles, Tls};
 pub use self::token_endpoint::{FailedAuthentications, TokenEndpoint};
 use crate::files::{self, Reader};
@@ -103,6 +105,8 @@ pub struct Config {
     pub parking: Parking,
     /// `[refusals]`
     pub refusals: Refusals,
+    /// `[reports]`
+    pub reports: Reports,
     /// `[tls]`
     pub tls: Tls,
     /// `[http]`
@@ -216,6 +220,7 @@ impl Config {
             client_defaults: ClientDefaults::read(edition, raw),
             parking: Parking::read(raw),
             refusals: Refusals::read(raw),
+            reports: Reports::read(edition, raw),
             tls: Tls::read(raw),
             http: Http::read(raw),
             log: Log::read(environment, raw),

@@ -325,6 +325,7 @@ mod tests {
             scope = 'write:zones read:zones'
             audience = ['public', 'other']
             token_ttl = 7_200
+            report_required = true
             requests_per_second = 0x0A
             burst = 40
             daily_quota = 'unlimited'
@@ -338,7 +339,7 @@ mod tests {
         ";
         let json = r#"{ "clients": [
             { "client_id": "curbside", "client_name": "Curbside", "scope": "write:zones read:zones",
-              "audience": ["public", "other"], "token_ttl": 7200, "requests_per_second": 10, "burst": 40,
+              "audience": ["public", "other"], "token_ttl": 7200, "report_required": true, "requests_per_second": 10, "burst": 40,
               "daily_quota": null, "enforce": false, "status": "suspended", "secret": { "env": "STRONG" } },
             { "client_id": "quay", "client_name": "Quay", "scope": "read:zones" } ] }"#;
         let read = |(name, text)| {

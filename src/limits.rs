@@ -24,6 +24,36 @@ pub struct Limits {
     pub enforce: bool,
 }
 
+/// The most that a client may call without the report that is required of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct UnprovenLimits {
+    /// Permits that come back in a second.
+    pub requests_per_second: Rate,
+    /// Permits that may be used at once after a rest.
+    pub burst: u32,
+    /// Requests in a UTC day; `None` is unlimited.
+    pub daily_quota: Option<u64>,
+}
+
+impl Default for UnprovenLimits {
+    fn default() -> Self {
+        Self { requests_per_second: Rate::per_second(1), burst: 5, daily_quota: Some(500) }
+    }
+}
+
+impl UnprovenLimits {
+    /// `assigned`, where that is lower than these limits.
+    #[must_use]
+    pub fn lower(self, assigned: Limits) -> Limits {
+        Limits {
+            requests_per_second: assigned.requests_per_second.min(self.requests_per_second),
+            burst: assigned.burst.min(self.burst),
+            daily_quota: [assigned.daily_quota, self.daily_quota].into_iter().flatten().min(),
+            enforce: assigned.enforce,
+        }
+    }
+}
+
 /// Requests per second: 0.001 to 1,000,000, to a millionth. In JSON a number, without a fraction where it has none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(NonZeroU64);
@@ -197,6 +227,23 @@ mod tests {
         }
         assert_eq!("0.5".parse::<Rate>().unwrap().nanos_per_request(), 2_000_000_000);
         assert_eq!(Rate::per_second(3).nanos_per_request(), 333_333_333);
+    }
+
+    #[test]
+    fn without_a_report_each_limit_is_the_lower_of_two() {
+        let unproven = UnprovenLimits { requests_per_second: 2.into(), burst: 5, daily_quota: Some(500) };
+        let limits = |rate: u32, burst, daily_quota, enforce| Limits {
+            requests_per_second: rate.into(),
+            burst,
+            daily_quota,
+            enforce,
+        };
+        assert_eq!(unproven.lower(limits(10, 20, Some(10_000), true)), limits(2, 5, Some(500), true));
+        assert_eq!(unproven.lower(limits(1, 20, Some(7), false)), limits(1, 5, Some(7), false));
+        assert_eq!(unproven.lower(limits(10, 1, None, true)), limits(2, 1, Some(500), true));
+        let no_quota = UnprovenLimits { daily_quota: None, ..unproven };
+        assert_eq!(no_quota.lower(limits(10, 20, None, true)).daily_quota, None);
+        assert_eq!(no_quota.lower(limits(10, 20, Some(9), true)).daily_quota, Some(9));
     }
 
     proptest! {

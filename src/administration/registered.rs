@@ -151,8 +151,8 @@ impl Administration {
         self.alter(&before.client_id, edit, actor).await
     }
 
-    /// Makes one change to a client's record. If `edit` changes nothing, nothing is written.
-    async fn alter(
+    /// Makes one change to a client's record, and settles its limits. If that changes nothing, nothing is written.
+    pub(super) async fn alter(
         &self,
         client_id: &ClientId,
         edit: impl Fn(&mut Client, UnixSeconds) -> Result<Action, ChangeError>,
@@ -163,6 +163,7 @@ impl Administration {
             let (before, stored) = stored.ok_or(ChangeError::ClientUnknown)?;
             let (now, mut client) = (self.clock.now(), before.clone());
             let action = edit(&mut client, now)?;
+            client.settle_limits(self.unproven, now);
             if client == before {
                 return Ok(before);
             }
@@ -217,7 +218,8 @@ fn apply(patch: &ClientPatch, client: &mut Client) {
         client.audience = audience.clone();
     }
     client.token_ttl = patch.token_ttl.unwrap_or(client.token_ttl);
-    client.limits = patch.limits(client.limits);
+    client.assign_limits(patch.limits(client.assigned_limits()));
+    client.require_report(patch.report_required.unwrap_or(client.report_required()));
     client.declared = patch.declared.unwrap_or(client.declared);
     client.status = patch.status.unwrap_or(client.status);
 }

@@ -132,7 +132,12 @@ impl Administration {
     fn normalized(&self, asked: &RegistrationRequest) -> Value {
         let RegistrationRequest { client_id, client_secret, declared, registration } = asked;
         let digest = client_secret.as_ref().map(|secret| self.clients.digest_key().digest(secret));
-        json!({ "client_id": client_id, "client_secret": digest, "declared": declared, "members": registration })
+        let mut members = registration.members();
+        // Answers are remembered from before there was this member.
+        if !registration.report_required {
+            members.remove("report_required");
+        }
+        json!({ "client_id": client_id, "client_secret": digest, "declared": declared, "members": members })
     }
 
     /// The body of the answer, without a secret, and the tag of the client's state.
@@ -151,14 +156,15 @@ impl Administration {
 
     fn new_client(&self, client_id: ClientId, registration: Registration, secret: Secret, declared: bool) -> Client {
         let now = self.clock.now();
-        let Registration { client_name, scope, audience, token_ttl, limits } = registration;
-        Client {
+        let Registration { client_name, scope, audience, token_ttl, report_required, limits } = registration;
+        let mut client = Client {
             client_id,
             client_name,
             scope,
             audience,
             token_ttl,
             limits,
+            report: None,
             status: Status::Active,
             secrets: vec![secret],
             retired_secrets: Vec::new(),
@@ -168,7 +174,10 @@ impl Administration {
             token_epoch: TokenEpoch::random(),
             created_at: now,
             updated_at: now,
-        }
+        };
+        client.require_report(report_required);
+        client.settle_limits(self.unproven, now);
+        client
     }
 
     async fn is_registered(&self, client_id: &ClientId) -> Result<bool, ChangeError> {

@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use uuid::Uuid;
 
+use super::passport::PresentedReport;
 use super::secret::Secret;
-use crate::limits::Rate;
+use crate::limits::{Limits, Rate};
 use crate::oauth::audience::Audience;
 use crate::oauth::credentials::{ClientId, Fingerprint};
 use crate::oauth::scope::Scope;
@@ -32,6 +33,17 @@ pub struct Client {
     pub declared: bool,
     /// Whether a request over a limit is refused, or only counted.
     pub enforce: bool,
+    /// How much it may call now, if that is less than the other members say: the report that is required of it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limits_in_effect: Option<Limits>,
+    /// The report that it has shown, if its passport is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub report: Option<PresentedReport>,
+    /// Whether it has its limits only while it has a valid report of an exam.
+    #[serde(default)]
+    pub report_required: bool,
     /// How many requests come back in a second.
     pub requests_per_second: Rate,
     /// The fingerprints of its last secrets that no longer work.
@@ -132,6 +144,10 @@ pub struct NewClient {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub token_ttl: Option<u64>,
+    /// Whether it has its limits only while it has a valid report of an exam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub report_required: Option<bool>,
     /// How many requests come back in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -174,6 +190,10 @@ pub struct ClientPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub token_ttl: Option<u64>,
+    /// Whether it has its limits only while it has a valid report of an exam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub report_required: Option<bool>,
     /// How many requests come back in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, UnprovenLimits};
 
 /// What this server offers to clients, and what it gives to one that asks for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,6 +38,9 @@ pub struct ClientDefaults {
     /// How much it may call.
     #[serde(flatten)]
     pub limits: Limits,
+    /// The most that it may call without the report that is required of it.
+    #[serde(default)]
+    pub unproven: UnprovenLimits,
 }
 
 impl TtlBounds {
@@ -59,6 +62,7 @@ impl RegistrationPolicy {
             client_defaults: ClientDefaults {
                 token_ttl: 3_600,
                 limits: Limits { requests_per_second: 10.into(), burst: 20, daily_quota: Some(10_000), enforce: true },
+                unproven: UnprovenLimits::default(),
             },
         }
     }

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::client_report::ClientReport;
 use super::registration::Registration;
 use super::secret::Secret;
 use crate::api::client::Status;
+use crate::api::passport::PresentedReport;
 use crate::api::secret::SecretStanding;
-use crate::limits::Limits;
+use crate::limits::{Limits, UnprovenLimits};
 use crate::oauth::audience::{ADMIN_AUDIENCE, Audience};
 use crate::oauth::credentials::{ClientId, Fingerprint};
 use crate::oauth::scope::{Scope, WRITE_ADMIN};
@@ -32,7 +34,7 @@ pub struct Client {
     pub audience: Audience,
     /// How long its access tokens live, in seconds.
     pub token_ttl: u64,
-    /// How much it may call.
+    /// How much it may call now. That is what it was assigned, unless it lacks a report that is required of it.
     pub limits: Limits,
     /// Whether it may call at all.
     pub status: Status,
@@ -41,6 +43,10 @@ pub struct Client {
     /// Its former secrets, the latest last; none of them can be set again. At most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired_secrets: Vec<Fingerprint>,
+    /// What is required and known of the report of its exam. Of most clients nothing is, and older records have no such
+    /// member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<ClientReport>>,
     /// Whether a file of declared clients names it, or once did. Only such a client may be deleted because the file no
     /// longer names it. Older records have no such mark.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -71,8 +77,81 @@ impl Client {
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             token_ttl: self.token_ttl,
-            limits: self.limits,
+            report_required: self.report_required(),
+            limits: self.assigned_limits(),
         }
+    }
+
+    /// Whether it has the limits that it was assigned only while it has a valid report of an exam.
+    #[must_use]
+    pub fn report_required(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.required)
+    }
+
+    /// The report that it has shown, if its passport is valid.
+    #[must_use]
+    pub fn shown_report(&self) -> Option<&PresentedReport> {
+        self.report.as_ref()?.shown.as_ref()
+    }
+
+    /// When a report was last withdrawn: a passport that was signed until then does not count again.
+    pub(crate) fn report_withdrawn_at(&self) -> Option<UnixSeconds> {
+        self.report.as_ref()?.withdrawn_at
+    }
+
+    /// How much it may call with the report that is required of it, if one is.
+    #[must_use]
+    pub fn assigned_limits(&self) -> Limits {
+        self.report.as_ref().and_then(|report| report.assigned).unwrap_or(self.limits)
+    }
+
+    /// Requires a report, or no longer. This and the three changes below count once the limits are
+    /// [settled](Self::settle_limits).
+    pub(crate) fn require_report(&mut self, required: bool) {
+        if required != self.report_required() {
+            self.report.get_or_insert_default().required = required;
+        }
+    }
+
+    /// Assigns other limits.
+    pub(crate) fn assign_limits(&mut self, assigned: Limits) {
+        self.limits = assigned;
+        if let Some(report) = &mut self.report {
+            report.assigned = None;
+        }
+    }
+
+    /// Shows a report.
+    pub(crate) fn show_report(&mut self, shown: PresentedReport) {
+        self.report.get_or_insert_default().shown = Some(shown);
+    }
+
+    /// Withdraws the report that it has shown; `None` if there is none.
+    pub(crate) fn withdraw_report(&mut self, now: UnixSeconds) -> Option<PresentedReport> {
+        let report = self.report.as_mut()?;
+        let withdrawn = report.shown.take()?;
+        report.withdrawn_at = Some(now);
+        Some(withdrawn)
+    }
+
+    /// Sets the limits that count at `now`, and forgets a report whose passport has expired. Every change of the record ends
+    /// with this.
+    pub(crate) fn settle_limits(&mut self, unproven: UnprovenLimits, now: UnixSeconds) {
+        let assigned = self.assigned_limits();
+        let Some(report) = self.report.take() else { return };
+        self.limits = report.limits_due(assigned, unproven, now);
+        self.report = report.settled(assigned, self.limits, now).map(Box::new);
+    }
+
+    /// Whether [`settle_limits`](Self::settle_limits) would change anything.
+    pub(crate) fn is_unsettled(&self, unproven: UnprovenLimits, now: UnixSeconds) -> bool {
+        let Some(report) = &self.report else { return false };
+        report.has_expired(now) || self.limits != report.limits_due(self.assigned_limits(), unproven, now)
+    }
+
+    /// Whether the passport of its report has expired.
+    pub(crate) fn has_expired_report(&self, now: UnixSeconds) -> bool {
+        self.report.as_ref().is_some_and(|report| report.has_expired(now))
     }
 
     /// Whether its registration makes it an administrator: it can change who may call, if it is active and has a
@@ -150,6 +229,7 @@ pub(crate) mod tests {
             audience: vec!["public".to_owned()].into(),
             token_ttl: 3_600,
             limits: Limits { requests_per_second: 1.into(), burst: 1, daily_quota: None, enforce: true },
+            report: None,
             status: Status::Active,
             secrets: Vec::new(),
             retired_secrets: Vec::new(),
@@ -208,6 +288,12 @@ pub(crate) mod tests {
             serde_json::from_str::<Client>(&before).unwrap().retired_secrets.is_empty(),
             "an older record reads too"
         );
+    }
+
+    #[test]
+    fn a_record_of_a_client_without_a_report_is_written_as_it_was() {
+        let written = serde_json::to_string(&client(0)).unwrap();
+        assert!(!written.contains("report"), "its ETag stays what it was: {written}");
     }
 
     #[test]

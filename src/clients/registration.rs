@@ -27,14 +27,25 @@ const DAILY_QUOTA: RangeInclusive<u64> = 1..=100_000_000_000;
 pub(crate) const MAX_NAME_CHARS: usize = 200;
 
 /// The members of a registration.
-pub(crate) const MEMBERS: [&str; 8] =
-    ["client_name", "scope", "audience", "token_ttl", "requests_per_second", "burst", "daily_quota", "enforce"];
+pub(crate) const MEMBERS: [&str; 9] = [
+    "client_name",
+    "scope",
+    "audience",
+    "token_ttl",
+    "report_required",
+    "requests_per_second",
+    "burst",
+    "daily_quota",
+    "enforce",
+];
 /// Members of a client that are changed in another way or never, and how.
-const READ_ONLY: [(&str, &str); 7] = [
+const READ_ONLY: [(&str, &str); 9] = [
     ("client_id", "never changes"),
     ("client_secret", "is rotated with POST /admin/clients/{client_id}/secrets"),
     ("secrets", "is changed with POST and DELETE below /admin/clients/{client_id}/secrets"),
     ("retired_secrets", "is set by the server"),
+    ("limits_in_effect", "follows from the limits, and from the report that is required"),
+    ("report", "is presented with PUT /admin/clients/{client_id}/report"),
     ("tokens_valid_from", "is set by POST /admin/clients/{client_id}/revoke-tokens"),
     ("created_at", "never changes"),
     ("updated_at", "is set by the server"),
@@ -51,6 +62,8 @@ pub struct Registration {
     pub audience: Audience,
     /// How long its tokens live, in seconds.
     pub token_ttl: u64,
+    /// Whether it has its limits only while it has a valid report of an exam.
+    pub report_required: bool,
     /// How much it may call.
     #[serde(flatten)]
     pub limits: Limits,
@@ -67,6 +80,7 @@ impl Registration {
             scope: given.scope.clone()?,
             limits: given.limits(policy.client_defaults.limits),
             token_ttl: given.token_ttl.unwrap_or(policy.client_defaults.token_ttl),
+            report_required: given.report_required.unwrap_or(false),
             audience: given
                 .audience
                 .unwrap_or_else(|| policy.audiences.iter().take(1).cloned().collect::<Vec<_>>().into()),
@@ -120,6 +134,8 @@ pub struct ClientPatch {
     pub audience: Option<Audience>,
     /// How long the next tokens live, in seconds.
     pub token_ttl: Option<u64>,
+    /// Whether the client has its limits only while it has a valid report of an exam.
+    pub report_required: Option<bool>,
     /// Whether the client may call.
     pub status: Option<Status>,
     /// Whether a file declares the client.
@@ -163,6 +179,7 @@ impl ClientPatch {
             scope: reader.optional("scope", |value| read_scope(value, policy)),
             audience: reader.optional("audience", |value| read_audience(value, policy)),
             token_ttl: reader.optional("token_ttl", |value| whole_number(value, &policy.token_ttl.range())),
+            report_required: reader.optional("report_required", flag),
             requests_per_second: reader
                 .optional("requests_per_second", |value| value.as_f64().ok_or(RateFault).and_then(Rate::parse)),
             burst: reader.optional("burst", |value| whole_number(value, &BURST)),
@@ -290,7 +307,8 @@ mod tests {
     fn every_fault_is_named_at_once() {
         let hostile = json!({
             "client_name": "a\u{0}", "scope": "read:everything", "audience": ["public", 1], "token_ttl": 59,
-            "requests_per_second": 0, "burst": 1.5, "daily_quota": 1_000_000_000_000_u64, "enforce": "no", "b/rst~": 1,
+            "report_required": "yes", "requests_per_second": 0, "burst": 1.5, "daily_quota": 1_000_000_000_000_u64,
+            "enforce": "no", "b/rst~": 1,
         });
         assert_eq!(
             parse(hostile).unwrap_err(),
@@ -300,6 +318,7 @@ mod tests {
                 "/scope",
                 "/audience",
                 "/token_ttl",
+                "/report_required",
                 "/requests_per_second",
                 "/burst",
                 "/daily_quota",
@@ -322,7 +341,8 @@ mod tests {
     #[test]
     fn every_member_is_shown_as_it_was_read() {
         let body = json!({ "client_name": "Curbside", "scope": "read:zones write:zones", "audience": ["other", "public"],
-            "token_ttl": 7_200, "requests_per_second": 1, "burst": 2, "daily_quota": 3, "enforce": false });
+            "token_ttl": 7_200, "report_required": true, "requests_per_second": 1, "burst": 2, "daily_quota": 3,
+            "enforce": false });
         let registration = parse(body.clone()).unwrap();
         for name in MEMBERS {
             assert!(registration.members().contains_key(name), "{name}");
@@ -413,6 +433,7 @@ mod tests {
             scope: "read:zones".to_owned(),
             audience: vec!["public".to_owned()],
             token_ttl: Some(7_200),
+            report_required: Some(true),
             requests_per_second: Some(1.into()),
             burst: Some(2),
             daily_quota: Some(DailyQuota::Unlimited),
@@ -427,6 +448,7 @@ mod tests {
             scope: Some("read:zones".to_owned()),
             audience: Some(vec!["public".to_owned()]),
             token_ttl: Some(7_200),
+            report_required: Some(true),
             requests_per_second: Some(1.into()),
             burst: Some(2),
             daily_quota: Some(DailyQuota::Requests(3)),

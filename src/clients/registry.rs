@@ -11,11 +11,12 @@ use crate::store::{Keyspace, Projection};
 /// The records of clients.
 pub(super) const CLIENTS: Keyspace<Client> = Keyspace::new("clients");
 
-/// The clients, and which of them are administrators.
+/// The clients, and which of them are administrators, or have limits that depend on a report.
 #[derive(Clone, Default)]
 pub(super) struct Registry {
     pub(super) by_id: OrdMap<ClientId, Arc<Client>>,
     pub(super) administrators: OrdSet<ClientId>,
+    pub(super) under_report: OrdSet<ClientId>,
 }
 
 impl Projection for Registry {
@@ -27,6 +28,11 @@ impl Projection for Registry {
             self.administrators.insert(client.client_id.clone());
         } else {
             self.administrators.remove(id);
+        }
+        if client.report.is_some() {
+            self.under_report.insert(client.client_id.clone());
+        } else {
+            self.under_report.remove(id);
         }
         // serde reserves four places for a list, and most clients have one secret.
         client.secrets.shrink_to_fit();
@@ -44,6 +50,7 @@ impl Projection for Registry {
 
     fn delete(&mut self, id: &str) {
         self.administrators.remove(id);
+        self.under_report.remove(id);
         self.by_id.remove(id);
     }
 }
@@ -51,9 +58,11 @@ impl Projection for Registry {
 #[cfg(test)]
 mod tests {
     use super::super::client::tests::client;
+    use super::super::client_report::tests::report_until;
     use super::*;
     use crate::oauth::audience::ADMIN_AUDIENCE;
     use crate::oauth::scope::Scope;
+    use crate::time::UnixSeconds;
 
     #[test]
     fn only_administrators_are_searched_for_an_administrator() {
@@ -72,6 +81,22 @@ mod tests {
         registry.put(id.as_str(), admin);
         registry.delete(id.as_str());
         assert_eq!((registry.administrators.len(), registry.by_id.len()), (0, 99));
+    }
+
+    #[test]
+    fn only_clients_under_a_report_are_searched_for_one_that_has_expired() {
+        let mut registry = Registry::default();
+        (0..100).for_each(|number| registry.put("", client(number)));
+        let mut examined = client(7);
+        let id = examined.client_id.clone();
+        examined.show_report(report_until(UnixSeconds::new(100)));
+        registry.put(id.as_str(), examined.clone());
+        assert_eq!(registry.under_report.iter().collect::<Vec<_>>(), [&id]);
+        registry.put(id.as_str(), client(7));
+        assert!(registry.under_report.is_empty());
+        registry.put(id.as_str(), examined);
+        registry.delete(id.as_str());
+        assert!(registry.under_report.is_empty());
     }
 
     #[test]

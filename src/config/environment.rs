@@ -80,7 +80,7 @@ impl Environment {
     }
 
     /// Every variable whose name starts with `BOOMGATE_`.
-    pub(super) fn of_boomgate(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+    pub(crate) fn of_boomgate(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let all = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_os_str()));
         all.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::edition::Edition;
 use super::raw::Raw;
 use crate::admission::ADMIN_AUDIENCE;
-use crate::limits::Rate;
+use crate::limits::{Rate, UnprovenLimits};
 use crate::oauth::scope::{INTROSPECT, READ_ADMIN, READ_ZONES, ScopeToken, WRITE_ADMIN, WRITE_ZONES};
 
 /// The API set of the partner API, unless `audiences` says otherwise.
@@ -24,6 +24,19 @@ pub struct ClientDefaults {
     pub burst: u32,
     /// `daily_quota`: requests in a UTC day; by default 10,000. `None`, written `"unlimited"`, is no quota.
     pub daily_quota: Option<u64>,
+    /// `[client_defaults.unproven]`: the most that a client may call without the report that is required of it; by default
+    /// one request a second, 5 at once, and 500 in a UTC day.
+    pub unproven: UnprovenLimits,
+}
+
+fn read_unproven(raw: &mut Raw) -> UnprovenLimits {
+    let default = UnprovenLimits::default();
+    let quota = "client_defaults.unproven.daily_quota";
+    UnprovenLimits {
+        requests_per_second: raw.rate("client_defaults.unproven.requests_per_second", default.requests_per_second),
+        burst: raw.number("client_defaults.unproven.burst", 1..=1_000_000, default.burst),
+        daily_quota: raw.number_or_unlimited(quota, 1..=100_000_000_000, default.daily_quota),
+    }
 }
 
 impl ClientDefaults {
@@ -33,6 +46,7 @@ impl ClientDefaults {
             requests_per_second: raw.rate("client_defaults.requests_per_second", 10.into()),
             burst: raw.number("client_defaults.burst", 1..=1_000_000, 20),
             daily_quota: raw.number_or_unlimited("client_defaults.daily_quota", 1..=100_000_000_000, Some(10_000)),
+            unproven: read_unproven(raw),
         }
     }
 }

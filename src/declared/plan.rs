@@ -40,6 +40,7 @@ impl Registered {
                 scope: client.scope,
                 audience: client.audience,
                 token_ttl: client.token_ttl,
+                report_required: client.report_required,
                 limits: Limits {
                     requests_per_second: client.requests_per_second,
                     burst: client.burst,

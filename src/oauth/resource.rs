@@ -29,7 +29,7 @@ pub enum Api {
 
 impl Resource {
     /// All resources. The first contains the others.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self { path: "", api: Api::Partner },
         Self { path: "/v3", api: Api::Partner },
         Self { path: "/parking/zones", api: Api::Partner },
@@ -38,6 +38,8 @@ impl Resource {
         Self { path: "/v3/shared/zones", api: Api::Partner },
         Self { path: "/oauth2/usage", api: Api::Partner },
         Self { path: "/v3/oauth2/usage", api: Api::Partner },
+        Self { path: "/oauth2/report", api: Api::Partner },
+        Self { path: "/v3/oauth2/report", api: Api::Partner },
         Self { path: "/oauth2/refusals", api: Api::Partner },
         Self { path: "/v3/oauth2/refusals", api: Api::Partner },
         Self { path: "/admin", api: Api::Admin },

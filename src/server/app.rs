@@ -9,7 +9,7 @@ use actix_web::{App, Error};
 use super::parts::Parts;
 use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
-use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody};
+use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody, ScopedOperations};
 use crate::http::{plain_http, router, routes};
 use crate::sandbox::{Sandbox, Upkeep};
 
@@ -39,6 +39,7 @@ pub(super) fn sandbox_app(
 > {
     api(parts, site)
         .app_data(sandbox.clone())
+        .app_data(Data::new(ScopedOperations(routes::scoped_operations())))
         .app_data(Data::from(Arc::new(JumpUpkeep(parts.clone())) as Arc<dyn Upkeep>))
         .configure(|config| {
             if let Some(gate_state) = &parts.gate_state {
@@ -73,6 +74,7 @@ fn api(
         .app_data(parts.keys.clone())
         .app_data(parts.key_schedule.clone())
         .app_data(parts.parking.clone())
+        .app_data(parts.passports.clone())
         .app_data(parts.policy.clone())
         .app_data(parts.refusals.clone())
         .app_data(parts.clock.clone())

@@ -19,6 +19,7 @@ use super::record::ServerRecord;
 use crate::config::{Config, Edition};
 use crate::declared::{Declared, SECRETS_FOLDER};
 use crate::files::{self, Reader};
+use crate::passports::read_trusted_keys;
 use crate::store::{SledStore, StoreError};
 use crate::time::UnixSeconds;
 use crate::tls::{CertificateFacts, Tls, TlsSettings};
@@ -43,7 +44,7 @@ impl Checked {
     }
 }
 
-/// Checks the data folder, the declared clients and the certificate that these settings name, and the certificate as of
+/// Checks the data folder, the declared clients, the trusted keys and the certificate that these settings name, and the certificate as of
 /// `now`.
 #[must_use]
 pub fn check(config: &Config, now: UnixSeconds) -> Checked {
@@ -52,6 +53,8 @@ pub fn check(config: &Config, now: UnixSeconds) -> Checked {
         faults.push(error);
         None
     });
+    let trusted_keys = config.reports.trusted_keys.as_deref().map(read_trusted_keys);
+    faults.extend(trusted_keys.and_then(Result::err).map(StartError::from));
     let folder = check_folder(&config.data_dir).and_then(|()| check_edition(config));
     let is_usable = folder.is_ok();
     faults.extend(folder.err());

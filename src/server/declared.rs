@@ -163,6 +163,8 @@ fn is_about_one_client(error: &StartError) -> bool {
         | ChangeError::RegisteredGone
         | ChangeError::RegisteredSecretGone
         | ChangeError::TooManyKeys(_)
+        | ChangeError::ReportUnknown
+        | ChangeError::PassportWithdrawn(_)
         | ChangeError::Contended => true,
         ChangeError::NoRandomness | ChangeError::Store(_) | ChangeError::Key(_) => false,
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::administration::ChangeError;
 use crate::declared::{DeclarationError, SecretError};
 use crate::files::Exposure;
+use crate::passports::TrustedKeysError;
 use crate::store::StoreError;
 use crate::tls::TlsError;
 
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The file that `clients_file` names cannot be used.
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
+    /// The file that `reports.trusted_keys` names cannot be used.
+    #[error(transparent)]
+    TrustedKeys(#[from] TrustedKeysError),
     /// The secret of a declared client could not be generated or written.
     #[error(transparent)]
     Secret(#[from] SecretError),

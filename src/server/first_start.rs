@@ -78,6 +78,7 @@ async fn register_admin(parts: &Parts, data_dir: &Path, issuer: &str) -> Result<
         scope: Scope::parse(&format!("{READ_ADMIN} {WRITE_ADMIN}")).map_err(unfit)?,
         audience: vec![ADMIN_AUDIENCE.to_owned()].into(),
         token_ttl: parts.policy.client_defaults.token_ttl,
+        report_required: false,
         limits: OPERATOR_LIMITS,
     };
     let credentials = CredentialsFile::new(client_id.as_str(), secret.expose(), Some(issuer));

@@ -25,6 +25,7 @@ use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
 use crate::oauth::credentials::ClientId;
 use crate::parking::{Bounds, Parking};
+use crate::passports::{Passports, Trust};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     pub(super) keys: Data<Keys>,
     pub(super) key_schedule: Data<Schedule>,
     pub(super) parking: Data<Parking>,
+    pub(super) passports: Data<Passports>,
     pub(super) refusals: Data<Refusals>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
@@ -113,7 +115,9 @@ pub(super) async fn assemble(
         parking.clone(),
     );
     let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone());
-    let administration = Data::new(administration.forgetting_with(forgotten));
+    let administration = administration.forgetting_with(forgotten).limiting_unproven(policy.client_defaults.unproven);
+    let administration = Data::new(administration);
+    let passports = Data::new(passports(config, keys.clone(), clock.clone(), issuer));
     let source_limit = source_limit(config)?;
     let (audit, clients, keys, parking) =
         (Data::from(audit), Data::from(clients), Data::from(keys), Data::from(parking));
@@ -147,6 +151,7 @@ pub(super) async fn assemble(
         keys,
         key_schedule: Data::new(key_schedule(config)),
         parking,
+        passports,
         refusals,
         policy: Data::new(policy),
         clock: Data::new(clock),
@@ -232,6 +237,13 @@ fn forget(
     }
 }
 
+/// Signs the reports of exams, and accepts those that clients show.
+fn passports(config: &Config, keys: Arc<Keys>, clock: SharedClock, issuer: &str) -> Passports {
+    let reports = &config.reports;
+    let trust = Trust { file: reports.trusted_keys.clone(), own_keys: reports.trust_own_keys };
+    Passports::new(keys, clock, issuer.to_owned(), reports.passport_days, trust)
+}
+
 /// How signing keys are made and replaced.
 fn key_schedule(config: &Config) -> Schedule {
     Schedule { algorithm: config.signing_algorithm, rotation_days: config.key_rotation_days }
@@ -244,7 +256,7 @@ fn parking_bounds(config: &Config) -> Bounds {
 
 /// What this server offers to clients.
 pub(super) fn policy(config: &Config) -> RegistrationPolicy {
-    let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota } = config.client_defaults;
+    let ClientDefaults { token_ttl_s, requests_per_second, burst, daily_quota, unproven } = config.client_defaults;
     let bounds = config.edition.token_ttl_s();
     RegistrationPolicy {
         scopes: config.scopes.clone(),
@@ -253,6 +265,7 @@ pub(super) fn policy(config: &Config) -> RegistrationPolicy {
         client_defaults: policy::ClientDefaults {
             token_ttl: token_ttl_s,
             limits: Limits { requests_per_second, burst, daily_quota, enforce: true },
+            unproven,
         },
     }
 }

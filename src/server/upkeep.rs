@@ -70,6 +70,10 @@ async fn do_what_is_due(parts: &Parts) -> bool {
         is_done = false;
         tracing::warn!(%error, "the last uses of secrets were not written; it is tried again");
     }
+    if let Err(error) = parts.administration.settle_limits().await {
+        is_done = false;
+        tracing::warn!(%error, "clients whose report has expired still have their limits; it is tried again");
+    }
     is_done &= maintain_keys(parts).await;
     if let Err(error) = write_summaries(parts, parts.failures.due()).await {
         is_done = false;

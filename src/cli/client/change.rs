@@ -19,7 +19,8 @@ use crate::oauth::credentials::ClientId;
 pub(super) const EDIT_EXAMPLES: &str = "Examples:
   boomgate client edit demo-reader --daily-quota 50000 --burst 40
   boomgate client edit demo-reader --scope 'read:zones write:zones'
-  boomgate client edit demo-reader --enforce false";
+  boomgate client edit demo-reader --enforce false
+  boomgate client edit demo-reader --report-required true";
 
 pub(super) const ROTATE_EXAMPLES: &str = "Examples:
   boomgate client rotate-secret demo-reader
@@ -61,6 +62,9 @@ struct Members {
     /// Whether requests over a limit are refused, or only counted and reported
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     enforce: Option<bool>,
+    /// Whether it has its limits only while it has a valid report of an exam
+    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+    report_required: Option<bool>,
     /// Whether `client sync --prune` may delete it once no file declares it
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     declared: Option<bool>,
@@ -78,6 +82,7 @@ impl Members {
             daily_quota: self.daily_quota,
             enforce: self.enforce,
             declared: self.declared,
+            report_required: self.report_required,
             status: None,
         }
     }

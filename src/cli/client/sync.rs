@@ -201,6 +201,7 @@ fn new_client(client: &Declared, secret: &ClientSecret) -> NewClient {
         scope: registration.scope.to_string(),
         audience: if has("audience") { registration.audience.to_vec() } else { Vec::new() },
         token_ttl: has("token_ttl").then_some(registration.token_ttl),
+        report_required: has("report_required").then_some(registration.report_required),
         requests_per_second: has("requests_per_second").then_some(registration.limits.requests_per_second),
         burst: has("burst").then_some(registration.limits.burst.into()),
         daily_quota: has("daily_quota").then_some(registration.limits.daily_quota.into()),

@@ -15,6 +15,7 @@ use crate::oauth::error::ErrorCode;
 use crate::oauth::parameters::ParameterFault;
 use crate::oauth::token_request::RequestFault;
 use crate::parking::{ParkingError, QueryFault};
+use crate::passports::PassportFault;
 use crate::store::StoreError;
 use crate::tokens::TokenFault;
 
@@ -78,7 +79,12 @@ impl From<ChangeError> for Problem {
             | ChangeError::LastSecret
             | ChangeError::RegisteredGone
             | ChangeError::RegisteredSecretGone => Self::new(Kind::Conflict, detail),
-            ChangeError::ClientUnknown | ChangeError::SecretUnknown => Self::new(Kind::NotFound, detail),
+            ChangeError::ClientUnknown | ChangeError::SecretUnknown | ChangeError::ReportUnknown => {
+                Self::new(Kind::NotFound, detail)
+            }
+            ChangeError::PassportWithdrawn(_) => {
+                Self::invalid_fields(vec![FieldFault::new("/passport", error.to_string())])
+            }
             ChangeError::PreconditionFailed => Self::new(Kind::PreconditionFailed, detail),
             ChangeError::KeyReused => Self::new(Kind::IdempotencyKeyReused, detail),
             ChangeError::KeyTooShort => Self::new(Kind::IdempotencyKeyInvalid, detail),
@@ -103,6 +109,25 @@ impl From<KeyError> for Problem {
                 Self::new(Kind::Conflict, detail)
             }
             KeyError::Busy => Self::unavailable(detail),
+        }
+    }
+}
+
+impl From<PassportFault> for Problem {
+    fn from(fault: PassportFault) -> Self {
+        match fault {
+            PassportFault::NoKeys(cause) => {
+                Self::caused_by(cause, "The keys that sign reports cannot be read: ask the operator of this API.")
+            }
+            PassportFault::Malformed
+            | PassportFault::OtherType
+            | PassportFault::UnknownKey
+            | PassportFault::NoTrustedKey
+            | PassportFault::BadSignature
+            | PassportFault::OtherClaims
+            | PassportFault::Expired(_)
+            | PassportFault::OtherClient(_)
+            | PassportFault::NotReady(_) => Self::invalid_fields(vec![FieldFault::new("/passport", fault.to_string())]),
         }
     }
 }

@@ -5,11 +5,12 @@ use serde_json::Value;
 use utoipa::openapi::Required;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat};
 
-use super::oauth::REFUSAL;
+use super::oauth::{PASSPORT, REFUSAL, REPORT};
 use super::operation::{Documented, TAGGED, integer, json, string};
 use crate::api::audit::{Action, EntriesAfter, NewestEntries};
 use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, RotatedClient};
 use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
+use crate::api::passport::{PassportToPresent, ReportStanding, ReportToSign, SignedReport};
 use crate::api::policy::RegistrationPolicy;
 use crate::api::refusal::{ExplainedRefusal, Refusal};
 use crate::api::revocation::{RevokedToken, TokenRevocation};
@@ -30,7 +31,7 @@ macro_rules! client {
         concat!(
             r#"{ "audience": ["public.api.passportinc.com"], "burst": 40, "client_id": "curbside", "client_name": "Curbside",
             "created_at": "2026-01-25T15:13:21Z", "daily_quota": 10000, "declared": false, "enforce": true,
-            "requests_per_second": 20, "retired_secrets": [], "scope": "read:zones", "secrets": [{
+            "report_required": false, "requests_per_second": 20, "retired_secrets": [], "scope": "read:zones", "secrets": [{
                 "created_at": "2026-01-25T15:13:21Z", "expires_at": null, "fingerprint": "6f1d0b3c2a495e78",
                 "last_used_at": null, "secret_id": "5f2b8c1e-9a4d-4c37-8e60-2d1f7b9a3c54"
             }], "status": "active", "token_ttl": 3600, "tokens_valid_from": "2026-01-25T15:13:21Z",
@@ -66,7 +67,18 @@ const CHECKED: &str = r#"{ "data": [{ "client_id": "curbside", "standing": "curr
 const POLICY: &str = r#"{
     "scopes": ["read:zones", "write:zones"], "audiences": ["public.api.passportinc.com"],
     "token_ttl": { "min": 3600, "max": 86400 },
-    "client_defaults": { "token_ttl": 3600, "requests_per_second": 20, "burst": 40, "daily_quota": 10000, "enforce": true }
+    "client_defaults": {
+        "token_ttl": 3600, "requests_per_second": 20, "burst": 40, "daily_quota": 10000, "enforce": true,
+        "unproven": { "requests_per_second": 1, "burst": 5, "daily_quota": 500 }
+    }
+}"#;
+const TO_SIGN: &str = r#"{
+    "sub": "curbside", "profile": { "name": "default" }, "verdict": "ready", "commit": "d8a7b22", "exam_at": 1769354001,
+    "report_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "boomgate_version": "0.1.0"
+}"#;
+const SIGNED: &str = r#"{
+    "expires_at": "2027-01-25T15:13:21Z", "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c",
+    "passport": "eyJ0eXAiOiJib29tZ2F0ZS1yZXBvcnQrand0In0.e30.c2ln"
 }"#;
 const REVOCATION: &str = r#"{ "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "exp": 1769357601 }"#;
 const REVOKED: &str = r#"{ "expires_at": "2026-01-25T16:13:21Z", "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c" }"#;
@@ -90,7 +102,7 @@ const REFUSED: &str = r#"{
 const METRICS: &str = "# TYPE boomgate_clients gauge\nboomgate_clients 4\n";
 
 pub(super) fn operations() -> Vec<Documented> {
-    [clients(), secrets(), keys(), others()].into_iter().flatten().collect()
+    [clients(), reports(), secrets(), keys(), others()].into_iter().flatten().collect()
 }
 
 fn clients() -> Vec<Documented> {
@@ -129,6 +141,26 @@ fn clients() -> Vec<Documented> {
             .query("days", "How many days, with today.", integer(1, DAYS_KEPT).default(Some(30.into())))
             .read::<ClientUsage>("Its requests, day by day.", USAGE)
             .fails(&[Kind::Unavailable, Kind::MalformedQuery, Kind::NotFound]),
+    ]
+}
+
+fn reports() -> Vec<Documented> {
+    vec![
+        Documented::new("getReport", "").read::<ReportStanding>("What it has shown.", REPORT).fails(&[Kind::NotFound]),
+        Documented::new(
+            "presentReport",
+            "The passport must name the client, say that it is ready, be valid, and be signed by a key that the operator \
+             lists. The limits that the client was assigned count from the next request on.",
+        )
+        .body::<PassportToPresent>(Required::True, &JSON, PASSPORT)
+        .answers::<ReportStanding>(StatusCode::OK, "What it has shown.", &NO_STORE, REPORT)
+        .fails(&[Kind::NotFound]),
+        Documented::new("withdrawReport", "Its passport does not count again, nor one that was signed before.")
+            .no_content(StatusCode::NO_CONTENT, "The report is withdrawn.", &[])
+            .fails(&[Kind::Unavailable, Kind::NotFound]),
+        Documented::new("signReport", "Whoever asks for it vouches for what the passport says.")
+            .body::<ReportToSign>(Required::True, &JSON, TO_SIGN)
+            .answers::<SignedReport>(StatusCode::CREATED, "The passport.", &NO_STORE, SIGNED),
     ]
 }
 

@@ -231,7 +231,9 @@ pub(super) fn tag_of(path: &str) -> &'static str {
     let starts = |prefix: &str| path.starts_with(prefix);
     match path {
         _ if starts("/admin/keys") => "Keys",
-        _ if starts("/admin/clients") || starts("/admin/secrets") || starts("/admin/terms") => "Clients",
+        _ if ["/admin/clients", "/admin/reports", "/admin/secrets", "/admin/terms"].into_iter().any(starts) => {
+            "Clients"
+        }
         _ if starts("/admin") => "Audit and revocation",
         _ if starts("/.well-known") || starts("/openapi") => "Discovery",
         _ if starts("/oauth2") || starts("/shared/access-tokens") => "OAuth",

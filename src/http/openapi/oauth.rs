@@ -6,6 +6,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use super::operation::{Documented, string};
 use crate::api::introspection::Introspection;
+use crate::api::passport::{PassportToPresent, ReportStanding};
 use crate::api::refusal::ExplainedRefusal;
 use crate::api::token::TokenResponse;
 use crate::api::usage::OwnUsage;
@@ -57,6 +58,16 @@ pub(super) const REFUSAL: &str = r#"{
         "passed": false
     }
 }"#;
+pub(super) const PASSPORT: &str = r#"{ "passport": "eyJ0eXAiOiJib29tZ2F0ZS1yZXBvcnQrand0In0.e30.c2ln" }"#;
+pub(super) const REPORT: &str = r#"{
+    "client_id": "curbside", "report": {
+        "boomgate_version": "0.1.0", "commit": "d8a7b22", "exam_at": "2026-01-25T15:13:21Z",
+        "expires_at": "2027-01-25T15:13:21Z", "issued_at": "2026-01-25T15:13:21Z", "issuer": "https://localhost:8443",
+        "jti": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "presented_at": "2026-01-25T15:13:21Z", "profile": { "name": "default" },
+        "report_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    }, "report_required": true
+}"#;
 const USAGE: &str = r#"{
     "client_id": "demo-reader",
     "day": { "quota": 10000, "remaining": 9421, "resets_at": "2026-01-26T00:00:00Z", "used": 579 },
@@ -94,6 +105,20 @@ pub(super) fn operations() -> Vec<Documented> {
         Documented::new("getOwnUsage", "It costs nothing of either limit.")
             .answers::<OwnUsage>(StatusCode::OK, "What is used and left of both limits.", no_store, USAGE)
             .fails(&[Kind::Unavailable]),
+        Documented::new("getOwnReport", "It costs nothing of either limit.").answers::<ReportStanding>(
+            StatusCode::OK,
+            "What it has shown.",
+            no_store,
+            REPORT,
+        ),
+        Documented::new(
+            "presentOwnReport",
+            "The passport must name the client, say that it is ready, be valid, and be signed by a key that the operator \
+             lists. The request counts against both limits.",
+        )
+        .body::<PassportToPresent>(Required::True, &["application/json"], PASSPORT)
+        .answers::<ReportStanding>(StatusCode::OK, "What it has shown.", no_store, REPORT)
+        .fails(&[Kind::Throttled, Kind::QuotaExceeded]),
         Documented::new(
             "getOwnRefusal",
             "It costs nothing of either limit. A request of another client is not found, as one that was not refused.",
