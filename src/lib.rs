@@ -16,7 +16,9 @@
 //!                     handlers, the lowest floor that may use actix; the sandbox; the last refused requests; sockets
 //! 3  admission, client_credentials, administration, declared
 //!                     the order of steps: the two walks, changes by operators, clients that a file declares
+//!    exam             what a client did in each scenario, judged
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit
+//!    passports
 //!                     facts: each owns some prefixes of the store's keys, or a part of memory
 //!    explanation      how a walk is explained: it is taken again over what it saw
 //! 1  store, files     bytes: the ordered store; private and trusted files
@@ -65,6 +67,7 @@ pub mod clients;
 pub mod config;
 pub mod counts;
 mod declared;
+pub mod exam;
 pub(crate) mod explanation;
 pub mod failures;
 pub(crate) mod files;
@@ -77,6 +80,7 @@ pub mod limits;
 pub mod listener;
 pub mod oauth;
 pub mod parking;
+pub mod passports;
 pub mod precondition;
 pub mod quota;
 pub mod refusals;

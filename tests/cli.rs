@@ -5,6 +5,8 @@
 mod config_check;
 #[path = "cli/edges.rs"]
 mod edges;
+#[path = "cli/exam.rs"]
+mod exam;
 #[path = "cli/explained.rs"]
 mod explained;
 #[cfg(target_os = "linux")]
@@ -21,6 +23,8 @@ mod pasted;
 #[path = "cli/private_files.rs"]
 mod private_files;
 mod program;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/sandbox_control.rs"]
 mod sandbox_control;
 #[path = "cli/sandbox_fault.rs"]
@@ -33,6 +37,8 @@ mod set_up;
 mod snapshots;
 #[path = "cli/troubles.rs"]
 mod troubles;
+#[path = "cli/watched.rs"]
+mod watched;
 #[path = "cli/why.rs"]
 mod why;
 

@@ -30,6 +30,15 @@ fn uncommented() -> String {
     DOCUMENTED.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
 }
 
+/// The keys of a table and of those in it, with dots.
+fn keys_of(table: &toml::Table) -> Vec<String> {
+    let below = |(name, value): (&String, &toml::Value)| match value.as_table() {
+        Some(table) => keys_of(table).into_iter().map(|key| format!("{name}.{key}")).collect(),
+        None => vec![name.clone()],
+    };
+    table.iter().flat_map(below).collect()
+}
+
 #[test]
 fn the_documented_file_says_what_the_defaults_are() {
     for edition in [Edition::Serve, Edition::Sandbox] {
@@ -41,13 +50,7 @@ fn the_documented_file_says_what_the_defaults_are() {
 fn the_documented_file_has_every_setting_and_no_other() {
     load(Edition::Serve, &uncommented(), &[]).unwrap();
     let documented: toml::Table = uncommented().parse().unwrap();
-    let mut keys: Vec<String> = documented
-        .iter()
-        .flat_map(|(name, value)| match value.as_table() {
-            Some(table) => table.keys().map(|key| format!("{name}.{key}")).collect(),
-            None => vec![name.clone()],
-        })
-        .collect();
+    let mut keys = keys_of(&documented);
     keys.sort();
     assert_eq!(keys, Config::keys().into_iter().collect::<Vec<_>>());
 }

@@ -11,9 +11,11 @@ use boomgate::api::sandbox::fault::{Variation, Word};
 use boomgate::api::sandbox::token::ForgedKind;
 use boomgate::api::sandbox::trouble::TroubleName;
 use boomgate::counts::Label;
+use boomgate::exam::{Profile, check, scenario};
 use boomgate::http::error::ProblemKind;
 use boomgate::http::routes::{Route, table};
 use boomgate::sandbox::faults::EffectKind;
+use serde_json::Value;
 
 /// What a page calls a file of the repository by: the folders that such paths start with.
 const FOLDERS: [&str; 9] =
@@ -122,6 +124,55 @@ fn the_pages_of_the_sandbox_have_each_name() {
     assert_eq!(names("docs/sandbox/faults.md", "variation"), all_names(Variation::ALL, Word::name));
     assert_eq!(names("docs/sandbox/troubles.md", "trouble"), all_names(TroubleName::ALL, Label::name));
     assert_eq!(names("docs/sandbox/wrong-tokens.md", "kind"), all_names(ForgedKind::ALL, Label::name));
+}
+
+/// The tables of the exam are those of the code, row by row.
+#[test]
+fn the_page_of_the_exam_has_each_check_and_each_scenario() {
+    let page = text(&root().join("docs/exam/checks.md"));
+    let rows = |head: &str| -> Vec<String> {
+        let rows = page.lines().skip_while(|line| !line.starts_with(&format!("| {head} |"))).skip(2);
+        rows.take_while(|row| row.starts_with('|')).map(str::to_owned).collect()
+    };
+    let checks = check::TABLE.iter().map(|check| {
+        let scenarios: Vec<_> = check.scenarios.iter().map(|scenario| format!("`{}`", scenario.name())).collect();
+        let (id, level) = (check.id.name(), check.level.name());
+        format!("| `{id}` | {level} | {} | {} | {} |", check.title, scenarios.join(", "), check.rfc)
+    });
+    let scenarios = scenario::TABLE.iter().map(|one| format!("| `{}` | {} |", one.id.name(), one.title));
+    assert_eq!(rows("check").join("\n"), checks.collect::<Vec<_>>().join("\n"));
+    assert_eq!(rows("scenario").join("\n"), scenarios.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_profile_of_the_page_can_be_read() {
+    let page = text(&root().join("docs/exam/profile.md"));
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let profile = Profile::parse(example).unwrap();
+    assert_eq!((profile.scenarios.len(), profile.waivers.len()), (1, 1));
+}
+
+#[test]
+fn the_page_of_the_report_has_each_member() {
+    let page = text(&root().join("docs/exam/report.md"));
+    let report: Value = serde_json::from_str(&text(&root().join("src/exam/report/specimen.json"))).unwrap();
+    let mut names = BTreeSet::new();
+    collect_names(&report, &mut names);
+    let unnamed: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(names.contains("first_difference") && unnamed.is_empty(), "not in docs/exam/report.md: {unnamed:?}");
+}
+
+fn collect_names<'v>(value: &'v Value, names: &mut BTreeSet<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                names.insert(name);
+                collect_names(value, names);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_names(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn all_names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Vec<&'static str> {

@@ -65,6 +65,7 @@ impl Filler {
                 audience: vec![PUBLIC.to_owned()].into(),
                 token_ttl: 3_600,
                 limits,
+                report: None,
                 status: Status::Active,
                 secrets: vec![Secret::from_plaintext(&key, &ClientSecret::new(Zeroizing::new(secret)), self.now)],
                 retired_secrets: Vec::new(),

@@ -12,6 +12,7 @@
 mod chart;
 mod cost;
 mod driver;
+mod exam;
 mod fill;
 mod gate;
 mod growth;
@@ -68,6 +69,9 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants(9) {
         sandbox::measure(options, work.path(), &mut report).await?;
+    }
+    if options.wants(10) {
+        exam::measure(options, work.path(), &mut report)?;
     }
     report.finish(options)?;
     if options.is_whole() {

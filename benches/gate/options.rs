@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 
-const USAGE: &str = "--quick, --rounds N, --seconds N, --target N (1 to 9, may be repeated), --binary PATH";
+const USAGE: &str = "--quick, --rounds N, --seconds N, --target N (1 to 10, may be repeated), --binary PATH";
 
 /// How often compared servers start anew. The layout of code and memory differs from start to start, and changes the cost
 /// by some percent.
@@ -47,7 +47,7 @@ impl Options {
         if options.seconds == 0 {
             options.seconds = 1;
         }
-        ensure!(options.targets.iter().all(|target| (1..=9).contains(target)), "--target is 1 to 9");
+        ensure!(options.targets.iter().all(|target| (1..=10).contains(target)), "--target is 1 to 10");
         Ok(options)
     }
 

@@ -215,6 +215,7 @@ fn client_of(token: &AccessToken) -> Client {
         audience: vec![token.audience.clone()].into(),
         token_ttl: SECONDS_PER_HOUR,
         limits: Limits { requests_per_second: rate, burst: 1, daily_quota: None, enforce: true },
+        report: None,
         status: Status::Active,
         secrets: Vec::new(),
         retired_secrets: Vec::new(),

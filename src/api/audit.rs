@@ -153,6 +153,14 @@ pub enum Action {
     KeyRevoked,
     /// A signing key was deleted because its last token had expired.
     KeyForgotten,
+    /// A passport was signed for the report of a client.
+    ReportSigned,
+    /// A client showed a report by its passport, or an operator did for it.
+    ReportPresented,
+    /// An operator withdrew the report of a client.
+    ReportWithdrawn,
+    /// The passport of a client's report expired.
+    ReportExpired,
     /// Client authentication failed, once or more often.
     AuthenticationFailed,
 }
@@ -175,6 +183,10 @@ impl Label for Action {
         Self::KeyImported,
         Self::KeyRevoked,
         Self::KeyForgotten,
+        Self::ReportSigned,
+        Self::ReportPresented,
+        Self::ReportWithdrawn,
+        Self::ReportExpired,
         Self::AuthenticationFailed,
     ];
 
@@ -195,6 +207,10 @@ impl Label for Action {
             Self::KeyImported => "key_imported",
             Self::KeyRevoked => "key_revoked",
             Self::KeyForgotten => "key_forgotten",
+            Self::ReportSigned => "report_signed",
+            Self::ReportPresented => "report_presented",
+            Self::ReportWithdrawn => "report_withdrawn",
+            Self::ReportExpired => "report_expired",
             Self::AuthenticationFailed => "authentication_failed",
         }
     }

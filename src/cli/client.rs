@@ -118,6 +118,9 @@ struct Registration {
     /// The requests that it may send in a UTC day, or unlimited [default: the server's client_defaults]
     #[arg(long, value_name = "N", value_parser = parse_quota)]
     daily_quota: Option<DailyQuota>,
+    /// Lower its limits to the server's client_defaults.unproven, until it shows the report of an exam
+    #[arg(long)]
+    report_required: bool,
 }
 
 impl Registration {
@@ -130,6 +133,7 @@ impl Registration {
             requests_per_second: self.requests_per_second,
             burst: self.burst,
             daily_quota: self.daily_quota,
+            report_required: self.report_required.then_some(true),
             ..NewClient::default()
         }
     }
@@ -250,8 +254,12 @@ fn shown(client: &AsSent<Client>, json: bool) -> anyhow::Result<String> {
 
 fn row(client: &Client) -> [String; 6] {
     let Client { client_id, client_name, status, scope, .. } = client;
-    let cells =
-        [client_id.as_str(), client_name, status.name(), &scope.to_string(), &throttle(client), &daily_quota(client)];
+    // The limits that count now.
+    let (throttle, quota) = match &client.limits_in_effect {
+        Some(limits) => (rate(limits.requests_per_second, limits.burst), quota(limits.daily_quota)),
+        None => (throttle(client), daily_quota(client)),
+    };
+    let cells = [client_id.as_str(), client_name, status.name(), &scope.to_string(), &throttle, &quota];
     cells.map(output::printable)
 }
 
@@ -266,19 +274,39 @@ fn members(client: &Client) -> Vec<(&'static str, String)> {
         ("throttle", throttle(client)),
         ("daily quota", daily_quota(client)),
         ("over a limit", if client.enforce { "refused" } else { "counted, not refused" }.to_owned()),
-        ("registered", client.created_at.to_string()),
-        ("changed", client.updated_at.to_string()),
     ];
+    if let Some(limits) = &client.limits_in_effect {
+        let quota = quota(limits.daily_quota);
+        let text = format!("{}, {quota} a day, for want of a report", rate(limits.requests_per_second, limits.burst));
+        members.push(("limits now", text));
+    }
+    if client.report_required || client.report.is_some() {
+        let report = client.report.as_ref();
+        let shown = report.map_or_else(
+            || "required, and none is shown".to_owned(),
+            |report| format!("{}, valid until {}, signed by {}", report.profile.name, report.expires_at, report.issuer),
+        );
+        members.push(("report", shown));
+    }
+    members.extend([("registered", client.created_at.to_string()), ("changed", client.updated_at.to_string())]);
     members.extend(client.secrets.iter().map(|secret| ("secret", secret_line(secret))));
     members
 }
 
 fn throttle(client: &Client) -> String {
-    format!("{}/s, {} at once", client.requests_per_second, client.burst)
+    rate(client.requests_per_second, client.burst)
 }
 
 fn daily_quota(client: &Client) -> String {
-    client.daily_quota.map_or_else(|| UNLIMITED.to_owned(), |quota| quota.to_string())
+    quota(client.daily_quota)
+}
+
+fn rate(requests_per_second: Rate, burst: u32) -> String {
+    format!("{requests_per_second}/s, {burst} at once")
+}
+
+fn quota(daily_quota: Option<u64>) -> String {
+    daily_quota.map_or_else(|| UNLIMITED.to_owned(), |quota| quota.to_string())
 }
 
 fn secret_line(secret: &Secret) -> String {

@@ -7,6 +7,7 @@
 mod admin;
 mod answer;
 mod api;
+mod child;
 mod control;
 mod target;
 mod transport;

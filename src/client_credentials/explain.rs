@@ -259,6 +259,7 @@ fn some_client(facts: &Facts) -> Option<Client> {
         audience: audiences.into_iter().flatten().collect::<Vec<_>>().into(),
         token_ttl: SECONDS_PER_HOUR,
         limits: Limits { requests_per_second: rate, burst: 1, daily_quota: None, enforce: true },
+        report: None,
         status: Status::Active,
         secrets: Vec::new(),
         retired_secrets: Vec::new(),

@@ -23,6 +23,7 @@ pub(crate) mod metadata;
 pub(crate) mod metrics;
 pub(crate) mod oauth_endpoint;
 pub mod openapi;
+mod own_report;
 pub(crate) mod parking;
 pub(crate) mod plain_http;
 pub(crate) mod problem_pages;

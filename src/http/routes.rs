@@ -12,13 +12,16 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
-use crate::http::admin::{audit, clients, keys, refusals as all_refusals, revocations, secrets, usage as client_usage};
+use crate::http::admin::{
+    audit, clients, keys, refusals as all_refusals, reports, revocations, secrets, usage as client_usage,
+};
 use crate::http::authorized::{AnyPartner, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{SANDBOX, clock, faults, requests, snapshots, tokens, troubles};
+use crate::http::sandbox::{SANDBOX, clock, faults, report, requests, snapshots, tokens, troubles};
 use crate::http::{
-    api_document, health, introspect, metadata, metrics, parking, problem_pages, refusals, revoke, token, usage,
+    api_document, health, introspect, metadata, metrics, own_report, parking, problem_pages, refusals, revoke, token,
+    usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
 use crate::oauth::scope::ScopeToken;
@@ -44,6 +47,10 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, AuthenticatedClient, introspect::introspect, "introspectToken", "Says whether a token is active, and what it grants."),
         partner("/oauth2/usage")
             .on(Method::GET, AnyToken, usage::usage, "getOwnUsage", "Shows what the client has used of its limits."),
+
+        partner("/oauth2/report")
+            .on(Method::GET, AnyToken, own_report::show, "getOwnReport", "Shows whether the client has to show a report, and which one it has shown.")
+            .on(Method::PUT, AnyPartner, own_report::present, "presentOwnReport", "Shows the report of the client by its passport."),
 
         partner("/parking/zones").alias("/shared/zones")
             .on(Method::GET, ReadZones, parking::list, "listZones", "Lists zones, a page at a time.")
@@ -71,6 +78,12 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, WriteAdmin, secrets::revoke_tokens, "revokeClientTokens", "Revokes every token of a client."),
         admin("/clients/{client_id}/usage")
             .on(Method::GET, ReadAdmin, client_usage::usage, "getClientUsage", "Shows what a client has used of its daily quota."),
+        admin("/clients/{client_id}/report")
+            .on(Method::GET, ReadAdmin, reports::show, "getReport", "Shows whether a client has to show a report, and which one it has shown.")
+            .on(Method::PUT, WriteAdmin, reports::present, "presentReport", "Shows the report of a client by its passport.")
+            .on(Method::DELETE, WriteAdmin, reports::withdraw, "withdrawReport", "Withdraws the report of a client."),
+        admin("/reports/sign")
+            .on(Method::POST, WriteAdmin, reports::sign, "signReport", "Signs the report of an exam, and answers with its passport."),
         admin("/secrets/check")
             .on(Method::POST, WriteAdmin, secrets::check, "checkSecrets", "Says whether secrets are current, former or unknown."),
         admin("/terms")
@@ -163,6 +176,9 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, ControlToken, troubles::start, "startTrouble", "Makes a trouble happen."),
         sandbox("/tokens")
             .on(Method::POST, ControlToken, tokens::forge, "forgeToken", "Makes a token that is wrong in one way."),
+
+        sandbox("/report/{client_id}")
+            .on(Method::GET, ControlToken, report::show, "getReport", "Judges what the journal has of a client."),
 
         operators("/metrics")
             .on(Method::GET, Public, metrics::open, "getOpenMetrics", "Shows the metrics on the port for operators."),
@@ -405,6 +421,21 @@ fn to_actix(method: &Method) -> actix_web::Route {
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         ref other => web::method(other.clone()),
     }
+}
+
+/// The partners' operations that need a scope, such as `GET /parking/zones/{id}`, with the scope token.
+#[must_use]
+pub fn scoped_operations() -> Vec<(String, String)> {
+    let mut operations = Vec::new();
+    for route in table().iter().filter(|route| route.place == Place::Partner) {
+        let Some(path) = route.paths.first() else { continue };
+        for operation in &route.operations {
+            let Access::Token(right) = &operation.access else { continue };
+            let Some(scope_token) = &right.scope_token else { continue };
+            operations.push((format!("{} {path}", operation.method), scope_token.to_string()));
+        }
+    }
+    operations
 }
 
 /// The scope token that the route of a request needs.

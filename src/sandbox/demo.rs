@@ -97,6 +97,7 @@ impl Demo {
             scope: Scope::parse(self.scope)?,
             audience: audience.into(),
             token_ttl: policy.client_defaults.token_ttl,
+            report_required: false,
             limits: self.limits.unwrap_or(policy.client_defaults.limits),
         })
     }

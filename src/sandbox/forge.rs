@@ -161,6 +161,7 @@ impl Forge<'_> {
             scope: Scope::parse(&READ_ZONES).unwrap_or_default(),
             audience: vec![self.audience().to_owned()].into(),
             token_ttl: defaults.token_ttl,
+            report_required: false,
             limits: defaults.limits,
         };
         let secret = ClientSecret::generate(&SystemRandom::new()).map_err(|_| ChangeError::NoRandomness)?;

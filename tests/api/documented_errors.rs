@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, answer, secret};
+use crate::harness::{
+    ADMIN, ADMIN_AUDIENCE, AUDIENCE, Answer, LIMITED, READER, TestServer, WRITER, answer, claims, secret,
+};
 
 const REFUSED: &str = "refused";
 const NO_UUID: &str = "00000000-0000-4000-8000-000000000000";
@@ -84,6 +86,8 @@ struct Site {
     secret_id: String,
     zone: String,
     kid: String,
+    /// Of the client, and of the one whose token it is.
+    passports: [String; 2],
 }
 
 /// A token for each API.
@@ -120,8 +124,11 @@ impl Site {
         // A request that was refused, of the client whose token reads it.
         let refused = server.request(Method::GET, "/admin/keys").bearer_auth(&tokens.partner);
         assert_eq!(answer(refused.header("x-request-id", REFUSED)).await.status, 401);
+        let owner = text(&claims(&tokens.partner)["sub"]);
+        let passports = [passport(&server, &client_id).await, passport(&server, &owner).await];
         Self {
             http1: server.another_client(false),
+            passports,
             client_id,
             secret_id: text(&client["secrets"][0]["secret_id"]),
             zone: text(&zones["data"][0]["id"]),
@@ -204,6 +211,15 @@ impl Site {
         }
         Answer { status, headers, body: body.as_bytes().to_vec() }
     }
+}
+
+/// A passport that counts for this client.
+async fn passport(server: &TestServer, client_id: &str) -> String {
+    let report = json!({ "sub": client_id, "profile": { "name": "default" }, "verdict": "ready", "exam_at": 0,
+        "report_sha256": "0".repeat(64), "boomgate_version": "0.1.0" });
+    let signed = server.post_json("/admin/reports/sign", &server.admin_token().await, &report).await;
+    assert_eq!(signed.status, 201, "{signed:?}");
+    signed.json()["passport"].as_str().unwrap().to_owned()
 }
 
 struct Request {
@@ -340,6 +356,8 @@ impl Provoker {
                 let body = match error.id.as_str() {
                     "importKey" => Some(json!({ "private_key": RSA })),
                     "revokeAnyToken" => Some(json!({ "token": broken.tokens.partner })),
+                    "presentReport" => Some(json!({ "passport": broken.passports[0] })),
+                    "presentOwnReport" => Some(json!({ "passport": broken.passports[1] })),
                     "checkSecrets" => Some(json!({ "secrets": [{ "client_id": READER, "client_secret": "a" }] })),
                     _ => None,
                 };

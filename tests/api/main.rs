@@ -19,6 +19,7 @@ mod log;
 mod metadata;
 mod misplaced_secrets;
 mod observability;
+mod passport;
 #[allow(unreachable_pub, reason = "other test programs use it too")]
 #[path = "../process/mod.rs"]
 mod process;
@@ -37,6 +38,7 @@ mod sandbox_events;
 mod sandbox_faults;
 mod sandbox_in_a_test;
 mod sandbox_journal;
+mod sandbox_report;
 mod sandbox_snapshots;
 mod sandbox_state;
 mod sandbox_tokens;

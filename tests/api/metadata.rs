@@ -15,7 +15,7 @@ async fn get(server: &TestServer, path: &str) -> Value {
 }
 
 /// The path of every resource of this server (RFC 9728), and the scope tokens that it uses.
-const RESOURCES: [(&str, &[&str]); 12] = [
+const RESOURCES: [(&str, &[&str]); 14] = [
     ("", &["read:zones", "write:zones"]),
     ("/v3", &["read:zones", "write:zones"]),
     ("/parking/zones", &["read:zones", "write:zones"]),
@@ -24,6 +24,8 @@ const RESOURCES: [(&str, &[&str]); 12] = [
     ("/v3/shared/zones", &["read:zones", "write:zones"]),
     ("/oauth2/usage", &["read:zones", "write:zones"]),
     ("/v3/oauth2/usage", &["read:zones", "write:zones"]),
+    ("/oauth2/report", &["read:zones", "write:zones"]),
+    ("/v3/oauth2/report", &["read:zones", "write:zones"]),
     ("/oauth2/refusals", &["read:zones", "write:zones"]),
     ("/v3/oauth2/refusals", &["read:zones", "write:zones"]),
     ("/admin", &["read:admin", "write:admin"]),

@@ -347,7 +347,7 @@ async fn the_policy_says_what_a_registration_may_have() {
             "audiences": [AUDIENCE, ADMIN_AUDIENCE],
             "token_ttl": { "min": 1, "max": 86_400 },
             "client_defaults": { "token_ttl": 3_600, "requests_per_second": 10, "burst": 20, "daily_quota": null,
-                "enforce": true },
+                "enforce": true, "unproven": { "requests_per_second": 1, "burst": 5, "daily_quota": 500 } },
         })
     );
 }

@@ -18,7 +18,7 @@ const SET_UP: &str = "getting-started.md#set-up-your-shell";
 /// The page whose blocks install and start a server; all other pages are read beside a sandbox.
 const SELF_HOSTING: &str = "docs/self-hosting.md";
 /// The pages that show what their blocks print, in blocks of their own.
-const WITH_OUTPUT: &str = "docs/sandbox";
+const WITH_OUTPUT: [&str; 2] = ["docs/sandbox", "docs/exam"];
 /// What such a page leaves out at the end of a line.
 const LEFT_OUT: char = '…';
 /// The shortest identifier, secret or digest, in characters: that of a UUID.
@@ -108,7 +108,7 @@ fn beside_a_sandbox(page: &Page) -> String {
         return String::new();
     }
     let sandbox = Running::start("sandbox");
-    if !page.name.starts_with(WITH_OUTPUT) {
+    if !WITH_OUTPUT.iter().any(|pages| page.name.starts_with(pages)) {
         return paste(sandbox.folder.path(), &script(&lines, &sandbox));
     }
     // Some blocks run what the repository has for readers to copy.

@@ -15,8 +15,10 @@ mod faults;
 #[path = "../api/harness.rs"]
 mod harness;
 mod partners;
+mod passports;
 #[path = "../process/mod.rs"]
 mod process;
+mod report;
 mod resource_servers;
 mod rust;
 mod scripts;

@@ -56,11 +56,11 @@ fn openid_client_needs_nothing_but_discovery() {
 fn the_validators_of_authlib_idpyoidc_and_mcp_take_the_metadata() {
     let sandbox = Sandbox::start(&[]);
     let partner = ["/", "/v3", "/parking/zones", "/shared/zones", "/v3/parking/zones", "/v3/shared/zones"];
-    let partner =
-        partner.into_iter().chain(["/oauth2/usage", "/v3/oauth2/usage", "/oauth2/refusals", "/v3/oauth2/refusals"]);
+    let of_client = ["/oauth2/usage", "/v3/oauth2/usage", "/oauth2/report", "/v3/oauth2/report"];
+    let partner = partner.into_iter().chain(of_client).chain(["/oauth2/refusals", "/v3/oauth2/refusals"]);
     let partner = partner.map(|path| format!("{path} read:zones write:zones\n")).collect::<Vec<_>>().concat();
     let administration = "/admin read:admin write:admin\n/metrics read:admin write:admin\n";
-    assert_eq!(python(&sandbox, "metadata"), format!("authorization server 12\n{partner}{administration}"));
+    assert_eq!(python(&sandbox, "metadata"), format!("authorization server 14\n{partner}{administration}"));
 }
 
 #[test]

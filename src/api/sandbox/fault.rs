@@ -132,6 +132,18 @@ impl RequestRange {
         Self { first: number, last: Some(number) }
     }
 
+    /// The number of the first one.
+    #[must_use]
+    pub const fn first(self) -> u64 {
+        self.first
+    }
+
+    /// The requests up to the one with this number.
+    #[must_use]
+    pub const fn up_to(number: u64) -> Self {
+        Self { first: 1, last: Some(number) }
+    }
+
     /// Whether the request with this number is one of them.
     #[must_use]
     pub fn contains(self, number: u64) -> bool {

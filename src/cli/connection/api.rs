@@ -11,6 +11,9 @@ use ureq::http::Response;
 
 use super::{Answer, Connection, Refused};
 
+/// The longest text that is read, in bytes.
+const MAX_TEXT_BYTES: u64 = 1_024 * 1_024;
+
 /// Calls one server with one token. Every path starts with `/`.
 pub(in crate::cli) struct Api {
     connection: Connection,
@@ -36,6 +39,17 @@ impl Api {
         let Connection { agent, .. } = &self.connection;
         let get = || agent.get(self.connection.address(path)).query_pairs(query.iter().copied());
         self.call(|| get().header("Authorization", &self.authorization).call())?.read()
+    }
+
+    /// The body of an answer that is no JSON, of at most 1 MiB.
+    pub(in crate::cli) fn get_text(&self, path: &str) -> anyhow::Result<String> {
+        let request = self.connection.agent.get(self.connection.address(path));
+        match request.header("Authorization", &self.authorization).call() {
+            Ok(mut response) if response.status() == 200 => {
+                Ok(response.body_mut().with_config().limit(MAX_TEXT_BYTES).read_to_string()?)
+            }
+            other => bail!("{}", self.connection.answer(other)?.refusal()),
+        }
     }
 
     /// Server-sent events, without an end: after the one with this id, if there is one.

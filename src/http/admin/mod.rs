@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod clients;
 pub(super) mod keys;
 pub(super) mod refusals;
+pub(super) mod reports;
 pub(super) mod revocations;
 pub(super) mod secrets;
 pub(super) mod usage;
@@ -20,7 +21,7 @@ use crate::json::{self, Document};
 use crate::precondition::EntityTag;
 
 /// The members of a body that is one JSON object.
-async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
+pub(super) async fn read_members(request: &HttpRequest, payload: Payload) -> Result<Map<String, Value>, Problem> {
     parse_members(&body::read_json(request, payload).await?)
 }
 

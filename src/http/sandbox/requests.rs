@@ -20,8 +20,8 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::journal::filter::{Filter, Search};
 use crate::sandbox::journal::{Found, view};
 
-const TAKES: &str = "The journal takes limit (1 to 100), cursor, client, phase, method, path, unless_header, status, injected and \
-     since, each once.";
+const TAKES: &str = "The journal takes limit (1 to 100), cursor, client, phase, method, path, unless_header, status, injected, \
+     since and before, each once.";
 
 const EXAMPLE: &str = "Send a search as one JSON object, such as {\"client\": \"demo-writer\", \"status\": \"4xx\"}.";
 
@@ -31,7 +31,7 @@ pub(in crate::http) async fn list(
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let (cursor, Search { filter, limit }) = read_query(request.query_string())?;
+    let (cursor, Search { filter, before: upper, limit }) = read_query(request.query_string())?;
     if wants_events(&request) {
         return request_events::follow(&request, sandbox, filter);
     }
@@ -39,6 +39,7 @@ pub(in crate::http) async fn list(
     let before = cursor.map(|cursor| Cursor::place(&cursor, &name)).transpose().map_err(|_| {
         Problem::new(ProblemKind::InvalidCursor, "Send next_cursor as you received it, with the same filters.")
     })?;
+    let before = [before, upper].into_iter().flatten().min();
     let filter = filter.in_journal(sandbox.journal.last());
     let page = sandbox.journal.newest(before, limit, |number, request| filter.wants(number, request));
     let page = RequestPage {
@@ -80,9 +81,9 @@ pub(in crate::http) async fn find(
     payload: web::Payload,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let Search { filter, limit } = read_search(&request, payload).await?;
+    let Search { filter, before, limit } = read_search(&request, payload).await?;
     let filter = filter.in_journal(sandbox.journal.last());
-    let page = sandbox.journal.newest(None, limit, |number, request| filter.wants(number, request));
+    let page = sandbox.journal.newest(before, limit, |number, request| filter.wants(number, request));
     let found = FoundRequests {
         data: page.requests.iter().map(|(number, request)| view::whole(*number, request)).collect(),
         has_more: page.more_before.is_some(),
@@ -98,10 +99,11 @@ pub(in crate::http) async fn count(
     payload: web::Payload,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let Search { filter, .. } = read_search(&request, payload).await?;
+    let Search { filter, before, .. } = read_search(&request, payload).await?;
     let last = sandbox.journal.last();
     let filter = filter.in_journal(last);
-    let count = sandbox.journal.count(|number, request| filter.wants(number, request));
+    let is_before = |number: u64| before.is_none_or(|before| number < before);
+    let count = sandbox.journal.count(|number, request| is_before(number) && filter.wants(number, request));
     Ok(answer(&mut HttpResponse::Ok(), &RequestCount { count, last }))
 }
 
@@ -138,7 +140,7 @@ fn read_query(query: &str) -> Result<(Option<String>, Search), Problem> {
         let value = value.into_owned();
         let before = match &*name {
             "cursor" => cursor.replace(value).map(Value::String),
-            "limit" => {
+            "limit" | "before" => {
                 members.insert(name.into_owned(), value.parse::<u64>().map_or(Value::String(value), Value::from))
             }
             "injected" => {

@@ -10,8 +10,8 @@ use crate::json::{Reader, flag, whole_number};
 use crate::sandbox::faults::{Matcher, RequestFacts, read_search};
 use crate::time::UnixSeconds;
 
-const MEMBERS: [&str; 9] =
-    ["client", "phase", "method", "path", "unless_header", "status", "injected", "since", "limit"];
+const MEMBERS: [&str; 10] =
+    ["client", "phase", "method", "path", "unless_header", "status", "injected", "since", "before", "limit"];
 /// How many requests one answer has.
 const MAX_LIMIT: u64 = 100;
 const DEFAULT_LIMIT: usize = 25;
@@ -29,6 +29,8 @@ pub(crate) struct Filter {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Search {
     pub(crate) filter: Filter,
+    /// Only requests with a lower number: those before a page that was read.
+    pub(crate) before: Option<u64>,
     pub(crate) limit: usize,
 }
 
@@ -58,8 +60,9 @@ impl Search {
         let status = reader.optional("status", Statuses::read);
         let injected = reader.optional("injected", flag);
         let since = reader.optional("since", Since::read);
+        let before = reader.optional("before", |value| whole_number(value, &(1..=u64::MAX)));
         let limit = reader.optional("limit", |value| whole_number(value, &(1..=MAX_LIMIT))).unwrap_or(DEFAULT_LIMIT);
-        reader.finish(Some(Self { filter: Filter { matcher, status, injected, since }, limit }))
+        reader.finish(Some(Self { filter: Filter { matcher, status, injected, since }, before, limit }))
     }
 }
 

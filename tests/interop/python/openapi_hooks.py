@@ -24,7 +24,7 @@ class Administration:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
-@schemathesis.auth(refresh_interval=1).apply_to(path_regex="^/(parking|shared/zones|oauth2/usage)")
+@schemathesis.auth(refresh_interval=1).apply_to(path_regex="^/(parking|shared/zones|oauth2/(usage|report))")
 class Partner(Administration):
     def get(self, case, context):
         return token(os.environ["AUDIENCE"])
