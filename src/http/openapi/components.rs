@@ -220,7 +220,7 @@ pub(super) fn path_parameter(name: &str) -> RefOr<Parameter> {
         "secret_id" => ("The secret's identifier.", uuid()),
         "client_id" => ("The client's identifier.", string().pattern(Some("^[A-Za-z0-9._~-]{1,64}$"))),
         "request_id" => ("The request's id, as `X-Request-Id` of its answer has it.", string().max_length(Some(128))),
-        "kid" => ("The key's name.", string().pattern(Some("^[A-Za-z0-9_-]{1,64}$"))),
+        "kid" => ("The key's name: its thumbprint (RFC 7638).", string().pattern(Some("^[A-Za-z0-9_-]{43}$"))),
         "kind" => ("The kind of problem.", string().enum_values(Some(Kind::ALL.map(Kind::slug)))),
         _ => ("", string()),
     };

@@ -48,6 +48,7 @@ const INTROSPECTION: &str = r#"{
 pub(super) const REFUSAL: &str = r#"{
     "at": "2026-01-25T15:13:21Z", "check": "throttle", "client_id": "demo-reader", "method": "GET",
     "path": "/parking/zones", "reason": "throttled", "request_id": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "status": 429,
+    "others": 0,
     "explanation": {
         "checks": [
             { "check": "throttle", "expected": "at most 40 requests at once, and 20 more in a second",
