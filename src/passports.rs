@@ -100,7 +100,7 @@ impl Passports {
         Self { keys, clock, issuer, valid_for_s: valid_for_days * SECONDS_PER_DAY, trust }
     }
 
-    /// Signs what the caller says of a report: whoever may ask for it vouches for it.
+    /// Signs what the caller says of a report: the caller vouches for it.
     pub fn sign(&self, report: ReportToSign) -> Result<SignedReport, KeyError> {
         let now = self.clock.now();
         let key = self.keys.signing(now).ok_or(KeyError::Crypto)?;

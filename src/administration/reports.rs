@@ -43,7 +43,7 @@ impl Administration {
         self.alter(client_id, edit, actor).await
     }
 
-    /// Withdraws the report of a client. Its passport does not count again, whoever presents it, and no other that was
+    /// Withdraws the report of a client. Its passport does not count again for any client, and no other that was
     /// signed until now.
     pub(crate) async fn withdraw_report(&self, client_id: &ClientId, actor: &Actor) -> Result<Client, ChangeError> {
         let edit = |client: &mut Client, now: UnixSeconds| {

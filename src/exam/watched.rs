@@ -25,7 +25,7 @@ pub struct Watched {
     pub operations: Vec<(String, String)>,
     /// Its requests that the journal has, in any order.
     pub requests: Vec<RecordedRequest>,
-    /// What it sent in the clear, as far as it can be told to be its.
+    /// What it sent in the clear, as far as it can be attributed to it.
     pub plain_http: PlainHttp,
 }
 

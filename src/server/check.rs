@@ -44,8 +44,8 @@ impl Checked {
     }
 }
 
-/// Checks the data folder, the declared clients, the trusted keys and the certificate that these settings name, and the certificate as of
-/// `now`.
+/// Checks the data folder, the declared clients, the trusted keys and the certificate that these settings name, and the
+/// certificate as of `now`.
 #[must_use]
 pub fn check(config: &Config, now: UnixSeconds) -> Checked {
     let mut faults = Vec::new();

@@ -247,8 +247,8 @@ fn follows<P: Projection>(event: &ChangeEvent) -> bool {
     }
 }
 
-/// The same as [`applied`]. A large replacement is decoded on a thread for blocking work, as in [`rebuild`]: whoever goes
-/// back to a snapshot waits for all views. `Err` if that thread panicked, or the runtime ends.
+/// The same as [`applied`]. A large replacement is decoded on a thread for blocking work, as in [`rebuild`]: a return to
+/// a snapshot waits for all views. `Err` if that thread panicked, or the runtime ends.
 async fn applied_beside<P: Projection>(projection: Arc<P>, event: ChangeEvent) -> Result<Option<P>, JoinError> {
     if matches!(&event, ChangeEvent::Replaced { changes, .. } if changes.len() > PAGE) {
         spawn_blocking(move || applied(&*projection, &event)).await

@@ -70,7 +70,7 @@ struct Passing {
     is_over: bool,
 }
 
-/// Who is examined, and how a sandbox is told.
+/// Who is examined, and how a sandbox learns it.
 pub(super) struct Arming<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) client: &'a str,

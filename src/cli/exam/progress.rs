@@ -16,7 +16,7 @@ const MAX_NAMES: usize = 4;
 
 /// Progress on standard error.
 pub(super) struct Progress {
-    /// `None` if nobody looks at it while it moves.
+    /// `None` if it is not shown while it moves.
     bar: Option<ProgressBar>,
     state: Mutex<State>,
 }

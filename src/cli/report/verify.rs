@@ -77,7 +77,7 @@ fn check(passport: &str, key_set: &Value, report: &[u8], path: &Path, now: UnixS
     if sha256_of(report) != signed.report_sha256 {
         bail!("{name} is not the report of the passport: it was altered, or it is another report");
     }
-    // The digest holds, so what differs is the word of whoever signed.
+    // The digest holds, so what differs is what the signer wrote.
     let written = ReportToSign::of(&file::parse(report, &name.to_string())?, report, signed.sub.clone());
     if written != *signed {
         bail!("the passport says other things than {name}, whose digest it has: do not rely on who signed it");

@@ -1,4 +1,4 @@
-//! The checks of the group `faults`: what fails for a while is tried again, in a way that harms nobody.
+//! The checks of the group `faults`: what fails for a while is tried again, in a way that does no harm.
 
 mod outage;
 mod retries;

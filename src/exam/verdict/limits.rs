@@ -1,4 +1,4 @@
-//! What a report does not prove. Whoever reads "ready" must know it.
+//! What a report does not prove. A reader of "ready" must know it.
 
 use std::borrow::Cow;
 

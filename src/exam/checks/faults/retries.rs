@@ -1,6 +1,6 @@
 //! Whether what failed once or twice is sent again.
 //!
-//! A client may send the same request several times of its own accord, in a loop of its own. So a retry is not told by its
+//! A client may send the same request several times of its own accord, in a loop of its own. So a retry is not recognised by its
 //! looks but by numbers: with a retry, there are more requests of a signature than in an undisturbed run.
 
 use super::is_disturbed;

@@ -174,7 +174,7 @@ impl Write<'_> {
         self.run.conversation.resources().any(|other| other.is_success() && is_between(other) && looks(other))
     }
 
-    /// Whether the write was not done, and nobody is told.
+    /// Whether the write was not done, and the command does not say so.
     fn is_lost(&self, examination: &Examination) -> bool {
         // What got no answer may have been done.
         let was_refused = self.failed.status().is_some();

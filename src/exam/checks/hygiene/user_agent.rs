@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::exam::evidence::count;
 use crate::exam::{Examination, Exchange, Finding};
 
-/// Products that name nobody, in lower case.
+/// Products that name no partner, in lower case.
 const GENERIC: [&str; 72] = [
     "aiohttp",
     "ahc",

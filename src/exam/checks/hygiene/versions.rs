@@ -1,4 +1,4 @@
-//! Whether changes say which version they change, so that nobody overwrites the changes of others.
+//! Whether changes say which version they change, so that no client overwrites the changes of another.
 
 use crate::exam::evidence::count;
 use crate::exam::{Examination, Exchange, Finding};

@@ -56,7 +56,7 @@ fn wait_ms(refused: &Exchange) -> u64 {
 }
 
 /// The throttle lets one request a second through. A client that waits after each 429 has every second request refused, for
-/// each of its workers; whoever has more refused does not slow down.
+/// each of its workers; a client with more refused requests does not slow down.
 pub(in crate::exam) fn pace_after_429(examination: &Examination) -> Finding {
     const EXPECTED: &str = "after the first 429, requests so seldom that at most half of them are refused";
     let Some(run) = examination.run(ScenarioId::Pace) else {

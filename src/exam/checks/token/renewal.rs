@@ -10,7 +10,7 @@ const EXPECTED: &str = "a new token before the old one expires, so that no reque
 
 /// The time of expiry is that of the client: the end of the token answer and `expires_in`. The server counts whole seconds
 /// from the issue, so it may refuse a token up to a second earlier. That is no fault of the client, but for the last moments:
-/// whoever renews ahead has done it by then.
+/// a client that renews ahead has done it by then.
 pub(in crate::exam) fn token_renewed_ahead(examination: &Examination) -> Finding {
     let Some(run) = examination.run(ScenarioId::ShortTokens) else {
         return Finding::not_exercised(EXPECTED, "no run has tokens that live for seconds");
@@ -86,7 +86,7 @@ fn refused_renewal(run: &Run) -> Option<&Exchange> {
     refused.next()
 }
 
-/// The request for a token that follows another one, if nobody had refused that one by then.
+/// The request for a token that follows another one, if that one had not been refused by then.
 fn renewed_ahead<'c>(held: &[HeldToken<'c>], place: usize) -> Option<&'c Exchange> {
     let next = held.get(place)?;
     let before = held.iter().take(place).rev().find(|before| before.asked == next.asked)?;

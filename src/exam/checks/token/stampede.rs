@@ -7,7 +7,7 @@ use crate::exam::{Conversation, Examination, Exchange, Finding, ScenarioId};
 
 const EXPECTED: &str = "one new token for all requests that lost theirs at once";
 
-/// The answer to the renewal is held, so that whoever does not wait for it asks too.
+/// The answer to the renewal is held, so that a worker that does not wait for it asks too.
 pub(in crate::exam) fn one_renewal(examination: &Examination) -> Finding {
     let concurrency = examination.concurrency();
     if concurrency < 2 {
