@@ -24,6 +24,12 @@ pub trait Label: Copy + 'static {
 
     /// The index in [`ALL`](Self::ALL).
     fn index(self) -> usize;
+
+    /// The value of this name.
+    #[must_use]
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.name() == name)
+    }
 }
 
 /// Makes an enum that is a [`Label`]: `Variant = "value"`, one a line.

@@ -4,6 +4,7 @@
 //! line end after it, and some save UTF-16. [`decode`] removes the mark and refuses UTF-16 with an error that names it;
 //! [`value`] is the value in a text that has one value, such as a secret.
 
+pub(crate) mod hex;
 pub(crate) mod precis;
 pub(crate) mod redaction;
 pub(crate) mod span;

@@ -3,8 +3,6 @@
 //! `docs/exam/passport.md` has the claims. A passport is no secret: it says what its client may show to everybody, and it is
 //! of no use to another client.
 
-use std::fmt::Write as _;
-
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +10,7 @@ use uuid::Uuid;
 
 use super::exam::{Readiness, Report};
 use crate::oauth::credentials::ClientId;
+use crate::text::hex::hex;
 use crate::time::UnixSeconds;
 
 /// The media type in the header's `typ` (RFC 8725 section 3.11): no access token passes for a passport.
@@ -147,10 +146,7 @@ impl ReportToSign {
 /// SHA-256 in hexadecimal, as `sha256sum` prints it.
 #[must_use]
 pub fn sha256_of(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    hex(digest(&SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

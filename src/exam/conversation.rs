@@ -193,6 +193,14 @@ impl Exchange {
         format!("{} {}", self.recorded.line.method, without_ids(self.path()))
     }
 
+    /// Its [signature](Self::signature) and its query.
+    pub(crate) fn signature_and_query(&self) -> String {
+        match &self.recorded.line.query {
+            Some(query) => format!("{}?{query}", self.signature()),
+            None => self.signature(),
+        }
+    }
+
     /// What it asks for, to the last letter of its query and body, but for UUIDs: equal for two tries of one request, and
     /// for the same request in two runs.
     pub(crate) fn fingerprint(&self) -> String {
@@ -200,13 +208,32 @@ impl Exchange {
         format!("{}?{} {}", self.signature(), without_ids(query), without_ids(&self.recorded.request.body))
     }
 
-    /// Whether it is the other request once more: the same method, path, query and body.
+    /// Whether it is the other request once more: the same method, path, query and body. Of a body that was not read, the
+    /// `Idempotency-Key` speaks: another key is another request.
     pub(crate) fn is_repeat_of(&self, other: &Self) -> bool {
         let (line, others) = (&self.recorded.line, &other.recorded.line);
-        line.method == others.method
-            && self.path() == other.path()
-            && line.query == others.query
-            && self.recorded.request.body == other.recorded.request.body
+        let has_same_body = || match (self.idempotency_key(), other.idempotency_key()) {
+            _ if !self.has_unread_body() && !other.has_unread_body() => {
+                self.recorded.request.body == other.recorded.request.body
+            }
+            (Some(key), Some(others)) => key == others,
+            _ => true,
+        };
+        line.method == others.method && self.path() == other.path() && line.query == others.query && has_same_body()
+    }
+
+    /// Whether it has the fingerprint of the other one, as far as the journal has both.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        if self.has_unread_body() || other.has_unread_body() {
+            let without_body = |exchange: &Self| (exchange.signature(), exchange.recorded.line.query.as_deref().map(without_ids));
+            return without_body(self) == without_body(other);
+        }
+        self.fingerprint() == other.fingerprint()
+    }
+
+    /// Whether it has a body that the server did not read: it refused the request before.
+    fn has_unread_body(&self) -> bool {
+        !self.recorded.request.is_complete && self.recorded.request.body.is_empty()
     }
 
     /// Its path, without `/v3`.

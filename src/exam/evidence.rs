@@ -38,7 +38,7 @@ impl Run {
 
     fn evidence(&self, exchange: Option<&Exchange>, note: String) -> Evidence {
         Evidence {
-            scenario: self.scenario.name().into(),
+            scenario: self.own.clone().map_or_else(|| self.scenario.name().into(), Into::into),
             request_id: exchange.map(|exchange| exchange.recorded.line.request_id.clone()),
             at: exchange.map(|exchange| exchange.started_at),
             note,
@@ -75,6 +75,7 @@ impl Ended {
             Self::Signal(signal) => format!("the command was ended by signal {signal}"),
             Self::Deadline => "the exam ended the command, whose time was over".to_owned(),
             Self::Enough => "the exam ended the command, since all was seen".to_owned(),
+            Self::WentOn => "the command went on".to_owned(),
             Self::Watched => "the watch was over".to_owned(),
         }
     }

@@ -50,8 +50,7 @@ impl Examination {
 
     /// How many requests that are equal to this one an undisturbed client sends.
     pub(crate) fn usual_of(&self, exchange: &Exchange) -> usize {
-        let fingerprint = exchange.fingerprint();
-        self.usual(|talk| count(talk, |other| other.fingerprint() == fingerprint))
+        self.usual(|talk| count(talk, |other| other.is_like(exchange)))
     }
 
     /// Whether a request comes much sooner after an equal one than in an undisturbed run.
@@ -93,6 +92,12 @@ mod tests {
         get("/parking/zones?limit=5")
     }
 
+    /// A POST that is refused before its body is read.
+    fn unread(key: &str) -> Request {
+        let forbidden = post("/parking/zones").field("idempotency-key", key).refused(403, "insufficient-scope");
+        forbidden.edit(|request| request.request.is_complete = false)
+    }
+
     fn bad() -> Request {
         zones().refused(400, "malformed-request")
     }
@@ -121,6 +126,24 @@ mod tests {
         let create = |number: &str| post("/parking/zones").body(number);
         assert_eq!(repeats(vec![create("1")], vec![create("2").refused(400, "x"), create("3"), create("4")]), 2);
         assert_eq!(repeats(vec![create("1"), create("2")], vec![create("3").refused(400, "x"), create("4")]), 0);
+    }
+
+    #[test]
+    fn of_a_body_that_was_not_read_the_key_and_the_number_speak() {
+        let create = |number: &str| post("/parking/zones").body(number).field("idempotency-key", number);
+        let repeats = |baseline: Vec<Request>, disturbed: Vec<Request>| {
+            let all = examination([run(ScenarioId::Baseline, baseline), run(ScenarioId::ScopeNarrowed, disturbed)]);
+            let run = all.run(ScenarioId::ScopeNarrowed).unwrap();
+            let refused = run.conversation.resources().find(|exchange| exchange.has_status(403)).unwrap();
+            all.repeats(run, refused).len()
+        };
+        let three = || vec![create("1"), create("2"), create("3")];
+        assert_eq!(repeats(three(), vec![unread("4"), unread("5"), unread("6")]), 0, "three others");
+        assert_eq!(repeats(vec![create("1")], vec![unread("4"), unread("4")]), 1, "the same once more");
+        assert_eq!(repeats(vec![create("1")], vec![unread("4"), unread("5")]), 1, "one more than ever");
+        let without_key = || unread("").edit(|request| request.request.fields.clear());
+        assert_eq!(repeats(three(), vec![without_key(), without_key(), without_key()]), 0);
+        assert_eq!(repeats(vec![create("1")], vec![without_key(), without_key()]), 1);
     }
 
     #[test]

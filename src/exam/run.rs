@@ -12,7 +12,7 @@ use super::thresholds::Thresholds;
 pub struct Run {
     /// What was to happen in it.
     pub scenario: ScenarioId,
-    /// The name of the profile's own scenario, if it is one.
+    /// The name of the profile's own scenario, or of the one run of many disturbances, if it is one or a part of one.
     pub own: Option<String>,
     /// What was armed.
     pub plan: Plan,
@@ -54,6 +54,8 @@ pub enum Ended {
     Deadline,
     /// The exam ended it, because all that was to be seen had been seen.
     Enough,
+    /// It ran on, and met the next disturbance.
+    WentOn,
     /// It was not run: somebody else's requests were watched.
     Watched,
 }
@@ -65,9 +67,9 @@ impl Ended {
         self == Self::Exit(0)
     }
 
-    /// Whether nothing says that it failed: it succeeded, or was ended or watched by the exam before that showed.
+    /// Whether nothing says that it failed: it succeeded or went on, or was ended or watched by the exam before that showed.
     pub(crate) fn is_survival(self) -> bool {
-        matches!(self, Self::Exit(0) | Self::Enough | Self::Watched)
+        matches!(self, Self::Exit(0) | Self::Enough | Self::WentOn | Self::Watched)
     }
 
     /// Whether it ended by itself and says that it failed.

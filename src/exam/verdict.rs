@@ -21,8 +21,9 @@ use crate::time::{UnixMillis, UnixSeconds};
 use super::check::{self, Check};
 use super::coverage;
 use super::finding::Finding;
+use super::once;
 use super::profile::{Expectation, OwnScenario, Profile};
-use super::run::{Examination, Run};
+use super::run::{Ended, Examination, Run};
 use super::scenario::{Scenario, ScenarioId};
 
 /// The most `User-Agent`s that a report names.
@@ -54,7 +55,8 @@ pub struct Facts {
 /// Judges an examination. Its thresholds and its demanded operations must be those of the profile.
 #[must_use]
 pub fn report(examination: &Examination, profile: &Profile, facts: Facts) -> Report {
-    let made = check::TABLE.iter().map(|check| make(check, examination, profile, &facts));
+    let judged = with_parts(examination);
+    let made = check::TABLE.iter().map(|check| make(check, &judged, profile, &facts));
     let own = profile.scenarios.iter().map(|scenario| make_own(scenario, examination, &facts));
     let mut checks: Vec<CheckResult> = made.chain(own).collect();
     let today = UnixSeconds::new(facts.at.get() / 1_000).day();
@@ -79,7 +81,7 @@ pub fn report(examination: &Examination, profile: &Profile, facts: Facts) -> Rep
         boomgate_version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         commit: facts.commit,
         counts,
-        hurts_api: harm::to_api(examination, &checks),
+        hurts_api: harm::to_api(&judged, &checks),
         hurts_partner: harm::to_partner(&checks),
         coverage: coverage::of(examination),
         waivers,
@@ -88,6 +90,29 @@ pub fn report(examination: &Examination, profile: &Profile, facts: Facts) -> Rep
         limits: limits::of(facts.method),
         checks,
     }
+}
+
+/// The examination with each part of the one run of many disturbances as a run of its own.
+fn with_parts(examination: &Examination) -> Cow<'_, Examination> {
+    match examination.run(ScenarioId::Once) {
+        Some(run) => {
+            let mut judged = examination.clone();
+            judged.runs.extend(once::parts(run));
+            Cow::Owned(judged)
+        }
+        None => Cow::Borrowed(examination),
+    }
+}
+
+/// Judges. What failed because the command ended at another disturbance, or may have, is no failure of this one.
+fn judge(check: &Check, examination: &Examination) -> Finding {
+    let finding = (check.judge)(examination);
+    let parts = examination.runs.iter().filter(|run| run.own.is_some() && check.scenarios.contains(&run.scenario));
+    let is_cut = |run: &Run| run.ended == Ended::WentOn || (!run.ended.is_survival() && examination.concurrency() > 1);
+    if finding.verdict == CheckVerdict::Fail && parts.into_iter().any(is_cut) {
+        return Finding::not_exercised(finding.expected, "the command ended at another disturbance of the one run");
+    }
+    finding
 }
 
 fn make(check: &'static Check, examination: &Examination, profile: &Profile, facts: &Facts) -> CheckResult {
@@ -99,7 +124,7 @@ fn make(check: &'static Check, examination: &Examination, profile: &Profile, fac
         Level::Required | Level::Advised if !was_run => {
             Finding::not_exercised(check.title, lacks.map_or_else(|| not_run(check), |(_, why)| (*why).to_owned()))
         }
-        Level::Required | Level::Advised => (check.judge)(examination),
+        Level::Required | Level::Advised => judge(check, examination),
     };
     let remedy = match finding.verdict {
         CheckVerdict::NotExercised => how_to_make(check.name(), level, was_run || lacks.is_some(), facts),

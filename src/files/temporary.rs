@@ -3,7 +3,6 @@
 //! A process that is killed leaves its folder behind. Each folder has a file that its process locks, so the next process
 //! that makes one removes those that no process uses.
 
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -14,6 +13,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::process::geteuid;
 
 use super::lock::{try_lock, try_lock_open};
+use crate::text::hex::hex;
 
 /// What the names of all folders begin with.
 const PREFIX: &str = "boomgate-";
@@ -82,12 +82,7 @@ impl Drop for TemporaryFolder {
 pub(crate) fn new_path(parent: &Path) -> io::Result<PathBuf> {
     let mut random = [0_u8; RANDOM_BYTES];
     SystemRandom::new().fill(&mut random).map_err(|_| io::Error::other("the system gives no randomness"))?;
-    let mut name = PREFIX.to_owned();
-    for byte in random {
-        // Writing to a string does not fail.
-        let _written = write!(name, "{byte:02x}");
-    }
-    Ok(parent.join(name))
+    Ok(parent.join(format!("{PREFIX}{}", hex(&random))))
 }
 
 /// Removes the folders below `parent` whose processes have ended. What cannot be read or removed stays.

@@ -1,6 +1,6 @@
 //! The token that controls a sandbox: not an access token, because those expire when the clock moves.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::files;
+use crate::text::hex::push_hex;
 pub use crate::text::redaction::marks::CONTROL_TOKEN_PREFIX;
 
 /// The token's file in the data folder.
@@ -44,10 +45,7 @@ impl ControlToken {
         filled.map_err(|_| io::Error::other("the system's random source did not answer"))?;
         let mut text = Zeroizing::new(String::with_capacity(CONTROL_TOKEN_PREFIX.len() + 2 * BYTES));
         text.push_str(CONTROL_TOKEN_PREFIX);
-        for byte in bytes.iter() {
-            // Writing to a string does not fail.
-            let _written = write!(text, "{byte:02x}");
-        }
+        push_hex(&mut text, bytes.as_ref());
         Ok(Self(text))
     }
 

@@ -10,6 +10,7 @@ mod rules;
 use crate::api::sandbox::fault::FaultRule;
 pub(crate) use crate::api::sandbox::trouble::TroubleName;
 use crate::clients::{Client, Clients};
+use crate::counts::Label as _;
 use crate::oauth::credentials::ClientId;
 use crate::time::{SECONDS_PER_DAY, Span, UnixSeconds};
 
@@ -196,7 +197,6 @@ impl Jump {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counts::Label as _;
 
     #[test]
     fn each_trouble_has_one_row_in_the_order_of_its_names() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::counts::{Label, label};
+use crate::counts::label;
 use crate::oauth::credentials::ClientId;
 
 /// Asks for a wrong token.
@@ -65,12 +65,6 @@ label! {
 }
 
 impl ForgedKind {
-    /// The kind of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-
     /// What is wrong with such a token, in a sentence.
     #[must_use]
     pub const fn description(self) -> &'static str {

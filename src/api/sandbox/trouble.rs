@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::counts::{Label, label};
+use crate::counts::label;
 use crate::oauth::credentials::ClientId;
 use crate::oauth::scope::Scope;
 use crate::time::{Span, UnixSeconds};
@@ -41,14 +41,6 @@ label! {
         SlowNetwork = "slow-network",
         /// A change is made, and its answer does not arrive.
         AnswerLost = "answer-lost",
-    }
-}
-
-impl TroubleName {
-    /// The trouble of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|trouble| trouble.name() == name)
     }
 }
 

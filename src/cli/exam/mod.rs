@@ -8,7 +8,6 @@ mod arming;
 mod command;
 mod interrupt;
 mod list;
-mod once;
 mod options;
 mod output_tail;
 mod phases;
@@ -43,9 +42,8 @@ use crate::api::exam::{Level, Method, Readiness, Report};
 use crate::config::Environment;
 use crate::counts::Label as _;
 use crate::exam::profile::{Expectation, OwnScenario};
-use crate::exam::scenario_plan;
 use crate::exam::verdict::{self, Facts};
-use crate::exam::{Plan, Profile, Reference, Scenario, ScenarioId, report};
+use crate::exam::{Endless, Examination, Plan, Profile, Reference, Scenario, ScenarioId, once, report, scenario_plan};
 use crate::files::TemporaryFolder;
 use crate::time::{Clock as _, SystemClock, UnixMillis};
 
@@ -137,7 +135,9 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
         scopes: demo.scope.split_whitespace().map(str::to_owned).collect(),
         profile: &profile,
     };
-    let outcome = exam.run(|reference| tasks(options, &selection, &profile, reference, seed))?;
+    let outcome = exam.run(|reference, undisturbed| {
+        tasks(options, &selection, &profile, (reference, undisturbed), seed)
+    })?;
     let found = if options.shrink { shrinking::search(&exam, &outcome, options.shrink_runs)? } else { Vec::new() };
     progress.end();
 
@@ -175,10 +175,15 @@ fn tasks(
     options: &Options,
     selection: &Selection,
     profile: &Profile,
-    reference: &Reference,
+    (reference, undisturbed): (&Reference, &Examination),
     seed: u64,
 ) -> (Vec<Task>, Vec<(ScenarioId, &'static str)>) {
-    let task = |scenario, plan| Task { plan, window: reference.window(), ..Task::undisturbed(scenario) };
+    let task = |scenario, plan| Task {
+        plan,
+        window: reference.window(),
+        endless: Endless::of(scenario, undisturbed),
+        ..Task::undisturbed(scenario)
+    };
     let own = |name: &str, scenario, plan| Task { own: Some(name.to_owned()), ..task(scenario, plan) };
     if let Some(plan) = &options.replay {
         return (vec![own(ScenarioId::Replay.name(), ScenarioId::Replay, plan.clone())], Vec::new());

@@ -49,10 +49,11 @@ pub(super) struct Exam<'e> {
 }
 
 impl Exam<'_> {
-    /// Makes all runs. `choose` names the scenarios once the reference is known, and those that are not run, with the reason.
+    /// Makes all runs. `choose` names the scenarios once the undisturbed runs are known, and those that are not run, with the
+    /// reason.
     pub(super) fn run(
         &self,
-        choose: impl FnOnce(&Reference) -> (Vec<Task>, Vec<(ScenarioId, &'static str)>),
+        choose: impl FnOnce(&Reference, &Examination) -> (Vec<Task>, Vec<(ScenarioId, &'static str)>),
     ) -> anyhow::Result<Outcome> {
         let sandbox = Sandbox::start(self.examined.environment, self.examined.client)?;
         let mut outcome = Outcome {
@@ -99,7 +100,7 @@ impl Exam<'_> {
         if let Some(baseline) = outcome.examination.baseline() {
             outcome.reference = Reference::of(baseline, &self.scopes, needed_scope);
         }
-        let (tasks, not_run) = choose(&outcome.reference);
+        let (tasks, not_run) = choose(&outcome.reference, &outcome.examination);
         outcome.examination.not_run = not_run;
         self.progress.begin(tasks.len() + outcome.examination.runs.len());
         self.run_all(tasks, outcome)

@@ -68,7 +68,7 @@ fn why(watched: &Watched, deadline: &str, is_called: bool) -> String {
             Ended::Signal(signal) => {
                 format!("the command calls the API and is ended by signal {signal}: mend that first")
             }
-            Ended::Enough | Ended::Watched => "the exam ended the command".to_owned(),
+            Ended::Enough | Ended::WentOn | Ended::Watched => "the exam ended the command".to_owned(),
         };
     }
     let end = match ended {
@@ -76,7 +76,7 @@ fn why(watched: &Watched, deadline: &str, is_called: bool) -> String {
         Ended::Exit(code) => format!("ended with exit code {code}"),
         Ended::Signal(signal) => format!("was ended by signal {signal}"),
         Ended::Deadline => format!("ran for {deadline}"),
-        Ended::Enough | Ended::Watched => "was ended".to_owned(),
+        Ended::Enough | Ended::WentOn | Ended::Watched => "was ended".to_owned(),
     };
     if conversation.all().is_empty() {
         if watched.traffic.failed > 0 {

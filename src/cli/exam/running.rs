@@ -11,13 +11,13 @@ use super::interrupt::{Interrupt, pause};
 use super::sandbox::{ADMINISTRATOR, Sandbox};
 use super::traffic::Traffic;
 use super::variables::{Mapping, Variables};
-use crate::api::sandbox::fault::{Delivery, Effect};
+use crate::api::sandbox::fault::{Delay, Delivery, Effect};
 use crate::api::sandbox::request::RecordedRequest;
 use crate::api::sandbox::trouble::TroubleName;
 use crate::config::Environment;
 use crate::counts::Label as _;
-use crate::exam::plan::{Disturbance, Plan};
-use crate::exam::{Conversation, Ended, Run, ScenarioId};
+use crate::exam::plan::{Disturbance, Plan, Step};
+use crate::exam::{Conversation, Ended, Endless, Run, ScenarioId};
 use crate::time::{Clock as _, Span, SystemClock, UnixMillis};
 
 /// How often the command and the rules are looked at.
@@ -58,6 +58,8 @@ pub(super) struct Task {
     pub(super) plan: Plan,
     /// Without any request for so long, the client has stopped.
     pub(super) window: Duration,
+    /// Counts the tries of a client that nothing can help.
+    pub(super) endless: Option<Endless>,
     /// How late each answer is, beside what the plan says.
     pub(super) latency: Option<Span>,
 }
@@ -65,7 +67,7 @@ pub(super) struct Task {
 impl Task {
     /// An undisturbed run.
     pub(super) fn undisturbed(scenario: ScenarioId) -> Self {
-        Self { scenario, own: None, plan: Plan::default(), window: Duration::ZERO, latency: None }
+        Self { scenario, own: None, plan: Plan::default(), window: Duration::ZERO, endless: None, latency: None }
     }
 
     /// What people call it.
@@ -178,7 +180,7 @@ impl Examined<'_> {
         (arming, armed): (&Arming<'_>, &mut Armed),
     ) -> Result<Ended, NoRun> {
         let start = clock.monotonic();
-        let limit = self.deadline + longest_wait(&task.plan);
+        let limit = self.deadline + waits_of(&task.plan);
         let mut silence = Silence::new(task, before);
         let mut kept_at = Duration::ZERO;
         loop {
@@ -212,6 +214,7 @@ struct Silence {
     window: Option<Duration>,
     /// Whether the pace after a 429 is watched.
     is_paced: bool,
+    endless: Option<Endless>,
     before: u64,
     newest: u64,
     newest_at: Duration,
@@ -227,6 +230,7 @@ impl Silence {
         Self {
             window,
             is_paced,
+            endless: task.endless.clone(),
             before,
             newest: before,
             newest_at: Duration::ZERO,
@@ -237,7 +241,8 @@ impl Silence {
     }
 
     fn is_enough(&mut self, at: Duration, sandbox: &Sandbox, armed: &Armed) -> anyhow::Result<bool> {
-        if (self.window.is_none() && !self.is_paced) || at.saturating_sub(self.looked_at) < JOURNAL_LOOK {
+        let is_watched = self.window.is_some() || self.is_paced || self.endless.is_some();
+        if !is_watched || at.saturating_sub(self.looked_at) < JOURNAL_LOOK {
             return Ok(false);
         }
         self.looked_at = at;
@@ -250,8 +255,15 @@ impl Silence {
         if armed.trouble_at.is_some() && self.trouble_seen.is_none() {
             self.trouble_seen = Some(at);
         }
-        let newest = sandbox.count(self.before, None)?.last;
+        let mut newest = sandbox.count(self.before, None)?.last;
         if newest > self.newest {
+            if let Some(endless) = &mut self.endless {
+                let requests = sandbox.requests(self.newest)?;
+                newest = requests.last().map_or(newest, |request| request.line.number);
+                if endless.add(requests) {
+                    return Ok(true);
+                }
+            }
             (self.newest, self.newest_at) = (newest, at);
         }
         let is_still = |window: Duration| {
@@ -261,13 +273,25 @@ impl Silence {
     }
 }
 
-/// The longest that the plan lets a client wait for one answer: this long the command runs longer than usual.
-fn longest_wait(plan: &Plan) -> Duration {
-    let wait = |effect: &Effect| match effect.delivery {
-        Some(Delivery::Timeout(span)) => Some(span.as_duration()),
-        Some(_) | None => None,
+/// How much longer than usual the command may run for what the plan lets a client wait.
+fn waits_of(plan: &Plan) -> Duration {
+    let of_effect = |effect: &Effect| {
+        let silence = match effect.delivery {
+            Some(Delivery::Timeout(span)) => span.as_duration(),
+            Some(_) | None => Duration::ZERO,
+        };
+        let delay = match effect.delay {
+            Some(Delay::Fixed(span) | Delay::Uniform { uniform: [_, span] }) => span.as_duration(),
+            Some(_) | None => Duration::ZERO,
+        };
+        silence + delay + Duration::from_secs(effect.retry_after.unwrap_or_default().into())
     };
-    plan.steps.iter().filter_map(|step| step.what.effect().and_then(wait)).max().unwrap_or_default()
+    let of_step = |step: &Step| match &step.what {
+        Disturbance::Passing(effect, lasts) => of_effect(effect) + lasts.as_duration(),
+        Disturbance::Throttle { .. } => PACE_WATCH,
+        what => what.effect().map_or(Duration::ZERO, of_effect),
+    };
+    plan.steps.iter().map(of_step).sum()
 }
 
 /// Reads the journal once nothing is added to it any more: an answer under way ends when its connection does.

@@ -197,7 +197,7 @@ fn read_day(member: &Member<'_, '_>, document: &mut Document) -> Option<Day> {
 /// A word of a closed set.
 fn word<L: Label>(member: &Member<'_, '_>, document: &mut Document) -> Option<L> {
     let text = member.value.as_str().unwrap_or_default();
-    let word = L::ALL.iter().copied().find(|word| word.name() == text);
+    let word = L::named(text);
     if word.is_none() {
         let words: Vec<_> = L::ALL.iter().map(|word| format!("\"{}\"", word.name())).collect();
         document.fault(member.start, member.place.as_str(), format!("must be one of {}", words.join(", ")));

@@ -20,7 +20,9 @@ pub(super) fn of_failures(examination: &Examination, checks: &[CheckResult]) -> 
     let failed: Vec<_> = checks.iter().filter(|check| check.verdict == CheckVerdict::Fail).collect();
     let has_failed = |run: &&Run| {
         failed.iter().any(|result| match Check::named(&result.id) {
-            Some(check) => check.scenarios.contains(&run.scenario),
+            Some(check) if run.own.is_none() => check.scenarios.contains(&run.scenario),
+            // A part of this run was judged.
+            Some(_) => result.evidence.iter().any(|evidence| evidence.scenario == run_name(run)),
             None => run.own.as_deref() == Some(result.id.as_ref()),
         })
     };

@@ -89,6 +89,9 @@ fn undecided(facts: &Facts, required: LevelCounts) -> Option<&'static str> {
     match facts.method {
         Method::Watched => Some("the requests were watched, and nothing disturbed them"),
         Method::Replay => Some("one plan was replayed, and the other scenarios were not run"),
+        Method::Once if required.not_exercised > 0 => {
+            Some("the command ran once, and one run does not show all that is required")
+        }
         Method::Scenarios | Method::Once if !facts.is_whole => Some("not every scenario was run"),
         Method::Scenarios | Method::Once if required.passed + required.waived == 0 => {
             Some("the command does nothing that a required check could judge")

@@ -77,22 +77,15 @@ fn outage(examination: &Examination) -> Option<(&Run, Vec<Tries<'_>>)> {
     let run = examination.run(ScenarioId::Outage)?;
     let mut groups: BTreeMap<String, Vec<&Exchange>> = BTreeMap::new();
     for exchange in run.conversation.resources().filter(|exchange| is_disturbed(exchange)) {
-        groups.entry(key(exchange)).or_default().push(exchange);
+        groups.entry(exchange.signature_and_query()).or_default().push(exchange);
     }
     let tries = groups.into_iter().map(|(key, exchanges)| {
-        let same = |talk: &Conversation| talk.admitted().filter(|exchange| self::key(exchange) == key).count();
+        let same = |talk: &Conversation| talk.admitted().filter(|it| it.signature_and_query() == key).count();
         let usual = examination.usual(same).max(1);
         Tries { key, exchanges, usual }
     });
     let tries: Vec<_> = tries.collect();
     (!tries.is_empty()).then_some((run, tries))
-}
-
-fn key(exchange: &Exchange) -> String {
-    match &exchange.recorded.line.query {
-        Some(query) => format!("{}?{query}", exchange.signature()),
-        None => exchange.signature(),
-    }
 }
 
 fn count_tries(tries: usize) -> String {
@@ -286,6 +279,7 @@ mod tests {
         assert_eq!(ten.got, "10 tries of GET /parking/zones; the command ended with exit code 1 after 930 ms");
         assert_eq!(bounded(tries(&[100; 10]), Ended::Exit(1)).verdict, Fail);
         assert_eq!(bounded(tries(&[100; 3]), Ended::Deadline).verdict, Fail);
+        assert_eq!(bounded(tries(&[100; 10]), Ended::Enough).verdict, Fail, "the exam need not wait for the end");
         assert_eq!(bounded(tries(&[]), Ended::Exit(1)).verdict, Pass);
         assert_eq!(bounded(vec![token("a")], Ended::Exit(1)).verdict, NotExercised);
     }

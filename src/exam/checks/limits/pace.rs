@@ -30,9 +30,8 @@ pub(in crate::exam) fn no_storm(examination: &Examination) -> Finding {
     for exchange in &refused {
         tries.entry(exchange.fingerprint()).or_default().push(exchange);
     }
-    for (fingerprint, tries) in &tries {
-        let usual =
-            examination.usual(|talk| talk.resources().filter(|it| it.fingerprint() == *fingerprint).count()).max(1);
+    for tries in tries.values() {
+        let usual = tries.first().map_or(0, |first| examination.usual_of(first)).max(1);
         let most = usual * (waits + examination.thresholds.storm_tries);
         if tries.len() > most {
             let signature = tries.first().map(|exchange| exchange.signature()).unwrap_or_default();

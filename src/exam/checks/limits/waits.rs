@@ -2,7 +2,7 @@
 
 use super::early::{Early, Refusal};
 use crate::exam::evidence::{between, count};
-use crate::exam::{Examination, Exchange, Finding, Run, ScenarioId};
+use crate::exam::{Ended, Examination, Exchange, Finding, Run, ScenarioId};
 
 /// `Retry-After` has seconds.
 pub(in crate::exam) fn retry_after_seconds(examination: &Examination) -> Finding {
@@ -38,13 +38,16 @@ fn waits(examination: &Examination, scenario: ScenarioId) -> Finding {
     let in_time = |again: &&Exchange| again.is_repeat_of(refused) && refusal.allows(again);
     let in_time = run.conversation.resources_after(refused).find(in_time);
     let Some(again) = examination.sent_again(run, refused).map(|again| in_time.unwrap_or(again)) else {
+        if run.ended == Ended::Deadline && run.ended_at < refusal.until {
+            return Finding::not_exercised(EXPECTED, "the time of the command was over before that of `Retry-After`");
+        }
         let ended = format!("{} {} after the 429", run.ended.words(), between(refused.ended_at, run.ended_at));
         let got = format!("{} was not sent again; {ended}", refused.signature());
         return Finding::fail(EXPECTED, got, vec![run.shows(refused), run.shows_end(refused.ended_at)]);
     };
     let waited = between(refused.ended_at, again.started_at);
     let evidence = vec![run.shows(refused), run.shows(again)];
-    if !run.ended.is_survival() {
+    if run.ended.is_failure() {
         let got = format!("{} again after {waited}, and all the same {}", again.signature(), run.ended.words());
         return Finding::fail(EXPECTED, got, evidence);
     }
@@ -129,6 +132,14 @@ mod tests {
         );
         assert_eq!(verdict(vec![throttled(zones(20)), zone(2_040)]), Fail, "it goes on without it");
         assert_eq!(judged(disturbed(vec![throttled(zones(20)), zones(2_025), zone(2_040)]).exit(1)).verdict, Fail);
+    }
+
+    #[test]
+    fn a_client_that_the_deadline_ends_is_judged_by_what_it_had_done() {
+        let ended = |requests: Vec<Request>, at| judged(disturbed(requests).ended(Ended::Deadline).over_at(at)).verdict;
+        assert_eq!(ended(vec![throttled(zones(20)), zones(2_025)], 9_000), Pass);
+        assert_eq!(ended(vec![throttled(zones(20))], 1_000), NotExercised, "it may still have waited");
+        assert_eq!(ended(vec![throttled(zones(20))], 9_000), Fail, "it never went on");
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub(in crate::exam) fn no_401_loop(examination: &Examination) -> Finding {
     };
     let tries = examination.thresholds.tries_on_401;
     for (fingerprint, sent) in &grouped(&refused, Exchange::fingerprint) {
-        let is_equal = |exchange: &Exchange| exchange.fingerprint() == *fingerprint;
-        let usual = examination.usual(|talk| talk.resources().filter(|other| is_equal(other)).count()).max(1);
+        let usual = sent.first().map_or(0, |first| examination.usual_of(first)).max(1);
         if sent.len() > usual * tries {
             return looped(run, sent, usual);
         }

@@ -79,11 +79,12 @@ impl<'h, 'c> Late<'h, 'c> {
     }
 }
 
-/// A request for a token, after one that was granted, that the server refuses for good: such as one without an audience.
+/// The last request for a token, after one that was granted, if the server refuses it for good: such as one without an
+/// audience. Who gets one after all does not fail for want of it.
 fn refused_renewal(run: &Run) -> Option<&Exchange> {
     let after_first = run.conversation.tokens().skip_while(|request| request.granted().is_none());
-    let mut refused = after_first.filter(|request| request.status().is_some_and(|status| matches!(status, 400..=428)));
-    refused.next()
+    let is_refused = |request: &&Exchange| request.status().is_some_and(|status| matches!(status, 400..=428));
+    after_first.last().filter(is_refused)
 }
 
 /// The request for a token that follows another one, if that one had not been refused by then.
@@ -173,6 +174,15 @@ mod tests {
             "a request for a new token got 400 invalid_request; the command ended with exit code 1"
         );
         assert_eq!(token_renewed_ahead(&examination([ended(Ended::Exit(0))])).verdict, NotExercised);
+    }
+
+    #[test]
+    fn a_client_that_renews_ahead_and_that_the_deadline_ends_passes() {
+        let own_test = token("x").refused(400, "invalid_request").at(2_300);
+        let requests =
+            vec![short("a", 0), zones("a", 100), own_test, short("b", 2_400), zones("b", 2_500), zones("b", 4_000)];
+        let late = Run { ended: Ended::Deadline, ..run(ScenarioId::ShortTokens, requests) };
+        assert_eq!(token_renewed_ahead(&examination([late])).verdict, Pass);
     }
 
     #[test]
