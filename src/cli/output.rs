@@ -3,11 +3,13 @@
 use std::fmt::{Display, Write as _};
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{anyhow, bail};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::config::Environment;
@@ -48,6 +50,32 @@ pub(super) fn progress(total: u64) -> ProgressBar {
 /// Whether standard output may have colours: on a terminal, unless `NO_COLOR` is set.
 pub(super) fn color(environment: &Environment) -> bool {
     io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()
+}
+
+/// How many columns a terminal has; 80 if it does not say, or is none.
+pub(super) fn columns(terminal: impl AsFd) -> usize {
+    const USUAL: usize = 80;
+    let size = tcgetwinsize(terminal).ok().map(|size| usize::from(size.ws_col));
+    size.filter(|columns| *columns > 0).unwrap_or(USUAL)
+}
+
+/// `text` in lines of at most `columns`, broken at blanks; the further ones begin with `indent`. A longer word stays whole.
+pub(super) fn wrapped(text: &str, columns: usize, indent: &str) -> String {
+    let mut wrapped = String::new();
+    let mut length = 0;
+    for (place, word) in text.split(' ').enumerate() {
+        let letters = word.chars().count();
+        if !wrapped.trim_start().is_empty() && length + 1 + letters > columns {
+            wrapped.extend(["\n", indent]);
+            length = indent.chars().count();
+        } else if place > 0 {
+            wrapped.push(' ');
+            length += 1;
+        }
+        wrapped.push_str(word);
+        length += letters;
+    }
+    wrapped
 }
 
 /// Standard output could not be written.
@@ -186,6 +214,14 @@ mod tests {
         assert_eq!(table.page(&[row("1", "Curbside"), row("long", "é")]), "ID    NAME\n1     Curbside\nlong  é");
         assert_eq!(table.page(&[row("2", "x")]), "2     x");
         assert_eq!(Table::new(["ID", "NAME"]).page(&[]), "ID  NAME");
+    }
+
+    #[test]
+    fn text_is_broken_at_blanks_and_no_word_is() {
+        assert_eq!(wrapped("a bb ccc dddd", 6, "  "), "a bb\n  ccc\n  dddd");
+        assert_eq!(wrapped("  a bb", 6, "    "), "  a bb");
+        assert_eq!(wrapped("https://boomgate.example a", 8, " "), "https://boomgate.example\n a");
+        assert_eq!(wrapped("", 8, " "), "");
     }
 
     #[test]

@@ -47,10 +47,15 @@ impl Run {
 }
 
 impl Exchange {
-    /// Its method, path and answer: `GET /parking/zones 401 token-expired (injected)`.
+    /// Its method, path and answer: "`GET /parking/zones` 401 token-expired (injected)".
     pub(crate) fn words(&self) -> String {
         let line = &self.recorded.line;
-        format!("{} {} {}", line.method, line.path, self.answer_words())
+        format!("{} {}", code(&format!("{} {}", line.method, line.path)), self.answer_words())
+    }
+
+    /// Its method and path, without ids, in a sentence.
+    pub(crate) fn in_short(&self) -> String {
+        code(&self.signature())
     }
 
     /// Its answer: `200`, `429 throttled (injected)`, `no answer (injected)`.
@@ -79,6 +84,16 @@ impl Ended {
             Self::Watched => "the watch was over".to_owned(),
         }
     }
+}
+
+/// What a client or the API calls something, in a sentence: a report shows it as it is.
+pub(crate) fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// The same for several.
+pub(crate) fn codes<T: AsRef<str>>(texts: &[T]) -> String {
+    texts.iter().map(|text| code(text.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// The time between two moments, in words.

@@ -22,7 +22,7 @@ mod traffic;
 mod variables;
 
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -297,7 +297,9 @@ fn print(options: &Options, report: &Report, environment: &Environment, found: &
     if options.connection.json {
         return Ok(output::print_bytes(report::json(report)?.as_bytes())?);
     }
-    let text = summary::text(report, &options.report, output::color(environment));
+    let columns = io::stdout().is_terminal().then(|| output::columns(io::stdout()));
+    let look = summary::Look { has_color: output::color(environment), columns };
+    let text = summary::text(report, &options.report, look);
     let end = after_options(options);
     let found = found.iter().map(|plan| format!("{plan}{end}"));
     Ok(output::print(&[text].into_iter().chain(found).collect::<Vec<_>>().join("\n\n"))?)

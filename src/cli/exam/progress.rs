@@ -1,23 +1,29 @@
 //! What a person sees while an exam runs: on a terminal a line that moves, elsewhere a line for each run.
 
+use std::io;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::output;
+use super::summary::{GREEN, RED, painted};
+use crate::cli::output::{self, columns};
 use crate::config::Environment;
 
 /// How often the time is redrawn.
 const TICK: Duration = Duration::from_millis(250);
-/// The most scenarios under way that are named.
-const MAX_NAMES: usize = 4;
+/// The line before it is known how many runs there are, and after that. What has no room on the terminal is cut.
+const WAITING: &str = "{spinner} {elapsed:>4}  {wide_msg}";
+const COUNTING: &str = "{spinner} {elapsed:>4}  {bar:20} {pos:>2}/{len}  {wide_msg}";
+/// How many columns stand before the names of what runs.
+const BEFORE_NAMES: usize = 52;
 
 /// Progress on standard error.
 pub(super) struct Progress {
     /// `None` if it is not shown while it moves.
     bar: Option<ProgressBar>,
+    has_color: bool,
     state: Mutex<State>,
 }
 
@@ -43,16 +49,19 @@ pub(super) struct Shown<'s> {
 impl Progress {
     pub(super) fn new(environment: &Environment) -> Self {
         let bar = environment.is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {elapsed:>4}  {msg}");
-            let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            let bar = ProgressBar::new(0).with_style(style(WAITING));
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { bar, state: Mutex::default() }
+        Self { bar, has_color: environment.allows_color(), state: Mutex::default() }
     }
 
     /// So many runs are to be made.
     pub(super) fn begin(&self, total: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total as u64);
+            bar.set_style(style(COUNTING));
+        }
         self.change(|state| state.total = total);
     }
 
@@ -61,26 +70,31 @@ impl Progress {
     }
 
     pub(super) fn finish(&self, shown: &Shown<'_>) {
-        let line = self.change(|state| {
+        let (done, total) = self.change(|state| {
             state.under_way.retain(|name| name != shown.scenario);
             state.done += 1;
             state.passed += shown.passed;
             state.failed += shown.failed.len();
-            let (done, total, seconds) = (state.done, state.total, shown.took.as_secs_f64());
-            let verdict = match (shown.failed.as_slice(), shown.passed) {
-                ([], 0) => "done".to_owned(),
-                ([], _) => "pass".to_owned(),
-                (failed, _) => format!("FAIL {}", failed.join(", ")),
-            };
-            // How many runs there are is known after the first two.
-            let of = if total == 0 { String::new() } else { format!("{done}/{total}") };
-            format!("{of:>6}  {:<32} {seconds:>5.1} s  {verdict}", shown.scenario)
+            (state.done, state.total)
         });
+        let (name, seconds, failed) = (shown.scenario, shown.took.as_secs_f64(), shown.failed.join(", "));
         match &self.bar {
             // What passes is counted; what fails stays to be read.
-            Some(bar) if !shown.failed.is_empty() => bar.suspend(|| output::message(&line)),
+            Some(bar) if !failed.is_empty() => {
+                let mark = painted(self.has_color, RED, "✗");
+                bar.suspend(|| output::message(&format!("{mark} {name:<20} {seconds:>5.1} s  {failed}")));
+            }
             Some(_) => {}
-            None => output::message(&line),
+            None => {
+                let verdict = match (failed.as_str(), shown.passed) {
+                    ("", 0) => "done".to_owned(),
+                    ("", _) => "pass".to_owned(),
+                    (failed, _) => format!("FAIL {failed}"),
+                };
+                // How many runs there are is known after the first two.
+                let of = if total == 0 { String::new() } else { format!("{done}/{total}") };
+                output::message(&format!("{of:>6}  {name:<32} {seconds:>5.1} s  {verdict}"));
+            }
         }
     }
 
@@ -103,21 +117,41 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut state);
         if let Some(bar) = &self.bar {
-            bar.set_message(state.to_line());
+            bar.set_position(state.done as u64);
+            bar.set_message(state.to_line(columns(io::stderr()), self.has_color));
         }
         changed
     }
 }
 
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("━╸─")
+}
+
 impl State {
-    fn to_line(&self) -> String {
-        let Self { total, done, passed, failed, under_way } = self;
-        let names: Vec<_> = under_way.iter().take(MAX_NAMES).map(String::as_str).collect();
-        let names = names.join(", ");
-        if *total == 0 {
+    /// The verdicts so far, and what runs: as many names as there is room for, the oldest first, and the number of the others.
+    fn to_line(&self, columns: usize, has_color: bool) -> String {
+        let names = self.names(columns.saturating_sub(BEFORE_NAMES));
+        if self.total == 0 {
             return names;
         }
-        format!("{done} of {total} runs, checks: {passed} passed, {failed} failed  {names}")
+        let passed = painted(has_color, GREEN, &format!("✓ {}", self.passed));
+        let failed = format!("✗ {}", self.failed);
+        let failed = painted(has_color && self.failed > 0, RED, &failed);
+        format!("{passed} {failed}  {names}")
+    }
+
+    fn names(&self, room: usize) -> String {
+        let mut shown = String::new();
+        for (place, name) in self.under_way.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            if place > 0 && shown.len() + comma.len() + name.len() > room {
+                return format!("{shown} +{}", self.under_way.len() - place);
+            }
+            shown.extend([comma, name]);
+        }
+        shown
     }
 }
 
@@ -132,18 +166,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_runs_and_how_it_stands() {
+    fn a_line_says_how_it_stands_and_what_runs() {
         let progress = Progress::new(&Environment::new([]));
         progress.begin(3);
         progress.start("baseline");
         progress.start("storm");
+        progress.start("retry-after-seconds");
         progress.finish(&Shown {
             scenario: "baseline",
             took: Duration::from_millis(400),
             passed: 9,
             failed: vec!["user-agent"],
         });
-        let line = progress.state.lock().unwrap().to_line();
-        assert_eq!(line, "1 of 3 runs, checks: 9 passed, 1 failed  storm");
+        let line = |columns, has_color| progress.state.lock().unwrap().to_line(columns, has_color);
+        assert_eq!(line(80, false), "✓ 9 ✗ 1  storm, retry-after-seconds");
+        assert_eq!(line(70, false), "✓ 9 ✗ 1  storm +1");
+        assert_eq!(line(70, true), "\u{1b}[32m✓ 9\u{1b}[0m \u{1b}[31m✗ 1\u{1b}[0m  storm +1");
     }
 }

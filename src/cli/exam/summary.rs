@@ -3,40 +3,55 @@
 use std::path::Path;
 
 use crate::api::exam::{CheckResult, CheckVerdict, Level, LevelCounts, Readiness, Report};
-use crate::cli::output::printable;
+use crate::cli::output::{printable, wrapped};
 
 /// The most failed checks that are shown; the report has all.
 const MAX_CHECKS: usize = 12;
+/// What a line starts with that goes on with the one before.
+const INDENT: &str = "    ";
 /// Colours of a terminal.
 const BOLD: &str = "\u{1b}[1m";
-const RED: &str = "\u{1b}[31m";
-const GREEN: &str = "\u{1b}[32m";
+pub(super) const RED: &str = "\u{1b}[31m";
+pub(super) const GREEN: &str = "\u{1b}[32m";
 const YELLOW: &str = "\u{1b}[33m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// The text, with colours or without.
-pub(super) fn text(report: &Report, folder: &Path, has_color: bool) -> String {
-    let paint = |color: &str, text: &str| {
-        if has_color { format!("{color}{text}{PLAIN}") } else { text.to_owned() }
-    };
+/// How the text is to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) has_color: bool,
+    /// How long a line may be, if sentences are to be broken.
+    pub(super) columns: Option<usize>,
+}
+
+impl Look {
+    fn painted(self, color: &str, text: &str) -> String {
+        painted(self.has_color, color, text)
+    }
+
+    fn sentence(self, text: &str) -> String {
+        let text = printable(text);
+        self.columns.map_or(text.clone(), |columns| wrapped(&text, columns, INDENT))
+    }
+}
+
+/// `text` in this colour, or as it is.
+pub(super) fn painted(has_color: bool, color: &str, text: &str) -> String {
+    if has_color { format!("{color}{text}{PLAIN}") } else { text.to_owned() }
+}
+
+/// The text.
+pub(super) fn text(report: &Report, folder: &Path, look: Look) -> String {
     let color = match report.verdict {
         Readiness::Ready => GREEN,
         Readiness::NotReady => RED,
         Readiness::Undecided => YELLOW,
     };
-    let mut lines = vec![format!("{}\n", paint(&format!("{BOLD}{color}"), &printable(&report.summary)))];
+    let mut lines = vec![format!("{}\n", look.painted(&format!("{BOLD}{color}"), &look.sentence(&report.summary)))];
     let is_failure = |check: &&CheckResult| check.verdict == CheckVerdict::Fail && check.level != Level::Off;
     let mut failed: Vec<&CheckResult> = report.checks.iter().filter(is_failure).collect();
     failed.sort_by_key(|check| (check.level != Level::Required, check.waived));
-    for check in failed.iter().take(MAX_CHECKS) {
-        let (color, mark) = match (check.level, check.waived) {
-            (Level::Required, false) => (RED, "✗"),
-            (_, true) => (YELLOW, "w"),
-            (Level::Advised | Level::Off, false) => (YELLOW, "!"),
-        };
-        let head = paint(color, &format!("{mark} {}", check.id));
-        lines.push(format!("  {head}: {}\n    {}\n", printable(&check.got), check.remedy));
-    }
+    lines.extend(failed.iter().take(MAX_CHECKS).map(|check| failure(check, look)));
     let more = failed.len().saturating_sub(MAX_CHECKS);
     if more > 0 {
         lines.push(format!("  and {more} more, in the report\n"));
@@ -51,6 +66,19 @@ pub(super) fn text(report: &Report, folder: &Path, has_color: bool) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     lines.extend(rows.iter().map(|(name, value)| format!("  {name:width$}  {}", printable(value))));
     lines.join("\n")
+}
+
+/// A failed check: what the client did, and what to do about it.
+fn failure(check: &CheckResult, look: Look) -> String {
+    let (color, mark) = match (check.level, check.waived) {
+        (Level::Required, false) => (RED, "✗"),
+        (_, true) => (YELLOW, "w"),
+        (Level::Advised | Level::Off, false) => (YELLOW, "!"),
+    };
+    let head = format!("  {mark} {}", check.id);
+    let got = look.sentence(&format!("{head}: {}", check.got));
+    let got = got.replacen(&head, &look.painted(color, &head), 1);
+    format!("{got}\n{}\n", look.sentence(&format!("{INDENT}{}", check.remedy)))
 }
 
 fn counted(counts: &LevelCounts) -> String {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::exam::Evidence;
-use crate::exam::evidence::count;
+use crate::exam::evidence::{code, count};
 use crate::exam::{Conversation, Examination, Finding, Run, ScenarioId};
 
 /// The least part of the usual requests, in percent.
@@ -60,7 +60,7 @@ fn left_out(examination: &Examination, run: &Run) -> Option<String> {
     let usual = least_of_each(examination);
     let done = run.conversation.signatures();
     if let Some(operation) = usual.keys().find(|operation| !done.contains_key(*operation)) {
-        return Some(format!("it sent no {operation}"));
+        return Some(format!("it sent no {}", code(operation)));
     }
     let (usual, done) = (usual.values().sum::<usize>(), done.values().sum::<usize>());
     (done * 100 < usual * LEAST_PERCENT).then(|| format!("it sent {}, where it usually sends {usual}", requests(done)))
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_client_that_leaves_work_out_fails_though_it_ends_with_0() {
         let without_writes = usual().into_iter().take(6).collect();
-        assert!(judge(without_writes, Ended::Exit(0)).got.ends_with("but it sent no POST /parking/zones"));
+        assert!(judge(without_writes, Ended::Exit(0)).got.ends_with("but it sent no `POST /parking/zones`"));
         assert_eq!(verdict(vec![token("a"), get(LIST), post(LIST)], Ended::Exit(0)), Fail);
         let one_less = usual().into_iter().skip(2).collect::<Vec<_>>();
         assert_eq!(verdict(one_less, Ended::Exit(0)), Pass, "a client may not do the same each time");

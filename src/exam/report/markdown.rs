@@ -263,16 +263,16 @@ fn prose(text: &str) -> String {
 /// Words without any meaning for Markdown: no links, no mentions, no HTML.
 fn escaped(words: &str) -> String {
     let mut escaped = String::with_capacity(words.len());
-    for letter in words.chars() {
+    for (at, letter) in words.char_indices() {
+        let after = words.get(at + letter.len_utf8()..).unwrap_or_default();
         match letter {
+            '&' if !starts_an_entity(after) => escaped.push('&'),
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             // An empty comment ends a name that would be mentioned and an address that would become a link.
-            '@' | ':' => {
-                escaped.push(letter);
-                escaped.push_str("<!-- -->");
-            }
+            '@' => escaped.push_str("@<!-- -->"),
+            ':' if starts_a_link_or_a_picture(after) => escaped.push_str(":<!-- -->"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' | '#' | '!' => {
                 escaped.push('\\');
                 escaped.push(letter);
@@ -280,8 +280,19 @@ fn escaped(words: &str) -> String {
             _ => escaped.push(letter),
         }
     }
-    // A colon is only dangerous where an address follows it.
-    escaped.replace(":<!-- --> ", ": ").replace("www.", "www<!-- -->.")
+    escaped.replace("www.", "www<!-- -->.")
+}
+
+/// Whether an ampersand with this after it stands for another sign, as in `&lt;` and `&#60;`.
+fn starts_an_entity(after: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '#';
+    after.trim_start_matches(is_part).starts_with(';')
+}
+
+/// Whether a colon with this after it belongs to an address (`https://`, `mailto:`) or to a picture (`:tada:`).
+fn starts_a_link_or_a_picture(after: &str) -> bool {
+    let word = after.split(' ').next().unwrap_or_default();
+    word.starts_with('/') || word.contains([':', '@'])
 }
 
 /// A span of code. Where a table or a backtick would break it, each sign in it is written as its number.
@@ -318,6 +329,9 @@ mod tests {
             ("&lt;", "&amp;lt;"),
             ("[a](https://evil.example)", "\\[a\\](https:<!-- -->//evil.example)"),
             ("www.evil.example @all: no", "www<!-- -->.evil.example @<!-- -->all: no"),
+            ("mailto:a@evil.example", "mailto:<!-- -->a@<!-- -->evil.example"),
+            (":tada: read:zones", ":<!-- -->tada: read:zones"),
+            ("a&b &#60;", "a&b &amp;\\#60;"),
             ("a | b\nc", "a \\| b c"),
             ("the `code` and `c|d`", "the `code` and <code>c&#124;d</code>"),
             ("`<b>` it", "`<b>` it"),

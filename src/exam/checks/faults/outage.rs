@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{is_disturbed, reports_failure};
 use crate::api::exam::Evidence;
-use crate::exam::evidence::{between, count, span};
+use crate::exam::evidence::{between, code, count, span};
 use crate::exam::{Conversation, Ended, Examination, Exchange, Finding, Run, ScenarioId};
 
 /// Requests closer to each other than this came at once.
@@ -33,7 +33,7 @@ pub(in crate::exam) fn growing_waits(examination: &Examination) -> Finding {
     };
     let early_ms = examination.thresholds.retry_after_early_ms;
     let (good, bad): (Vec<&Tries<'_>>, Vec<_>) = judged.iter().copied().partition(|tries| tries.waits_well(early_ms));
-    let got = |tries: &Tries<'_>| format!("{} was sent again {}", tries.key, tries.waits_in_words());
+    let got = |tries: &Tries<'_>| format!("{} was sent again {}", code(&tries.key), tries.waits_in_words());
     match (good.first(), bad.first()) {
         // Waits that are drawn by lot look even now and then.
         (_, Some(worst)) if bad.len() > good.len() => Finding::fail(expected, got(worst), worst.evidence(run)),
@@ -55,7 +55,7 @@ pub(in crate::exam) fn bounded_retries(examination: &Examination) -> Finding {
     let took = between(run.started_at, run.ended_at);
     let tries = match worst.number() {
         1 => "no request was sent again".to_owned(),
-        many => format!("{} of {}", count_tries(many), worst.key),
+        many => format!("{} of {}", count_tries(many), code(&worst.key)),
     };
     let got = format!("{tries}; {} after {took}", run.ended.words());
     let mut evidence = worst.evidence(run);
@@ -222,9 +222,9 @@ mod tests {
             assert_eq!(verdict(waits), Fail, "{waits:?}");
         }
         let finding = growing_waits(&exam(vec![get(LIST)], tries(&[500, 500])));
-        assert_eq!(finding.got, "GET /parking/zones was sent again 2 times, with waits of 500 ms, 500 ms");
+        assert_eq!(finding.got, "`GET /parking/zones` was sent again 2 times, with waits of 500 ms, 500 ms");
         let finding = growing_waits(&exam(vec![get(LIST)], tries(&[1, 1])));
-        assert_eq!(finding.got, "GET /parking/zones was sent again 2 times at once");
+        assert_eq!(finding.got, "`GET /parking/zones` was sent again 2 times at once");
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
     fn tries_are_bounded_by_a_number_and_by_the_end_of_the_command() {
         let ten = bounded(tries(&[100; 9]), Ended::Exit(1));
         assert_eq!(ten.verdict, Pass);
-        assert_eq!(ten.got, "10 tries of GET /parking/zones; the command ended with exit code 1 after 930 ms");
+        assert_eq!(ten.got, "10 tries of `GET /parking/zones`; the command ended with exit code 1 after 930 ms");
         assert_eq!(bounded(tries(&[100; 10]), Ended::Exit(1)).verdict, Fail);
         assert_eq!(bounded(tries(&[100; 3]), Ended::Deadline).verdict, Fail);
         assert_eq!(bounded(tries(&[100; 10]), Ended::Enough).verdict, Fail, "the exam need not wait for the end");

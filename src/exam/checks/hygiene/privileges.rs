@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::exam::coverage;
-use crate::exam::evidence::count;
+use crate::exam::evidence::{code, codes, count};
 use crate::exam::{Examination, Finding};
 
 pub(in crate::exam) fn scopes_used(examination: &Examination) -> Finding {
@@ -38,9 +38,9 @@ pub(in crate::exam) fn operations_exercised(examination: &Examination) -> Findin
     let missing: Vec<_> =
         demanded.iter().filter(|operation| !coverage.operations.contains(operation)).cloned().collect();
     let left_out = if demanded.is_empty() { &coverage.unused_operations } else { &missing };
-    let shown = left_out.join(", ");
+    let shown = codes(left_out);
     if !missing.is_empty() {
-        let expected = format!("the command calls {}, as the profile demands", demanded.join(", "));
+        let expected = format!("the command calls {}, as the profile demands", codes(demanded));
         return Finding::fail(expected, format!("not called: {shown}"), Vec::new());
     }
     if coverage.operations.is_empty() {
@@ -68,8 +68,8 @@ fn asked(examination: &Examination) -> Option<BTreeSet<String>> {
 
 fn join_are(scopes: &[String]) -> String {
     match scopes {
-        [one] => format!("{one} is"),
-        many => format!("{} are", many.join(", ")),
+        [one] => format!("{} is", code(one)),
+        many => format!("{} are", codes(many)),
     }
 }
 
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn a_scope_that_no_request_needs_fails() {
         let finding = scopes_used(&exam(vec![token("a"), get("/shared/zones")]));
-        assert_eq!((finding.verdict, finding.got.as_str()), (Fail, "write:zones is held and never used"));
+        assert_eq!((finding.verdict, finding.got.as_str()), (Fail, "`write:zones` is held and never used"));
         let finding = scopes_used(&exam(vec![token("a"), get("/parking/zones"), request("DELETE", ZONE)]));
-        assert_eq!((finding.verdict, finding.got.as_str()), (Pass, "read:zones, write:zones are used"));
+        assert_eq!((finding.verdict, finding.got.as_str()), (Pass, "`read:zones`, `write:zones` are used"));
         let refused = post("/parking/zones").refused(403, "insufficient-scope");
         assert_eq!(scopes_used(&exam(vec![get("/parking/zones"), refused])).verdict, Fail);
     }
@@ -127,7 +127,7 @@ mod tests {
     fn operations_that_were_left_out_are_named_and_fail_only_if_the_profile_demands_them() {
         let some = exam(vec![get("/parking/zones"), get(ZONE), post("/parking/zones").status(201)]);
         let finding = operations_exercised(&some);
-        assert_eq!((finding.verdict, finding.got.as_str()), (NotExercised, "not called: DELETE /parking/zones/{id}"));
+        assert_eq!((finding.verdict, finding.got.as_str()), (NotExercised, "not called: `DELETE /parking/zones/{id}`"));
         let demanding = |operation: &str| {
             operations_exercised(&Examination { demanded_operations: vec![operation.to_owned()], ..some.clone() })
         };

@@ -1,6 +1,6 @@
 //! Secrets and tokens where others can read them: in URLs, which stand in logs, and on connections without TLS.
 
-use crate::exam::evidence::count;
+use crate::exam::evidence::{code, count};
 use crate::exam::{Examination, Exchange, Finding};
 
 /// What the journal puts in the place of a secret or a token.
@@ -25,10 +25,9 @@ pub(in crate::exam) fn no_secret_in_url(examination: &Examination) -> Finding {
     };
     let line = &first.recorded.line;
     let got = format!(
-        "{} with a secret or a token in the {place}, such as {} {}",
+        "{} with a secret or a token in the {place}, such as {}",
         count(found.len(), "request"),
-        line.method,
-        line.path
+        code(&format!("{} {}", line.method, line.path))
     );
     let evidence = found
         .iter()
@@ -105,7 +104,7 @@ mod tests {
         }
         let refused = get("/parking/zones/[jti:a]").refused(401, "token-missing");
         let finding = no_secret_in_url(&examination([run(ScenarioId::Preflight, [refused])]));
-        assert_eq!(finding.got, "1 request with a secret or a token in the path, such as GET /parking/zones/[jti:a]");
+        assert_eq!(finding.got, "1 request with a secret or a token in the path, such as `GET /parking/zones/[jti:a]`");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::exam::evidence::count;
+use crate::exam::evidence::{code, count};
 use crate::exam::{Examination, Exchange, Finding};
 
 /// Products that name no partner, in lower case.
@@ -101,7 +101,7 @@ pub(in crate::exam) fn user_agent(examination: &Examination) -> Finding {
     if unnamed.is_empty() {
         return Finding::pass(expected, in_words(all), Vec::new());
     }
-    let evidence = unnamed.iter().take(5).map(|exchange| run.shows_that(exchange, agent(exchange).unwrap_or(NONE)));
+    let evidence = unnamed.iter().take(5).map(|exchange| run.shows_that(exchange, &in_code(agent(exchange))));
     let evidence = evidence.collect();
     Finding::fail(expected, in_words(unnamed), evidence)
 }
@@ -110,11 +110,15 @@ fn agent(exchange: &Exchange) -> Option<&str> {
     exchange.recorded.line.user_agent.as_deref()
 }
 
+fn in_code(agent: Option<&str>) -> String {
+    agent.map_or_else(|| NONE.to_owned(), code)
+}
+
 /// How many requests have each `User-Agent`.
 fn in_words<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for exchange in exchanges {
-        *counts.entry(agent(exchange).unwrap_or(NONE)).or_default() += 1;
+        *counts.entry(in_code(agent(exchange))).or_default() += 1;
     }
     let agents = counts.iter().map(|(agent, number)| format!("{} with {agent}", count(*number, "request")));
     agents.take(5).collect::<Vec<_>>().join(", ")
@@ -214,9 +218,9 @@ mod tests {
         let unnamed = token("a").edit(|request| request.line.user_agent = Some("python-requests/2.31.0".to_owned()));
         let judge = |requests: Vec<_>| user_agent(&examination([run(ScenarioId::Baseline, requests)]));
         let finding = judge(vec![unnamed, named(), named()]);
-        assert_eq!((finding.verdict, finding.got.as_str()), (Fail, "1 request with python-requests/2.31.0"));
+        assert_eq!((finding.verdict, finding.got.as_str()), (Fail, "1 request with `python-requests/2.31.0`"));
         let finding = judge(vec![named(), named()]);
-        assert_eq!((finding.verdict, finding.got.as_str()), (Pass, "2 requests with curbside/1.4"));
+        assert_eq!((finding.verdict, finding.got.as_str()), (Pass, "2 requests with `curbside/1.4`"));
         let missing = named().edit(|request| request.line.user_agent = None);
         assert_eq!(judge(vec![missing]).got, "1 request with no `User-Agent`");
         assert_eq!(judge(vec![]).verdict, NotExercised);

@@ -34,7 +34,7 @@ pub(in crate::exam) fn no_storm(examination: &Examination) -> Finding {
         let usual = tries.first().map_or(0, |first| examination.usual_of(first)).max(1);
         let most = usual * (waits + examination.thresholds.storm_tries);
         if tries.len() > most {
-            let signature = tries.first().map(|exchange| exchange.signature()).unwrap_or_default();
+            let signature = tries.first().map(|exchange| exchange.in_short()).unwrap_or_default();
             let got =
                 format!("{sent}; {} of them are one {signature}, of which at most {most} are expected", tries.len());
             return Finding::fail(EXPECTED, got, evidence(tries));

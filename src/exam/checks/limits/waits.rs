@@ -29,7 +29,7 @@ fn waits(examination: &Examination, scenario: ScenarioId) -> Finding {
     let early = refusal.early(run);
     if let Some(first) = early.first().filter(|_| is_blamed(examination, run, &refusal, &early)) {
         let came = between(refused.ended_at, first.started_at);
-        let got = format!("{} after {came}, where `Retry-After` asks for {asked}", first.signature());
+        let got = format!("{} after {came}, where `Retry-After` asks for {asked}", first.in_short());
         let all = early.repeats.iter().chain(&early.others).take(9).map(|exchange| run.shows(exchange));
         let evidence = [run.shows(refused)].into_iter().chain(all).collect();
         return Finding::fail(EXPECTED, format!("{got}; {} too early", count(early.len(), "request")), evidence);
@@ -42,13 +42,13 @@ fn waits(examination: &Examination, scenario: ScenarioId) -> Finding {
             return Finding::not_exercised(EXPECTED, "the time of the command was over before that of `Retry-After`");
         }
         let ended = format!("{} {} after the 429", run.ended.words(), between(refused.ended_at, run.ended_at));
-        let got = format!("{} was not sent again; {ended}", refused.signature());
+        let got = format!("{} was not sent again; {ended}", refused.in_short());
         return Finding::fail(EXPECTED, got, vec![run.shows(refused), run.shows_end(refused.ended_at)]);
     };
     let waited = between(refused.ended_at, again.started_at);
     let evidence = vec![run.shows(refused), run.shows(again)];
     if run.ended.is_failure() {
-        let got = format!("{} again after {waited}, and all the same {}", again.signature(), run.ended.words());
+        let got = format!("{} again after {waited}, and all the same {}", again.in_short(), run.ended.words());
         return Finding::fail(EXPECTED, got, evidence);
     }
     Finding::pass(EXPECTED, format!("the next try after {waited}, where `Retry-After` asks for {asked}"), evidence)
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(finding.verdict, Fail);
         assert_eq!(
             finding.got,
-            "GET /parking/zones after 400 ms, where `Retry-After` asks for 2.0 s; 1 request too early"
+            "`GET /parking/zones` after 400 ms, where `Retry-After` asks for 2.0 s; 1 request too early"
         );
         assert_eq!(verdict(vec![throttled(zones(20)), zone(100), zones(2_100)]), Fail, "with another request");
     }
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(finding.verdict, Fail);
         assert_eq!(
             finding.got,
-            "GET /parking/zones was not sent again; the command ended with exit code 1 20 ms after the 429"
+            "`GET /parking/zones` was not sent again; the command ended with exit code 1 20 ms after the 429"
         );
         assert_eq!(verdict(vec![throttled(zones(20)), zone(2_040)]), Fail, "it goes on without it");
         assert_eq!(judged(disturbed(vec![throttled(zones(20)), zones(2_025), zone(2_040)]).exit(1)).verdict, Fail);

@@ -36,7 +36,7 @@ fn not_repeated(examination: &Examination, scenario: ScenarioId, refused: FindRe
     };
     let repeats = examination.repeats(run, refused);
     if repeats.is_empty() {
-        let got = format!("{} was not repeated; {}", refused.signature(), run.ended.words());
+        let got = format!("{} was not repeated; {}", refused.in_short(), run.ended.words());
         let evidence = vec![run.shows(refused), run.shows_silence("repeat", refused.ended_at)];
         return Finding::pass(EXPECTED, got, evidence);
     }
@@ -46,7 +46,7 @@ fn not_repeated(examination: &Examination, scenario: ScenarioId, refused: FindRe
     };
     let got = format!(
         "{} came again after its {}: {}{usual}",
-        refused.signature(),
+        refused.in_short(),
         refused.answer_words(),
         count(repeats.len(), "time")
     );
@@ -91,7 +91,7 @@ mod tests {
         let finding =
             judged(ScenarioId::BadRequest, vec![token("a"), own_test(), get("/parking/zones"), bad(create())]);
         assert_eq!(finding.verdict, Pass);
-        assert_eq!(finding.got, "POST /parking/zones was not repeated; the command ended with exit code 1");
+        assert_eq!(finding.got, "`POST /parking/zones` was not repeated; the command ended with exit code 1");
         assert_eq!(finding.evidence[1].note, "no repeat in 20 ms; then the command ended with exit code 1");
         let goes_on = vec![token("a"), own_test(), get("/parking/zones"), bad(create()), get(ZONE)];
         assert_eq!(judged(ScenarioId::BadRequest, goes_on).verdict, Pass);
@@ -102,7 +102,7 @@ mod tests {
         let create = |number: &str| post("/parking/zones").body(number);
         let finding = judged(ScenarioId::BadRequest, vec![token("a"), bad(create("7")), create("7")]);
         assert_eq!(finding.verdict, Fail);
-        let got = "POST /parking/zones came again after its 400 malformed-body (injected): 1 time; an undisturbed run sends it 1 time";
+        let got = "`POST /parking/zones` came again after its 400 malformed-body (injected): 1 time; an undisturbed run sends it 1 time";
         assert_eq!(finding.got, got);
         let with_another_number = vec![token("a"), bad(create("8")), create("9")];
         assert_eq!(judged(ScenarioId::BadRequest, with_another_number).verdict, Fail);

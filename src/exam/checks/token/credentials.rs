@@ -79,7 +79,7 @@ fn is_refused_secret(request: &Exchange) -> bool {
 }
 
 fn since(exchange: &Exchange, run: &Run) -> String {
-    format!("{} after the answer to {}", between(exchange.ended_at, run.ended_at), exchange.signature())
+    format!("{} after the answer to {}", between(exchange.ended_at, run.ended_at), exchange.in_short())
 }
 
 #[cfg(test)]

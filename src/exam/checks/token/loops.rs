@@ -51,7 +51,7 @@ pub(in crate::exam) fn no_401_loop(examination: &Examination) -> Finding {
 }
 
 fn looped(run: &Run, sent: &[&Exchange], usual: usize) -> Finding {
-    let signature = sent.first().map(|exchange| exchange.signature()).unwrap_or_default();
+    let signature = sent.first().map(|exchange| exchange.in_short()).unwrap_or_default();
     let sends = count(sent.len(), "refused request");
     let got = format!("{sends} {signature}, where {usual} and a retry of each would do; {}", run.ended.words());
     Finding::fail(EXPECTED, got, sent.iter().take(10).map(|exchange| run.shows(exchange)).collect())
@@ -121,7 +121,7 @@ mod tests {
     fn a_loop_fails_though_the_client_usually_sends_more() {
         let finding = judged(ten_pages(), tries(1, 4));
         assert_eq!(finding.verdict, Fail);
-        let got = "4 refused requests GET /parking/zones, where 1 and a retry of each would do; the command ended with exit code 1";
+        let got = "4 refused requests `GET /parking/zones`, where 1 and a retry of each would do; the command ended with exit code 1";
         assert_eq!(finding.got, got);
     }
 

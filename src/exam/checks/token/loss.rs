@@ -39,7 +39,7 @@ fn after_loss(examination: &Examination, scenario: ScenarioId) -> Finding {
         return fail(got, asked);
     };
     let Some(again) = examination.sent_again(run, refused).filter(|again| again.came_after(renewal)) else {
-        let got = format!("the client got a new token, and did not send {} again with it", refused.signature());
+        let got = format!("the client got a new token, and did not send {} again with it", refused.in_short());
         return fail(got, Some(renewal));
     };
     if !run.ended.is_survival() {
@@ -91,7 +91,7 @@ mod tests {
         let finding = judged(disturbed([token("a"), zones("a"), expired(zone("a")), token("b"), zone("b")]));
         assert_eq!(finding.verdict, Pass);
         let notes: Vec<_> = finding.evidence.iter().map(|it| it.note.as_str()).collect();
-        assert_eq!(notes[1], "POST /oauth2/token 200, 10 ms after the answer before");
+        assert_eq!(notes[1], "`POST /oauth2/token` 200, 10 ms after the answer before");
         assert_eq!(finding.got, "a new token and the request once more: 200 24 ms after the 401");
     }
 
@@ -116,7 +116,7 @@ mod tests {
     fn a_client_that_renews_and_does_not_ask_again_fails() {
         let lost = disturbed([token("a"), expired(zones("a")), token("b"), zone("b")]);
         let finding = judged(lost);
-        assert!(finding.verdict == Fail && finding.got.contains("did not send GET /parking/zones again"));
+        assert!(finding.verdict == Fail && finding.got.contains("did not send `GET /parking/zones` again"));
         let old = disturbed([token("a"), zones("a"), expired(zone("a")), token("b"), expired(zone("a"))]);
         assert_eq!(judged(old.exit(1)).verdict, Fail, "again with the old token");
     }

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(finding.verdict, Fail);
         assert_eq!(finding.got, "14 tokens for 14 requests: 14 times the needed load");
         assert_eq!(finding.evidence.len(), 10);
-        let note = "POST /oauth2/token 200, while the token of r1 lived 59 min longer";
+        let note = "`POST /oauth2/token` 200, while the token of r1 lived 59 min longer";
         assert_eq!(finding.evidence[0].note, note);
         assert_eq!(verdict(asking_each_time(2)), Fail);
     }

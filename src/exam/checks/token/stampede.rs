@@ -106,7 +106,7 @@ mod tests {
         let renewals = vec![held("b", 60), held("c", 62), held("d", 66)];
         let finding = judged([three_lost(), renewals, three_served("d")].concat());
         assert_eq!(finding.verdict, Fail);
-        assert_eq!(finding.evidence[1].note, "POST /oauth2/token 200, before the answer to the first renewal");
+        assert_eq!(finding.evidence[1].note, "`POST /oauth2/token` 200, before the answer to the first renewal");
     }
 
     #[test]
