@@ -82,11 +82,12 @@ const NEIGHBOURS: [(&str, &str, &str); 21] = [
 ];
 
 /// The folders whose files are one crate each.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "src",
     "benches/gate",
     "tests/api",
     "tests/crash",
+    "tests/exam",
     "tests/hostile",
     "tests/interop",
     "tests/powercut",

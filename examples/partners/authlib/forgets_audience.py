@@ -1,4 +1,4 @@
-"""Defect: leaves out the audience when it renews a token, as Authlib does by itself. Fails: token-renewed-ahead, token-renewed-on-401, token-revoked, secret-rotated."""
+"""Defect: leaves out the audience when it renews a token, as Authlib does by itself. Fails: token-renewed-ahead, token-renewed-on-401, token-revoked."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Defect: gives up when a token is refused before its time, as Authlib does by itself. Fails: token-renewed-on-401, token-revoked, secret-rotated."""
+"""Defect: gives up when a token is refused before its time, as Authlib does by itself. Fails: token-renewed-on-401, token-revoked."""
 
 from good import Api, main
 

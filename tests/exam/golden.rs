@@ -1,0 +1,132 @@
+//! The golden reports: `report.md` of each client, word for word, but for what differs from run to run.
+//!
+//! `INSTA_UPDATE=always cargo test --locked --test exam` writes them anew, into `tests/exam/golden/`. Read the difference.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use boomgate::api::exam::{CheckResult, Report};
+use boomgate::exam::report::markdown;
+
+/// What a client that is refused for a while sends depends on how fast it and the machine are: numbers say nothing.
+const UNSTEADY: [&str; 4] = ["no-storm", "storm", "pace-after-429", "pace"];
+/// What stands for a number, a time and an identifier.
+const NUMBER: &str = "N";
+const SPAN: &str = "T";
+const ID: &str = "ID";
+const UNITS: [&str; 3] = ["ms", "s", "min"];
+/// What may follow a unit.
+const MARKS: [char; 5] = [',', ';', '.', ':', ')'];
+
+/// Compares a report with the golden one of this name, and fails as every snapshot does. `left_out` are the checks that the
+/// client can or cannot show, as the machine is.
+pub(crate) fn assert_golden(name: &str, report: Report, left_out: &[&str]) {
+    let text = markdown(&steady(report, left_out));
+    insta::with_settings!({
+        snapshot_path => "golden",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name.replace(['/', '.'], "-"), text);
+    });
+}
+
+/// The report without what differs from run to run.
+fn steady(mut report: Report, left_out: &[&str]) -> Report {
+    report.at = boomgate::time::UnixMillis::new(0);
+    (report.duration_ms, report.seed, report.commit) = (0, 0, None);
+    report.boomgate_version = Cow::Borrowed("VERSION");
+    report.repeat = report.repeat.map(|line| steady_line(&line));
+    report.client.user_agents = report.client.user_agents.iter().map(|agent| steady_agent(agent)).collect();
+    report.checks.retain(|check| !left_out.contains(&check.id.as_ref()));
+    if !left_out.is_empty() {
+        report.summary = without_numbers(&report.summary);
+        report.counts = boomgate::api::exam::Counts::default();
+    }
+    report.checks.iter_mut().for_each(steady_check);
+    for run in &mut report.runs {
+        run.duration_ms = 0;
+        run.output = steady_text(&run.output);
+        if UNSTEADY.contains(&run.scenario.as_ref()) {
+            run.requests = 0;
+        }
+    }
+    for sentences in [&mut report.hurts_api, &mut report.hurts_partner] {
+        sentences.iter_mut().for_each(|sentence| *sentence = steady_text(sentence));
+    }
+    // In which order the requests of several workers come is a matter of chance.
+    let has_workers = report.client.command.iter().any(|word| Path::new(word).extension().is_some_and(|it| it == "mjs"));
+    for comparison in &mut report.comparisons {
+        if has_workers || UNSTEADY.contains(&comparison.scenario.as_ref()) {
+            comparison.rows.clear();
+        }
+        for request in comparison.rows.iter_mut().flat_map(|row| [&mut row.baseline, &mut row.disturbed]).flatten() {
+            request.after_ms = 0;
+            request.line = steady_text(&request.line);
+        }
+    }
+    report
+}
+
+fn steady_check(check: &mut CheckResult) {
+    check.got = steady_text(&check.got);
+    if UNSTEADY.contains(&check.id.as_ref()) {
+        check.got = without_numbers(&check.got);
+        check.evidence.clear();
+    }
+    for evidence in &mut check.evidence {
+        evidence.at = None;
+        evidence.request_id = evidence.request_id.as_ref().map(|_| ID.to_owned());
+        evidence.note = steady_text(&evidence.note);
+    }
+}
+
+/// Without the path of this checkout.
+fn steady_line(line: &str) -> String {
+    line.replace(env!("CARGO_MANIFEST_DIR"), ".")
+}
+
+/// Without the versions of libraries.
+fn steady_agent(agent: &str) -> String {
+    let product = |word: &str| match word.split_once('/') {
+        Some((name, _)) if !agent.starts_with("curbside") => format!("{name}/VERSION"),
+        _ => word.to_owned(),
+    };
+    agent.split(' ').map(product).collect::<Vec<_>>().join(" ")
+}
+
+/// Without times and identifiers.
+fn steady_text(text: &str) -> String {
+    let mut steady = Vec::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let is_number = word.parse::<f64>().is_ok();
+        match words.next_if(|next| is_number && UNITS.contains(&next.trim_end_matches(MARKS))) {
+            Some(unit) => steady.push(format!("{SPAN}{}", unit.trim_start_matches(char::is_alphabetic))),
+            None => steady.push(without_ids(word)),
+        }
+    }
+    steady.join(" ")
+}
+
+/// `ID` in the place of each UUID, and of eight hexadecimal digits and more.
+fn without_ids(word: &str) -> String {
+    let is_part = |letter: char| letter.is_ascii_hexdigit() || letter == '-';
+    let mut steady = String::new();
+    let mut rest = word;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|letter| !is_part(letter)).unwrap_or(from.len());
+        let (part, after) = from.split_at(end);
+        let is_id = part.len() >= 8 && part.contains(|letter: char| letter.is_ascii_digit());
+        steady.extend([before, if is_id { ID } else { part }]);
+        rest = after;
+    }
+    steady.push_str(rest);
+    steady
+}
+
+fn without_numbers(text: &str) -> String {
+    let word = |word: &str| if word.parse::<f64>().is_ok() { NUMBER.to_owned() } else { word.to_owned() };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
