@@ -225,7 +225,8 @@ impl Exchange {
     /// Whether it has the fingerprint of the other one, as far as the journal has both.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         if self.has_unread_body() || other.has_unread_body() {
-            let without_body = |exchange: &Self| (exchange.signature(), exchange.recorded.line.query.as_deref().map(without_ids));
+            let without_body =
+                |exchange: &Self| (exchange.signature(), exchange.recorded.line.query.as_deref().map(without_ids));
             return without_body(self) == without_body(other);
         }
         self.fingerprint() == other.fingerprint()

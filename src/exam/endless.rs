@@ -37,7 +37,8 @@ impl Endless {
             _ => return None,
         };
         let thresholds = &examination.thresholds;
-        let tries = thresholds.tries_in_an_outage.max(thresholds.tries_on_401).max(thresholds.tries_with_refused_secret);
+        let tries =
+            thresholds.tries_in_an_outage.max(thresholds.tries_on_401).max(thresholds.tries_with_refused_secret);
         let runs: Vec<_> = examination.undisturbed().map(|run| numbers(key, &run.conversation, |_| true)).collect();
         let mut usual = BTreeMap::new();
         for name in runs.iter().flat_map(BTreeMap::keys) {

@@ -39,9 +39,11 @@ pub fn plan(reference: &Reference, seed: u64) -> Plan {
     let numbers = (0..).map(|met| (met, first + met * DISTANCE));
     // Each disturbance leads to one request more.
     let numbers = numbers.take_while(|(met, number)| *number <= reference.resources + met);
-    Plan::of(numbers.zip(order).map(|((_, number), what)| {
-        Step::at(Requests::new(Phase::Resource, RequestRange::only(number)), what)
-    }))
+    Plan::of(
+        numbers
+            .zip(order)
+            .map(|((_, number), what)| Step::at(Requests::new(Phase::Resource, RequestRange::only(number)), what)),
+    )
 }
 
 fn disturbance(text: &str) -> Option<Disturbance> {
@@ -191,7 +193,10 @@ mod tests {
         let end = Ended::Exit(0);
         assert_eq!(seen(&all), [("unavailable", 6, end), ("token-revoked", 6, end), ("key-rotated", 5, end)]);
         let [unavailable, ..] = &parts(&all)[..] else { panic!("no part") };
-        assert_eq!((unavailable.own.as_deref(), unavailable.plan.to_string().as_str()), (Some("once"), "resource#1=503"));
+        assert_eq!(
+            (unavailable.own.as_deref(), unavailable.plan.to_string().as_str()),
+            (Some("once"), "resource#1=503")
+        );
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::api::exam::{
-    CheckResult, CheckVerdict, ExaminedClient, Level, Method, REPORT_FORMAT, Report, ReportProfile, RunSummary,
+    CheckResult, CheckVerdict, ExaminedClient, Level, Method, REPORT_FORMAT, Readiness, Report, ReportProfile,
+    RunSummary,
 };
 use crate::counts::Label as _;
 use crate::time::{UnixMillis, UnixSeconds};
@@ -113,6 +114,28 @@ fn judge(check: &Check, examination: &Examination) -> Finding {
         return Finding::not_exercised(finding.expected, "the command ended at another disturbance of the one run");
     }
     finding
+}
+
+/// What a report says against itself, which no exam writes; `now` is the time of who signs it.
+#[must_use]
+pub fn contradiction(report: &Report, now: UnixMillis) -> Option<&'static str> {
+    /// How far the clocks of two machines may be apart.
+    const TOLERANCE_MS: u64 = 300_000;
+    let is_open =
+        |check: &CheckResult| check.level == Level::Required && check.verdict == CheckVerdict::Fail && !check.waived;
+    let has_passed =
+        |check: &CheckResult| check.level == Level::Required && check.verdict != CheckVerdict::NotExercised;
+    if report.counts != readiness::count(&report.checks) {
+        Some("its counts are not those of its checks")
+    } else if report.verdict != Readiness::NotReady && report.checks.iter().any(is_open) {
+        Some("a required check failed, and its verdict says otherwise")
+    } else if report.verdict == Readiness::Ready && !report.checks.iter().any(has_passed) {
+        Some("it is ready, and no required check was made")
+    } else if report.at.get() > now.get().saturating_add(TOLERANCE_MS) {
+        Some("its date is in the future")
+    } else {
+        None
+    }
 }
 
 fn make(check: &'static Check, examination: &Examination, profile: &Profile, facts: &Facts) -> CheckResult {
@@ -237,7 +260,7 @@ fn user_agents(examination: &Examination) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::exam::{Counts, Readiness, WaiverStatus};
+    use crate::api::exam::{Counts, WaiverStatus};
     use crate::exam::plan::Plan;
     use crate::exam::profile::Waiver;
     use crate::exam::testing::{Request, examination, get, run, token};
@@ -401,6 +424,28 @@ mod tests {
             [(text("200"), text("200")), (text("200"), text("503 unavailable (injected)")), (text("200"), None),]
         );
         assert_eq!((comparison.scenario.as_ref(), comparison.first_difference), ("unavailable", Some(1)));
+    }
+
+    #[test]
+    fn a_report_that_somebody_has_changed_says_something_against_itself() {
+        let whole = judge(&exam(true), &Profile::default());
+        let said = |change: fn(&mut Report)| {
+            let mut changed = whole.clone();
+            change(&mut changed);
+            contradiction(&changed, AT).unwrap_or_default()
+        };
+        assert_eq!(said(|_| ()), "");
+        assert_eq!(contradiction(&judge(&exam(false), &Profile::default()), AT), None);
+        let fails = |report: &mut Report| {
+            let check = report.checks.iter_mut().find(|check| check.level == Level::Required).unwrap();
+            check.verdict = CheckVerdict::Fail;
+            report.counts = readiness::count(&report.checks);
+        };
+        assert_eq!(said(fails), "a required check failed, and its verdict says otherwise");
+        assert_eq!(said(|report| report.counts.required.failed += 1), "its counts are not those of its checks");
+        let is_empty = |report: &mut Report| (report.checks, report.counts) = (Vec::new(), Counts::default());
+        assert_eq!(said(is_empty), "it is ready, and no required check was made");
+        assert_eq!(said(|report| report.at = UnixMillis::new(AT.get() + 3_600_000)), "its date is in the future");
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Partner {
         }
         // The words of a wrong verdict say nothing more.
         if let Some(report) = examined.report.clone().filter(|_| difference.is_empty()) {
-            let compared = || golden::assert_golden(&self.file, report, self.may_be_shown());
+            let compared = || golden::assert_golden(&self.file, report, self.may_be_shown(), self.is_good());
             if catch_unwind(AssertUnwindSafe(compared)).is_err() {
                 writeln!(difference, "its report is not the golden one: the difference is above").unwrap();
             }

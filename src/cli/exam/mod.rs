@@ -64,10 +64,14 @@ pub(super) fn run(options: &Options, environment: &Environment) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::print_error(&anyhow::anyhow!(with_causes(&error)));
+            print_error(&error);
             ExitCode::from(SET_UP)
         }
     }
+}
+
+fn print_error(error: &anyhow::Error) {
+    output::print_error(&anyhow::anyhow!(with_causes(error)));
 }
 
 /// An error with its causes, each once: some say their cause themselves.
@@ -87,6 +91,7 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
         return initialize(options);
     }
     let mut profile = options.profile.as_deref().map(Profile::read).transpose()?.unwrap_or_default();
+    options::check_operations(&profile)?;
     let selection = Selection::parse(&options.only, &options.skip, &profile)?;
     if options.list {
         output::print(&list::text(&profile))?;
@@ -135,9 +140,8 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
         scopes: demo.scope.split_whitespace().map(str::to_owned).collect(),
         profile: &profile,
     };
-    let outcome = exam.run(|reference, undisturbed| {
-        tasks(options, &selection, &profile, (reference, undisturbed), seed)
-    })?;
+    let outcome =
+        exam.run(|reference, undisturbed| tasks(options, &selection, &profile, (reference, undisturbed), seed))?;
     let found = if options.shrink { shrinking::search(&exam, &outcome, options.shrink_runs)? } else { Vec::new() };
     progress.end();
 
@@ -158,8 +162,15 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
     if options.sign {
         sign(options, environment)?;
     }
-    print(options, &report, environment, &found)?;
-    Ok(if outcome.is_interrupted || INTERRUPT.is_set() { INTERRUPTED } else { code_of(report.verdict) })
+    let code = if outcome.is_interrupted || INTERRUPT.is_set() { INTERRUPTED } else { code_of(report.verdict) };
+    // Who does not read the summary does not change the verdict.
+    match print(options, &report, environment, &found) {
+        Err(error) if !output::is_broken_pipe(&error) => {
+            print_error(&error);
+            Ok(if code == 0 { SET_UP } else { code })
+        }
+        Ok(()) | Err(_) => Ok(code),
+    }
 }
 
 fn code_of(verdict: Readiness) -> u8 {
@@ -276,8 +287,7 @@ fn sign(options: &Options, environment: &Environment) -> anyhow::Result<()> {
     let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let server = AdminApi::open(&options.connection, environment).context("--sign")?;
     let passport = sign_report(&server, &bytes, None).context("--sign")?;
-    let path = options.report.join(PASSPORT);
-    fs::write(&path, passport + "\n").with_context(|| format!("cannot write {}", path.display()))
+    Ok(report::write_file(&options.report, PASSPORT, (passport + "\n").as_bytes())?)
 }
 
 fn write_for_github(report: &Report, environment: &Environment) -> anyhow::Result<()> {

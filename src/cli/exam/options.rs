@@ -13,7 +13,8 @@ use super::variables::{Mapping, NAMES, PLACEHOLDERS};
 use crate::cli::connection::ConnectionOptions;
 use crate::cli::output::quoted;
 use crate::config::Environment;
-use crate::exam::Plan;
+use crate::exam::{Plan, Profile};
+use crate::http::routes;
 use crate::sandbox::demo::{DEMOS, Demo};
 use crate::text::closest_match;
 use crate::time::{SPAN_FORM, Span};
@@ -155,6 +156,20 @@ pub(super) fn check_command(command: &[String], client: &str, environment: &Envi
     let hint =
         if local { format!("write ./{program} for the file in this folder") } else { "is it installed?".to_owned() };
     bail!("no program {} is on the PATH: {hint}", quoted(program));
+}
+
+/// Refuses a demand for an operation that the API does not have.
+pub(super) fn check_operations(profile: &Profile) -> anyhow::Result<()> {
+    let known: Vec<_> = routes::scoped_operations().into_iter().map(|(operation, _)| operation).collect();
+    let names = || known.iter().map(String::as_str);
+    let Some(unknown) = profile.operations.iter().find(|operation| !known.contains(operation)) else { return Ok(()) };
+    match closest_match(unknown, names()) {
+        Some(meant) => bail!("the profile demands {unknown:?}, which the API does not have: did you mean {meant:?}?"),
+        None => bail!(
+            "the profile demands {unknown:?}, which the API does not have: name any of {}",
+            names().collect::<Vec<_>>().join(", ")
+        ),
+    }
 }
 
 fn is_executable(found: &fs::Metadata) -> bool {

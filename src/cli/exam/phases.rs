@@ -80,7 +80,7 @@ impl Exam<'_> {
                 }
                 Err(NoRun::Failed(error)) => return Err(error),
             };
-            let set_up = judge(&watched, self.deadline);
+            let set_up = judge(&watched, outcome.examination.runs.first(), self.deadline);
             latency = latency_for(&watched.run);
             let took = took(&watched.run);
             outcome.examination.runs.push(watched.run);

@@ -14,6 +14,10 @@ const MAX_CHARS: usize = 200;
 /// The connections of the exam itself between the two readings of the metrics: the second reading has a new token.
 const OWN_CONNECTIONS: u64 = 1;
 
+/// The token of one run may be good in the next, which starts from the same state, and then no token is asked for.
+const HAS_KEPT: &str = "the command used the token of the run before, which it had kept in a file: let each run start without \
+                        it, such as in a folder of its own (sh -c 'HOME=$(mktemp -d) exec ./client')";
+
 /// What the undisturbed run shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SetUp {
@@ -25,12 +29,14 @@ pub(super) enum SetUp {
     Defect,
 }
 
-/// Judges an undisturbed run. `deadline` is how long it had, as people write it.
-pub(super) fn judge(watched: &Watched, deadline: &str) -> SetUp {
+/// Judges an undisturbed run. `before` is another one before it, and `deadline` how long it had, as people write it.
+pub(super) fn judge(watched: &Watched, before: Option<&Run>, deadline: &str) -> SetUp {
     let run = &watched.run;
     let is_called = run.conversation.resources().any(is_success);
     if is_called && run.ended.is_success() {
-        return SetUp::Right;
+        let has_kept =
+            |before: &Run| before.conversation.tokens().any(is_success) && run.conversation.tokens().count() == 0;
+        return if before.is_some_and(has_kept) { SetUp::Wrong(HAS_KEPT.to_owned()) } else { SetUp::Right };
     }
     if !is_called && is_defect(watched) {
         return SetUp::Defect;

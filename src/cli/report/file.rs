@@ -22,10 +22,24 @@ pub(super) fn read(path: &Path, wanted: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What is wrong, which may repeat what the file has: as one line, so that nobody's CI takes a second one as a command.
+fn in_a_line(why: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    let line = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
 /// The report that these bytes are; `name` is what they are called in an error.
 pub(super) fn parse(bytes: &[u8], name: &str) -> anyhow::Result<Report> {
-    let report: Report = serde_json::from_slice(bytes)
-        .map_err(|error| anyhow!("{name} is no report: {error}; name the report.json that `boomgate exam` writes"))?;
+    let report: Report = serde_json::from_slice(bytes).map_err(|error| {
+        anyhow!(
+            "{name} is no report: {}; name the report.json that `boomgate exam` writes",
+            in_a_line(&error.to_string())
+        )
+    })?;
     if report.format != REPORT_FORMAT {
         let format = report.format;
         bail!(

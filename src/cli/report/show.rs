@@ -1,8 +1,8 @@
 //! `boomgate report CLIENT`: what the journal of a running sandbox says about a client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::api::exam::Report;
@@ -45,7 +45,7 @@ fn checked(client_id: &str) -> Result<String, String> {
 pub(super) fn run(options: ShowOptions, environment: &Environment) -> anyhow::Result<()> {
     let ShowOptions { client, format, out, control } = options;
     let client = client.ok_or_else(|| anyhow!("name a client, such as boomgate report demo-writer"))?;
-    let format = format.unwrap_or_else(|| of_ending(out.as_ref(), control.json));
+    let format = format.map_or_else(|| of_ending(out.as_deref(), control.json), Ok)?;
     let sandbox: Api = control.open(environment)?;
     let report: Report = sandbox.get(&format!("/sandbox/report/{client}"), &[])?;
     let text = match format {
@@ -63,12 +63,19 @@ pub(super) fn run(options: ShowOptions, environment: &Environment) -> anyhow::Re
 }
 
 /// The form that the name of a file ends with.
-fn of_ending(out: Option<&PathBuf>, json: bool) -> Format {
-    match out.and_then(|path| path.extension()).and_then(|extension| extension.to_str()) {
-        Some("html" | "htm") => Format::Html,
-        Some("json") => Format::Json,
-        Some("xml") => Format::Junit,
-        _ if json => Format::Json,
-        _ => Format::Markdown,
+fn of_ending(out: Option<&Path>, json: bool) -> anyhow::Result<Format> {
+    match out.map(|path| (path, path.extension().map(|ending| ending.to_string_lossy()))) {
+        Some((path, Some(ending))) => match &*ending {
+            "html" | "htm" => Ok(Format::Html),
+            "json" => Ok(Format::Json),
+            "xml" => Ok(Format::Junit),
+            "md" | "markdown" => Ok(Format::Markdown),
+            _ => bail!(
+                "{} ends like no form of a report: use .html, .json, .md or .xml, or name the form with --format",
+                path.display()
+            ),
+        },
+        None | Some((_, None)) if json => Ok(Format::Json),
+        None | Some((_, None)) => Ok(Format::Markdown),
     }
 }

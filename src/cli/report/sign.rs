@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::file;
@@ -12,7 +12,9 @@ use crate::api::passport::{ReportToSign, SignedReport};
 use crate::cli::connection::{AdminApi, Api, AsSent, ConnectionOptions};
 use crate::cli::output;
 use crate::config::Environment;
+use crate::exam::verdict::contradiction;
 use crate::oauth::credentials::ClientId;
+use crate::time::{Clock as _, SystemClock, UnixMillis};
 
 const EXAMPLES: &str = "Examples:
   boomgate report sign boomgate-report/report.json > boomgate-report/passport.jwt
@@ -51,6 +53,10 @@ pub(in crate::cli) fn sign_report(server: &Api, bytes: &[u8], subject: Option<&C
 
 fn to_sign(bytes: &[u8], name: &str, subject: Option<&ClientId>) -> anyhow::Result<ReportToSign> {
     let report = file::parse(bytes, name)?;
+    let now = UnixMillis::after_epoch(SystemClock::new().since_epoch());
+    if let Some(why) = contradiction(&report, now) {
+        bail!("{name} contradicts itself: {why}; sign the report.json that `boomgate exam` wrote, as it is");
+    }
     let of_report = || {
         let client_id = &report.client.client_id;
         ClientId::parse(client_id).map_err(|fault| anyhow!("{name} is of the client {client_id:?}: {fault}"))

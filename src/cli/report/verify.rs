@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::file;
+use crate::api::exam::Readiness;
 use crate::api::passport::{PassportClaims, ReportToSign, sha256_of};
 use crate::cli::connection::{Connection, ConnectionOptions, ServerOptions, TIMEOUT};
 use crate::cli::installation::InstallationOptions;
@@ -41,13 +42,16 @@ pub(super) struct Options {
     server: ServerOptions,
     #[command(flatten)]
     installation: InstallationOptions,
+    /// Refuse a passport whose verdict is not "ready"
+    #[arg(long)]
+    ready: bool,
     /// Print the claims of the passport as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result<()> {
-    let Options { file, report, jwks, server, installation, json } = options;
+    let Options { file, report, jwks, server, installation, ready, json } = options;
     let text = input::read(&file, MAX_PASSPORT_BYTES as u64, "the file that `boomgate report sign` printed")?;
     let report = report.unwrap_or_else(|| file.with_file_name(REPORT));
     let bytes = file::read(&report, "the report of the passport with --report")?;
@@ -59,6 +63,10 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
     };
     let verified = check(without_line_end(&text), &key_set, &bytes, &report, SystemClock::new().now())?;
     let claims = &verified.claims;
+    let verdict = claims.report.verdict;
+    if ready && verdict != Readiness::Ready {
+        bail!("the passport is genuine and valid, and its verdict is {}", verdict.name());
+    }
     if json {
         return output::print_json(claims);
     }

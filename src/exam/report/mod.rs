@@ -20,6 +20,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 pub use self::html::html;
 pub(crate) use self::html::policy as page_policy;
 pub use self::junit::junit;
@@ -27,8 +29,8 @@ pub use self::markdown::markdown;
 use super::run::Examination;
 use crate::api::exam::Report;
 
-/// The name of a file in the folder that shows whether files can be made there.
-const TRIAL: &str = ".boomgate-trial";
+/// What the name of a file in the folder starts with that shows whether files can be made there.
+const TRIAL: &str = ".boomgate-trial-";
 
 /// Why the report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +66,9 @@ pub enum WriteError {
 /// The report of an earlier exam stays until [`write_all`] replaces it.
 pub fn prepare(folder: &Path) -> Result<(), WriteError> {
     fs::create_dir_all(folder).map_err(|source| WriteError::Folder { path: folder.to_owned(), source })?;
-    let trial = folder.join(TRIAL);
-    let tried = fs::write(&trial, b"").and_then(|()| fs::remove_file(&trial));
+    // A link of this name leads to no other file: the name is new.
+    let trial = folder.join(format!("{TRIAL}{}", Uuid::new_v4()));
+    let tried = File::create_new(&trial).and_then(|_| fs::remove_file(&trial));
     tried.map_err(|source| WriteError::File { path: folder.to_owned(), source })
 }
 
@@ -86,6 +89,11 @@ pub fn write_all(report: &Report, examination: &Examination, folder: &Path) -> R
 /// `report.json`.
 pub fn json(report: &Report) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(report)? + "\n")
+}
+
+/// Writes one more file into the folder, as a whole or not at all.
+pub fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    write(folder, name, |out| out.write_all(bytes))
 }
 
 /// Writes a file under another name first, and then gives it its own.
@@ -128,6 +136,22 @@ mod tests {
         assert_eq!(names, ["conversation.jsonl", "junit.xml", "report.html", "report.json", "report.md"]);
         let json = fs::read_to_string(folder.join("report.json")).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), specimen::report());
+    }
+
+    #[test]
+    fn a_link_in_the_folder_leads_to_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        let report = folder.path().join("report");
+        fs::write(&precious, "precious").unwrap();
+        fs::create_dir(&report).unwrap();
+        for name in ["passport.jwt", "passport.jwt.new", "report.md", ".boomgate-trial"] {
+            std::os::unix::fs::symlink(&precious, report.join(name)).unwrap();
+        }
+        write_all(&specimen::report(), &Examination::default(), &report).unwrap();
+        write_file(&report, "passport.jwt", b"signed").unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(report.join("passport.jwt")).unwrap(), "signed");
     }
 
     #[test]

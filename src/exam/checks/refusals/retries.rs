@@ -40,15 +40,16 @@ fn not_repeated(examination: &Examination, scenario: ScenarioId, refused: FindRe
         let evidence = vec![run.shows(refused), run.shows_silence("repeat", refused.ended_at)];
         return Finding::pass(EXPECTED, got, evidence);
     }
+    // Where it came more often than ever, the sum shows that.
     let usual = match examination.usual_of(refused) {
-        0 => String::new(),
-        usual => format!("; an undisturbed run sends it {}", count(usual, "time")),
+        0 | 1 => String::new(),
+        usual => format!(", where an undisturbed run sends {usual} in all"),
     };
     let got = format!(
-        "{} came again after its {}: {}{usual}",
+        "{} came {} after its {}{usual}",
         refused.in_short(),
+        count(repeats.len(), "more time"),
         refused.answer_words(),
-        count(repeats.len(), "time")
     );
     let repeats = repeats.into_iter().take(9).map(|exchange| run.shows(exchange));
     Finding::fail(EXPECTED, got, [run.shows(refused)].into_iter().chain(repeats).collect())
@@ -102,7 +103,7 @@ mod tests {
         let create = |number: &str| post("/parking/zones").body(number);
         let finding = judged(ScenarioId::BadRequest, vec![token("a"), bad(create("7")), create("7")]);
         assert_eq!(finding.verdict, Fail);
-        let got = "`POST /parking/zones` came again after its 400 malformed-body (injected): 1 time; an undisturbed run sends it 1 time";
+        let got = "`POST /parking/zones` came 1 more time after its 400 malformed-body (injected)";
         assert_eq!(finding.got, got);
         let with_another_number = vec![token("a"), bad(create("8")), create("9")];
         assert_eq!(judged(ScenarioId::BadRequest, with_another_number).verdict, Fail);
