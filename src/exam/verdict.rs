@@ -392,6 +392,33 @@ mod tests {
     }
 
     #[test]
+    fn one_run_of_many_disturbances_is_judged_by_parts_and_makes_no_client_ready() {
+        let zones = || get(LIST).with("a");
+        let failed = zones().refused(503, "unavailable").injected("problem").edit(|request| {
+            let effect = "resource#1=503".parse::<Plan>().unwrap().steps[0].what.effect().cloned();
+            request.line.fault.as_mut().unwrap().effect = effect.unwrap();
+        });
+        let requests = vec![token("a"), failed, zones(), zones().refused(401, "token-revoked")];
+        let renewed = [requests.clone(), vec![token("b"), get(LIST).with("b")]].concat();
+        let judged = |requests: Vec<Request>, code: i32| {
+            let plan = "resource#1=503,resource#3=token-revoked".parse().unwrap();
+            let once = Run { plan, own: Some("once".to_owned()), ..run(ScenarioId::Once, requests).exit(code) };
+            let all = examination([run(ScenarioId::Baseline, usual()), once]);
+            let report = report(&all, &Profile::default(), Facts { method: Method::Once, ..facts() });
+            let verdict = |id: &str| report.checks.iter().find(|check| check.id == id).unwrap().verdict;
+            let verdicts = [verdict("retries-5xx"), verdict("token-revoked"), verdict("has-timeout")];
+            (report, verdicts)
+        };
+        let (passed, verdicts) = judged(renewed, 0);
+        assert_eq!(verdicts, [CheckVerdict::Pass, CheckVerdict::Pass, CheckVerdict::NotExercised]);
+        assert_eq!((passed.verdict, passed.runs.len()), (Readiness::Undecided, 2), "{}", passed.summary);
+        let (failed, verdicts) = judged(requests, 1);
+        // The run was too short to count the tries after the 503.
+        assert_eq!(verdicts, [CheckVerdict::NotExercised, CheckVerdict::Fail, CheckVerdict::NotExercised]);
+        assert_eq!((failed.verdict, failed.comparisons[0].scenario.as_ref()), (Readiness::NotReady, "once"));
+    }
+
+    #[test]
     fn a_scenario_of_the_profile_is_a_check_of_its_own_name() {
         let mut examination = exam(true);
         let mut own = run(ScenarioId::Own, usual()).exit(1);

@@ -80,6 +80,7 @@ fn what_is_wrong_is_found_before_anything_runs() {
     let exam = Exam::new();
     fs::write(exam.folder.path().join("script.py"), "").unwrap();
     fs::write(exam.folder.path().join("file"), "").unwrap();
+    fs::write(exam.folder.path().join("exam.toml"), "operations = [\"GET /parking/zone/{id}\"]\n").unwrap();
     for (arguments, expected) in [
         (
             vec!["demo-writer"],
@@ -130,6 +131,10 @@ fn what_is_wrong_is_found_before_anything_runs() {
             "boomgate: --shrink searches in a plan of several steps: name one with --replay, or use --once",
         ),
         (
+            vec!["demo-writer", "--profile", "exam.toml", "--", "true"],
+            "boomgate: the profile demands \"GET /parking/zone/{id}\", which the API does not have: did you mean \"GET /parking/zones/{id}\"?",
+        ),
+        (
             vec!["demo-writer", "--replay", "resource#3", "--", "true"],
             "error: invalid value 'resource#3' for '--replay <PLAN>': \"resource#3\" is no step of a plan: write MOMENT=WHAT, such as resource#3=503, token#2=drop or resource.POST#1=answer-lost",
         ),
@@ -153,6 +158,7 @@ fn a_set_up_that_is_wrong_is_one_line_that_mends_it_and_no_report() {
     let fails = format!("{TOKEN}; {CALL}; call; exit 3");
     let refused = format!("{TOKEN}; T=wrong; {CALL}; call");
     let hangs = format!("{TOKEN}; {CALL}; call; sleep 600");
+    let keeps = format!("test -s kept || {{ {TOKEN}; echo $T > kept; }}; T=$(cat kept); {CALL}; call");
     for (script, expected) in [
         (
             "exit 0",
@@ -185,6 +191,10 @@ fn a_set_up_that_is_wrong_is_one_line_that_mends_it_and_no_report() {
         (
             hangs.as_str(),
             "the command runs, calls the API and does not end within 2s: let it end after its calls, or give it more time with --deadline",
+        ),
+        (
+            keeps.as_str(),
+            "the command used the token of the run before, which it had kept in a file: let each run start without it, such as in a folder of its own (sh -c 'HOME=$(mktemp -d) exec ./client')",
         ),
     ] {
         let output = exam.examine(&["--deadline", "2s"], script);
@@ -281,6 +291,34 @@ fn a_secret_in_a_url_is_a_failed_check_and_no_matter_of_set_up() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stdout(&output).contains("✗ no-secret-in-url"), "{}", stdout(&output));
     assert_eq!(exam.report()["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_verdict_whoever_reads_the_summary() {
+    let exam = Exam::new();
+    let script = r#"curl -sS "$BOOMGATE_TOKEN_URL?client_secret=$BOOMGATE_CLIENT_SECRET" -d grant_type=client_credentials; exit 1"#;
+    let mut child = exam.command(&["demo-writer", "--", "sh", "-c", script]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(exam.report()["verdict"], "not ready");
+    exam.assert_nothing_is_left();
+}
+
+#[test]
+fn one_disturbed_run_is_judged_by_each_check_that_it_shows_and_leaves_a_good_client_undecided() {
+    let exam = Exam::new();
+    // A client that repeats what failed, and gets another token after a 401.
+    let once_more = r#"get() { for _ in 1 2 3; do S=$(call) || S=0; case $S in 200) return;; 401) token;; *) sleep 1;; esac; done; exit 1; }"#;
+    let script = format!("token() {{ {TOKEN}; }}; token; {CALL}; {once_more}; get; get; get; get");
+    let output = exam.examine(&["--once", "--seed", "7"], &script);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", stdout(&output), stderr(&output));
+    let report = exam.report();
+    assert_eq!(report["verdict"], "undecided");
+    let checks = report["checks"].as_array().unwrap();
+    let shown: Vec<_> = checks.iter().filter(|check| check["evidence"][0]["scenario"] == "once").collect();
+    assert!(shown.len() >= 3 && shown.iter().all(|check| check["verdict"] == "pass"), "{shown:#?}");
+    let slow = checks.iter().find(|check| check["id"] == "has-timeout").unwrap();
+    assert_eq!(slow["verdict"], "not exercised");
 }
 
 #[test]

@@ -127,6 +127,14 @@ fn what_is_no_report_is_not_signed() {
         ("{}".to_owned(), "is no report"),
         (sample.replace("\"format\": 1", "\"format\": 2"), "has the format 2"),
         (sample.replace("\"demo-writer\"", "\"a b\""), "is of the client \"a b\""),
+        (
+            sample.replace("\"passed\": 2", "\"passed\": 3"),
+            "contradicts itself: its counts are not those of its checks",
+        ),
+        (
+            sample.replace("\"verdict\": \"ready\"", "\"verdict\": \"x\\n::error::y\""),
+            "is no report: unknown variant `x ::error::y`",
+        ),
     ] {
         fs::write(&path, text_of_file).unwrap();
         let refused = refusal(&sandbox.call(&["report", "sign", text(&path)]));
@@ -139,6 +147,20 @@ fn what_is_no_report_is_not_signed() {
     fs::write(sandbox.folder.path().join("passport.jwt"), answer["passport"].as_str().unwrap()).unwrap();
     let verified = sandbox.call(&["report", "verify", text(&sandbox.folder.path().join("passport.jwt"))]);
     assert!(stdout(&verified).starts_with("client       curbside\n"), "{}{}", stdout(&verified), stderr(&verified));
+}
+
+#[test]
+fn a_passport_is_valid_whatever_it_says_and_a_gate_can_demand_that_it_says_ready() {
+    let signed = Signed::new();
+    assert!(signed.verify(&["--ready"]).status.success());
+    let report = fs::read_to_string(&signed.report).unwrap();
+    fs::write(&signed.report, report.replace("\"verdict\": \"ready\"", "\"verdict\": \"not ready\"")).unwrap();
+    let again = signed.sandbox.call(&["report", "sign", text(&signed.report)]);
+    fs::write(&signed.passport, &again.stdout).unwrap();
+    let verified = signed.verify(&[]);
+    assert!(stdout(&verified).contains("verdict      not ready"), "{}{}", stdout(&verified), stderr(&verified));
+    let refused = refusal(&signed.verify(&["--ready"]));
+    assert_eq!(refused, "the passport is genuine and valid, and its verdict is not ready");
 }
 
 #[test]

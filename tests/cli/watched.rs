@@ -20,6 +20,9 @@ fn a_report_of_what_ran_is_printed_and_written_in_each_form() {
         assert!(stderr(&written).contains(name), "{}", stderr(&written));
         assert!(std::fs::read_to_string(&path).unwrap().trim_start().starts_with(start), "{name}");
     }
+    let unknown = server.call(&["report", "demo-writer", "--out", "report.pdf"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).contains("report.pdf ends like no form of a report: use .html"), "{}", stderr(&unknown));
 }
 
 #[test]

@@ -125,7 +125,13 @@ fn without_ids(word: &str) -> String {
     steady
 }
 
+/// Without counts. Exit codes stay, and so do statuses of HTTP: nothing is counted so far.
 fn without_numbers(text: &str) -> String {
-    let word = |word: &str| if word.parse::<f64>().is_ok() { NUMBER.to_owned() } else { word.to_owned() };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    let mut before = "";
+    let steady = text.split(' ').map(|word| {
+        let is_count = word.parse::<f64>().is_ok_and(|number| number < 200.0) && before != "code";
+        before = word;
+        if is_count { NUMBER } else { word }
+    });
+    steady.collect::<Vec<_>>().join(" ")
 }
