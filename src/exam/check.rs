@@ -152,7 +152,7 @@ checks! {
             title: "a revoked secret ends the client, and it says so",
             level: Required,
             rfc: "RFC 6749 section 5.2",
-            remedy: "Do not retry `invalid_client`: end with an error that names it.",
+            remedy: "Do not retry `invalid_client`: say so, and end with an exit code that is not 0.",
             judge: secret_revoked in SecretRevoked,
         }
     }

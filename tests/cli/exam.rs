@@ -227,14 +227,17 @@ fn an_exam_needs_nothing_of_the_environment() {
     let exam = Exam::new();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let script = format!("{TOKEN}; {CALL}; call; exit 0");
-    let mut command = exam.command(&["demo-writer", "--only", "throttled", "--json", "--", "sh", "-c", &script]);
+    let secret = "bg_secret_0123456789abcdefABCDEF0123456789";
+    let mut command =
+        exam.command(&["demo-writer", "--only", "throttled", "--json", "--", "sh", "-c", &script, secret]);
     command.env_clear().env("PATH", path).env("HOME", "");
     let output = command.output().unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
     let printed: Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(printed, exam.report());
-    for file in ["report.html", "report.md", "junit.xml", "conversation.jsonl"] {
-        assert!(exam.folder.path().join("boomgate-report").join(file).exists(), "{file}");
+    for file in ["report.json", "report.html", "report.md", "junit.xml", "conversation.jsonl"] {
+        let text = fs::read_to_string(exam.folder.path().join("boomgate-report").join(file)).unwrap();
+        assert!(!text.contains(secret), "{file} has a secret that is a word of the command");
     }
     let runs: Vec<_> = printed["runs"].as_array().unwrap().iter().map(|run| &run["scenario"]).collect();
     assert_eq!(runs, ["preflight", "baseline", "throttled"]);
@@ -297,9 +300,13 @@ fn a_secret_in_a_url_is_a_failed_check_and_no_matter_of_set_up() {
 fn the_exit_code_is_that_of_the_verdict_whoever_reads_the_summary() {
     let exam = Exam::new();
     let script = r#"curl -sS "$BOOMGATE_TOKEN_URL?client_secret=$BOOMGATE_CLIENT_SECRET" -d grant_type=client_credentials; exit 1"#;
-    let mut child = exam.command(&["demo-writer", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut command = exam.command(&["demo-writer", "--", "sh", "-c", script]);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "/nosuch/summary");
+    let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the summary of the step cannot be written to /nosuch/summary"));
     assert_eq!(exam.report()["verdict"], "not ready");
     exam.assert_nothing_is_left();
 }

@@ -45,6 +45,7 @@ use crate::exam::profile::{Expectation, OwnScenario};
 use crate::exam::verdict::{self, Facts};
 use crate::exam::{Endless, Examination, Plan, Profile, Reference, Scenario, ScenarioId, once, report, scenario_plan};
 use crate::files::TemporaryFolder;
+use crate::text::redaction::redact;
 use crate::time::{Clock as _, SystemClock, UnixMillis};
 
 /// Exit codes: the client is not ready; the set-up is wrong; Ctrl-C.
@@ -147,7 +148,7 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
 
     let facts = Facts {
         client_id: demo.client_id.to_owned(),
-        command: options.command.clone(),
+        command: options.command.iter().map(|word| redact(word).into_owned()).collect(),
         at,
         duration_ms: u64::try_from(clock.monotonic().as_millis()).unwrap_or_default(),
         method: method(options),
@@ -157,20 +158,17 @@ fn examine(options: &Options, environment: &Environment) -> anyhow::Result<u8> {
         commit: commit(environment),
     };
     let report = verdict::report(&outcome.examination, &profile, facts);
+    remove_passport(&options.report)?;
     report::write_all(&report, &outcome.examination, &options.report)?;
-    write_for_github(&report, environment)?;
-    if options.sign {
-        sign(options, environment)?;
-    }
+    let signed = if options.sign { sign(options, environment) } else { Ok(()) };
     let code = if outcome.is_interrupted || INTERRUPT.is_set() { INTERRUPTED } else { code_of(report.verdict) };
-    // Who does not read the summary does not change the verdict.
-    match print(options, &report, environment, &found) {
-        Err(error) if !output::is_broken_pipe(&error) => {
-            print_error(&error);
-            Ok(if code == 0 { SET_UP } else { code })
-        }
-        Ok(()) | Err(_) => Ok(code),
-    }
+    let printed = print(options, &report, environment, &found);
+    write_for_github(&report, environment);
+    // What becomes of the summary does not change the verdict, and who does not read it is no fault.
+    let faults = [signed, printed].into_iter().filter_map(Result::err);
+    let faults: Vec<_> = faults.filter(|error| !output::is_broken_pipe(error)).collect();
+    faults.iter().for_each(print_error);
+    Ok(if code == 0 && !faults.is_empty() { SET_UP } else { code })
 }
 
 fn code_of(verdict: Readiness) -> u8 {
@@ -255,7 +253,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 /// The end of every line that runs the command once more: `--env`, and the command.
 fn after_options(options: &Options) -> String {
     let mappings = options.mappings.iter().map(|mapping| format!(" {}", mapping.to_option()));
-    let words: Vec<_> = options.command.iter().map(|word| quoted(word)).collect();
+    let words: Vec<_> = options.command.iter().map(|word| quoted(&redact(word))).collect();
     format!("{} -- {}", mappings.collect::<String>(), words.join(" "))
 }
 
@@ -290,17 +288,30 @@ fn sign(options: &Options, environment: &Environment) -> anyhow::Result<()> {
     Ok(report::write_file(&options.report, PASSPORT, (passport + "\n").as_bytes())?)
 }
 
-fn write_for_github(report: &Report, environment: &Environment) -> anyhow::Result<()> {
+fn write_for_github(report: &Report, environment: &Environment) {
     if environment.get("GITHUB_ACTIONS").is_none() {
-        return Ok(());
+        return;
     }
-    if let Some(path) = environment.get("GITHUB_STEP_SUMMARY") {
-        report::github::append_summary(report, Path::new(path))?;
+    if let Some(path) = environment.get("GITHUB_STEP_SUMMARY")
+        && let Err(error) = report::github::append_summary(report, Path::new(path))
+    {
+        // The report has all of it.
+        print_error(&anyhow::anyhow!("the summary of the step cannot be written to {path}: {error}"));
     }
     for annotation in report::github::annotations(report) {
         output::message(&annotation);
     }
-    Ok(())
+}
+
+/// Removes the passport of an earlier exam, which is not of the report that is written now.
+fn remove_passport(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(PASSPORT);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} is of an earlier exam and cannot be removed", path.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn print(options: &Options, report: &Report, environment: &Environment, found: &[String]) -> anyhow::Result<()> {

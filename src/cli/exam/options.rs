@@ -65,13 +65,13 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "DIR", default_value = "boomgate-report")]
     pub(super) report: PathBuf,
     /// Run the command once, under a plan of many disturbances: for commands that are slow. A report of it proves less
-    #[arg(long, conflicts_with = "replay")]
+    #[arg(long, conflicts_with_all = ["replay", "only"])]
     pub(super) once: bool,
     /// What the plan of --once is made from; the same seed makes the same plan
     #[arg(long, value_name = "NUMBER")]
     pub(super) seed: Option<u64>,
     /// Run the command once under this plan, such as 'resource#3=503,token#2=drop'
-    #[arg(long, value_name = "PLAN")]
+    #[arg(long, value_name = "PLAN", conflicts_with = "only")]
     pub(super) replay: Option<Plan>,
     /// Search for the least part of a failed plan that still fails: of --once, --replay, or a scenario of the profile
     #[arg(long)]

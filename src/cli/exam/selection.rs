@@ -27,7 +27,14 @@ impl Selection {
             let names = values.iter().flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty());
             names.map(|name| known(option, name, profile).map(|()| name.to_owned())).collect::<anyhow::Result<Vec<_>>>()
         };
-        Ok(Self { only: names("--only", only)?, skip: names("--skip", skip)? })
+        let is_given = !only.is_empty();
+        let (only, skip) = (names("--only", only)?, names("--skip", skip)?);
+        if is_given && only.iter().all(|name| skip.contains(name)) {
+            bail!(
+                "--only names nothing that --skip leaves: `boomgate exam --list` has the names of scenarios and checks"
+            );
+        }
+        Ok(Self { only, skip })
     }
 
     /// Whether nothing is left out.
@@ -117,5 +124,13 @@ mod tests {
             |name: &str| Selection::parse(&[name.to_owned()], &[], &Profile::default()).unwrap_err().to_string();
         assert_eq!(fault("strom"), "--only \"strom\" is neither a scenario nor a check: did you mean storm?");
         assert!(fault("everything-at-once").contains("--list"));
+    }
+
+    #[test]
+    fn a_selection_of_nothing_is_refused() {
+        let parse = |only: &str, skip: &[String]| Selection::parse(&[only.to_owned()], skip, &Profile::default());
+        assert!(parse("", &[]).unwrap_err().to_string().starts_with("--only names nothing"));
+        assert!(parse("pace", &["pace".to_owned()]).is_err());
+        assert!(parse("pace,storm", &["pace".to_owned()]).is_ok());
     }
 }
