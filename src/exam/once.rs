@@ -51,7 +51,7 @@ fn disturbance(text: &str) -> Option<Disturbance> {
     step.map(|step| step.what)
 }
 
-/// The next of a row of numbers that look random (SplitMix64, Steele, Lea and Flood, 2014).
+/// The next of a row of numbers that look random (`SplitMix64`, Steele, Lea and Flood, 2014).
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
@@ -102,11 +102,8 @@ impl<'r> Met<'r> {
             Moment::Start => return None,
         };
         let resources = || run.conversation.resources().enumerate();
-        let reason = match scenario {
-            ScenarioId::TokenExpires => Some("token-expired"),
-            ScenarioId::TokenRevoked => Some("token-revoked"),
-            _ => None,
-        };
+        let reasons = [(ScenarioId::TokenExpires, "token-expired"), (ScenarioId::TokenRevoked, "token-revoked")];
+        let reason = reasons.iter().find(|(of, _)| of == scenario).map(|(_, reason)| *reason);
         let is_spoiled = |exchange: &Exchange| match (step.what.effect(), reason) {
             (Some(effect), _) => exchange.fault().is_some_and(|fault| fault.effect == *effect),
             (None, Some(reason)) => exchange.has_status(401) && exchange.reason() == Some(reason),

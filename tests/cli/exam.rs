@@ -315,7 +315,7 @@ fn the_exit_code_is_that_of_the_verdict_whoever_reads_the_summary() {
 fn one_disturbed_run_is_judged_by_each_check_that_it_shows_and_leaves_a_good_client_undecided() {
     let exam = Exam::new();
     // A client that repeats what failed, and gets another token after a 401.
-    let once_more = r#"get() { for _ in 1 2 3; do S=$(call) || S=0; case $S in 200) return;; 401) token;; *) sleep 1;; esac; done; exit 1; }"#;
+    let once_more = r"get() { for _ in 1 2 3; do S=$(call) || S=0; case $S in 200) return;; 401) token;; *) sleep 1;; esac; done; exit 1; }";
     let script = format!("token() {{ {TOKEN}; }}; token; {CALL}; {once_more}; get; get; get; get");
     let output = exam.examine(&["--once", "--seed", "7"], &script);
     assert_eq!(output.status.code(), Some(0), "{}\n{}", stdout(&output), stderr(&output));

@@ -289,7 +289,11 @@ fn waits_of(plan: &Plan) -> Duration {
     let of_step = |step: &Step| match &step.what {
         Disturbance::Passing(effect, lasts) => of_effect(effect) + lasts.as_duration(),
         Disturbance::Throttle { .. } => PACE_WATCH,
-        what => what.effect().map_or(Duration::ZERO, of_effect),
+        Disturbance::Effect(effect) => of_effect(effect),
+        Disturbance::Trouble(_)
+        | Disturbance::TokenLifetime(_)
+        | Disturbance::TakeScope(_)
+        | Disturbance::ForeignCertificate => Duration::ZERO,
     };
     plan.steps.iter().map(of_step).sum()
 }
