@@ -1,6 +1,6 @@
 //! Every check: its name, how much it counts, and what to do about a failure.
 //!
-//! A row of [`checks!`] is all there is to say of one; [`CheckId`] and [`TABLE`] are made of the rows.
+//! A row of `checks!` is all there is to say of one; [`CheckId`] and [`TABLE`] are made of the rows.
 
 use super::Finding;
 use super::checks;

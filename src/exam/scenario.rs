@@ -1,6 +1,6 @@
 //! Every scenario: its name, and what happens to the client in it.
 //!
-//! [`ScenarioId`] and [`TABLE`] are made of the rows of [`scenarios!`].
+//! [`ScenarioId`] and [`TABLE`] are made of the rows of `scenarios!`.
 
 use crate::counts::{Label as _, label};
 

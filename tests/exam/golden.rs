@@ -4,19 +4,14 @@
 
 use std::borrow::Cow;
 
-use boomgate::api::exam::{CheckResult, CheckVerdict, Counts, Report, RunSummary};
+use boomgate::api::exam::{CheckResult, CheckVerdict, Counts, Report};
 use boomgate::exam::report::markdown;
 use boomgate::time::UnixMillis;
 
-/// What a client that is refused for a while sends, and how many tokens of some seconds it gets, depends on how fast it and
-/// the machine are: numbers say nothing.
-const UNSTEADY: [&str; 6] = ["no-storm", "storm", "pace-after-429", "pace", "token-renewed-ahead", "short-tokens"];
 /// What stands for a number, a time and an identifier.
 const NUMBER: &str = "N";
 const SPAN: &str = "T";
 const ID: &str = "ID";
-/// How a run ends that the exam ends, sooner or later by some requests.
-const ENOUGH: &str = "since all was seen";
 const UNITS: [&str; 3] = ["ms", "s", "min"];
 /// What may follow a unit.
 const MARKS: [char; 5] = [',', ';', '.', ':', ')'];
@@ -49,47 +44,38 @@ fn steady(mut report: Report, left_out: &[&str]) -> Report {
     }
     // In which order the requests of several workers come, and on which connections, is a matter of chance.
     let has_workers = report.client.command.first().is_some_and(|program| program == "node");
-    let was_ended = |run: &RunSummary| run.ended.ends_with(ENOUGH);
-    let ended: Vec<_> = report.runs.iter().filter(|run| was_ended(run)).map(|run| run.scenario.clone()).collect();
-    let is_unsteady =
-        |name: &str| has_workers || UNSTEADY.contains(&name) || ended.iter().any(|scenario| scenario == name);
     if has_workers {
         report.runs.clear();
         report.checks.retain(|check| !check.id.starts_with("quota") || check.verdict != CheckVerdict::Pass);
     }
-    for check in &mut report.checks {
-        steady_check(check, is_unsteady(&check.id));
-    }
+    report.checks.iter_mut().for_each(steady_check);
     for run in &mut report.runs {
-        run.duration_ms = 0;
+        (run.duration_ms, run.requests) = (0, 0);
         run.output.clear();
-        run.requests *= u64::from(!is_unsteady(&run.scenario));
+        // A client that tries for ever may end by itself, or be ended, whichever comes first.
+        run.ended.clear();
     }
-    for sentence in report.hurts_api.iter_mut().chain(&mut report.hurts_partner) {
-        *sentence = without_numbers(sentence);
-    }
-    for comparison in &mut report.comparisons {
-        if is_unsteady(&comparison.scenario) {
-            comparison.rows.clear();
+    for sentences in [&mut report.hurts_api, &mut report.hurts_partner] {
+        for sentence in &mut *sentences {
+            *sentence = without_numbers(sentence);
         }
-        for request in comparison.rows.iter_mut().flat_map(|row| [&mut row.baseline, &mut row.disturbed]).flatten() {
-            request.after_ms = 0;
-            request.line = steady_text(&request.line);
-        }
+        sentences.dedup();
     }
+    // In which order two requests come that are on their way at once is a matter of chance.
+    report.comparisons.iter_mut().for_each(|comparison| comparison.rows.clear());
     report
 }
 
-fn steady_check(check: &mut CheckResult, is_unsteady: bool) {
-    check.got = steady_text(&check.got);
+fn steady_check(check: &mut CheckResult) {
+    // What comes after it is how the command ended.
+    let got = check.got.split_once("; ").map_or(check.got.as_ref(), |(got, _)| got);
+    check.got = without_numbers(&steady_text(got));
     // On a busy machine, what a client sends at once comes with small waits.
-    if let Some((tries, _)) = check.got.split_once(" times").filter(|_| check.id == "growing-waits") {
-        check.got = format!("{tries} times");
+    if let Some((tries, _)) = check.got.split_once(" time,").or_else(|| check.got.split_once(" time at")) {
+        check.got = format!("{tries} time");
     }
-    if is_unsteady {
-        check.got = without_numbers(&check.got);
-        check.evidence.clear();
-    }
+    // How many follow the first one is a number, too.
+    check.evidence.truncate(1);
     for evidence in &mut check.evidence {
         evidence.at = None;
         evidence.request_id = evidence.request_id.as_ref().map(|_| ID.to_owned());
@@ -138,13 +124,15 @@ fn without_ids(word: &str) -> String {
     steady
 }
 
-/// Without counts. Exit codes stay, and so do statuses of HTTP: nothing is counted so far.
+/// Without counts, and in the singular. Exit codes stay, and so do statuses of HTTP: nothing is counted so far.
 fn without_numbers(text: &str) -> String {
-    let mut before = "";
+    let (mut before, mut is_counted) = ("", false);
     let steady = text.split(' ').map(|word| {
         let is_count = word.parse::<f64>().is_ok_and(|number| number < 200.0) && before != "code";
-        before = word;
-        if is_count { NUMBER } else { word }
+        let (noun, mark) = word.split_at(word.trim_end_matches(MARKS).len());
+        let noun = if is_counted { noun.strip_suffix('s').unwrap_or(noun) } else { noun };
+        (before, is_counted) = (word, is_count);
+        if is_count { NUMBER.to_owned() } else { format!("{noun}{mark}") }
     });
     steady.collect::<Vec<_>>().join(" ")
 }
