@@ -38,7 +38,7 @@ use crate::quota::{DayUsed, LeaseCounts, Quota, Units, Unspent, Used};
 use crate::revocation::Revocation;
 use crate::store::StoreError;
 use crate::throttle::{Level, Permits, Throttle};
-use crate::time::{SharedClock, UnixSeconds};
+use crate::time::{Day, SharedClock, UnixSeconds};
 use crate::tokens::{TokenFault, Tokens};
 
 /// The least that an administrator may call the administration, whatever its own limits are.
@@ -296,6 +296,23 @@ impl Admission {
         let permits = self.throttle.peek(&client.client_id, client.limits);
         let units = self.quota.peek(&client.client_id, client.limits).await?;
         Ok(Standing { permits, units: Some(units) })
+    }
+
+    /// The same for lists of many clients: it remembers nothing of a client that has not called. Without units if the store
+    /// does not answer.
+    pub(crate) async fn look_up(&self, client: &Client) -> Standing {
+        let permits = self.throttle.look_up(&client.client_id, client.limits);
+        Standing { permits, units: self.quota.look_up(&client.client_id, client.limits).await.ok() }
+    }
+
+    /// How many requests of a client were counted, to both APIs, and on which day: it starts again at midnight.
+    pub(crate) fn requests(&self, client_id: &ClientId) -> Option<(Day, u64)> {
+        self.quota.requests(client_id)
+    }
+
+    /// The same of every client that has called.
+    pub(crate) fn for_each_requests(&self, each: impl FnMut(&ClientId, (Day, u64))) {
+        self.quota.for_each_requests(each);
     }
 
     /// Counts all that is left of a client's day as spent, for the sandbox; `None` if no quota limits the client.

@@ -141,6 +141,27 @@ impl Quota {
         Some(count.peek(limits, now))
     }
 
+    /// The same, without a counter for a client that has not called: for lists of many clients.
+    pub(crate) async fn look_up(&self, client_id: &ClientId, limits: Limits) -> Result<Units, StoreError> {
+        if let Some(units) = self.peek_in_memory(client_id, limits) {
+            return Ok(units);
+        }
+        let now = self.clock.now();
+        let stored = LEASES.get(&*self.leasing.store, lease_id(client_id, now.day())).await?;
+        let leased = stored.map_or(0, |(record, _)| record.units);
+        Ok(Count { leased, available: 0 }.peek(limits, now))
+    }
+
+    /// How many requests of the client this process has counted, and on which day: it starts again at midnight.
+    pub(crate) fn requests(&self, client_id: &ClientId) -> Option<(Day, u64)> {
+        self.counters.pin().get(client_id).map(|counter| counter.lock().requests())
+    }
+
+    /// The same of every client that has called.
+    pub(crate) fn for_each_requests(&self, mut each: impl FnMut(&ClientId, (Day, u64))) {
+        self.counters.pin().iter().for_each(|(client_id, counter)| each(client_id, counter.lock().requests()));
+    }
+
     /// What the client used on each of the `days` before today, the last first. Reads the store.
     pub async fn days_before(&self, client_id: &ClientId, days: u64) -> Result<Vec<DayUsed>, StoreError> {
         let today = self.clock.now().day();

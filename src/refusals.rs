@@ -15,9 +15,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::facts::Facts;
+use crate::admission::Reason;
 use crate::api;
 use crate::api::explanation::{Check, Explanation};
 use crate::api::refusal::ExplainedRefusal;
+use crate::counts::Label as _;
 use crate::oauth::credentials::ClientId;
 use crate::time::UnixSeconds;
 
@@ -74,6 +76,15 @@ pub struct Found {
     pub refusal: Arc<Refusal>,
     /// How many other refusals that the reader may see have the same id: a caller may choose an id twice.
     pub others: usize,
+}
+
+/// How many requests of a client were refused since somebody asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NewRefusals {
+    /// All of them.
+    pub(crate) all: u64,
+    /// Those that the quota has counted before the scope refused them.
+    pub(crate) counted: u64,
 }
 
 /// A part of the entries.
@@ -153,10 +164,17 @@ impl Refusals {
         page
     }
 
+    /// How many requests of each client were refused since the last call, with those that made room for newer ones.
+    pub(crate) fn take_new(&self) -> Vec<(ClientId, NewRefusals)> {
+        let mut entries = self.lock();
+        let owners = entries.by_owner.iter_mut().filter(|(_, of_owner)| of_owner.new.all > 0);
+        owners.filter_map(|(owner, of_owner)| Some((owner.clone()?, std::mem::take(&mut of_owner.new)))).collect()
+    }
+
     /// Forgets the refusals of a client that was deleted: a later client with its identifier must not read them.
     pub fn forget(&self, client_id: &ClientId) {
         let mut entries = self.lock();
-        for number in entries.by_owner.remove(&Some(client_id.clone())).unwrap_or_default() {
+        for number in entries.by_owner.remove(&Some(client_id.clone())).unwrap_or_default().numbers {
             entries.by_number.remove(&number);
         }
     }
@@ -185,12 +203,19 @@ impl Wanted {
 struct Entries {
     incoming: Receiver<Arc<Refusal>>,
     by_number: BTreeMap<u64, Arc<Refusal>>,
-    /// The numbers of each owner's refusals, the oldest first.
-    by_owner: HashMap<Option<ClientId>, VecDeque<u64>>,
+    by_owner: HashMap<Option<ClientId>, OfOwner>,
     next: u64,
     capacity: usize,
     /// The most entries of one owner.
     share: usize,
+}
+
+/// What there is of one owner.
+#[derive(Debug, Default)]
+struct OfOwner {
+    /// The numbers of its refusals, the oldest first.
+    numbers: VecDeque<u64>,
+    new: NewRefusals,
 }
 
 impl Entries {
@@ -204,9 +229,11 @@ impl Entries {
 
     fn add(&mut self, refusal: Arc<Refusal>) {
         let owner = refusal.owner().cloned();
-        let of_owner = self.by_owner.entry(owner).or_default();
-        of_owner.push_back(self.next);
-        let surplus = (of_owner.len() > self.share).then(|| of_owner.pop_front()).flatten();
+        let OfOwner { numbers, new } = self.by_owner.entry(owner).or_default();
+        new.all += 1;
+        new.counted += u64::from(refusal.reason == Reason::InsufficientScope.name());
+        numbers.push_back(self.next);
+        let surplus = (numbers.len() > self.share).then(|| numbers.pop_front()).flatten();
         self.by_number.insert(self.next, refusal);
         self.next += 1;
         match surplus {
@@ -221,8 +248,8 @@ impl Entries {
         let owner = oldest.owner().cloned();
         // The oldest of all is the oldest of its owner.
         if let Some(of_owner) = self.by_owner.get_mut(&owner) {
-            of_owner.pop_front();
-            if of_owner.is_empty() {
+            of_owner.numbers.pop_front();
+            if of_owner.numbers.is_empty() {
                 self.by_owner.remove(&owner);
             }
         }
@@ -230,7 +257,8 @@ impl Entries {
 
     /// The refusals of an owner, the newest first.
     fn of_owner(&self, owner: Option<&ClientId>) -> impl Iterator<Item = &Arc<Refusal>> {
-        let numbers = self.by_owner.get(&owner.cloned()).into_iter().flatten().rev();
+        let of_owner = self.by_owner.get(&owner.cloned());
+        let numbers = of_owner.into_iter().flat_map(|of_owner| &of_owner.numbers).rev();
         numbers.filter_map(|number| self.by_number.get(number))
     }
 }
@@ -381,6 +409,21 @@ mod tests {
         assert_eq!(Refusals::new(0).lock().capacity, 0);
     }
 
+    #[test]
+    fn each_refusal_of_a_client_is_new_once_also_if_it_makes_room_for_others() {
+        let refusals = Refusals::new(8);
+        for _ in 0..20 {
+            refusals.record(refusal(Some(1), "of-1"));
+        }
+        refusals.record(Refusal { reason: "throttled", ..refusal(Some(2), "of-2") });
+        refusals.record(refusal(None, "anonymous"));
+        let mut new = refusals.take_new();
+        new.sort_by_key(|(client_id, _)| client_id.to_string());
+        let of = |number, all, counted| (example_client(number).client_id, NewRefusals { all, counted });
+        assert_eq!(new, [of(1, 20, 20), of(2, 1, 0)]);
+        assert_eq!(refusals.take_new(), []);
+    }
+
     proptest! {
         #[test]
         fn the_entries_are_bounded_and_agree_with_their_owners(
@@ -393,7 +436,7 @@ mod tests {
                 let entries = refusals.lock();
                 prop_assert!(entries.by_number.len() <= capacity);
                 let mut of_owners = 0;
-                for (owner, numbers) in &entries.by_owner {
+                for (owner, OfOwner { numbers, .. }) in &entries.by_owner {
                     prop_assert!(!numbers.is_empty() && numbers.len() <= entries.share);
                     for number in numbers {
                         prop_assert_eq!(entries.by_number.get(number).unwrap().owner(), owner.as_ref());

@@ -7,7 +7,6 @@ mod folder;
 mod machine;
 mod server;
 
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,6 +18,7 @@ use super::connection::{ConnectionOptions, ServerOptions};
 use super::installation::{Installation, InstallationOptions, is_of_a_sandbox};
 use super::output::{self, PrintError};
 use super::serve::SettingOptions;
+use crate::api::health::{Finding, Outcome};
 use crate::config::{Config, ConfigError, Edition, Environment};
 use crate::declared::DeclarationError;
 use crate::files::{self, Reader};
@@ -48,58 +48,6 @@ pub(super) struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The result of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// What one check found.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    outcome: Outcome,
-    detail: String,
-    /// What to do, if anything.
-    #[serde(rename = "mend")]
-    fix: Option<String>,
-}
-
-impl Finding {
-    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Ok, detail: detail.into(), fix: None }
-    }
-
-    fn warn(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Warn, detail: detail.into(), fix: Some(fix.into()) }
-    }
-
-    fn fail(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, outcome: Outcome::Fail, detail: detail.into(), fix: Some(fix.into()) }
-    }
-
-    /// A failure whose text already says what to do.
-    fn failed(check: &'static str, error: &dyn fmt::Display) -> Self {
-        Self { check, outcome: Outcome::Fail, detail: error.to_string(), fix: None }
-    }
-
-    fn line(&self, color: bool) -> String {
-        let (mark, paint) = match self.outcome {
-            Outcome::Ok => ("[ok]  ", "32"),
-            Outcome::Warn => ("[warn]", "33"),
-            Outcome::Fail => ("[fail]", "31"),
-        };
-        let mark = if color { format!("\u{1b}[{paint}m{mark}\u{1b}[0m") } else { mark.to_owned() };
-        let fix = self.fix.as_ref().map_or_else(String::new, |fix| format!(": {fix}"));
-        // A settings file with several faults has several lines.
-        let text = format!("{}{fix}", self.detail).lines().map(output::printable).collect::<Vec<_>>().join("\n  ");
-        format!("{mark} {:<12} {text}", self.check)
-    }
 }
 
 /// What the checks read.
@@ -132,16 +80,16 @@ pub(super) fn run(options: Options, environment: &Environment) -> anyhow::Result
         && let (.., Some(refused @ ConfigError::Exposed { .. })) =
             Config::load_partly(edition, &flags, environment, Reader::Server)
     {
-        report.add(Finding { check: "settings", outcome: Outcome::Warn, detail: refused.to_string(), fix: None });
+        report.add(Finding::warned("settings", refused.to_string()));
     }
     let now = SystemClock::new().now();
     let checked = check::check(&config, now);
     for detail in checked.weak_secrets() {
-        report.add(Finding { check: "clients file", outcome: Outcome::Warn, detail, fix: None });
+        report.add(Finding::warned("clients file", detail));
     }
     let Checked { faults, warnings, .. } = checked;
     for warning in warnings {
-        report.add(Finding { check: "settings", outcome: Outcome::Warn, detail: warning, fix: None });
+        report.add(Finding::warned("settings", warning));
     }
     // The checks below report faults of folders and certificates with more detail.
     for fault in faults.iter().filter(|fault| matches!(fault, StartError::Declaration(_))) {
@@ -171,6 +119,20 @@ fn is_for_root_alone(fault: &StartError) -> bool {
     fs::metadata(path).is_ok_and(|found| files::distrust_of(path, &found, Reader::Operator).is_none())
 }
 
+/// A finding as one line.
+fn line(finding: &Finding, color: bool) -> String {
+    let (mark, paint) = match finding.outcome {
+        Outcome::Ok => ("[ok]  ", "32"),
+        Outcome::Warn => ("[warn]", "33"),
+        Outcome::Fail => ("[fail]", "31"),
+    };
+    let mark = if color { format!("\u{1b}[{paint}m{mark}\u{1b}[0m") } else { mark.to_owned() };
+    let fix = finding.fix.as_ref().map_or_else(String::new, |fix| format!(": {fix}"));
+    // A settings file with several faults has several lines.
+    let text = format!("{}{fix}", finding.detail).lines().map(output::printable).collect::<Vec<_>>().join("\n  ");
+    format!("{mark} {:<12} {text}", finding.check)
+}
+
 /// The findings so far.
 struct Report {
     json: bool,
@@ -190,7 +152,7 @@ struct ReportJson<'r> {
 impl Report {
     fn add(&mut self, finding: Finding) {
         if !self.json {
-            self.print_error = self.print_error.take().or(output::print(&finding.line(self.color)).err());
+            self.print_error = self.print_error.take().or(output::print(&line(&finding, self.color)).err());
         }
         self.findings.push(finding);
     }
@@ -219,7 +181,7 @@ mod tests {
     #[test]
     fn a_finding_is_one_line_with_its_remedy() {
         let finding = Finding::fail("data folder", "data is open\u{1b}[2J", "chmod 700 data");
-        assert_eq!(finding.line(false), "[fail] data folder  data is open\u{FFFD}[2J: chmod 700 data");
-        assert_eq!(Finding::ok("clock", "fine").line(true), "\u{1b}[32m[ok]  \u{1b}[0m clock        fine");
+        assert_eq!(line(&finding, false), "[fail] data folder  data is open\u{FFFD}[2J: chmod 700 data");
+        assert_eq!(line(&Finding::ok("clock", "fine"), true), "\u{1b}[32m[ok]  \u{1b}[0m clock        fine");
     }
 }

@@ -51,7 +51,8 @@ pub(super) struct DayCounter {
 
 impl DayCounter {
     pub(super) fn new(day: Day) -> Self {
-        let today = Today { day, count: Count::default(), is_read: false, lease_is_under_way: false, is_closed: false };
+        let count = Count::default();
+        let today = Today { day, count, used_before: 0, is_read: false, lease_is_under_way: false, is_closed: false };
         Self { today: Mutex::new(today), lease_lock: tokio::sync::Mutex::new(()) }
     }
 
@@ -64,6 +65,8 @@ impl DayCounter {
 pub(super) struct Today {
     day: Day,
     count: Count,
+    /// What of the used units is no request that this process saw today.
+    used_before: u64,
     /// Whether `count` comes from the store.
     is_read: bool,
     /// Whether a lease runs in the background.
@@ -143,6 +146,9 @@ impl Today {
         if self.day != day {
             return Some(Unspent { day, units: granted });
         }
+        if !self.is_read {
+            self.used_before = leased.saturating_sub(granted);
+        }
         self.count = Count { leased, available: self.count.available + granted };
         self.is_read = true;
         None
@@ -153,6 +159,11 @@ impl Today {
         (self.is_read && self.day == day).then_some(self.count)
     }
 
+    /// The day, and how many requests this process has counted in it.
+    pub(super) fn requests(&self) -> (Day, u64) {
+        (self.day, self.count.used().saturating_sub(self.used_before))
+    }
+
     /// The day, and its count if it was read from the store.
     pub(super) fn count_read(&self) -> Option<(Day, Count)> {
         self.is_read.then_some((self.day, self.count))
@@ -160,19 +171,22 @@ impl Today {
 
     /// Counts every unit of `day` that is available here as spent, and says how many that were.
     pub(super) fn use_available(&mut self, day: Day) -> u64 {
-        if self.day == day { std::mem::take(&mut self.count.available) } else { 0 }
+        let units = if self.day == day { std::mem::take(&mut self.count.available) } else { 0 };
+        self.used_before += units;
+        units
     }
 
     /// No longer counts these units as spent.
     pub(super) fn uncount(&mut self, unspent: Unspent) {
         if self.day == unspent.day {
             self.count.leased = self.count.leased.saturating_sub(unspent.units);
+            self.used_before = self.used_before.saturating_sub(unspent.units);
         }
     }
 
     fn begin(&mut self, day: Day) -> Unspent {
         let unspent = self.take_unspent();
-        (self.day, self.count, self.is_read) = (day, Count::default(), false);
+        (self.day, self.count, self.used_before, self.is_read) = (day, Count::default(), 0, false);
         unspent
     }
 

@@ -9,6 +9,7 @@ use actix_web::{App, Error};
 use super::parts::Parts;
 use super::upkeep::JumpUpkeep;
 use crate::http::response::{ResponseHeaders, Site};
+use crate::http::router::Optional;
 use crate::http::sandbox::{InnerLayer, OuterLayer, RecordedBody, ScopedOperations};
 use crate::http::{plain_http, router, routes};
 use crate::sandbox::{Sandbox, Upkeep};
@@ -39,6 +40,7 @@ pub(super) fn sandbox_app(
 > {
     api(parts, site)
         .app_data(sandbox.clone())
+        .app_data(parts.own_addresses.clone())
         .app_data(Data::new(ScopedOperations(routes::scoped_operations())))
         .app_data(Data::from(Arc::new(JumpUpkeep(parts.clone())) as Arc<dyn Upkeep>))
         .configure(|config| {
@@ -46,14 +48,15 @@ pub(super) fn sandbox_app(
                 config.app_data(gate_state.clone());
             }
         })
-        .wrap(InnerLayer(sandbox.clone(), routes::needed_scope))
+        .wrap(InnerLayer(sandbox.clone(), routes::needed_scope, routes::is_page))
         .wrap(response_headers(parts, site))
-        .wrap(OuterLayer(sandbox.clone()))
+        .wrap(OuterLayer(sandbox.clone(), routes::is_page))
 }
 
 /// What every answer of the API has. The requests that a walk refuses are recorded.
 fn response_headers(parts: &Parts, site: &Data<Site>) -> ResponseHeaders {
-    ResponseHeaders::new(site, &parts.durations, "https").recording(&parts.refusals)
+    let headers = ResponseHeaders::new(site, &parts.durations, "https");
+    headers.recording(&parts.refusals).with_cors(parts.cors.clone())
 }
 
 /// The handlers with what they use, and no layer around them.
@@ -77,12 +80,18 @@ fn api(
         .app_data(parts.passports.clone())
         .app_data(parts.policy.clone())
         .app_data(parts.refusals.clone())
+        .app_data(parts.activity.clone())
         .app_data(parts.clock.clone())
         .app_data(parts.metrics.clone())
         .app_data(parts.readiness.clone())
         .app_data(parts.api_document.clone())
+        .app_data(parts.pages.clone())
         .configure(|config| {
-            router::over_tls(config, &parts.parking, &parts.source_limit, parts.sandbox.is_some());
+            if let Some(installation) = &parts.installation {
+                config.app_data(installation.clone());
+            }
+            let has = Optional { sandbox: parts.sandbox.is_some(), console: parts.pages.frame.has_console };
+            router::over_tls(config, &parts.parking, &parts.source_limit, has);
         })
 }
 

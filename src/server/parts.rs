@@ -15,11 +15,18 @@ use crate::client_credentials::{ClientCredentials, Targets};
 use crate::clients::Clients;
 use crate::config::{ClientDefaults, Config, Edition};
 use crate::failures::Failures;
+use crate::http::activity::ActivitySampler;
+use crate::http::admin::health::Installation;
 use crate::http::api_document::ApiDocument;
+use crate::http::cors::CorsPolicy;
 use crate::http::durations::Durations;
 use crate::http::health::Readiness;
 use crate::http::metrics::{ExtraMetrics, Metrics};
 use crate::http::openapi;
+use crate::http::pages::Pages;
+use crate::http::pages::assets::Assets;
+use crate::http::reference;
+use crate::http::router;
 use crate::http::source_limit::SourceLimit;
 use crate::keys::{Keys, Schedule};
 use crate::limits::Limits;
@@ -29,6 +36,7 @@ use crate::passports::{Passports, Trust};
 use crate::quota::Quota;
 use crate::refusals::Refusals;
 use crate::revocation::Revocation;
+use crate::sandbox::peer_user::OwnAddresses;
 use crate::sandbox::{CONTROL_TOKEN_FILE, ControlToken, GateState, Journal, OwnHosts, Sandbox, Snapshots, read_clock};
 use crate::store::{Contents, Store, TimedStore};
 use crate::time::{Clock as _, SandboxClock, SharedClock, SystemClock};
@@ -50,13 +58,21 @@ pub(super) struct Parts {
     pub(super) parking: Data<Parking>,
     pub(super) passports: Data<Passports>,
     pub(super) refusals: Data<Refusals>,
+    pub(super) activity: Data<ActivitySampler>,
     pub(super) policy: Data<RegistrationPolicy>,
     pub(super) clock: Data<SharedClock>,
     pub(super) source_limit: SourceLimit,
     pub(super) durations: Arc<Durations>,
     pub(super) metrics: Data<Metrics>,
     pub(super) readiness: Data<Readiness>,
+    /// What an operator asks about the server around the rules; there is none where nobody asks.
+    pub(super) installation: Option<Data<Installation>>,
+    /// Where a sandbox accepts connections.
+    pub(super) own_addresses: Data<OwnAddresses>,
     pub(super) api_document: Data<ApiDocument>,
+    pub(super) pages: Data<Pages>,
+    /// Pages of which origins may call the partner API; `None` for none.
+    pub(super) cors: Option<Arc<CorsPolicy>>,
     /// What only a sandbox has.
     pub(super) sandbox: Option<Data<Sandbox>>,
     /// What goes back to a snapshot or to the seed, in a sandbox that has started.
@@ -114,17 +130,18 @@ pub(super) async fn assemble(
         keys.clone(),
         parking.clone(),
     );
-    let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone());
+    let activity = Data::new(ActivitySampler::new(admission.clone(), refusals.clone(), clock.clone()));
+    let forgotten = forget(admission.clone(), client_credentials.clone(), refusals.clone(), activity.clone());
     let administration = administration.forgetting_with(forgotten).limiting_unproven(policy.client_defaults.unproven);
     let administration = Data::new(administration);
     let passports = Data::new(passports(config, keys.clone(), clock.clone(), issuer));
     let source_limit = source_limit(config)?;
-    let (audit, clients, keys, parking) =
-        (Data::from(audit), Data::from(clients), Data::from(keys), Data::from(parking));
+    let (audit, clients) = (Data::from(audit), Data::from(clients));
+    let (keys, parking) = (Data::from(keys), Data::from(parking));
     let durations = Arc::<Durations>::default();
     let readiness = readiness(store, &keys, &clock, &host.tls, stopping);
-    let mut extra: Vec<ExtraMetrics> = vec![Box::new(move |exposition| host.write(exposition))];
-    extra.extend(sandbox.clone().map(fault_metrics));
+    let host_metrics: ExtraMetrics = Box::new(move |exposition| host.write(exposition));
+    let extra = std::iter::once(host_metrics).chain(sandbox.clone().map(fault_metrics)).collect();
     let metrics = Metrics {
         admission: admission.clone(),
         client_credentials: client_credentials.clone(),
@@ -153,16 +170,27 @@ pub(super) async fn assemble(
         parking,
         passports,
         refusals,
+        activity,
         policy: Data::new(policy),
         clock: Data::new(clock),
         source_limit,
         durations,
         metrics: Data::new(metrics),
         readiness: Data::new(readiness),
+        installation: None,
+        own_addresses: Data::default(),
         api_document: Data::new(ApiDocument::new(openapi::to_json)),
+        pages: Data::new(pages(config, issuer)),
+        cors: CorsPolicy::new(&config.cors_origins, router::partner_prefixes()).map(Arc::new),
         sandbox,
         gate_state: None,
     })
+}
+
+/// The pages, with what they show of the settings.
+fn pages(config: &Config, issuer: &str) -> Pages {
+    let assets = config.static_dir.clone().map_or(Assets::Embedded, Assets::OnDisk);
+    Pages::new(issuer, config.edition == Edition::Sandbox, config.console, assets, reference::write)
 }
 
 /// What the user of a sandbox controls, with a clock in front of `clock`; `None` in production.
@@ -229,11 +257,13 @@ fn forget(
     admission: Data<Admission>,
     client_credentials: Data<ClientCredentials>,
     refusals: Data<Refusals>,
+    activity: Data<ActivitySampler>,
 ) -> impl Fn(&ClientId) + Send + Sync + 'static {
     move |client_id| {
         admission.forget(client_id);
         client_credentials.forget(client_id);
         refusals.forget(client_id);
+        activity.forget(client_id);
     }
 }
 

@@ -76,6 +76,7 @@ impl Seed {
             faults: sandbox.faults.clone(),
             troubles: sandbox.troubles.clone(),
             refusals: parts.refusals.clone().into_inner(),
+            activity: parts.activity.activity(),
             make_seed: Box::new(make_seed),
         })
     }

@@ -188,8 +188,8 @@ fn clocks(ours: UnixSeconds, theirs: UnixSeconds) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outcome::{Fail, Ok, Warn};
     use super::*;
+    use crate::api::health::Outcome::{Fail, Ok, Warn};
 
     #[test]
     fn clocks_that_differ_are_reported() {

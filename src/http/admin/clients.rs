@@ -1,5 +1,7 @@
 //! `/admin/clients`: registration (with the names of RFC 7591), list, show, change and delete.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -68,16 +70,23 @@ pub(in crate::http) async fn list(
     request: HttpRequest,
     clients: Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
+    let Page { data, next_cursor } = find(&request, &clients, MAX_LIMIT)?;
+    let data = data.iter().map(|client| clients.client_response(client)).collect();
+    read_answer(&request, &Page { data, next_cursor })
+}
+
+/// The page of clients that the query of a request asks for, of at most `max_limit`.
+pub(super) fn find(request: &HttpRequest, clients: &Clients, max_limit: usize) -> Result<Page<Arc<Client>>, Problem> {
+    let malformed = |detail: String| Problem::new(ProblemKind::MalformedQuery, detail);
     let query = Query::<ListQuery>::from_query(request.query_string())
-        .map_err(|_| Problem::new(ProblemKind::MalformedQuery, "The list takes limit (1 to 100), cursor and q."))?;
+        .map_err(|_| malformed(format!("The list takes limit (1 to {max_limit}), cursor and q.")))?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Problem::new(ProblemKind::MalformedQuery, "limit is a whole number from 1 to 100."));
+    if !(1..=max_limit).contains(&limit) {
+        return Err(malformed(format!("limit is a whole number from 1 to {max_limit}.")));
     }
     let wanted = folded(query.q.as_deref().unwrap_or_default());
     if wanted.chars().count() > MAX_NAME_CHARS {
-        let detail = format!("q is a part of a name or client_id, of at most {MAX_NAME_CHARS} characters.");
-        return Err(Problem::new(ProblemKind::MalformedQuery, detail));
+        return Err(malformed(format!("q is a part of a name or client_id, of at most {MAX_NAME_CHARS} characters.")));
     }
     let searched = format!("clients?q={wanted}");
     let after = query.cursor.as_deref().map(|cursor| Cursor::place::<String>(cursor, &searched)).transpose();
@@ -91,8 +100,7 @@ pub(in crate::http) async fn list(
     };
     let found = clients.list(after.as_deref(), limit, matches);
     let next_cursor = found.more_after.map(|last| Cursor::new(&searched, &last).into());
-    let data = found.clients.iter().map(|client| clients.client_response(client)).collect();
-    read_answer(&request, &Page { data, next_cursor })
+    Ok(Page { data: found.clients, next_cursor })
 }
 
 pub(in crate::http) async fn show(

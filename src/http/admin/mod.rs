@@ -1,7 +1,9 @@
 //! `/admin/…`: the requests of operators, behind the same gate as all others.
 
+pub(super) mod activity;
 pub(super) mod audit;
 pub(super) mod clients;
+pub(crate) mod health;
 pub(super) mod keys;
 pub(super) mod refusals;
 pub(super) mod reports;
