@@ -13,6 +13,7 @@ pub mod faults;
 pub(crate) mod forge;
 pub(crate) mod journal;
 mod own_hosts;
+pub(crate) mod peer_user;
 mod snapshots;
 pub(crate) mod troubles;
 pub(crate) mod unknown_client;

@@ -87,3 +87,48 @@ async fn a_sandbox_has_its_control_and_a_production_server_has_nothing_there() {
     }
     assert!(!production.data_dir().join("sandbox-token").exists());
 }
+
+const CONTROL_TOKEN: &str = "/sandbox/control-token";
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_page_of_the_sandbox_gets_the_control_token_from_a_browser_of_the_user_who_runs_it() {
+    let server = TestServer::start().await;
+    for http2 in [false, true] {
+        let client = server.another_client(http2);
+        let get = || client.get(format!("{}{CONTROL_TOKEN}", server.base));
+        for request in [get(), get().header("Sec-Fetch-Site", "same-origin").header(ORIGIN, &server.base)] {
+            let given = answer(request).await;
+            assert_eq!((given.status, given.header("cache-control")), (200, "no-store"), "{given:?}");
+            assert_eq!(given.json(), serde_json::json!({ "control_token": server.control_token() }));
+            assert_eq!(given.header("access-control-allow-origin"), "", "no other page may read it");
+        }
+    }
+    let journal = server.control(Method::GET, "/sandbox/requests", None).await;
+    assert_eq!(journal.json()["last"], 0, "no journal has it: {journal:?}");
+}
+
+#[tokio::test]
+async fn nobody_else_gets_the_control_token_without_having_it() {
+    let server = TestServer::start().await;
+    let client = server.another_client(false);
+    let get = || client.get(format!("{}{CONTROL_TOKEN}", server.base));
+    for (name, value, why) in [
+        ("Origin", "https://evil.example", "a page of another site"),
+        ("Origin", "null", "a page in a sandboxed frame"),
+        ("Origin", "https://localhost:3000", "a page of another program of this machine"),
+        ("Sec-Fetch-Site", "cross-site", "a page of another site"),
+        ("Sec-Fetch-Site", "same-site", "a page of another program of this machine"),
+        ("Sec-Fetch-Site", "none", "a tab that anybody may look at"),
+        ("Host", "evil.example", "a name that resolves to this machine"),
+    ] {
+        let refused = answer(get().header(name, value)).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "foreign-request"), "{name}: {value}, {why}");
+        assert!(!String::from_utf8_lossy(&refused.body).contains("bg_sandbox_"), "{refused:?}");
+    }
+    for proxy in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"] {
+        let refused = answer(get().header(proxy, "192.0.2.1")).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "control-token-required"), "{proxy}");
+        assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"boomgate sandbox\"");
+    }
+}

@@ -1,6 +1,7 @@
 //! The bodies of `/sandbox/…`, which only a sandbox has.
 
 pub mod clock;
+pub mod control_token;
 pub mod fault;
 pub mod ready;
 pub mod request;

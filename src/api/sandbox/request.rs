@@ -115,6 +115,35 @@ pub struct ExplainedRequest {
     pub explanation: Explanation,
 }
 
+/// What the page `/why/{request_id}` of a sandbox shows of a request, for its script.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedAnswer {
+    /// When the request came, on the clock of the sandbox.
+    pub at: UnixSeconds,
+    /// The client that sent it, or that it claimed to be from; `null` if it named none.
+    pub client: Option<String>,
+    /// What its answer says of itself, if it is a refusal.
+    pub detail: Option<String>,
+    /// Each check that the gate made, and what would have let it through; without checks if it made none.
+    pub explanation: Explanation,
+    /// The fault that was injected; `null` if the answer is the gate's own.
+    pub fault: Option<InjectedFault>,
+    /// Its method.
+    pub method: String,
+    /// How many other requests have the same id: a caller may choose an id twice.
+    pub others: usize,
+    /// Its path, as it was sent.
+    pub path: String,
+    /// Its query, without tokens and secrets.
+    pub query: Option<String>,
+    /// Why it was refused: a kind of problem such as `token-expired`, or an error code of OAuth.
+    pub reason: Option<String>,
+    /// Its id.
+    pub request_id: String,
+    /// The status of its answer; `null` if no answer was sent.
+    pub status: Option<u16>,
+}
+
 /// Where a client stood with its limits before and after a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitsAround {

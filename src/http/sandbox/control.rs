@@ -1,9 +1,10 @@
 //! Who controls the sandbox, as an argument: no request reaches a handler that takes [`Control`] without the token.
 
 use std::future::{Ready, ready};
+use std::iter::empty;
 
 use actix_web::dev::{Payload, RequestHead};
-use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::http::uri::Authority;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
@@ -14,8 +15,7 @@ use crate::oauth::bearer::{self, BearerFault};
 use crate::sandbox::Sandbox;
 
 /// From where a browser sends a request (W3C Fetch Metadata).
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"boomgate sandbox\"");
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Proof that the request has the control token, and that no page of another site sent it. Must be the first argument of a
 /// handler.
@@ -34,9 +34,7 @@ impl FromRequest for Control {
 }
 
 fn check(sandbox: &Sandbox, request: &HttpRequest) -> Result<Control, Problem> {
-    let fields = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
-    let foreign = |fault| Problem::new(ProblemKind::ForeignRequest, sentence(&fault));
-    sandbox.hosts.check(authority(request.head()), fields(ORIGIN), fields(SEC_FETCH_SITE)).map_err(foreign)?;
+    refuse_foreign(sandbox, request)?;
     let fault = match bearer::parse(authorization(request), request.query_string()) {
         Ok(presented) if sandbox.token.is(presented.as_bytes()) => return Ok(Control(())),
         Ok(_) | Err(BearerFault::Malformed) => "The request has another token than the control token of this sandbox.",
@@ -44,7 +42,19 @@ fn check(sandbox: &Sandbox, request: &HttpRequest) -> Result<Control, Problem> {
         Err(BearerFault::InQuery) => "The token is in the query string: send it in the header alone.",
         Err(BearerFault::Repeated) => "The request has more than one Authorization header: send one.",
     };
-    Err(Problem::new(ProblemKind::ControlTokenRequired, fault).with_header(WWW_AUTHENTICATE, CHALLENGE))
+    Err(Problem::control_token_required(fault))
+}
+
+/// Refuses a request for another host, and one that a page of another site sent.
+pub(super) fn refuse_foreign(sandbox: &Sandbox, request: &HttpRequest) -> Result<(), Problem> {
+    let fields = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
+    let foreign = |fault| Problem::new(ProblemKind::ForeignRequest, sentence(&fault));
+    sandbox.hosts.check(authority(request.head()), fields(ORIGIN), fields(SEC_FETCH_SITE)).map_err(foreign)
+}
+
+/// Whether a request is for this server by a name of its own, wherever the link to it was.
+pub(in crate::http) fn is_for_own_host(sandbox: &Sandbox, request: &HttpRequest) -> bool {
+    sandbox.hosts.check(authority(request.head()), empty(), empty()).is_ok()
 }
 
 /// The host, with its port if there is one, that a request is for.

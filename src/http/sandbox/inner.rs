@@ -12,13 +12,13 @@ use actix_web::{Error, HttpMessage as _};
 use futures_util::future::LocalBoxFuture;
 
 use super::disturbance::Disturbance;
-use super::{NeededScope, injection, is_control};
+use super::{IsPage, NeededScope, injection, is_beside_the_api};
 use crate::http::request_context::ask_for_facts;
 use crate::sandbox::Sandbox;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>, pub(crate) NeededScope);
+pub(crate) struct InnerLayer(pub(crate) Data<Sandbox>, pub(crate) NeededScope, pub(crate) IsPage);
 
 /// [`InnerLayer`] around the application of one worker.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(crate) struct InnerService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
     needed_scope: NeededScope,
+    is_page: IsPage,
 }
 
 impl<S> Transform<S, ServiceRequest> for InnerLayer
@@ -39,8 +40,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        let Self(sandbox, needed_scope) = self.clone();
-        ready(Ok(InnerService { application: Rc::new(application), sandbox, needed_scope }))
+        let Self(sandbox, needed_scope, is_page) = self.clone();
+        ready(Ok(InnerService { application: Rc::new(application), sandbox, needed_scope, is_page }))
     }
 }
 
@@ -57,7 +58,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
         let needed_scope = self.needed_scope;
-        if is_control(&request) {
+        if is_beside_the_api(&request, self.is_page) {
             return Box::pin(application.call(request));
         }
         ask_for_facts(request.request());

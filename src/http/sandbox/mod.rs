@@ -1,11 +1,13 @@
 //! `/sandbox/…`: the requests that control a sandbox, and the two layers that only a sandbox's application has.
 //!
-//! The first argument of each handler is [`Control`](control::Control). Control requests pass no gate and neither layer:
-//! they are never throttled, counted, faulted or recorded.
+//! The first argument of each handler is [`Control`](control::Control); only [`control_token`] checks its caller in another
+//! way. Control requests pass no gate and neither layer: they are never throttled, counted, faulted or recorded. The same
+//! holds for pages and the files that they load.
 
 mod capture;
 pub(super) mod clock;
 pub(super) mod control;
+pub(super) mod control_token;
 mod disturbance;
 mod effects;
 pub(super) mod faults;
@@ -43,12 +45,21 @@ use crate::sandbox::NotQuiet;
 /// Says which scope token the route of a request needs: the table of routes does, which names the handlers here.
 pub(crate) type NeededScope = fn(&Method, &str) -> Option<ScopeToken>;
 
+/// Says whether a path is that of a page, or of a file that pages load: the table of routes does, too.
+pub(crate) type IsPage = fn(&str) -> bool;
+
 /// What the control of a sandbox is served under.
 pub(crate) const SANDBOX: &str = "/sandbox";
 
 /// Whether a request controls the sandbox. Its path is compared as the router sees it: `/%73andbox` is the same.
 fn is_control(request: &ServiceRequest) -> bool {
     request.match_info().as_str().strip_prefix(SANDBOX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a request is none of the API: it controls the sandbox, or it is for a page. Nothing disturbs it, and the journal
+/// does not have it.
+fn is_beside_the_api(request: &ServiceRequest, is_page: IsPage) -> bool {
+    is_control(request) || is_page(request.match_info().as_str())
 }
 
 /// The members of a body that is one JSON object, such as `example`.

@@ -14,19 +14,20 @@ use futures_util::future::LocalBoxFuture;
 use super::capture::{Capture, RecordedBody};
 use super::disturbance::Disturbance;
 use super::effects::{self, Delivered};
-use super::is_control;
+use super::{IsPage, is_beside_the_api};
 use crate::sandbox::Sandbox;
 use crate::time::{Clock as _, SystemClock};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>);
+pub(crate) struct OuterLayer(pub(crate) Data<Sandbox>, pub(crate) IsPage);
 
 /// [`OuterLayer`] around the application of one worker.
 #[derive(Debug)]
 pub(crate) struct OuterService<S> {
     application: Rc<S>,
     sandbox: Data<Sandbox>,
+    is_page: IsPage,
     real_clock: Rc<SystemClock>,
 }
 
@@ -41,8 +42,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, application: S) -> Self::Future {
-        let (sandbox, real_clock) = (self.0.clone(), Rc::new(SystemClock::new()));
-        ready(Ok(OuterService { application: Rc::new(application), sandbox, real_clock }))
+        let (Self(sandbox, is_page), real_clock) = (self.clone(), Rc::new(SystemClock::new()));
+        ready(Ok(OuterService { application: Rc::new(application), sandbox, is_page, real_clock }))
     }
 }
 
@@ -58,7 +59,7 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (application, sandbox) = (Rc::clone(&self.application), self.sandbox.clone());
-        if is_control(&request) {
+        if is_beside_the_api(&request, self.is_page) {
             return Box::pin(async move {
                 let mut response = application.call(request).await?;
                 put_date(&mut response, &sandbox);

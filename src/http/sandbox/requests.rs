@@ -1,5 +1,7 @@
 //! `/sandbox/requests`: what the newest requests were, what was answered, and why.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::{ACCEPT, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,13 +11,11 @@ use serde_json::{Map, Value};
 use super::control::Control;
 use super::{answer, request_events};
 use crate::api::cursor::Cursor;
-use crate::api::explanation::Explanation;
 use crate::api::problem::FieldFault;
 use crate::api::sandbox::request::{ExplainedRequest, FoundRequests, RequestCount, RequestPage, ShownRequest};
 use crate::http::body::read_json_if_any;
 use crate::http::error::{Problem, ProblemKind, sentence};
 use crate::json::Document;
-use crate::refusals::Facts;
 use crate::sandbox::Sandbox;
 use crate::sandbox::journal::filter::{Filter, Search};
 use crate::sandbox::journal::{Found, view};
@@ -61,15 +61,14 @@ pub(in crate::http) async fn show(
     Ok(answer(&mut HttpResponse::Ok(), &shown))
 }
 
-/// Shows each check of a request, and what would have let it through. A request that a fault kept from the gate, or that the
-/// gate does not check, is explained without checks.
+/// Shows each check of a request, and what would have let it through.
 pub(in crate::http) async fn why(
     _: Control,
     request: HttpRequest,
     sandbox: Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
     let Found { number, request, others } = find_one(&request, &sandbox)?;
-    let explanation = request.walk.as_ref().map_or_else(Explanation::without_checks, Facts::explain);
+    let explanation = view::explanation(&request);
     let explained = ExplainedRequest { line: view::line(number, &request), others, explanation };
     Ok(answer(&mut HttpResponse::Ok(), &explained))
 }
@@ -118,18 +117,22 @@ fn list_name(filter: &Filter) -> String {
     format!("requests?{filter:?}")
 }
 
-/// The request that the path names. A caller may choose an id, with any visible character in it, also one that is the name
-/// of a search: the method tells them apart.
+/// The request that the path names.
 fn find_one(request: &HttpRequest, sandbox: &Sandbox) -> Result<Found, Problem> {
-    let path = request.match_info();
-    let id = path.get("request_id").or_else(|| path.as_str().rsplit('/').next()).unwrap_or_default();
-    let decoded = percent_decode_str(id).decode_utf8_lossy();
-    let found = sandbox.journal.find(id).or_else(|| sandbox.journal.find(&decoded));
+    let found = ids(request).find_map(|id| sandbox.journal.find(&id));
     found.ok_or_else(|| {
         let detail =
             "The journal has no request with this id: it may have made room for newer ones, or control the sandbox.";
         Problem::new(ProblemKind::NotFound, detail)
     })
+}
+
+/// What the id at the end of a path may be, as it was sent and decoded. A caller may choose an id, with any visible character
+/// in it, also one that is the name of a search: the method tells them apart.
+pub(in crate::http) fn ids(request: &HttpRequest) -> impl Iterator<Item = Cow<'_, str>> {
+    let path = request.match_info();
+    let id = path.get("request_id").or_else(|| path.as_str().rsplit('/').next()).unwrap_or_default();
+    [Cow::Borrowed(id), percent_decode_str(id).decode_utf8_lossy()].into_iter()
 }
 
 /// The cursor of a query, and the search that its other parameters are.

@@ -122,6 +122,11 @@ impl Journal {
         Some(Found { number, request, others })
     }
 
+    /// How many requests it has at most.
+    pub(crate) fn max_requests(&self) -> usize {
+        self.ring().max_requests()
+    }
+
     /// The number of the newest request so far; 0 before the first.
     pub(crate) fn last(&self) -> u64 {
         self.ring().last()

@@ -36,6 +36,10 @@ impl Ring {
         Self { requests: VecDeque::new(), max_requests: max_requests.max(1), bytes: 0, next: 1, evicted: 0 }
     }
 
+    pub(super) fn max_requests(&self) -> usize {
+        self.max_requests
+    }
+
     /// Adds a request; returns its number, and those that had to make room. The caller drops them once it holds no lock.
     pub(super) fn push(&mut self, request: Arc<Recorded>) -> (u64, Vec<Arc<Recorded>>) {
         self.bytes += request.bytes();

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::Found;
 use super::recorded::{Recorded, Sent};
 use super::texts::Part;
 use crate::admission;
 use crate::api::explanation::{Check, CheckOutcome, Explanation};
 use crate::api::sandbox::fault::Effect;
 use crate::api::sandbox::request::{
-    Field, InjectedFault, LimitAround, LimitsAround, Message, RecordedRequest, RequestLine,
+    ExplainedAnswer, Field, InjectedFault, LimitAround, LimitsAround, Message, RecordedRequest, RequestLine,
 };
 use crate::counts::Label as _;
 use crate::refusals::Facts;
@@ -42,6 +43,32 @@ pub(crate) fn line(number: u64, request: &Recorded) -> RequestLine {
         tls: connection.map(|connection| connection.tls.clone()),
         user_agent: user_agent.map(|(_, value)| value.to_owned()),
     }
+}
+
+/// What the page about a request shows.
+pub(crate) fn explained(found: &Found) -> ExplainedAnswer {
+    let Found { number, request, others } = found;
+    let line = line(*number, request);
+    ExplainedAnswer {
+        at: line.at,
+        client: line.client,
+        detail: refusal(request).and_then(|refusal| refusal.detail.or(refusal.error_description)).map(Cow::into_owned),
+        explanation: explanation(request),
+        fault: line.fault,
+        method: line.method,
+        others: *others,
+        path: line.path,
+        query: line.query,
+        reason: line.reason,
+        request_id: line.request_id,
+        status: line.status,
+    }
+}
+
+/// Each check of a request, and what would have let it through. A request that a fault kept from the gate, or that the gate
+/// does not check, is explained without checks.
+pub(crate) fn explanation(request: &Recorded) -> Explanation {
+    request.walk.as_ref().map_or_else(Explanation::without_checks, Facts::explain)
 }
 
 /// All of a request.
@@ -118,11 +145,19 @@ struct Refusal<'a> {
     /// The code of an OAuth error.
     #[serde(borrow)]
     error: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    detail: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_description: Option<Cow<'a, str>>,
+}
+
+fn refusal(request: &Recorded) -> Option<Refusal<'_>> {
+    request.status.filter(|status| *status >= 400)?;
+    serde_json::from_str(request.text(Part::AnswerBody)).ok()
 }
 
 fn reason(request: &Recorded) -> Option<String> {
-    request.status.filter(|status| *status >= 400)?;
-    let refusal: Refusal<'_> = serde_json::from_str(request.text(Part::AnswerBody)).ok()?;
+    let refusal = refusal(request)?;
     let kind = refusal.documentation.and_then(|page| Some(page.rsplit_once("/problems/")?.1.to_owned()));
     kind.or_else(|| refusal.error.map(Cow::into_owned))
 }

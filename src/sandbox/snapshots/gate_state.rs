@@ -11,6 +11,7 @@ use tokio::sync::RwLockWriteGuard;
 
 use super::SnapshotError;
 use super::saved::{Facts, Memory, Saved};
+use crate::activity::Activity;
 use crate::administration::Administration;
 use crate::admission::Admission;
 use crate::audit::Audit;
@@ -49,6 +50,7 @@ pub(crate) struct GateState {
     pub(crate) faults: Arc<Faults>,
     pub(crate) troubles: Arc<Troubles>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) make_seed: MakeSeed,
 }
 
@@ -116,6 +118,7 @@ impl GateState {
             self.audit.start_anew(),
         );
         self.admission.restore(&memory.limits);
+        self.activity.clear(self.clock.now());
         self.client_credentials.restore(&memory.token_requests);
         self.failures.restore(&memory.failures);
         self.faults.restore(&memory.faults);
