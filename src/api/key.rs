@@ -85,7 +85,8 @@ pub struct KeyRotation {
     pub immediately: bool,
 }
 
-/// Imports an RSA key. Has no `Debug`: the key is a secret.
+/// Imports an RSA key.
+// Has no `Debug`: the key is a secret.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyImport {

@@ -4,12 +4,14 @@
 //! and read by [`crate::json`], which reports every fault at once. An answer's members are in the order in which its
 //! type names them. These types decide nothing: a rule about a value is with the facts that it guards.
 
+pub mod activity;
 pub mod audit;
 pub mod client;
 pub mod credentials;
 pub mod cursor;
 pub mod exam;
 pub mod explanation;
+pub mod health;
 pub mod introspection;
 pub mod jwk;
 pub mod key;

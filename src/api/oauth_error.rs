@@ -14,4 +14,8 @@ pub struct OauthError<'a> {
     pub error_description: Cow<'a, str>,
     /// A page that explains the error.
     pub error_uri: Cow<'a, str>,
+    /// A page that explains this very answer: only a sandbox has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub explanation: Option<Cow<'a, str>>,
 }

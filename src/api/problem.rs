@@ -21,6 +21,10 @@ pub struct Problem<'a> {
     pub detail: Cow<'a, str>,
     /// A page that explains the kind of problem.
     pub documentation: Cow<'a, str>,
+    /// A page that explains this very answer: only a sandbox has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub explanation: Option<Cow<'a, str>>,
     /// Each member of the body that is wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::time::UnixSeconds;
 
-/// The token to revoke: the token itself, or its name and its end. Has no `Debug`: a token is a secret.
+/// The token to revoke: the token itself, or its name and its end.
+// Has no `Debug`: a token is a secret.
 #[derive(Default, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRevocation {

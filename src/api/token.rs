@@ -34,7 +34,8 @@ pub struct TokenWithCredentials<'a> {
     pub client_secret: &'a str,
 }
 
-/// An access token, and what it is good for. Has no `Debug`: the token is a secret.
+/// An access token, and what it is good for.
+// Has no `Debug`: the token is a secret.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct TokenResponse {
     /// The token itself.

@@ -6,6 +6,8 @@
 //! `http::response`, which writes the body and logs the cause once.
 
 mod body_fault;
+mod example;
+mod explanation;
 mod injected;
 mod kind;
 mod mapping;
@@ -21,6 +23,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 pub(super) use self::body_fault::BodyFault;
+pub(super) use self::example::{Example, examples};
+pub(super) use self::explanation::explanation_page;
 pub(crate) use self::injected::kind_of_status;
 pub(super) use self::injected::{Occasion, injected};
 pub use self::kind::ProblemKind;
@@ -49,10 +53,11 @@ impl<'a> Failure<'a> {
         }
     }
 
-    pub(super) fn body(&self, issuer: &str, request_id: &str) -> Vec<u8> {
+    /// `explanation` is the address of the page that explains this very answer.
+    pub(super) fn body(&self, issuer: &str, request_id: &str, explanation: Option<&str>) -> Vec<u8> {
         match self {
-            Self::Problem(problem) => problem.body(issuer, request_id),
-            Self::Oauth(error) => error.body(issuer),
+            Self::Problem(problem) => problem.body(issuer, request_id, explanation),
+            Self::Oauth(error) => error.body(issuer, explanation),
         }
     }
 

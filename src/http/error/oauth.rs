@@ -113,11 +113,12 @@ impl OauthError {
         self.cause.as_deref()
     }
 
-    pub(in crate::http) fn body(&self, issuer: &str) -> Vec<u8> {
+    pub(in crate::http) fn body(&self, issuer: &str, explanation: Option<&str>) -> Vec<u8> {
         json::line(&api::oauth_error::OauthError {
             error: self.code.as_str().into(),
             error_description: (&self.description).into(),
             error_uri: page(issuer, self.kind).into(),
+            explanation: explanation.map(Into::into),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 use super::{Cause, ProblemKind, page, replace_header, retry_after, sentence, without_body};
@@ -49,6 +49,12 @@ impl Problem {
         let methods = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static(""));
         Self::new(ProblemKind::MethodNotAllowed, format!("The methods of this resource are: {allow}."))
             .with_header(ALLOW, methods)
+    }
+
+    /// The request would control the sandbox, without its control token.
+    pub(in crate::http) fn control_token_required(detail: &str) -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"boomgate sandbox\"");
+        Self::new(ProblemKind::ControlTokenRequired, detail).with_header(WWW_AUTHENTICATE, challenge)
     }
 
     /// These fields of the body are not valid. The detail has the first of them in words.
@@ -107,9 +113,9 @@ impl Problem {
     }
 
     /// The body, for a server whose own pages start with `issuer`: RFC 9457 section 3, with the members that OAuth
-    /// clients look for.
+    /// clients look for. `explanation` is the address of the page that explains this very answer.
     #[must_use]
-    pub fn body(&self, issuer: &str, request_id: &str) -> Vec<u8> {
+    pub fn body(&self, issuer: &str, request_id: &str, explanation: Option<&str>) -> Vec<u8> {
         let Self { kind, detail, errors, .. } = self;
         // draft-ietf-httpapi-ratelimit-headers, section on problem types.
         let throttled = (*kind == ProblemKind::Throttled).then_some(LimitPolicy::Second);
@@ -123,6 +129,7 @@ impl Problem {
             detail: detail.into(),
             // Where the type is IANA's, only this leads to our page.
             documentation: (&page).into(),
+            explanation: explanation.map(Into::into),
             errors: errors.clone(),
             violated_policies,
             error: match kind.bearer_code() {

@@ -7,8 +7,10 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFo
 
 use super::oauth::{PASSPORT, REFUSAL, REPORT};
 use super::operation::{Documented, TAGGED, integer, json, string};
+use crate::api::activity::{ActivityPage, ClientRequests};
 use crate::api::audit::{Action, EntriesAfter, NewestEntries};
 use crate::api::client::{Client, ClientPatch, NewClient, RegisteredClient, RotatedClient};
+use crate::api::health::Health;
 use crate::api::key::{Key, KeyImport, KeyList, KeyRotation};
 use crate::api::passport::{PassportToPresent, ReportStanding, ReportToSign, SignedReport};
 use crate::api::policy::RegistrationPolicy;
@@ -62,6 +64,21 @@ const USAGE: &str = r#"{
     "client_id": "curbside", "days_before": [{ "day": "2026-01-24", "used": 8123 }], "enforce": true,
     "today": { "day": "2026-01-25", "quota": 10000, "remaining": 9421, "resets_at": "2026-01-26T00:00:00Z", "used": 579 }
 }"#;
+const ACTIVITY: &str = r#"{
+    "data": [{
+        "client_id": "curbside", "enforce": true, "last_minute": { "admitted": 58, "refused": 2 },
+        "last_seen": "2026-01-25T15:13:21Z", "throttle": { "burst": 40, "remaining": 38, "requests_per_second": 20 },
+        "today": {
+            "day": "2026-01-25", "quota": 10000, "remaining": 9421, "resets_at": "2026-01-26T00:00:00Z", "used": 579
+        }
+    }],
+    "next_cursor": null, "now": "2026-01-25T15:13:23Z", "since": "2026-01-25T08:00:00Z"
+}"#;
+const REQUESTS: &str = r#"{
+    "bucket_s": 5, "buckets": [{ "admitted": 0, "refused": 0 }, { "admitted": 5, "refused": 1 }], "client_id": "curbside",
+    "current": { "admitted": 2, "refused": 0 }, "ended_at": "2026-01-25T15:13:20Z", "last_seen": "2026-01-25T15:13:21Z",
+    "now": "2026-01-25T15:13:23Z", "since": "2026-01-25T08:00:00Z"
+}"#;
 const SECRETS: &str = r#"{ "secrets": [{ "client_id": "curbside", "client_secret": "bg_secret_…" }] }"#;
 const CHECKED: &str = r#"{ "data": [{ "client_id": "curbside", "standing": "current" }] }"#;
 const POLICY: &str = r#"{
@@ -98,6 +115,16 @@ const ENTRIES: &str = r#"{
 const REFUSED: &str = r#"{
     "at": "2026-01-25T15:13:21Z", "check": "expiry", "client_id": "curbside", "method": "GET", "path": "/parking/zones",
     "reason": "token_expired", "request_id": "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", "source": "203.0.113.7", "status": 401
+}"#;
+const HEALTH: &str = r#"{
+    "certificate": { "names": ["gate.example.com"], "not_after": "2026-04-25T15:13:21Z", "renews_itself": false },
+    "clients": 12, "edition": "serve",
+    "findings": [{
+        "check": "disk", "outcome": "warn", "detail": "612 MiB are free for the data folder", "mend": "free some space"
+    }],
+    "issuer": "https://gate.example.com", "now": "2026-01-25T15:13:21Z",
+    "readiness": [{ "check": "store", "passes": true }], "started_at": "2026-01-24T08:00:00Z",
+    "store": { "is_lasting": true, "read_ms": 0.042 }, "uptime_s": 112401, "version": "0.1.0"
 }"#;
 const METRICS: &str = "# TYPE boomgate_clients gauge\nboomgate_clients 4\n";
 
@@ -137,6 +164,15 @@ fn clients() -> Vec<Documented> {
         Documented::new("revokeClientTokens", "Every token that was issued to it until now.")
             .answers::<Client>(StatusCode::OK, "The client.", &TAGGED, CLIENT)
             .fails(&[Kind::Unavailable, Kind::NotFound]),
+        Documented::new("listActivity", "In the order of their identifiers, with the cursors of `listClients`.")
+            .query("q", "A part of a name or of a `client_id`, in any case.", string().max_length(Some(200)))
+            .query("limit", "The most clients on the page.", integer(1, 1_000).default(Some(25.into())))
+            .query("cursor", "`next_cursor` of the page before, with the same filters.", string())
+            .fails(&[Kind::MalformedQuery, Kind::InvalidCursor])
+            .read::<ActivityPage>("A page of clients.", ACTIVITY),
+        Documented::new("getClientActivity", "Counted every 5 seconds, in memory alone.")
+            .read::<ClientRequests>("Its requests.", REQUESTS)
+            .fails(&[Kind::NotFound]),
         Documented::new("getClientUsage", "")
             .query("days", "How many days, with today.", integer(1, DAYS_KEPT).default(Some(30.into())))
             .read::<ClientUsage>("Its requests, day by day.", USAGE)
@@ -205,6 +241,8 @@ fn others() -> Vec<Documented> {
         Documented::new("revokeAnyToken", "By the token itself, or by its `jti` and `exp`.")
             .body::<TokenRevocation>(Required::True, &JSON, REVOCATION)
             .answers::<RevokedToken>(StatusCode::OK, "The token that is revoked.", &NO_STORE, REVOKED),
+        Documented::new("getHealth", "As far as the running server can tell: `boomgate doctor` checks more.")
+            .read::<Health>("How it is.", HEALTH),
         audit_entries(),
         refusals(),
         Documented::new("getRefusal", "The newest with this id: callers choose ids. Those of clients come first.")

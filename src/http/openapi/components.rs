@@ -16,35 +16,11 @@ use utoipa::openapi::{HeaderBuilder, Ref, RefOr};
 use super::kinds_of;
 use super::operation::{Schemas, answer, integer, json, parameter, string};
 use crate::api::{oauth_error, problem};
+use crate::http::answer_fields::ANSWER_FIELDS;
 use crate::http::error::{OauthError, Problem, ProblemKind as Kind};
 use crate::http::routes::Access;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::scope::{self, ScopeToken};
-
-/// The fields of answers, each with an example.
-#[rustfmt::skip]
-const HEADERS: [(&str, &str, &str); 20] = [
-    ("Accept", "The media type that a body may have.", "application/json"),
-    ("Accept-Encoding", "`identity`: send the body without a coding.", "identity"),
-    ("Accept-Patch", "The media types that a patch may have (RFC 5789).", "application/merge-patch+json, application/json"),
-    ("Access-Control-Allow-Methods", "The methods that pages of any origin may use.", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Origin", "`*`: pages of any origin may read the answer.", "*"),
-    ("Allow", "The methods of the path.", "GET, HEAD, OPTIONS"),
-    ("Cache-Control", "Whether and for how long the answer may be stored.", "private, no-cache"),
-    ("Content-Security-Policy", "What the page may load.", "default-src 'none'; style-src 'self'; frame-ancestors 'none'"),
-    ("ETag", "The state that the answer shows, for `If-Match` and `If-None-Match`.", "\"v1\""),
-    ("Idempotent-Replayed", "`true` where the answer was given before, under the same `Idempotency-Key`.", "true"),
-    ("Location", "Where the new resource is.", "/parking/zones/5f2b8c1e-9a4d-4c37-8e60-2d1f7b9a3c54"),
-    ("Passport-Labs-Client-Trace-Id", "The same as in the request.", "trace-1"),
-    ("Pragma", "`no-cache`, as RFC 6749 asks for.", "no-cache"),
-    ("RateLimit", "What is left of each limit (draft-ietf-httpapi-ratelimit-headers).", "\"second\";r=39;t=1, \"day\";r=9421;t=31415"),
-    ("RateLimit-Policy", "The limits of the client.", "\"second\";q=40;w=2, \"day\";q=10000;w=86400"),
-    ("Retry-After", "After how many seconds to try again.", "1"),
-    ("Strict-Transport-Security", "Only HTTPS from now on; not for local hosts.", "max-age=31536000"),
-    ("WWW-Authenticate", "How to authenticate (RFC 6750, RFC 9728, RFC 7617).", "Bearer realm=\"https://localhost:8443\""),
-    ("X-Content-Type-Options", "`nosniff`: the media type is as `Content-Type` says.", "nosniff"),
-    ("X-Request-Id", "The request, as the server's log names it.", "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c"),
-];
 
 /// The fields of requests. A server reads none of them that it cannot use, except the first.
 #[rustfmt::skip]
@@ -57,7 +33,7 @@ const REQUEST_HEADERS: [(&str, &str, Option<&str>); 6] = [
     ("traceparent", "The trace that the request belongs to (W3C Trace Context), for the log.", None),
 ];
 
-const SCOPES: [(ScopeToken, &str); 5] = [
+pub(in crate::http) const SCOPES: [(ScopeToken, &str); 5] = [
     (scope::READ_ZONES, "Read zones."),
     (scope::WRITE_ZONES, "Create, change and delete zones."),
     (scope::READ_ADMIN, "Read clients, keys, the audit log and metrics."),
@@ -170,7 +146,7 @@ pub(super) fn all(issuer: &str, mut schemas: BTreeMap<String, RefOr<Schema>>, er
         }
     }
     components = components.responses_from_iter(errors.responses);
-    for (name, description, value) in HEADERS {
+    for (name, description, value) in ANSWER_FIELDS {
         let schema = if name == "Retry-After" { integer(1, u64::MAX) } else { string() };
         let value = if name == "Retry-After" { json(value) } else { value.into() };
         let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).example(Some(value));
@@ -202,14 +178,14 @@ fn problem_body(issuer: &str, kind: Kind) -> Vec<u8> {
     } else {
         Problem::new(kind, format!("{}.", kind.title()))
     };
-    problem.body(issuer, "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c")
+    problem.body(issuer, "0a3f4b62-7c1d-4e85-9b26-5d8e7f9a0b1c", None)
 }
 
 fn oauth_body(issuer: &str, kind: Kind) -> Vec<u8> {
     let temporary = [Kind::TooManyTokenRequests, Kind::Unavailable].contains(&kind);
     let own = ErrorCode::OF_TOKEN_ENDPOINT.iter().copied().find(|code| Kind::of_code(*code) == kind);
     let code = own.unwrap_or(if temporary { ErrorCode::TemporarilyUnavailable } else { ErrorCode::InvalidRequest });
-    OauthError::new(code, format!("{}.", kind.title())).with_kind(kind).body(issuer)
+    OauthError::new(code, format!("{}.", kind.title())).with_kind(kind).body(issuer, None)
 }
 
 /// The parameter of a path with this name.

@@ -21,6 +21,7 @@ use utoipa::openapi::{
 };
 
 use self::components::Errors;
+pub(super) use self::components::SCOPES;
 use self::operation::Documented;
 use crate::admission::{Api, Right};
 use crate::http::error::ProblemKind as Kind;

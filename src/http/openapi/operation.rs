@@ -135,6 +135,21 @@ impl Documented {
         self
     }
 
+    /// The answer of this status comes in another media type too, for callers that accept that one.
+    pub(super) fn or(
+        mut self,
+        status: StatusCode,
+        media_type: &str,
+        schema: impl Into<RefOr<Schema>>,
+        example: Value,
+    ) -> Self {
+        if let Some(response) = self.answers.remove(&status.as_u16()) {
+            let content = ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
+            self.answers.insert(status.as_u16(), response.content(media_type, content));
+        }
+        self
+    }
+
     /// It answers without a body.
     pub(super) fn no_content(mut self, status: StatusCode, description: &str, headers: &[&str]) -> Self {
         self.answers.insert(status.as_u16(), answer(description, headers));

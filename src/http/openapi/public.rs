@@ -79,14 +79,14 @@ pub(super) fn operations() -> Vec<Documented> {
         )
         .fails(&[Kind::UnsupportedResponseType]),
         text(
-            Documented::new("getProblemPage", "Problems and OAuth errors lead to these pages."),
+            Documented::new("getProblemPage", PROBLEM_PAGE),
             "The page.",
-            &["Cache-Control", "Content-Security-Policy"],
+            &["Cache-Control", "Content-Security-Policy", "Vary"],
             "text/html",
             "<!DOCTYPE html>…",
         )
+        .or(StatusCode::OK, "text/plain", string(), "An access token is required\n…".into())
         .fails(&[Kind::NotFound]),
-        text(Documented::new("getStyle", ""), "The style sheet.", no_store, "text/css", ":root { … }"),
         text(
             Documented::new("getLiveness", "").query("verbose", VERBOSE, string()),
             "It is up.",
@@ -112,6 +112,7 @@ pub(super) fn operations() -> Vec<Documented> {
     ]
 }
 
+const PROBLEM_PAGE: &str = "Problems and OAuth errors lead to these pages. A request whose `Accept` does not name `text/html` gets plain text.";
 /// A line for each check.
 const VERBOSE: &str = "Whether the answer has a line for each check, whatever the value.";
 
