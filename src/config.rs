@@ -7,6 +7,7 @@
 //! describes them for operators.
 
 mod addresses;
+mod cors;
 mod edition;
 mod environment;
 mod fault;
@@ -92,6 +93,14 @@ pub struct Config {
     pub allow_debugging: bool,
     /// `sample_zones`: whether an empty store gets the sample zones; by default in the sandbox only.
     pub sample_zones: bool,
+    /// `console`: whether the server has the pages of the console; by default true.
+    pub console: bool,
+    /// `static_dir`: a folder from which the files of pages are read for each request, in place of those in the program; by
+    /// default none. For who works on them.
+    pub static_dir: Option<PathBuf>,
+    /// `cors_origins`: pages of which origins may call the partner API from a browser, as browsers send them, or `*` alone; by
+    /// default none.
+    pub cors_origins: Vec<String>,
     /// `token_cache_entries`: how many verified access tokens are cached; by default 10,000. A token that is not in
     /// the cache costs a check of its signature.
     pub token_cache_entries: usize,
@@ -214,6 +223,9 @@ impl Config {
             store_close_timeout: raw.seconds("store_close_timeout_s", 1..=3_600, 15),
             allow_debugging: raw.boolean("allow_debugging", false),
             sample_zones: raw.boolean("sample_zones", edition == Edition::Sandbox),
+            console: raw.boolean("console", true),
+            static_dir: raw.path("static_dir", "the path of a folder, such as \"static\""),
+            cors_origins: cors::read(raw),
             token_cache_entries: raw.number("token_cache_entries", 1..=10_000_000, 10_000),
             token_endpoint: TokenEndpoint::read(edition, raw),
             failed_authentications: FailedAuthentications::read(raw),

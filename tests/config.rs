@@ -110,6 +110,9 @@ fn every_setting_arrives_where_it_is_read() {
         store_close_timeout_s = 60
         allow_debugging = true
         sample_zones = true
+        console = false
+        static_dir = 'static'
+        cors_origins = ['https://app.example.com', 'http://localhost:5173']
         [client_defaults]
         daily_quota = 'unlimited'
         token_ttl = 86400
@@ -133,7 +136,9 @@ fn every_setting_arrives_where_it_is_read() {
     assert_eq!(config.scopes.iter().collect::<Vec<_>>(), ["introspect", "read:admin", "read:bills", "write:admin"]);
     assert_eq!((config.signing_algorithm, config.key_rotation_days), (Algorithm::EdDsa, 0));
     assert_eq!(config.store_close_timeout, Duration::from_secs(60));
-    assert!(config.allow_debugging && config.sample_zones);
+    assert!(config.allow_debugging && config.sample_zones && !config.console);
+    assert_eq!(config.static_dir, Some(PathBuf::from("static")));
+    assert_eq!(config.cors_origins, ["https://app.example.com", "http://localhost:5173"]);
     assert_eq!((config.client_defaults.daily_quota, config.client_defaults.token_ttl_s), (None, 86_400));
     assert_eq!(config.tls.files.unwrap().private_key, PathBuf::from("key.pem"));
     assert_eq!(config.tls.names, ["*.example.com", "192.0.2.1"]);
@@ -251,6 +256,14 @@ fn one_fault_is_one_line() {
         ("signing_algorithm = 'RS256'", "1: signing_algorithm must be \"ES256\" or \"EdDSA\", not \"RS256\""),
         ("key_rotation_days = -1", "1: key_rotation_days must be a whole number from 0 to 3650, not -1"),
         ("sample_zones = 'yes'", "1: sample_zones must be true or false, not \"yes\""),
+        (
+            "cors_origins = ['https://a.example/']",
+            "1: cors_origins must be an origin as browsers send it, such as \"https://app.example.com\" or \"http://localhost:5173\": in lower case, without a default port, and with no path or / at its end; or \"*\" alone, for every origin, not \"https://a.example/\"",
+        ),
+        (
+            "cors_origins = ['*', 'https://a.example']",
+            "1: cors_origins names \"*\" beside other origins: it stands alone, and allows every origin",
+        ),
         ("workers = -1", "1: workers must be a whole number from 0 to 512, not -1"),
         ("workers = 99999999999999999999", "1: workers must be a whole number from 0 to 512, not 99999999999999999999"),
         ("workers = '2'", "1: workers must be a whole number from 0 to 512, not \"2\""),
@@ -464,6 +477,7 @@ fn combinations_that_are_hardly_ever_intended_are_warnings() {
             "ops_listen answers /metrics without a token to every caller that can reach 0.0.0.0:9464",
         ),
         ("ops_listen = '192.0.2.1:9464'", "ops_listen answers"),
+        ("cors_origins = ['*']", "cors_origins is \"*\": a page of any site"),
         ("[tls]\ncertificate = 'a'\nprivate_key = 'b'\nnames = ['a.example']", "tls.names has no effect"),
         ("http.hsts_max_age_s = 60", "http.hsts_max_age_s has no effect"),
     ] {
@@ -474,6 +488,7 @@ fn combinations_that_are_hardly_ever_intended_are_warnings() {
         "",
         "listen = ['0.0.0.0:8443']\nissuer = 'https://gate.example.com:8443'",
         "issuer = 'https://gate.example.com'\nhttp.hsts_max_age_s = 60",
+        "cors_origins = ['https://app.example.com']",
         "ops_listen = '10.0.0.1:9464'",
         "ops_listen = '[fd00::1]:9464'",
         "http.hsts_max_age_s = 0",

@@ -186,6 +186,21 @@ impl Raw {
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Vec<T>> {
+        let list = self.list_if_any(key, expected, parse)?;
+        if list.is_empty() {
+            self.fault(key, format!("must have at least one member: {expected}"));
+            return None;
+        }
+        Some(list)
+    }
+
+    /// The same, which may be empty.
+    pub(super) fn list_if_any<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let members = match self.given(key)? {
             Value::List(members) => members,
             Value::Untyped(text) => text.split(',').map(|member| member.trim().to_owned()).collect(),
@@ -194,10 +209,6 @@ impl Raw {
             }
         };
         self.set_effective(key, members.as_slice());
-        if members.is_empty() {
-            self.fault(key, format!("must have at least one member: {expected}"));
-            return None;
-        }
         let parsed =
             members.into_iter().map(|member| parse(&member).or_else(|| self.not(key, expected, &Value::Text(member))));
         // First all of them, so that every fault is reported.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Config, Edition};
 use crate::host;
+use crate::http::cors::ANY;
 use crate::http::hsts;
 
 impl Config {
@@ -15,6 +16,8 @@ impl Config {
             self.moving_issuer(),
             self.respelled_issuer(),
             self.open_metrics(),
+            self.open_origins(),
+            self.pages_from_disk(),
             self.unused_names(),
             self.unsent_hsts(),
         ]
@@ -71,6 +74,23 @@ impl Config {
         Some(format!(
             "ops_listen answers /metrics without a token to every caller that can reach {address}: set it to an \
              address that only probes and Prometheus can reach, or protect it with a firewall"
+        ))
+    }
+
+    fn open_origins(&self) -> Option<String> {
+        self.cors_origins.iter().any(|origin| origin == ANY).then(|| {
+            "cors_origins is \"*\": a page of any site that gets hold of an access token can call the partner API with it, \
+             from the browser of whoever looks at the page. Name the origins of the partners' applications instead"
+                .to_owned()
+        })
+    }
+
+    fn pages_from_disk(&self) -> Option<String> {
+        let folder = self.static_dir.as_ref().filter(|_| self.edition == Edition::Serve)?;
+        Some(format!(
+            "static_dir is {}: whoever may write there can change the scripts of every page. It is for who works on the pages; \
+             remove it",
+            folder.display()
         ))
     }
 
