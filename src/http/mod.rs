@@ -4,14 +4,18 @@
 //! [`authorized::Authorized`] for a protected resource, [`oauth_endpoint::OauthEndpoint`] where clients authenticate
 //! themselves, `sandbox::Control` for the control plane of a sandbox, none for a public page. `/oauth2/usage` and
 //! `/oauth2/refusals` ask the gate by themselves, because they cost nothing. A failure is a value; [`error`] is the one
-//! place that turns it into a status, headers and a body, and [`response`] adds what every answer has.
+//! place that turns it into a status, headers and a body, and [`response`] adds what every answer has. [`pages`] is what
+//! people look at in a browser, and `reference` writes one of them from the [`openapi`] document.
 
 pub(crate) mod access_log;
+pub(crate) mod activity;
 pub(crate) mod admin;
+mod answer_fields;
 pub(crate) mod api_document;
 pub(crate) mod authorized;
 pub(crate) mod body;
 pub(crate) mod conditional;
+pub(crate) mod cors;
 pub(crate) mod durations;
 pub mod error;
 pub(crate) mod health;
@@ -24,10 +28,11 @@ pub(crate) mod metrics;
 pub(crate) mod oauth_endpoint;
 pub mod openapi;
 mod own_report;
+pub(crate) mod pages;
 pub(crate) mod parking;
 pub(crate) mod plain_http;
-pub(crate) mod problem_pages;
 pub(crate) mod rate_limit_fields;
+pub(crate) mod reference;
 pub(crate) mod refusals;
 pub(crate) mod request_context;
 pub(crate) mod response;

@@ -17,13 +17,14 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{Error, web};
+use actix_web::{Error, HttpResponse, web};
 use futures_util::future::Either;
 use pin_project_lite::pin_project;
 
 use crate::http::access_log;
+use crate::http::cors::{Cors, CorsPolicy};
 use crate::http::durations::{Durations, Timer, method_name};
-use crate::http::error::{Failure, Problem, ProblemKind};
+use crate::http::error::{Failure, Problem, ProblemKind, explanation_page};
 use crate::http::host;
 use crate::http::hsts::Hsts;
 use crate::http::rate_limit_fields;
@@ -47,6 +48,7 @@ pub(crate) struct ResponseHeaders {
     site: web::Data<Site>,
     durations: Arc<Durations>,
     refusals: Option<Arc<Refusals>>,
+    cors: Option<Arc<CorsPolicy>>,
     url_scheme: &'static str,
     checks_host: bool,
 }
@@ -55,12 +57,17 @@ impl ResponseHeaders {
     /// For an application that is reached by this scheme; `durations` times its requests.
     pub(crate) fn new(site: &web::Data<Site>, durations: &Arc<Durations>, url_scheme: &'static str) -> Self {
         let (site, durations) = (site.clone(), Arc::clone(durations));
-        Self { site, durations, refusals: None, url_scheme, checks_host: true }
+        Self { site, durations, refusals: None, cors: None, url_scheme, checks_host: true }
     }
 
     /// Records the requests that a walk refuses.
     pub(crate) fn recording(self, refusals: &web::Data<Refusals>) -> Self {
         Self { refusals: Some(refusals.clone().into_inner()), ..self }
+    }
+
+    /// Lets pages of other origins call the partner API, if there is a policy.
+    pub(crate) fn with_cors(self, cors: Option<Arc<CorsPolicy>>) -> Self {
+        Self { cors, ..self }
     }
 
     /// Leaves the check of the host to the application.
@@ -83,14 +90,17 @@ struct Worker {
     timer: Timer,
     contexts: Contexts,
     refusals: Option<Arc<Refusals>>,
+    cors: Option<Cors>,
     checks_host: bool,
 }
 
 impl Worker {
-    /// Why a request does not reach the application.
-    fn refusal(&self, request: &ServiceRequest) -> Option<Problem> {
-        let fault = self.checks_host.then(|| host::check(request.head()).err()).flatten()?;
-        Some(Problem::new(ProblemKind::MalformedRequest, fault.to_string()))
+    /// The answer to a request that does not reach the application.
+    fn early_answer(&self, request: &ServiceRequest) -> Option<Result<HttpResponse, Problem>> {
+        if let Some(fault) = self.checks_host.then(|| host::check(request.head()).err()).flatten() {
+            return Some(Err(Problem::new(ProblemKind::MalformedRequest, fault.to_string())));
+        }
+        self.cors.as_ref().and_then(|cors| cors.preflight(request.head())).map(Ok)
     }
 }
 
@@ -107,7 +117,8 @@ where
     fn new_transform(&self, application: S) -> Self::Future {
         let timer = Timer::new(&self.durations, self.url_scheme);
         let Self { site, refusals, checks_host, .. } = self.clone();
-        let worker = Rc::new(Worker { site, timer, contexts: Contexts::default(), refusals, checks_host });
+        let cors = self.cors.as_deref().map(Cors::new);
+        let worker = Rc::new(Worker { site, timer, contexts: Contexts::default(), refusals, cors, checks_host });
         ready(Ok(ResponseHeadersService { application, worker }))
     }
 }
@@ -126,9 +137,10 @@ where
         let start = self.worker.timer.start();
         let worker = Rc::clone(&self.worker);
         let context = Some(worker.contexts.attach(&mut request));
-        let response = match worker.refusal(&request) {
+        let response = match worker.early_answer(&request) {
             None => Either::Left(self.application.call(request)),
-            Some(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
+            Some(Ok(answer)) => Either::Right(ready(Ok(request.into_response(answer)))),
+            Some(Err(problem)) => Either::Right(ready(Ok(request.error_response(problem)))),
         };
         ResponseFuture { response, context, worker, start }
     }
@@ -155,6 +167,10 @@ impl<F: Future<Output = Result<ServiceResponse, Error>>> Future for ResponseFutu
         if let Some(context) = container.get::<RequestContext>() {
             let site = &this.worker.site;
             add_headers(&mut response, context, site);
+            if let Some(cors) = &this.worker.cors {
+                let request = response.request().clone();
+                cors.allow(request.head(), response.headers_mut());
+            }
             let mut is_real = true;
             if response.status().as_u16() >= 400 {
                 is_real = !context.is_injected();
@@ -208,7 +224,9 @@ fn with_error_body(
     if let (Some(refusals), Some(refusal)) = (refusals, refusal(&response, &failure, request_id)) {
         refusals.record(refusal);
     }
-    let body = failure.body(&site.issuer, &request_id.to_string());
+    let explanation =
+        request_id.is_explained().then(|| explanation_page(&site.issuer, &request_id.to_string())).flatten();
+    let body = failure.body(&site.issuer, &request_id.to_string(), explanation.as_deref());
     let media_type = HeaderValue::from_static(failure.media_type());
     let challenge = failure.challenge(&site.issuer, response.request().match_info().as_str());
     let headers = response.headers_mut();

@@ -10,6 +10,7 @@
 //! - A route's name is its whole path. actix has it at one address as long as the application lives, so the metrics tell
 //!   routes apart by that address, without a search.
 
+use std::collections::BTreeSet;
 use std::future::{Ready, ready};
 
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
@@ -25,7 +26,7 @@ use crate::http::routes::{self, ADMIN, Access, Place, Route, VERSION};
 use crate::http::sandbox::SANDBOX;
 use crate::http::sandbox::control::Control;
 use crate::http::source_limit::SourceLimit;
-use crate::http::{oauth_endpoint, parking as zones};
+use crate::http::{oauth_endpoint, pages, parking as zones};
 use crate::parking::Parking;
 
 /// The longest path that patterns are tried on, in bytes as sent. The longest that any route takes, every byte of its two
@@ -35,8 +36,15 @@ const MAX_PATH_BYTES: usize = 512;
 /// The segment of a path that is an id.
 const ID: &str = "/{id}";
 
-/// Serves every route over TLS; those that control a sandbox only if the server is one.
-pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limit: &SourceLimit, is_sandbox: bool) {
+/// What a server has of the places that not every server has.
+#[derive(Clone, Copy)]
+pub(crate) struct Optional {
+    pub(crate) sandbox: bool,
+    pub(crate) console: bool,
+}
+
+/// Serves every route over TLS.
+pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limit: &SourceLimit, has: Optional) {
     let table = routes::table();
     let at = |place: Place| table.iter().filter(move |route| route.place() == place);
     let plain = |config: &mut ServiceConfig, prefix| {
@@ -58,13 +66,25 @@ pub(crate) fn over_tls(config: &mut ServiceConfig, parking: &Data<Parking>, limi
     config.service(versioned.configure(|config| patterns(config, VERSION)));
     patterns(config, "");
     config.service(web::scope(ADMIN).configure(admin));
-    if is_sandbox {
+    if has.sandbox {
         let control =
             |config: &mut ServiceConfig| at(Place::Sandbox).for_each(|route| serve(config, route, "", SANDBOX, limit));
         config.service(web::scope(SANDBOX).configure(control));
     }
     at(Place::Root).for_each(|route| serve(config, route, "", "", limit));
-    config.default_service(web::to(not_found));
+    at(Place::Page).for_each(|route| serve(config, route, "", "", limit));
+    if has.console {
+        at(Place::Console).for_each(|route| serve(config, route, "", "", limit));
+    }
+    config.default_service(web::to(pages::not_found));
+}
+
+/// What the paths of the partner API start with, such as `/parking/`; with and without the version.
+pub(crate) fn partner_prefixes() -> Vec<String> {
+    let table = routes::table();
+    let paths = table.iter().filter(|route| route.place() == Place::Partner).flat_map(Route::paths);
+    let first: BTreeSet<&str> = paths.filter_map(|path| path.split('/').nth(1)).collect();
+    first.iter().flat_map(|first| [format!("/{first}/"), format!("{VERSION}/{first}/")]).collect()
 }
 
 /// Serves what the port for operators has, over plain HTTP.
@@ -158,4 +178,25 @@ impl HttpServiceFactory for Beneath {
 fn is_plain(path: &str, zones: &str) -> bool {
     let id = path.len().checked_sub(uuid::fmt::Hyphenated::LENGTH).and_then(|at| path.split_at_checked(at));
     id.and_then(|(before, _)| before.strip_suffix('/')).is_some_and(|before| before.ends_with(zones))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefixes_are_of_the_partner_api_and_of_nothing_else() {
+        let prefixes = partner_prefixes();
+        let covers = |path: &str| prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()));
+        for path in
+            ["/parking/zones", "/v3/parking/zones/1", "/shared/access-tokens", "/v3/oauth2/token", "/oauth2/usage"]
+        {
+            assert!(covers(path), "{path}");
+        }
+        for path in
+            ["/", "/admin/clients", "/sandbox/clock", "/metrics", "/v3", "/v3/admin/clients", "/v33/parking/zones"]
+        {
+            assert!(!covers(path), "{path}");
+        }
+    }
 }

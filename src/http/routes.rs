@@ -6,6 +6,8 @@
 //! [`Admits`] ties the right of a row to the first argument of its handler. For rows that ask for no scope,
 //! `tests/api/protection.rs` checks it.
 
+mod by_path;
+
 use std::borrow::Cow;
 
 use actix_web::http::Method;
@@ -13,18 +15,20 @@ use actix_web::{FromRequest, Handler, Responder, guard, web};
 
 use crate::admission::Right;
 use crate::http::admin::{
-    audit, clients, keys, refusals as all_refusals, reports, revocations, secrets, usage as client_usage,
+    activity, audit, clients, health as admin_health, keys, refusals as all_refusals, reports, revocations, secrets,
+    usage as client_usage,
 };
 use crate::http::authorized::{AnyPartner, Authorized, ReadAdmin, ReadZones, Required, WriteAdmin, WriteZones};
 use crate::http::oauth_endpoint::OauthEndpoint;
 use crate::http::sandbox::control::Control;
-use crate::http::sandbox::{SANDBOX, clock, faults, report, requests, snapshots, tokens, troubles};
+use crate::http::sandbox::{SANDBOX, clock, control_token, faults, report, requests, snapshots, tokens, troubles};
 use crate::http::{
-    api_document, health, introspect, metadata, metrics, own_report, parking, problem_pages, refusals, revoke, token,
-    usage,
+    api_document, health, introspect, metadata, metrics, own_report, pages, parking, refusals, revoke, token, usage,
 };
 use crate::oauth::resource::{METADATA_PATH, Resource};
-use crate::oauth::scope::ScopeToken;
+
+pub use self::by_path::scoped_operations;
+pub(crate) use self::by_path::{is_page, needed_scope};
 
 /// What partners' routes are served under, beside `/`.
 pub const VERSION: &str = "/v3";
@@ -78,6 +82,10 @@ pub fn table() -> Vec<Route> {
             .on(Method::POST, WriteAdmin, secrets::revoke_tokens, "revokeClientTokens", "Revokes every token of a client."),
         admin("/clients/{client_id}/usage")
             .on(Method::GET, ReadAdmin, client_usage::usage, "getClientUsage", "Shows what a client has used of its daily quota."),
+        admin("/clients/{client_id}/activity")
+            .on(Method::GET, ReadAdmin, activity::show, "getClientActivity", "Shows the requests of a client in the last 15 minutes."),
+        admin("/activity")
+            .on(Method::GET, ReadAdmin, activity::list, "listActivity", "Lists what clients do now, a page at a time."),
         admin("/clients/{client_id}/report")
             .on(Method::GET, ReadAdmin, reports::show, "getReport", "Shows whether a client has to show a report, and which one it has shown.")
             .on(Method::PUT, WriteAdmin, reports::present, "presentReport", "Shows the report of a client by its passport.")
@@ -105,6 +113,8 @@ pub fn table() -> Vec<Route> {
             .on(Method::GET, ReadAdmin, all_refusals::list, "listRefusals", "Lists the last requests that were refused, a page at a time."),
         admin("/refusals/{request_id}")
             .on(Method::GET, ReadAdmin, all_refusals::show, "getRefusal", "Says why a request was refused, and what would have passed."),
+        admin("/health")
+            .on(Method::GET, ReadAdmin, admin_health::show, "getHealth", "Says how the server is, and what doctor finds."),
         root("/metrics")
             .on(Method::GET, ReadAdmin, metrics::guarded, "getMetrics", "Shows the metrics, in Prometheus's text format."),
 
@@ -121,14 +131,35 @@ pub fn table() -> Vec<Route> {
         root("/oauth2/authorize")
             .on(Method::GET, Public, metadata::no_sign_in, "authorize", "Says that this server has no sign-in page."),
         root("/problems/{kind}")
-            .on(Method::GET, Public, problem_pages::page, "getProblemPage", "Explains a kind of problem."),
-        root("/static/style.css")
-            .on(Method::GET, Public, problem_pages::style, "getStyle", "The style sheet of the pages."),
+            .on(Method::GET, Public, pages::problem, "getProblemPage", "Explains a kind of problem."),
         root("/livez").also_for_operators()
             .on(Method::GET, Public, health::livez, "getLiveness", "Says that the process is up."),
         root("/readyz").also_for_operators()
             .on(Method::GET, Public, health::readyz, "getReadiness", "Says whether the server can serve."),
 
+        page("/")
+            .on(Method::GET, Public, pages::start, "getStartPage", "Lets people try the API."),
+        page("/problems")
+            .on(Method::GET, Public, pages::problems, "getProblemPages", "Lists the kinds of problem."),
+        console("/console").alias("/console/{view}").alias("/console/{view}/{name}").alias("/console/{view}/{name}/{part}")
+            .on(Method::GET, Public, pages::console, "getConsole", "Lets operators run the server."),
+        page("/docs")
+            .on(Method::GET, Public, pages::reference, "getReference", "Shows every operation."),
+        page("/guide")
+            .on(Method::GET, Public, pages::guide, "getGuide", "Shows the documentation."),
+        page("/guide/{page}")
+            .on(Method::GET, Public, pages::guide_page, "getGuidePage", "Shows a page of the documentation."),
+        page("/guide/{folder}/{page}")
+            .on(Method::GET, Public, pages::guide_folder_page, "getGuideFolderPage", "Shows a page of the documentation that is in a folder."),
+        page("/why/{request_id}")
+            .on(Method::GET, Public, pages::why, "getWhyPage", "Says why a request was refused."),
+        page("/static/{digest}/{path:.*}")
+            .on(Method::GET, Public, pages::assets::show, "getStaticFile", "A file that pages load."),
+        page("/favicon.ico")
+            .on(Method::GET, Public, pages::assets::icon, "getIcon", "The icon, for what is no page."),
+
+        sandbox("/control-token")
+            .on(Method::GET, Public, control_token::show, "getControlToken", "Gives the control token to a page of the sandbox, for the user who runs it."),
         sandbox("/clock")
             .on(Method::GET, ControlToken, clock::show, "getClock", "Shows the sandbox's clock."),
         sandbox("/clock/advance")
@@ -204,6 +235,10 @@ pub enum Place {
     Admin,
     /// Over TLS, at `/` alone.
     Root,
+    /// Over TLS, at `/` alone: what people look at in a browser.
+    Page,
+    /// The same, if the server has a console.
+    Console,
     /// Over TLS, under `/sandbox`, if the server is a sandbox.
     Sandbox,
     /// On the port for operators.
@@ -297,6 +332,14 @@ fn root(path: &str) -> Route {
     Route::new(Place::Root, path)
 }
 
+fn page(path: &str) -> Route {
+    Route::new(Place::Page, path)
+}
+
+fn console(path: &str) -> Route {
+    Route::new(Place::Console, path)
+}
+
 /// The metadata of each protected resource, below one path.
 fn protected_resources() -> Route {
     let [whole, parts @ ..] = Resource::ALL.map(|resource| format!("{METADATA_PATH}{}", resource.path));
@@ -367,7 +410,7 @@ impl Route {
     /// Whether the OpenAPI document has it: what partners and operators call over TLS.
     #[must_use]
     pub fn is_documented(&self) -> bool {
-        !matches!(self.place, Place::Operators | Place::Sandbox)
+        !matches!(self.place, Place::Operators | Place::Page | Place::Console | Place::Sandbox)
     }
 
     /// Whether it is also served on the port for operators.
@@ -420,60 +463,5 @@ fn to_actix(method: &Method) -> actix_web::Route {
     match *method {
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         ref other => web::method(other.clone()),
-    }
-}
-
-/// The partners' operations that need a scope, such as `GET /parking/zones/{id}`, with the scope token.
-#[must_use]
-pub fn scoped_operations() -> Vec<(String, String)> {
-    let mut operations = Vec::new();
-    for route in table().iter().filter(|route| route.place == Place::Partner) {
-        let Some(path) = route.paths.first() else { continue };
-        for operation in &route.operations {
-            let Access::Token(right) = &operation.access else { continue };
-            let Some(scope_token) = &right.scope_token else { continue };
-            operations.push((format!("{} {path}", operation.method), scope_token.to_string()));
-        }
-    }
-    operations
-}
-
-/// The scope token that the route of a request needs.
-pub(crate) fn needed_scope(method: &Method, path: &str) -> Option<ScopeToken> {
-    let path = path.strip_prefix(VERSION).unwrap_or(path);
-    let method = if *method == Method::HEAD { &Method::GET } else { method };
-    let table = table();
-    let route = table.iter().find(|route| route.paths().iter().any(|pattern| fits(pattern, path)))?;
-    let operation = route.operations().iter().find(|operation| operation.method == *method)?;
-    match &operation.access {
-        Access::Token(right) => right.scope_token.clone(),
-        Access::Public | Access::Client | Access::Sandbox => None,
-    }
-}
-
-/// Whether a path is one of a route, whose pattern has `{…}` for any segment.
-fn fits(pattern: &str, path: &str) -> bool {
-    let is_same = |(pattern, segment): (&str, &str)| pattern.starts_with('{') || pattern == segment;
-    pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(is_same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oauth::scope::{READ_ADMIN, READ_ZONES, WRITE_ZONES};
-
-    #[test]
-    fn a_request_needs_the_scope_of_its_route() {
-        for (method, path, expected) in [
-            (Method::GET, "/parking/zones", Some(READ_ZONES)),
-            (Method::HEAD, "/v3/shared/zones/1", Some(READ_ZONES)),
-            (Method::DELETE, "/parking/zones/1", Some(WRITE_ZONES)),
-            (Method::GET, "/admin/clients", Some(READ_ADMIN)),
-            (Method::GET, "/oauth2/usage", None),
-            (Method::POST, "/oauth2/token", None),
-            (Method::GET, "/parking/zones/1/2", None),
-        ] {
-            assert_eq!(needed_scope(&method, path), expected, "{method} {path}");
-        }
     }
 }
