@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run openapi test audit interop-setup interop-tools bench bench-instructions crash powercut outage hostile soak interleavings timing fuzz \
+.PHONY: help run openapi screenshots test audit interop-setup interop-tools bench bench-instructions bench-pages crash powercut outage hostile soak interleavings timing fuzz \
   endurance dist clean
 
 CARGO := cargo
@@ -45,6 +45,10 @@ audit: $(VENV)/ready ## look for known vulnerabilities in what this is made of (
 	$(DENY) check
 	$(DENY) --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
+screenshots: interop-setup ## write a picture of every page, light and dark, wide and narrow, to target/screenshots
+	rm -rf target/screenshots
+	BOOMGATE_SCREENSHOTS='$(CURDIR)/target/screenshots' $(CARGO) test --locked --test browser -- looks serve
+
 openapi: ## write static/openapi.json anew from the code
 	$(CARGO) run --locked --quiet -- openapi > target/openapi.json
 	mv target/openapi.json static/openapi.json
@@ -61,6 +65,8 @@ interop-tools:
 	}
 	$(call tool,jq,jq)
 	$(call tool,chromium,chromium)
+	$(call tool,chromedriver,chromium-driver)
+	$(call tool,certutil,libnss3-tools)
 
 # Stock clients of the tests, each at the version its lock names; and cargo-deny, built.
 $(VENV)/ready: tests/interop/requirements.txt .ci/tools.txt | interop-tools
@@ -92,6 +98,9 @@ bench-instructions: ## count the instructions of the walk alone (BENCH=--save ke
 	$(call tool,valgrind,valgrind)
 	$(CARGO) build --locked --profile bench --example walk
 	$(CARGO) bench --locked --bench instructions -- $(BENCH)
+
+bench-pages: interop-setup ## measure what the pages cost a browser: bytes, paint times, a table of 10,000 clients
+	$(CARGO) bench --locked --bench pages
 
 # With checks of overflow, as dev has them, and quicker.
 CHECKED := $(CARGO) test --locked --profile endurance

@@ -21,6 +21,7 @@ mod process;
 mod report;
 mod resource_servers;
 mod rust;
+mod samples;
 mod scripts;
 
 use std::process::Command;

@@ -86,7 +86,8 @@ with tempfile.TemporaryDirectory() as folder:
         # A cursor of another list, a key that is too short to derive a secret from, credentials that are there twice; and
         # what has no other answer.
         include-operation-id = [
-            "listZones", "listZonesShared", "listClients", "listAuditEntries", "listRefusals", "registerClient", "authorize",
+            "listZones", "listZonesShared", "listClients", "listActivity", "listAuditEntries", "listRefusals", "registerClient",
+            "authorize",
             "issueToken", "issueStandardToken", "revokeToken", "introspectToken",
         ]
         checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 401, 409, 412, 422]
