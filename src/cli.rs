@@ -190,6 +190,7 @@ fn is_path(argument: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails so")]
     use clap::CommandFactory as _;
 
     #[test]
@@ -222,5 +223,15 @@ mod tests {
             command.get_subcommands().for_each(walk);
         }
         walk(&super::Arguments::command());
+    }
+
+    #[test]
+    fn the_commands_of_the_api_reference_can_be_pasted() {
+        for (operation, line) in crate::http::reference::COMMANDS {
+            let command = line.strip_prefix("echo \"$TOKEN\" | ").unwrap_or(line);
+            let words = shlex::split(command).unwrap_or_default();
+            let read = super::Arguments::command().try_get_matches_from(words);
+            assert!(read.is_ok(), "{operation}: {line}: {}", read.unwrap_err());
+        }
     }
 }

@@ -397,7 +397,7 @@ secret = { env = 'MISSING' }
             "clients.toml:5: clients[0].scope read:everything is not offered here; offered are: read:zones write:zones",
             "clients.toml:6: clients[0].token_ttl must be a whole number from 3600 to 86400",
             &format!("clients.toml:8: clients[0].secret {}", secret::NEVER_HERE),
-            "clients.toml:11: clients[1].client_id must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens",
+            "clients.toml:11: clients[1].client_id must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens, not . or ..",
             "clients.toml:10: clients[1].scope is required: a string of scope tokens with one space between, from: read:zones write:zones",
             "clients.toml:14: clients[1].burst must be a whole number from 1 to 1000000",
             "clients.toml:15: clients[1].daily_quota must be a whole number from 1 to 100000000000, or \"unlimited\"",

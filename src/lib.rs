@@ -13,12 +13,13 @@
 //! 5  server, config, tls, telemetry
 //!                     assembly: settings, sockets, the certificate, the log
 //! 4  http, sandbox, refusals, listener
-//!                     handlers, the lowest floor that may use actix; the sandbox; the last refused requests; sockets
+//!                     handlers and pages, the lowest floor that may use actix; the sandbox; the last refused requests;
+//!                     sockets
 //! 3  admission, client_credentials, administration, declared
 //!                     the order of steps: the two walks, changes by operators, clients that a file declares
 //!    exam             what a client did in each scenario, judged
 //! 2  clients, keys, tokens, revocation, throttle, failures, quota, idempotency, parking, audit
-//!    passports
+//!    passports, activity
 //!                     facts: each owns some prefixes of the store's keys, or a part of memory
 //!    explanation      how a walk is explained: it is taken again over what it saw
 //! 1  store, files     bytes: the ordered store; private and trusted files
@@ -57,6 +58,7 @@
 //! - Each module counts its decisions ([`counts`]), and [`http::metrics`] shows them. The values of a label are a
 //!   closed set, and counting never makes one worker wait for another.
 
+mod activity;
 pub(crate) mod administration;
 pub mod admission;
 pub mod api;

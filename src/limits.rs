@@ -18,7 +18,7 @@ pub struct Limits {
     pub requests_per_second: Rate,
     /// Permits that may be used at once after a rest.
     pub burst: u32,
-    /// Requests in a UTC day; `None` is unlimited.
+    /// Requests in a UTC day; `null` is unlimited.
     pub daily_quota: Option<u64>,
     /// Whether what is over a limit is refused, or only counted and reported.
     pub enforce: bool,
@@ -31,7 +31,7 @@ pub struct UnprovenLimits {
     pub requests_per_second: Rate,
     /// Permits that may be used at once after a rest.
     pub burst: u32,
-    /// Requests in a UTC day; `None` is unlimited.
+    /// Requests in a UTC day; `null` is unlimited.
     pub daily_quota: Option<u64>,
 }
 

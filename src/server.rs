@@ -7,13 +7,16 @@
 mod app;
 mod bind;
 pub mod check;
+pub(crate) mod checkup;
 mod declared;
 mod error;
 mod first_start;
 mod host_metrics;
+mod installation;
 mod observer;
 mod parts;
 mod record;
+mod sampler;
 mod seed;
 mod upkeep;
 
@@ -33,9 +36,11 @@ use self::check::{Checked, check, tls_settings};
 pub use self::error::{RunError, StartError};
 use self::first_start::{claim_for_edition, first_start};
 use self::host_metrics::HostMetrics;
+use self::installation::installation;
 use self::observer::observer;
 use self::parts::{Parts, assemble};
 pub use self::record::ServerRecord;
+use self::sampler::sample;
 use self::seed::Seed;
 use self::upkeep::{close, sweep};
 use crate::config::{Config, Edition};
@@ -44,6 +49,7 @@ use crate::http::hsts::Hsts;
 use crate::http::response::Site;
 use crate::listener::{ConnectionLimits, Sockets};
 use crate::sandbox::Sandbox;
+use crate::sandbox::peer_user::OwnAddresses;
 use crate::store::{SledStore, Store, StoreError, TimedStore};
 use crate::time::{Clock as _, SharedClock, SystemClock};
 use crate::tls::Tls;
@@ -102,6 +108,8 @@ impl Server {
         let stopping = Arc::<AtomicBool>::default();
         let host = HostMetrics { tls: tls.clone(), connections: sockets.connections() };
         let mut parts = assemble(&config, &issuer, store.clone(), clock.clone(), host, stopping.clone()).await?;
+        parts.own_addresses = Data::new(OwnAddresses(listeners.https_addresses().collect()));
+        parts.installation = Some(Data::new(installation(&config, &issuer, &*store, &tls)));
         first_start(&parts, &config, &issuer).await?;
         if let Some(declared) = &declared {
             declared::register(&parts, &issuer, declared).await?;
@@ -162,6 +170,7 @@ impl Server {
         let sockets = serve_apps(listeners, sockets, &parts, &tls, &secure_site, &plain_site)?;
         let server = sockets.serve();
         let sweeper = actix_web::rt::spawn(sweep(parts.clone(), tls));
+        let sampler = actix_web::rt::spawn(sample(parts.activity.clone()));
         let handle = server.handle();
         let mut running = std::pin::pin!(actix_web::rt::spawn(server));
         // Whether all threads that serve have ended.
@@ -179,6 +188,7 @@ impl Server {
             }
         };
         sweeper.abort();
+        sampler.abort();
         let cut_off = connections.cut_off(STOP_MARGIN).await;
         match timeout(config.store_close_timeout, close(&parts, &*store)).await {
             Ok(closed) => closed?,

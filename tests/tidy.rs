@@ -14,7 +14,7 @@ use self::circles::{Modules, circles};
 
 /// Each module's floor. A module uses what is on lower floors only, so that it can be read without what
 /// is above it.
-const FLOORS: [(&str, u8); 39] = [
+const FLOORS: [(&str, u8); 40] = [
     ("main", 6),
     ("cli", 6),
     ("testing", 6),
@@ -43,6 +43,7 @@ const FLOORS: [(&str, u8); 39] = [
     ("audit", 2),
     ("passports", 2),
     ("explanation", 2),
+    ("activity", 2),
     ("store", 1),
     ("files", 1),
     ("api", 0),
@@ -223,6 +224,41 @@ fn the_locks_hold_no_crate_that_is_banned() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `static/vendor/MANIFEST` has every file there with its digest, and each library has its licence beside it.
+#[test]
+fn what_is_vendored_is_what_the_manifest_says() {
+    let vendor = Path::new("static/vendor");
+    let manifest = fs::read_to_string(vendor.join("MANIFEST")).unwrap();
+    let listed: BTreeMap<&str, &str> = manifest
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once("  ").map(|(digest, path)| (path, digest)).unwrap())
+        .collect();
+    let mut wrong = Vec::new();
+    let mut found = BTreeSet::new();
+    let mut folders = vec![vendor.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let name = entry.strip_prefix(vendor).unwrap().to_str().unwrap().to_owned();
+            let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&entry).unwrap());
+            let digest = digest.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            if name != "MANIFEST" && listed.get(name.as_str()) != Some(&digest.as_str()) {
+                wrong.push(format!("{name} is {digest}"));
+            }
+            found.insert(name);
+        }
+    }
+    wrong.extend(listed.keys().filter(|name| !found.contains(**name)).map(|name| format!("{name} does not exist")));
+    let libraries: BTreeSet<_> = listed.keys().filter_map(|name| name.split('/').next()).collect();
+    let unlicensed = libraries.iter().filter(|library| !found.contains(&format!("{library}/LICENSE")));
+    wrong.extend(unlicensed.map(|library| format!("{library} has no LICENSE")));
+    assert!(libraries.len() > 1 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Whether a package of a lock file names the crate, with or without its version, as one that it needs.

@@ -59,7 +59,7 @@ fn serve(running: &Running<'_>) -> String {
 
 fn sandbox(running: &Running<'_>) -> String {
     let Running { issuer, audience, .. } = running;
-    let mut text = format!("Boomgate sandbox: {issuer}   (Ctrl-C stops it)\n\n");
+    let mut text = format!("Boomgate sandbox: {issuer}   (open it in a browser; Ctrl-C stops it)\n\n");
     for demo in DEMOS {
         let _written = writeln!(text, "  {:12}  {}  {}", demo.client_id, demo.client_secret, demo.shows);
     }

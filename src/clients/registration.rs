@@ -208,7 +208,7 @@ impl ClientPatch {
 /// A `client_id`.
 pub(crate) fn read_client_id(value: &Value) -> Result<ClientId, &'static str> {
     let client_id = value.as_str().and_then(|text| ClientId::parse(text).ok());
-    client_id.ok_or("must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens")
+    client_id.ok_or("must be 1 to 64 letters, digits, dots, underscores, tildes or hyphens, not . or ..")
 }
 
 /// The `client_secret` that a caller chose for this client.

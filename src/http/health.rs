@@ -60,9 +60,20 @@ pub(super) async fn readyz(request: HttpRequest, readiness: Data<Readiness>) -> 
 
 impl Readiness {
     async fn checks(&self) -> [(&'static str, bool); 4] {
+        self.checks_with(self.read_store().await)
+    }
+
+    /// How long the store took to answer; `None` if it did not.
+    pub(super) async fn read_store(&self) -> Option<Duration> {
+        let clock = SystemClock::new();
         let answered = timeout(STORE_TIMEOUT, self.store.get(&Key::new(PROBED_KEY))).await;
+        matches!(answered, Ok(Ok(_))).then(|| clock.monotonic())
+    }
+
+    /// Every check, by its name, after the store answered or did not.
+    pub(super) fn checks_with(&self, store: Option<Duration>) -> [(&'static str, bool); 4] {
         [
-            ("store", matches!(answered, Ok(Ok(_)))),
+            ("store", store.is_some()),
             ("signing-key", self.keys.signing(self.clock.now()).is_some()),
             ("certificate", SystemClock::new().now() < (self.certificate_ends)()),
             ("not-stopping", !self.stopping.load(Ordering::Relaxed)),

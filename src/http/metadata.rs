@@ -1,7 +1,7 @@
 //! The documents from which clients configure themselves: RFC 8414, OpenID Connect Discovery, RFC 7517 and RFC 9728.
 //!
 //! The documents have every member that a strict reader requires, and only true ones. Pages of any origin may read them
-//! (CORS), and `/openapi.json`; no other answer of this server.
+//! (CORS), and `/openapi.json`. Who may read other answers, [`cors`](super::cors) says.
 
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,

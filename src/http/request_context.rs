@@ -91,6 +91,11 @@ impl RequestContext {
         self.caller.get()
     }
 
+    /// Whether there is a page that explains the answer, whatever it is: somebody [asked](ask_for_facts) for what it shows.
+    pub(super) fn is_explained(&self) -> bool {
+        self.wants_facts.get()
+    }
+
     /// What the walk of the request saw: always if it was refused, else if somebody [asked](ask_for_facts).
     pub(super) fn facts(&self) -> Option<&Facts> {
         self.facts.get()
@@ -174,14 +179,16 @@ pub(super) fn source(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
 }
 
-/// The id in this header, if there is exactly one and it is safe to repeat. Logs contain it, so it must not be a secret.
+/// The id in this header, if there is exactly one and it is safe to repeat. Logs contain it, so it must not be a secret. Paths
+/// contain it too, so it must not be one of their dot segments (RFC 3986 section 3.3).
 pub(super) fn accepted_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|_| values.next().is_none())?;
     let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
     let has = |prefix: &str| value.as_bytes().windows(prefix.len()).any(|part| part == prefix.as_bytes());
     let secret = has(SECRET_PREFIX) || has(CONTROL_TOKEN_PREFIX);
-    (visible && !secret && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
+    let leads_elsewhere = matches!(value.as_bytes(), b"." | b"..");
+    (visible && !secret && !leads_elsewhere && (1..=MAX_ID_CHARS).contains(&value.len())).then(|| value.clone())
 }
 
 /// The containers of one worker that no request uses right now.
@@ -233,7 +240,7 @@ mod tests {
         };
         assert_eq!(id(&["order-17/\"retry\""]), "order-17/\"retry\"");
         assert_eq!(id(&[&"a".repeat(128)]), "a".repeat(128));
-        for refused in ["", "two words", "a-bg_secret_b", "bg_sandbox_a", &"a".repeat(129), "\u{e9}"] {
+        for refused in ["", "two words", "a-bg_secret_b", "bg_sandbox_a", ".", "..", &"a".repeat(129), "\u{e9}"] {
             assert!(Uuid::parse_str(&id(&[refused])).is_ok(), "{refused}");
         }
         assert!(Uuid::parse_str(&id(&["a", "b"])).is_ok());

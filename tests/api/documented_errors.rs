@@ -446,10 +446,10 @@ fn without_read_only(zone: &str) -> String {
     zone.to_string()
 }
 
-/// The kind of an answer: the page that it leads to.
+/// The kind of an answer: the page that it leads to; "" if it leads to none.
 fn kind_of(answer: &Answer) -> String {
-    let body = answer.json();
-    let page = body["documentation"].as_str().or(body["error_uri"].as_str()).unwrap_or_else(|| panic!("{answer:?}"));
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let page = body["documentation"].as_str().or(body["error_uri"].as_str()).unwrap_or_default();
     page.rsplit('/').next().unwrap().to_owned()
 }
 

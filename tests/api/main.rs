@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails so")]
 #![allow(clippy::indexing_slicing, reason = "JSON that lacks a member fails the test")]
 
+mod activity;
+mod admin_health;
 mod administration;
 mod answers;
 mod audit;
 mod bearer_tokens;
 mod clock;
+mod cors;
 mod documented_errors;
 mod faulty_store;
 mod harness;
@@ -19,12 +22,14 @@ mod log;
 mod metadata;
 mod misplaced_secrets;
 mod observability;
+mod pages;
 mod passport;
 #[allow(unreachable_pub, reason = "other test programs use it too")]
 #[path = "../process/mod.rs"]
 mod process;
 mod protection;
 mod raw;
+mod reading;
 mod registration;
 mod registration_once;
 mod restart;
@@ -43,10 +48,12 @@ mod sandbox_snapshots;
 mod sandbox_state;
 mod sandbox_tokens;
 mod sandbox_troubles;
+mod start_page;
 mod stop;
 mod token_endpoint;
 mod token_limits;
 mod unread;
 mod why;
+mod why_page;
 mod zone_requests;
 mod zones;

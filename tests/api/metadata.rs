@@ -187,19 +187,15 @@ async fn the_jwk_set_has_the_public_key_and_nothing_private() {
 async fn every_problem_links_to_the_page_of_exactly_its_kind() {
     let server = TestServer::start().await;
     for kind in ProblemKind::ALL {
-        let problem: Value = serde_json::from_slice(&Problem::new(kind, "detail").body(&server.base, "id")).unwrap();
+        let problem: Value =
+            serde_json::from_slice(&Problem::new(kind, "detail").body(&server.base, "id", None)).unwrap();
         let documentation = problem["documentation"].as_str().unwrap();
         assert_eq!(documentation, format!("{}/problems/{}", server.base, kind.slug()), "{kind:?}");
         let is_limit = [ProblemKind::Throttled, ProblemKind::QuotaExceeded].contains(&kind);
         assert_eq!(problem["type"] != documentation, is_limit, "{problem}");
         let page = answer(server.request(Method::GET, documentation.strip_prefix(server.base.as_str()).unwrap())).await;
-        assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{kind:?}");
-        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
-        let text = String::from_utf8(page.body).unwrap();
-        assert!(text.contains(kind.title()) && !text.contains('{'), "{text}");
-        if let Some(related) = kind.related() {
-            assert!(text.contains(&format!("<a href=\"{}\">{}</a>", related.slug(), related.title())), "{text}");
-        }
+        assert_eq!((page.status, page.header("content-type")), (200, "text/plain; charset=utf-8"), "{kind:?}");
+        assert!(String::from_utf8(page.body).unwrap().starts_with(kind.title()), "{kind:?}");
     }
     assert_eq!(answer(server.request(Method::GET, "/problems/none")).await.problem(), "not-found");
 }
@@ -222,7 +218,7 @@ async fn a_throttled_client_reads_about_the_throttle_and_not_about_the_quota() {
         let documentation = format!("{}/problems/{slug}", server.base);
         assert_eq!(problem["documentation"], documentation);
         let page = answer(server.request(Method::GET, &format!("/problems/{slug}"))).await;
-        assert!(String::from_utf8(page.body).unwrap().contains(&format!("<h1>{title}</h1>")), "{slug}");
+        assert!(String::from_utf8(page.body).unwrap().starts_with(title), "{slug}");
         server.clock.advance(std::time::Duration::from_secs(5));
     }
 }
@@ -270,17 +266,9 @@ async fn other_methods_and_unknown_paths_are_problems() {
         assert_eq!(answer.problem(), "method-not-allowed");
     }
     let token = server.token(READER).await;
-    for path in [
-        "/",
-        "/nowhere",
-        "/v3",
-        "/v3/",
-        "/v2/parking/zones",
-        "/parking",
-        "/admin",
-        "/parking/zones/",
-        "//parking/zones",
-    ] {
+    for path in
+        ["/nowhere", "/v3", "/v3/", "/v2/parking/zones", "/parking", "/admin", "/parking/zones/", "//parking/zones"]
+    {
         let answer = server.get(path, &token).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
     }

@@ -74,6 +74,11 @@ fn paths() -> Vec<(Rc<Route>, String)> {
                 .replace("{kid}", "any-kid")
                 .replace("{request_id}", REFUSED)
                 .replace("{name}", "any-name")
+                .replace("{view}", "clients")
+                .replace("{part}", "edit")
+                .replace("{folder}/{page}", "sandbox/clock")
+                .replace("{page}", "cli")
+                .replace("{digest}/{path:.*}", "0123456789ab/js/start.js")
                 .replace("{kind}", "token-missing");
             assert!(!path.contains('{'), "{path} has a parameter that this test gives no value");
             paths.push((route.clone(), path));

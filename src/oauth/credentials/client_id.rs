@@ -10,20 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The longest client identifier, in bytes.
 pub(super) const MAX_CLIENT_ID_BYTES: usize = 64;
 
-/// `client_id` (RFC 6749 section 2.2): 1 to 64 of `A-Z a-z 0-9 . _ ~ -`. Cheap to clone.
+/// `client_id` (RFC 6749 section 2.2): 1 to 64 of `A-Z a-z 0-9 . _ ~ -`, and neither `.` nor `..`, which no URL can have as a
+/// segment of its path (RFC 3986 section 5.2.4). Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(Arc<str>);
 
 /// Not a `client_id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a client_id is 1 to {MAX_CLIENT_ID_BYTES} letters, digits, dots, underscores, tildes or hyphens")]
+#[error("a client_id is 1 to {MAX_CLIENT_ID_BYTES} letters, digits, dots, underscores, tildes or hyphens, not . or ..")]
 pub struct ClientIdFault;
 
 impl ClientId {
     /// Reads an identifier.
     pub fn parse(text: &str) -> Result<Self, ClientIdFault> {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-');
-        if !(1..=MAX_CLIENT_ID_BYTES).contains(&text.len()) || !text.bytes().all(unreserved) {
+        let has_right_length = (1..=MAX_CLIENT_ID_BYTES).contains(&text.len());
+        if !has_right_length || !text.bytes().all(unreserved) || matches!(text, "." | "..") {
             return Err(ClientIdFault);
         }
         Ok(Self(text.into()))
@@ -77,6 +79,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_client_id_can_be_a_segment_of_a_path() {
+        for text in ["a", "...", ".a", "~", &"x".repeat(MAX_CLIENT_ID_BYTES)] {
+            assert_eq!(ClientId::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", ".", "..", "a/b", "a b", "ä", &"x".repeat(MAX_CLIENT_ID_BYTES + 1)] {
+            assert_eq!(ClientId::parse(text), Err(ClientIdFault), "{text}");
+        }
+    }
 
     proptest! {
         #[test]
