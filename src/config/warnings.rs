@@ -80,7 +80,7 @@ impl Config {
     fn open_origins(&self) -> Option<String> {
         self.cors_origins.iter().any(|origin| origin == ANY).then(|| {
             "cors_origins is \"*\": a page of any site that gets hold of an access token can call the partner API with it, \
-             from the browser of whoever looks at the page. Name the origins of the partners' applications instead"
+             from the browser of anyone who looks at the page. Name the origins of the partners' applications instead"
                 .to_owned()
         })
     }
@@ -88,7 +88,7 @@ impl Config {
     fn pages_from_disk(&self) -> Option<String> {
         let folder = self.static_dir.as_ref().filter(|_| self.edition == Edition::Serve)?;
         Some(format!(
-            "static_dir is {}: whoever may write there can change the scripts of every page. It is for who works on the pages; \
+            "static_dir is {}: anyone who may write there can change the scripts of every page. It is for work on the pages; \
              remove it",
             folder.display()
         ))

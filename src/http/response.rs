@@ -224,8 +224,7 @@ fn with_error_body(
     if let (Some(refusals), Some(refusal)) = (refusals, refusal(&response, &failure, request_id)) {
         refusals.record(refusal);
     }
-    let explanation =
-        request_id.is_explained().then(|| explanation_page(&site.issuer, &request_id.to_string())).flatten();
+    let explanation = request_id.is_explained().then(|| explanation_page(&site.issuer, &request_id.to_string()));
     let body = failure.body(&site.issuer, &request_id.to_string(), explanation.as_deref());
     let media_type = HeaderValue::from_static(failure.media_type());
     let challenge = failure.challenge(&site.issuer, response.request().match_info().as_str());

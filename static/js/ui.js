@@ -45,3 +45,6 @@ export function decoded(segment) {
     return segment;
   }
 }
+
+// A browser may bring a page back as it was left, with the tokens in its memory (back/forward cache). It starts anew instead.
+addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });

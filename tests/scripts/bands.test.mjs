@@ -7,7 +7,7 @@ import { quotaPath, throttlePath } from '../js/bands/curves.js';
 import { point } from '../js/bands/points.js';
 import { FUTURE_MS, between, scale, ticks } from '../js/bands/scale.js';
 import { meant, stepped } from '../js/bands/steps.js';
-import { changes, consequences, keyAt, quotaAt, secretWorksAt, throttleAt, told, tokenAt } from '../js/bands/truth.js';
+import { changes, consequences, keyAt, quotaAt, secretWorksAt, summary, throttleAt, tokenAt } from '../js/bands/truth.js';
 import { expiryOf, wish } from '../js/bands/wish.js';
 
 const SECOND = 1_000;
@@ -116,8 +116,8 @@ test('past midnight the token is dead, the quota is whole and the old secret is 
     'The old secret works no more.',
     'The key abcdef… verifies, and signs no more.',
   ]);
-  assert.deepEqual(told('quota', facts, NOW), { text: '0 of 20 left', tone: 'bad' });
-  assert.deepEqual(told('quota', facts, MIDNIGHT), { text: '20 of 20 left', tone: 'ok' });
+  assert.deepEqual(summary('quota', facts, NOW), { text: '0 of 20 left', tone: 'bad' });
+  assert.deepEqual(summary('quota', facts, MIDNIGHT), { text: '20 of 20 left', tone: 'ok' });
 });
 
 test('nothing that is over counts as a change to come', () => {

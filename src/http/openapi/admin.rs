@@ -194,7 +194,7 @@ fn reports() -> Vec<Documented> {
         Documented::new("withdrawReport", "Its passport does not count again, nor one that was signed before.")
             .no_content(StatusCode::NO_CONTENT, "The report is withdrawn.", &[])
             .fails(&[Kind::Unavailable, Kind::NotFound]),
-        Documented::new("signReport", "Whoever asks for it vouches for what the passport says.")
+        Documented::new("signReport", "The administrator who asks for it vouches for what the passport says.")
             .body::<ReportToSign>(Required::True, &JSON, TO_SIGN)
             .answers::<SignedReport>(StatusCode::CREATED, "The passport.", &NO_STORE, SIGNED),
     ]

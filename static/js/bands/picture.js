@@ -6,7 +6,7 @@ import { dots } from './dots.js';
 import { handle } from './handle.js';
 import { midnights, place } from './rows.js';
 import { scale, ticks } from './scale.js';
-import { told } from './truth.js';
+import { summary } from './truth.js';
 
 function axisOf(axis, layout) {
   return svg`<g class="axis" aria-hidden="true">
@@ -15,12 +15,12 @@ function axisOf(axis, layout) {
 }
 
 function heading(row, facts, layout, moment) {
-  const { text, tone } = row.name === 'requests' ? requestsText(facts) : told(row.name, facts, moment);
+  const { text, tone } = row.name === 'requests' ? requestsText(facts) : summary(row.name, facts, moment);
   return layout.isNarrow
     ? svg`<text class="title" x="4" y=${row.y + 13}>${row.title}</text>
-        <text class="told narrow ${tone}" x=${layout.width - 4} y=${row.y + 13}>${text}</text>`
+        <text class="summary narrow ${tone}" x=${layout.width - 4} y=${row.y + 13}>${text}</text>`
     : svg`<text class="title" x="0" y=${row.y + 13}>${row.title}</text>
-        <text class="told ${tone}" x="0" y=${row.y + 30}>${text}</text>`;
+        <text class="summary ${tone}" x="0" y=${row.y + 30}>${text}</text>`;
 }
 
 function requestsText({ points, isLoaded }) {

@@ -3,7 +3,7 @@
 import { dataTable } from '../sandbox/pieces.js';
 import { dayAndTime } from '../sandbox/times.js';
 import { html } from '../ui.js';
-import { keyAt, secretWorksAt, told, tokenAt } from './truth.js';
+import { keyAt, secretWorksAt, summary, tokenAt } from './truth.js';
 
 const MOST_TOKENS = 5;
 const MOST_REQUESTS = 50;
@@ -18,7 +18,7 @@ function lives({ tokens, secrets, keys, rotatesAt }, now) {
   ];
 }
 
-const levels = (facts, now) => [['Throttle', told('throttle', facts, now).text], ['Quota of the day', told('quota', facts, now).text]];
+const levels = (facts, now) => [['Throttle', summary('throttle', facts, now).text], ['Quota of the day', summary('quota', facts, now).text]];
 
 const life = ([what, from, until, state]) => html`<tr>
   <th scope="row">${what}</th><td>${time(from)}</td><td>${time(until)}</td><td>${state}</td></tr>`;

@@ -57,19 +57,19 @@ export function traffic(clientId) {
     if (!found || clientId.peek() !== client) return;
     // A journal whose numbers begin again is another one.
     const known = found.last < newest ? [] : points.peek().slice();
-    const told = found.earlier ?? ofTokens.peek().slice();
+    const events = found.earlier ?? ofTokens.peek().slice();
     for (const request of found.data) {
       if (request.number <= (known.at(-1)?.number ?? 0)) continue;
       const next = point(request, known.at(-1));
       // The clock went back, to a snapshot: what came before is of another life.
-      if (next.wentBack) known.length = told.length = 0;
+      if (next.wentBack) known.length = events.length = 0;
       known.push(next);
-      if (next.issued || next.reason === 'token-revoked') told.push(next);
+      if (next.issued || next.reason === 'token-revoked') events.push(next);
     }
     newest = known.at(-1)?.number ?? Math.min(newest, found.last);
     batch(() => {
       points.value = known.slice(-MOST_POINTS);
-      ofTokens.value = told.slice(-MOST_OF_TOKENS);
+      ofTokens.value = events.slice(-MOST_OF_TOKENS);
       isLoaded.value = true;
     });
   }

@@ -87,7 +87,7 @@ function keysText({ keys, rotatesAt }, moment) {
 const TEXTS = { tokens: tokenText, throttle: throttleText, quota: quotaText, secrets: secretsText, keys: keysText };
 
 /** What a band says at a moment: its text, and its tone (`ok`, `warn`, `bad` or `quiet`). */
-export function told(band, facts, moment) {
+export function summary(band, facts, moment) {
   const [text, tone] = TEXTS[band]?.(facts, moment) ?? ['', 'quiet'];
   return { text, tone };
 }

@@ -142,7 +142,7 @@ export function open() {
     const { body, refused } = keys.state.value;
     return html`<div class="heading"><h1>Keys</h1>
         ${mayWrite.value ? html`<button type="button" class="actions" @click=${() => rotate(keys)}>Rotate…</button>` : nothing}</div>
-      <p class="hint">One key signs the tokens. Others verify tokens that they have signed before, or wait for their turn. Whoever verifies tokens reads
+      <p class="hint">One key signs the tokens. Others verify tokens that they have signed before, or wait for their turn. Programs that verify tokens read
         the public parts at <a href="/.well-known/jwks.json">/.well-known/jwks.json</a>.</p>
       ${refusal(refused, keys.read)}
       ${!body && !refused ? loading() : nothing}
